@@ -1,0 +1,372 @@
+//! What the environment and the command line say, parsed once at start and wrong values refused there.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::job::Shard;
+
+/// The ONNX Runtime that `scripts/setup` installs and the binaries look for.
+pub const ONNXRUNTIME_VERSION: &str = "1.31.1";
+
+/// Where the rows are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(into = "String")]
+pub enum WarehouseUrl {
+    /// `duckdb:PATH`: one file.
+    DuckDb(PathBuf),
+    /// `bigquery://PROJECT/DATASET`.
+    BigQuery {
+        /// The project that holds the dataset and pays for queries.
+        project: String,
+        /// The dataset.
+        dataset: String,
+    },
+}
+
+/// Where index, models and leases are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(into = "String")]
+pub enum ArtifactsUrl {
+    /// `file:PATH`: a directory.
+    Directory(PathBuf),
+    /// `gs://BUCKET/PREFIX`; the prefix may be empty.
+    Gcs {
+        /// The bucket.
+        bucket: String,
+        /// What every object's name begins with, without slashes at its ends.
+        prefix: String,
+    },
+}
+
+/// Number format of the model's arithmetic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum Precision {
+    Fp32,
+    Int8,
+    Fp16,
+}
+
+/// What the model runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum Device {
+    Auto,
+    Cpu,
+    Cuda,
+}
+
+/// How log lines look: JSON for Cloud Logging, text for a terminal; `auto` is JSON on Cloud Run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum LogFormat {
+    Auto,
+    Json,
+    Text,
+}
+
+/// Which of the three ways in Cloud Run or a flag chose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Run once here; the report goes to stdout.
+    Local,
+    /// Run once as a task of a Cloud Run job.
+    Job,
+    /// Serve HTTP on [`Config::port`].
+    Http,
+}
+
+/// The environment's variables as they are, before any is understood. Read with envy.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct Environment {
+    warehouse_url: Option<String>,
+    artifacts_url: Option<String>,
+    bigquery_emulator_host: Option<String>,
+    storage_emulator_host: Option<String>,
+    embedding_model: Option<String>,
+    embedding_precision: Option<String>,
+    device: Option<String>,
+    model_dir: Option<String>,
+    ort_dylib_path: Option<String>,
+    threads: Option<String>,
+    port: Option<String>,
+    k_service: Option<String>,
+    cloud_run_job: Option<String>,
+    cloud_run_execution: Option<String>,
+    cloud_run_task_index: Option<String>,
+    cloud_run_task_count: Option<String>,
+    cloud_run_task_attempt: Option<String>,
+    google_cloud_project: Option<String>,
+    log_format: Option<String>,
+    rust_log: Option<String>,
+    xdg_cache_home: Option<String>,
+    home: Option<String>,
+}
+
+/// Flags that every function has; each overrides the variable of the same name.
+#[derive(Debug, Clone, Default, Args)]
+pub struct CommonArgs {
+    /// Where the rows are: `duckdb:PATH` or `bigquery://PROJECT/DATASET` [default: `duckdb:data/jobs.duckdb`]
+    #[arg(long, global = true, value_name = "URL", help_heading = "Where")]
+    pub warehouse_url: Option<String>,
+    /// Where artifacts are: `file:PATH` or `gs://BUCKET/PREFIX` [default: `file:data/artifacts`]
+    #[arg(long, global = true, value_name = "URL", help_heading = "Where")]
+    pub artifacts_url: Option<String>,
+    /// Format of log lines on stderr: auto, json, text
+    #[arg(long, global = true, value_name = "FORMAT", help_heading = "Where")]
+    pub log_format: Option<String>,
+}
+
+/// Flags of the functions that embed text.
+#[derive(Debug, Clone, Default, Args)]
+pub struct EmbeddingArgs {
+    /// Embedding model [default: all-MiniLM-L6-v2]
+    #[arg(long, value_name = "NAME", help_heading = "Model")]
+    pub model: Option<String>,
+    /// Precision of the model: fp32, int8, fp16 [default: fp32]
+    #[arg(long, value_name = "PRECISION", help_heading = "Model")]
+    pub precision: Option<String>,
+    /// Device: auto, cpu, cuda [default: auto]
+    #[arg(long, value_name = "DEVICE", help_heading = "Model")]
+    pub device: Option<String>,
+    /// CPU threads for inference [default: one a core]
+    #[arg(long, value_name = "N", help_heading = "Model")]
+    pub threads: Option<String>,
+}
+
+/// Everything a function needs to know about where it runs.
+#[derive(Debug, Clone, Serialize)]
+pub struct Config {
+    /// `WAREHOUSE_URL`.
+    pub warehouse: WarehouseUrl,
+    /// `ARTIFACTS_URL`.
+    pub artifacts: ArtifactsUrl,
+    /// `BIGQUERY_EMULATOR_HOST`: an emulator to talk to, without credentials.
+    pub bigquery_emulator_host: Option<String>,
+    /// `STORAGE_EMULATOR_HOST`: an emulator to talk to, without credentials.
+    pub storage_emulator_host: Option<String>,
+    /// `EMBEDDING_MODEL`.
+    pub embedding_model: String,
+    /// `EMBEDDING_PRECISION`.
+    pub embedding_precision: Precision,
+    /// `DEVICE`.
+    pub device: Device,
+    /// `MODEL_DIR`: the folder that holds one folder a model.
+    pub model_dir: PathBuf,
+    /// `ORT_DYLIB_PATH`: the ONNX Runtime library.
+    pub ort_dylib_path: PathBuf,
+    /// `THREADS`: CPU threads for inference.
+    pub threads: usize,
+    /// `PORT`, where it is given.
+    pub port: Option<u16>,
+    /// `K_SERVICE` or `CLOUD_RUN_JOB`: the name Error Reporting groups by.
+    pub service: Option<String>,
+    /// Whether `CLOUD_RUN_JOB` is set.
+    pub is_cloud_run_job: bool,
+    /// `CLOUD_RUN_EXECUTION`: the job execution that this task belongs to.
+    pub execution: Option<String>,
+    /// `CLOUD_RUN_TASK_INDEX` of `CLOUD_RUN_TASK_COUNT`.
+    pub shard: Shard,
+    /// `CLOUD_RUN_TASK_ATTEMPT`, from 0.
+    pub attempt: u32,
+    /// `GOOGLE_CLOUD_PROJECT`: completes trace names in the log.
+    pub google_cloud_project: Option<String>,
+    /// `LOG_FORMAT`.
+    pub log_format: LogFormat,
+    /// `RUST_LOG`: which lines are logged. [`crate::telemetry`] refuses what it cannot read.
+    pub log_filter: String,
+}
+
+impl Config {
+    /// Reads the environment, lets the flags override it, and refuses what is out of domain.
+    ///
+    /// # Errors
+    /// `Configuration`: one sentence with variable, value and allowed values.
+    pub fn load(common: &CommonArgs, embedding: &EmbeddingArgs) -> Result<Self> {
+        let variables = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        Self::from_variables(variables, common, embedding)
+    }
+
+    fn from_variables(
+        variables: impl Iterator<Item = (String, String)>,
+        common: &CommonArgs,
+        embedding: &EmbeddingArgs,
+    ) -> Result<Self> {
+        // An empty variable is how a shell or a Terraform file says "not set".
+        let set = variables.filter(|(_, value)| !value.trim().is_empty());
+        let env: Environment =
+            envy::from_iter(set).map_err(|error| Error::configuration(error.to_string()))?;
+        let pick = |flag: &Option<String>, variable: Option<String>, default: &str| {
+            flag.clone().or(variable).unwrap_or_else(|| default.to_owned())
+        };
+        let cache = cache_dir(env.xdg_cache_home.as_deref(), env.home.as_deref());
+        let dylib = cache.join(format!("onnxruntime-{ONNXRUNTIME_VERSION}/libonnxruntime.so"));
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = embedding.threads.clone().or(env.threads);
+        Ok(Self {
+            warehouse: pick(&common.warehouse_url, env.warehouse_url, "duckdb:data/jobs.duckdb").parse()?,
+            artifacts: pick(&common.artifacts_url, env.artifacts_url, "file:data/artifacts").parse()?,
+            bigquery_emulator_host: env.bigquery_emulator_host,
+            storage_emulator_host: env.storage_emulator_host,
+            embedding_model: model_name(pick(&embedding.model, env.embedding_model, "all-MiniLM-L6-v2"))?,
+            embedding_precision: pick(&embedding.precision, env.embedding_precision, "fp32").parse()?,
+            device: pick(&embedding.device, env.device, "auto").parse()?,
+            model_dir: env.model_dir.map_or_else(|| cache.join("models"), PathBuf::from),
+            ort_dylib_path: env.ort_dylib_path.map_or(dylib, PathBuf::from),
+            threads: threads.map_or(Ok(cores), |value| number("THREADS", &value, 1, 1024))?,
+            port: env.port.map(|value| number("PORT", &value, 0, 65535)).transpose()?,
+            is_cloud_run_job: env.cloud_run_job.is_some(),
+            service: env.k_service.or(env.cloud_run_job),
+            execution: env.cloud_run_execution,
+            shard: shard(env.cloud_run_task_index.as_deref(), env.cloud_run_task_count.as_deref())?,
+            attempt: env
+                .cloud_run_task_attempt
+                .map_or(Ok(0), |value| number("CLOUD_RUN_TASK_ATTEMPT", &value, 0, u32::MAX))?,
+            google_cloud_project: env.google_cloud_project,
+            log_format: pick(&common.log_format, env.log_format, "auto").parse()?,
+            log_filter: env.rust_log.unwrap_or_else(|| "info".into()),
+        })
+    }
+}
+
+/// Where downloads and build products are kept between runs and clones.
+fn cache_dir(xdg_cache_home: Option<&str>, home: Option<&str>) -> PathBuf {
+    let base = xdg_cache_home
+        .map(PathBuf::from)
+        .or_else(|| home.map(|home| PathBuf::from(home).join(".cache")))
+        .unwrap_or_else(std::env::temp_dir);
+    base.join("job-market")
+}
+
+fn refuse<T>(variable: &str, value: &str, allowed: &str) -> Result<T> {
+    Err(Error::configuration(format!("{variable} is {value:?}; allowed is {allowed}")))
+}
+
+fn number<N>(variable: &str, value: &str, least: N, most: N) -> Result<N>
+where
+    N: FromStr + PartialOrd + fmt::Display + Copy,
+{
+    match value.trim().parse::<N>() {
+        Ok(n) if n >= least && n <= most => Ok(n),
+        _ => refuse(variable, value, &format!("a whole number from {least} to {most}")),
+    }
+}
+
+fn shard(index: Option<&str>, count: Option<&str>) -> Result<Shard> {
+    let count = count.map_or(Ok(1), |value| number("CLOUD_RUN_TASK_COUNT", value, 1, 10_000))?;
+    let index = index.map_or(Ok(0), |value| number("CLOUD_RUN_TASK_INDEX", value, 0, count - 1))?;
+    Ok(Shard { index, count })
+}
+
+/// A model's name becomes part of a path and of a table's name: letters, digits, `.`, `_`, `-` alone.
+fn model_name(value: String) -> Result<String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-:".contains(c);
+    if value.chars().all(is_plain) && value.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+        Ok(value)
+    } else {
+        refuse("EMBEDDING_MODEL", &value, "a model's name, such as all-MiniLM-L6-v2")
+    }
+}
+
+macro_rules! choices {
+    ($type:ident, $variable:literal, $($text:literal => $variant:ident),+) => {
+        impl FromStr for $type {
+            type Err = Error;
+            fn from_str(value: &str) -> Result<Self> {
+                match value {
+                    $($text => Ok(Self::$variant),)+
+                    _ => refuse($variable, value, &[$($text),+].join(", ")),
+                }
+            }
+        }
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self { $(Self::$variant => $text),+ })
+            }
+        }
+    };
+}
+
+choices!(Precision, "EMBEDDING_PRECISION", "fp32" => Fp32, "int8" => Int8, "fp16" => Fp16);
+choices!(Device, "DEVICE", "auto" => Auto, "cpu" => Cpu, "cuda" => Cuda);
+choices!(LogFormat, "LOG_FORMAT", "auto" => Auto, "json" => Json, "text" => Text);
+
+impl FromStr for WarehouseUrl {
+    type Err = Error;
+
+    fn from_str(value: &str) -> Result<Self> {
+        if let Some(path) = value.strip_prefix("duckdb:").filter(|path| !path.is_empty()) {
+            return Ok(Self::DuckDb(path.into()));
+        }
+        if let Some((project, dataset)) =
+            value.strip_prefix("bigquery://").and_then(|rest| rest.split_once('/'))
+            && !project.is_empty()
+            && !dataset.is_empty()
+            && !dataset.contains('/')
+        {
+            return Ok(Self::BigQuery { project: project.into(), dataset: dataset.into() });
+        }
+        refuse("WAREHOUSE_URL", value, "duckdb:PATH or bigquery://PROJECT/DATASET")
+    }
+}
+
+impl FromStr for ArtifactsUrl {
+    type Err = Error;
+
+    fn from_str(value: &str) -> Result<Self> {
+        if let Some(path) = value.strip_prefix("file:").filter(|path| !path.is_empty()) {
+            return Ok(Self::Directory(path.into()));
+        }
+        if let Some(rest) = value.strip_prefix("gs://") {
+            let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+            if !bucket.is_empty() {
+                return Ok(Self::Gcs { bucket: bucket.into(), prefix: prefix.trim_matches('/').into() });
+            }
+        }
+        refuse("ARTIFACTS_URL", value, "file:PATH or gs://BUCKET/PREFIX")
+    }
+}
+
+impl fmt::Display for WarehouseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DuckDb(path) => write!(f, "duckdb:{}", path.display()),
+            Self::BigQuery { project, dataset } => write!(f, "bigquery://{project}/{dataset}"),
+        }
+    }
+}
+
+impl fmt::Display for ArtifactsUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Directory(path) => write!(f, "file:{}", path.display()),
+            Self::Gcs { bucket, prefix } => write!(f, "gs://{bucket}/{prefix}"),
+        }
+    }
+}
+
+impl From<WarehouseUrl> for String {
+    fn from(url: WarehouseUrl) -> Self {
+        url.to_string()
+    }
+}
+
+impl From<ArtifactsUrl> for String {
+    fn from(url: ArtifactsUrl) -> Self {
+        url.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,15 @@
+//! What every function stands on; knows no other crate of ours.
+//!
+//! - [`config`]: environment and flags, parsed and refused at start
+//! - [`error`]: one error type whose [`error::ErrorKind`] says what to do
+//! - [`job`]: the ad, its key, its text and that text's hash
+//! - [`telemetry`]: log lines for people and for Cloud Logging
+//! - [`shim`]: the three ways in (local, Cloud Run job, HTTP function), leases, shutdown
+
+pub mod config;
+pub mod error;
+pub mod job;
+pub mod shim;
+pub mod telemetry;
+
+pub use error::{Error, ErrorKind, Result};

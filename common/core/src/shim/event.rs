@@ -1,0 +1,209 @@
+//! What a trigger asks for: a JSON body, a `CloudEvent` in binary or structured mode, or a Pub/Sub message in either.
+//!
+//! | delivery | options |
+//! |---|---|
+//! | `application/json` (or an empty body) | the body |
+//! | `CloudEvent` 1.0 | its data |
+//! | Pub/Sub message (push, or inside a `CloudEvent`) | the message's payload |
+//! | another of Google's own events (`google.…`), such as a new object in a bucket | none: it tells what happened, not how to run |
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hyper::StatusCode;
+use hyper::header::{CONTENT_TYPE, HeaderMap};
+use percent_encoding::percent_decode_str;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::problem::Problem;
+use super::trigger::TriggerId;
+
+/// One delivery of a trigger.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Trigger {
+    /// What its sender named it, if anything.
+    pub(super) id: Option<TriggerId>,
+    /// The run's options as JSON.
+    pub(super) options: Map<String, Value>,
+    /// The option that every function has.
+    pub(super) dry_run: bool,
+}
+
+impl Trigger {
+    /// Reads a request's head and body.
+    ///
+    /// # Errors
+    /// A problem of status 400 or 415 that names the header or the member at fault.
+    pub(super) fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Self, Problem> {
+        let content_type = content_type(headers);
+        let (event_id, data) = if content_type.starts_with("application/cloudevents") {
+            structured(&content_type, body)?
+        } else if headers.keys().any(|name| name.as_str().starts_with("ce-")) {
+            binary(headers, &content_type, body)?
+        } else {
+            delivered(json_body(&content_type, body)?, None)?
+        };
+        let mut options = match data {
+            Value::Null => Map::new(),
+            Value::Object(options) => options,
+            _ => return Err(Problem::bad_request("the options must be a JSON object")),
+        };
+        let dry_run = match options.remove("dry_run") {
+            None => false,
+            Some(Value::Bool(dry_run)) => dry_run,
+            Some(other) => {
+                return Err(Problem::bad_request(format!("dry_run: {other} is not true or false")));
+            }
+        };
+        Ok(Self { id: idempotency_key(headers)?.or(event_id), options, dry_run })
+    }
+
+    /// The options as the function declares them.
+    ///
+    /// # Errors
+    /// A problem of status 400 that names the member at fault.
+    pub(super) fn options<O: DeserializeOwned>(&self) -> Result<O, Problem> {
+        serde_path_to_error::deserialize(Value::Object(self.options.clone())).map_err(|error| {
+            let path = error.path().to_string();
+            let cause = error.into_inner().to_string();
+            // That sentence names the member itself, and so does the one about a member that is missing.
+            let is_named = path == "." || cause.starts_with("unknown field");
+            Problem::bad_request(if is_named { cause } else { format!("{path}: {cause}") })
+        })
+    }
+
+    /// Everything that was asked for, to tell one request from another.
+    pub(super) fn request(&self) -> Value {
+        let mut request = self.options.clone();
+        request.insert("dry_run".into(), self.dry_run.into());
+        request.into()
+    }
+}
+
+/// The header of the IETF draft; its value may stand in quotes.
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<TriggerId>, Problem> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    match value.to_str().map(|key| key.trim().trim_matches('"')) {
+        Ok(key) if !key.is_empty() => Ok(Some(TriggerId::of_key(key))),
+        _ => Err(Problem::bad_request("Idempotency-Key is empty or not ASCII")),
+    }
+}
+
+/// Binary mode: attributes in `ce-` headers, the data is the body.
+fn binary(
+    headers: &HeaderMap,
+    content_type: &str,
+    body: &[u8],
+) -> Result<(Option<TriggerId>, Value), Problem> {
+    let attribute = |name: &str| -> Result<String, Problem> {
+        let value = headers.get(format!("ce-{name}")).and_then(|value| value.to_str().ok());
+        let value = value.map(|value| percent_decode_str(value).decode_utf8_lossy().into_owned());
+        required(value, || format!("header ce-{name}"))
+    };
+    let event = Event::read(attribute)?;
+    // Google's events need no understanding, and some of them carry something else than JSON.
+    let data = if event.is_notice() { Value::Null } else { json_body(content_type, body)? };
+    delivered(data, Some(event))
+}
+
+/// Structured mode: attributes and data in one JSON object.
+fn structured(content_type: &str, body: &[u8]) -> Result<(Option<TriggerId>, Value), Problem> {
+    if content_type != "application/cloudevents+json" {
+        let detail = format!("{content_type} is not taken; send one event as application/cloudevents+json");
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+    }
+    let Value::Object(mut members) = parse(body, "the body")? else {
+        return Err(Problem::bad_request("an event is a JSON object"));
+    };
+    let attribute = |name: &str| -> Result<String, Problem> {
+        let value = members.get(name).and_then(Value::as_str).map(str::to_owned);
+        required(value, || format!("the event's {name}"))
+    };
+    let event = Event::read(attribute)?;
+    let data = match (members.remove("data"), members.remove("data_base64")) {
+        (Some(_), Some(_)) => return Err(Problem::bad_request("an event has data or data_base64, not both")),
+        _ if event.is_notice() => Value::Null,
+        (Some(data), None) => data,
+        (None, Some(Value::String(data))) => decode(&data, "data_base64")?,
+        (None, Some(_)) => return Err(Problem::bad_request("data_base64 is not a string")),
+        (None, None) => Value::Null,
+    };
+    delivered(data, Some(event))
+}
+
+/// The attributes of an event that we act on.
+struct Event {
+    id: TriggerId,
+    kind: String,
+}
+
+impl Event {
+    fn read(attribute: impl Fn(&str) -> Result<String, Problem>) -> Result<Self, Problem> {
+        let version = attribute("specversion")?;
+        if version != "1.0" {
+            let detail = format!("specversion is {version:?}; this function takes CloudEvents 1.0");
+            return Err(Problem::bad_request(detail));
+        }
+        let (id, source) = (attribute("id")?, attribute("source")?);
+        Ok(Self { id: TriggerId::of_event(&source, &id), kind: attribute("type")? })
+    }
+
+    /// Says whether the event only tells that something happened on Google Cloud.
+    fn is_notice(&self) -> bool {
+        self.kind.starts_with("google.") && !self.kind.starts_with("google.cloud.pubsub.")
+    }
+}
+
+/// Unwraps a Pub/Sub message; anything else is as it came.
+fn delivered(data: Value, event: Option<Event>) -> Result<(Option<TriggerId>, Value), Problem> {
+    let event_id = event.map(|event| event.id);
+    let Some(Value::Object(message)) = data.get("message") else { return Ok((event_id, data)) };
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
+    let payload = text(message.get("data"));
+    let options = if payload.is_empty() { Value::Null } else { decode(&payload, "message.data")? };
+    let message_id = text(message.get("messageId"));
+    let pushed = (!message_id.is_empty())
+        .then(|| TriggerId::of_event(&format!("pubsub:{}", text(data.get("subscription"))), &message_id));
+    Ok((event_id.or(pushed), options))
+}
+
+fn required(value: Option<String>, name: impl Fn() -> String) -> Result<String, Problem> {
+    value
+        .filter(|value| !value.is_empty())
+        .ok_or_else(|| Problem::bad_request(format!("{} is missing or empty", name())))
+}
+
+fn decode(base64: &str, name: &str) -> Result<Value, Problem> {
+    let bytes = STANDARD
+        .decode(base64)
+        .map_err(|error| Problem::bad_request(format!("{name} is not base64: {error}")))?;
+    parse(&bytes, name)
+}
+
+fn json_body(content_type: &str, body: &[u8]) -> Result<Value, Problem> {
+    let is_json =
+        content_type.is_empty() || content_type == "application/json" || content_type.ends_with("+json");
+    match body {
+        // Cloud Scheduler names a type even where it sends nothing.
+        b"" => Ok(Value::Null),
+        _ if is_json => parse(body, "the body"),
+        _ => {
+            let detail = format!("{content_type} is not taken; send application/json");
+            Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail))
+        }
+    }
+}
+
+fn parse(bytes: &[u8], name: &str) -> Result<Value, Problem> {
+    serde_json::from_slice(bytes)
+        .map_err(|error| Problem::bad_request(format!("{name} is not JSON: {error}")))
+}
+
+/// The media type in lower case, without its parameters.
+fn content_type(headers: &HeaderMap) -> String {
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests;

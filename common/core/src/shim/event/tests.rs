@@ -1,0 +1,200 @@
+use hyper::Response;
+use hyper::header::{HeaderName, HeaderValue};
+use proptest::prelude::*;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::super::server::Body;
+use super::*;
+
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Options {
+    limit: Option<u32>,
+    source: Option<String>,
+}
+
+const EVENT: [(&str, &str); 4] =
+    [("ce-specversion", "1.0"), ("ce-id", "a-1"), ("ce-source", "//scheduler/daily"), ("ce-type", "x.y")];
+
+fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
+    let header = |&(name, value): &(&str, &str)| {
+        (name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap())
+    };
+    pairs.iter().map(header).collect()
+}
+
+fn json_type<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    [&[("content-type", "application/json; charset=utf-8")], more].concat()
+}
+
+fn read(pairs: &[(&str, &str)], body: impl AsRef<[u8]>) -> Result<Trigger, Problem> {
+    Trigger::parse(&headers(pairs), body.as_ref())
+}
+
+/// Status of a refusal.
+fn status(problem: Problem) -> u16 {
+    Response::<Body>::from(problem).status().as_u16()
+}
+
+fn structured_event(members: &Value) -> Result<Trigger, Problem> {
+    let mut event =
+        json!({ "specversion": "1.0", "id": "a-1", "source": "//scheduler/daily", "type": "x.y" });
+    event.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+    read(&[("content-type", "application/cloudevents+json; charset=UTF-8")], event.to_string())
+}
+
+#[test]
+fn a_json_body_is_the_options() {
+    let trigger = read(&json_type(&[]), r#"{"limit": 5, "dry_run": true}"#).unwrap();
+    assert_eq!(trigger.options::<Options>().unwrap(), Options { limit: Some(5), source: None });
+    assert!(trigger.dry_run);
+    assert_eq!(trigger.id, None);
+    for (headers, body) in [
+        (&[][..], ""),
+        (&[("content-type", "application/octet-stream")], ""),
+        (&json_type(&[]), "{}"),
+        (&[], "{}"),
+        (&json_type(&[]), "null"),
+    ] {
+        let trigger = read(headers, body).unwrap();
+        assert_eq!(trigger.options::<Options>().unwrap(), Options::default());
+        assert!(!trigger.dry_run);
+    }
+}
+
+#[test]
+fn binary_structured_and_base64_are_the_same_trigger() {
+    let binary = read(&json_type(&EVENT), r#"{"limit": 5}"#).unwrap();
+    assert_eq!(binary.id, Some(TriggerId::of_event("//scheduler/daily", "a-1")));
+    assert_eq!(binary.options::<Options>().unwrap().limit, Some(5));
+    assert_eq!(structured_event(&json!({ "data": { "limit": 5 } })).unwrap(), binary);
+    let encoded = STANDARD.encode(r#"{"limit": 5}"#);
+    assert_eq!(structured_event(&json!({ "data_base64": encoded })).unwrap(), binary);
+    let mut escaped = json_type(&EVENT);
+    escaped[3].1 = "%2F%2Fscheduler/daily";
+    assert_eq!(read(&escaped, r#"{"limit": 5}"#).unwrap(), binary, "header values are percent-encoded");
+    assert_eq!(structured_event(&json!({})).unwrap().options, Map::new());
+}
+
+#[test]
+fn a_pubsub_message_carries_the_options_in_its_payload() {
+    let message = |data: &str| json!({ "message": { "data": STANDARD.encode(data), "messageId": "7" }, "subscription": "s" });
+    let push = read(&json_type(&[]), message(r#"{"limit": 5, "dry_run": true}"#).to_string()).unwrap();
+    assert_eq!(push.options::<Options>().unwrap().limit, Some(5));
+    assert!(push.dry_run);
+    assert_eq!(push.id, Some(TriggerId::of_event("pubsub:s", "7")));
+    let mut event = json_type(&EVENT);
+    event[4].1 = "google.cloud.pubsub.topic.v1.messagePublished";
+    let event = read(&event, message(r#"{"limit": 5}"#).to_string()).unwrap();
+    assert_eq!(event.options::<Options>().unwrap().limit, Some(5));
+    assert_eq!(event.id, Some(TriggerId::of_event("//scheduler/daily", "a-1")));
+    let attributes_only = json!({ "message": { "attributes": { "a": "b" } }, "subscription": "s" });
+    assert_eq!(read(&json_type(&[]), attributes_only.to_string()).unwrap().options, Map::new());
+}
+
+#[test]
+fn a_notice_of_googles_starts_a_run_with_the_defaults() {
+    let kind = "google.cloud.storage.object.v1.finalized";
+    let mut event = json_type(&EVENT);
+    event[4].1 = kind;
+    let trigger = read(&event, r#"{"bucket": "b", "name": "ads.parquet"}"#).unwrap();
+    assert_eq!(trigger.options::<Options>().unwrap(), Options::default());
+    event[0].1 = "application/protobuf";
+    assert_eq!(read(&event, b"\x08\x01").unwrap(), trigger);
+    assert_eq!(structured_event(&json!({ "type": kind, "data": { "bucket": "b" } })).unwrap(), trigger);
+}
+
+#[test]
+fn an_idempotency_key_names_the_trigger() {
+    let key = Some(TriggerId::of_key("k-1"));
+    assert_eq!(read(&[("idempotency-key", "k-1")], "").unwrap().id, key);
+    assert_eq!(read(&[("idempotency-key", "\"k-1\"")], "").unwrap().id, key);
+    let both = [&json_type(&EVENT)[..], &[("idempotency-key", "k-1")]].concat();
+    assert_eq!(read(&both, "{}").unwrap().id, key);
+    assert_eq!(read(&[("idempotency-key", "\"\"")], "").map_err(status).unwrap_err(), 400);
+    assert_ne!(TriggerId::of_event("a", "bc"), TriggerId::of_event("ab", "c"));
+    assert_ne!(TriggerId::of_event("k-1", ""), TriggerId::of_key("k-1"));
+}
+
+#[test]
+fn a_wrong_option_is_refused_by_name() {
+    for (body, expected) in [
+        (r#"{"limt": 5}"#, "unknown field `limt`, expected `limit` or `source`"),
+        (r#"{"limit": "five"}"#, "limit: invalid type: string \"five\", expected u32"),
+        (r#"{"limit": -1}"#, "limit: invalid value: integer `-1`, expected u32"),
+    ] {
+        let problem = read(&json_type(&[]), body).unwrap().options::<Options>().unwrap_err();
+        let text = format!("{problem:?}");
+        assert!(text.replace('\\', "").contains(expected), "{expected} is not in {text}");
+        assert_eq!(status(problem), 400);
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_refused_with_the_part_at_fault() {
+    let missing =
+        |name: &str| -> Vec<_> { json_type(&EVENT).into_iter().filter(|(n, _)| *n != name).collect() };
+    let old = [("ce-specversion", "0.3"), ("ce-id", "1"), ("ce-source", "s"), ("ce-type", "t")];
+    let structured = [("content-type", "application/cloudevents+json")];
+    for (headers, body, expected, detail) in [
+        (json_type(&[]), "{", 400, "the body is not JSON"),
+        (json_type(&[]), "[1]", 400, "the options must be a JSON object"),
+        (json_type(&[]), r#"{"dry_run": "yes"}"#, 400, "dry_run: \\\"yes\\\" is not true or false"),
+        (vec![("content-type", "text/plain")], "{}", 415, "text/plain is not taken"),
+        (json_type(&[]), r#"{"message": {"data": "%"}}"#, 400, "message.data is not base64"),
+        (json_type(&[]), r#"{"message": {"data": "aGk="}}"#, 400, "message.data is not JSON"),
+        (missing("ce-id"), "{}", 400, "header ce-id is missing"),
+        (missing("ce-source"), "{}", 400, "header ce-source is missing"),
+        (missing("ce-type"), "{}", 400, "header ce-type is missing"),
+        (missing("ce-specversion"), "{}", 400, "header ce-specversion is missing"),
+        (json_type(&old), "{}", 400, "this function takes CloudEvents 1.0"),
+        (structured.to_vec(), "{}", 400, "the event's specversion is missing"),
+        (structured.to_vec(), "[]", 400, "an event is a JSON object"),
+        (vec![("content-type", "application/cloudevents-batch+json")], "[]", 415, "send one event"),
+    ] {
+        let problem = read(&headers, body).unwrap_err();
+        let text = format!("{problem:?}");
+        assert!(text.contains(detail), "{detail} is not in {text}");
+        assert_eq!(status(problem), expected);
+    }
+    for (members, detail) in [
+        (json!({ "id": 5 }), "the event's id is missing"),
+        (json!({ "data": {}, "data_base64": "e30=" }), "not both"),
+        (json!({ "data_base64": 5 }), "data_base64 is not a string"),
+        (json!({ "data_base64": "e30" }), "data_base64 is not base64"),
+        (json!({ "data": "text" }), "the options must be a JSON object"),
+    ] {
+        let text = format!("{:?}", structured_event(&members).unwrap_err());
+        assert!(text.contains(detail), "{detail} is not in {text}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn nothing_a_client_sends_panics(
+        kind in "[ -~]{0,40}", event in any::<bool>(), id in "[ -~]{0,20}", body in any::<Vec<u8>>(), json in ".{0,60}"
+    ) {
+        let mut pairs = vec![("content-type", kind.as_str())];
+        if event {
+            pairs.extend([("ce-id", id.as_str()), ("ce-specversion", "1.0"), ("ce-source", "s"), ("ce-type", "t")]);
+        }
+        let _ = read(&pairs, &body);
+        let _ = read(&pairs, &json);
+        let _ = read(&[("content-type", "application/cloudevents+json")], &json);
+    }
+
+    #[test]
+    fn any_event_reads_the_same_in_both_modes(id in "[!-~é]{1,20}", source in "[!-~ü]{1,20}", limit in any::<u32>()) {
+        let encode = |text: &str| {
+            percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+        };
+        let (ce_id, ce_source) = (encode(&id), encode(&source));
+        let pairs = [("ce-specversion", "1.0"), ("ce-id", &ce_id), ("ce-source", &ce_source), ("ce-type", "t")];
+        let data = json!({ "limit": limit });
+        let binary = read(&pairs, data.to_string()).unwrap();
+        let event = json!({ "specversion": "1.0", "id": id, "source": source, "type": "t", "data": data });
+        let structured = read(&[("content-type", "application/cloudevents+json")], event.to_string()).unwrap();
+        prop_assert_eq!(binary, structured);
+    }
+}

@@ -1,0 +1,195 @@
+//! One run at a time across instances: a lease with expiry, kept as an object that changes by compare-and-set.
+//!
+//! The instances' clocks decide what has expired; on Cloud Run they agree to far less than [`TTL`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::Utc;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::job::Timestamp;
+
+/// How long a run that was killed keeps the next one waiting.
+pub(super) const TTL: Duration = Duration::from_mins(1);
+
+/// How often a write is tried again after somebody else's came between.
+const ATTEMPTS: usize = 5;
+
+/// A place for small objects that several instances share and change without overwriting each other.
+///
+/// A read sees every write that was acknowledged before it began.
+#[async_trait]
+pub trait LeaseStore: Send + Sync {
+    /// The object's bytes and its generation, or `None` where there is no such object.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Forbidden` where the store cannot be read.
+    async fn read(&self, name: &str) -> Result<Option<(Vec<u8>, String)>>;
+
+    /// Writes the object if its generation is still `expected` (`None`: there is no such object) and returns the new
+    /// generation. Atomic: of two writers that expect the same, one succeeds.
+    ///
+    /// # Errors
+    /// `Conflict` where the object has changed; `Unavailable`, `Forbidden` or `Exhausted` where nothing was written.
+    async fn write_if(&self, name: &str, bytes: &[u8], expected: Option<&str>) -> Result<String>;
+}
+
+/// Who holds the lease: the object's content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Holder {
+    pub(super) run_id: String,
+    pub(super) acquired_at: Timestamp,
+    /// From this moment on, anybody may take the lease over.
+    pub(super) expires_at: Timestamp,
+    /// Set by a holder that has finished.
+    pub(super) released_at: Option<Timestamp>,
+}
+
+impl Holder {
+    fn is_live(&self, now: Timestamp) -> bool {
+        self.released_at.is_none() && now < self.expires_at
+    }
+}
+
+/// What asking for the lease brought.
+pub(super) enum Acquired {
+    /// It is ours.
+    Ours(Lease),
+    /// Somebody else's run holds it.
+    Theirs(Holder),
+}
+
+/// Where the lease is and how long it lasts.
+#[derive(Clone)]
+pub(super) struct LeaseTerms {
+    pub(super) store: Arc<dyn LeaseStore>,
+    /// The object's name.
+    pub(super) name: String,
+    pub(super) ttl: Duration,
+}
+
+impl LeaseTerms {
+    /// Takes the lease for `run_id` until `now + ttl`, if nobody holds it at `now`.
+    ///
+    /// # Errors
+    /// What the store fails with; `Unavailable` where others kept coming between.
+    pub(super) async fn acquire(&self, run_id: &str, now: Timestamp) -> Result<Acquired> {
+        let wanted = Holder {
+            run_id: run_id.to_owned(),
+            acquired_at: now,
+            expires_at: now + self.ttl,
+            released_at: None,
+        };
+        for _ in 0..ATTEMPTS {
+            let expected = match self.read().await? {
+                None => None,
+                // Our own write, whose acknowledgement was lost.
+                Some((Some(holder), generation)) if holder == wanted => {
+                    return Ok(self.ours(holder, generation));
+                }
+                Some((Some(holder), _)) if holder.is_live(now) => return Ok(Acquired::Theirs(holder)),
+                Some((_, generation)) => Some(generation),
+            };
+            match self.store.write_if(&self.name, &bytes(&wanted)?, expected.as_deref()).await {
+                Ok(generation) => return Ok(self.ours(wanted, generation)),
+                Err(error) if error.kind() == ErrorKind::Conflict => {}
+                Err(error) => return Err(error.context(&self.name)),
+            }
+        }
+        Err(Error::unavailable(format!("{}: too many runs ask for the lease at once", self.name)))
+    }
+
+    fn ours(&self, holder: Holder, generation: String) -> Acquired {
+        Acquired::Ours(Lease { terms: self.clone(), holder, generation })
+    }
+
+    /// The holder, or `None` where the object holds something else, which nobody can be waiting for.
+    async fn read(&self) -> Result<Option<(Option<Holder>, String)>> {
+        let found = self.store.read(&self.name).await.map_err(|error| error.context(&self.name))?;
+        Ok(found.map(|(bytes, generation)| {
+            let holder = serde_json::from_slice(&bytes)
+                .inspect_err(|error| {
+                    tracing::warn!("{} is no lease and will be overwritten: {error}", self.name);
+                })
+                .ok();
+            (holder, generation)
+        }))
+    }
+}
+
+/// The lease, held by one run. Dropping it keeps the others out until it expires.
+pub(super) struct Lease {
+    terms: LeaseTerms,
+    holder: Holder,
+    generation: String,
+}
+
+impl Lease {
+    /// Holds the lease until `now + ttl`. `false`: somebody else has it.
+    ///
+    /// # Errors
+    /// What the store fails with; the lease may still be ours.
+    pub(super) async fn renew(&mut self, now: Timestamp) -> Result<bool> {
+        self.write(Holder { expires_at: now + self.terms.ttl, ..self.holder.clone() }).await
+    }
+
+    /// Lets the next run in at once. A lease that somebody took over is left to them.
+    ///
+    /// # Errors
+    /// What the store fails with; the lease then ends by expiry.
+    pub(super) async fn release(mut self, now: Timestamp) -> Result<()> {
+        self.write(Holder { released_at: Some(now), ..self.holder.clone() }).await.map(|_| ())
+    }
+
+    /// Renews the lease for as long as it is polled; returns once somebody else has it.
+    ///
+    /// While the store is out of reach it keeps trying: two runs side by side do double work, not wrong work.
+    pub(super) async fn keep(&mut self) {
+        let every = self.terms.ttl / 3;
+        loop {
+            tokio::time::sleep(every).await;
+            match tokio::time::timeout(every, self.renew(Utc::now())).await {
+                Ok(Ok(true)) => {}
+                Ok(Ok(false)) => return,
+                Ok(Err(error)) => tracing::warn!("the lease could not be renewed: {}", error.chain()),
+                Err(_) => tracing::warn!("the lease could not be renewed within {every:?}"),
+            }
+        }
+    }
+
+    async fn write(&mut self, holder: Holder) -> Result<bool> {
+        let bytes = bytes(&holder)?;
+        for _ in 0..ATTEMPTS {
+            match self.terms.store.write_if(&self.terms.name, &bytes, Some(&self.generation)).await {
+                Ok(generation) => {
+                    self.generation = generation;
+                    self.holder = holder;
+                    return Ok(true);
+                }
+                Err(error) if error.kind() == ErrorKind::Conflict => {}
+                Err(error) => return Err(error.context(&self.terms.name)),
+            }
+            // Ours under another generation: an earlier write of ours, whose acknowledgement was lost.
+            match self.terms.read().await? {
+                Some((Some(found), generation)) if found.run_id == holder.run_id => {
+                    self.generation = generation;
+                }
+                _ => return Ok(false),
+            }
+        }
+        Err(Error::unavailable(format!(
+            "{}: the lease changes faster than it can be renewed",
+            self.terms.name
+        )))
+    }
+}
+
+fn bytes(holder: &Holder) -> Result<Vec<u8>> {
+    serde_json::to_vec(holder).map_err(|error| Error::internal("a lease has no JSON form").caused_by(error))
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,223 @@
+//! What makes a function's code a program: one handler, three ways in.
+//!
+//! 1. **Local**: run once, a progress bar, the answer as one line of JSON on stdout.
+//! 2. **Cloud Run job** (`CLOUD_RUN_JOB`): run once for this task's shard; exit 0 or 1.
+//! 3. **HTTP function** (`PORT`): `POST /` with JSON or a `CloudEvent` runs the handler and answers.
+//!
+//! - `cli`: flags, and the choice among the three
+//! - `run`: one run and its answer
+//! - `http`, `event`, `problem`: triggers in, answers out; `server` is the machinery below
+//! - `lease`, `trigger`: one run at a time, and one run a trigger, across instances
+//! - `progress`, `shutdown`
+
+mod cli;
+mod event;
+mod http;
+mod lease;
+mod problem;
+pub(crate) mod progress;
+mod run;
+mod server;
+mod shutdown;
+mod trigger;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use crate::config::{Config, Mode};
+use crate::error::{Error, Result};
+use crate::job::Timestamp;
+use crate::telemetry;
+
+use cli::{Cli, RunArgs};
+use http::Endpoint;
+use run::{Order, Runner, Status};
+use server::Server;
+
+pub use lease::LeaseStore;
+pub use progress::Progress;
+
+/// What a program says about itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Function {
+    /// The binary's name; leases and log lines carry it.
+    pub name: &'static str,
+    /// The code's version.
+    pub version: &'static str,
+    /// One line for `--help`.
+    pub about: &'static str,
+}
+
+/// One run as the function's code sees it.
+#[derive(Debug)]
+pub struct Invocation<O> {
+    /// The run's name in logs, answers and tables: a UUID of version 7.
+    pub run_id: String,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// The function's options, from the command line or the request.
+    pub options: O,
+    /// Where and how it runs.
+    pub config: Arc<Config>,
+    /// Whether nothing may be written.
+    pub dry_run: bool,
+    /// Cancelled when the run is to stop: SIGTERM, SIGINT, or another run that took its lease over.
+    ///
+    /// The code then has 9.5 s to keep what it did and to return: a report whose member `interrupted` is true, or an
+    /// error of kind `Cancelled`.
+    pub shutdown: CancellationToken,
+    /// Tells a person or the log how far it is.
+    pub progress: Progress,
+}
+
+/// Runs a batch function as a program, in the mode that environment and flags choose, and returns its exit status.
+///
+/// `O` is both the command line's options and the members of the JSON body, under the same names (`--batch-size`,
+/// `batch_size`); it wants `#[serde(default, deny_unknown_fields)]`. `leases` opens the place where instances agree on
+/// who runs; only the HTTP mode calls it.
+///
+/// Exit status: 0 where the run succeeded (locally also where it was interrupted), 2 for usage and configuration, else
+/// 1, which makes Cloud Run try a job's task again.
+pub fn run_batch<O, R, F, Fut>(
+    function: Function,
+    leases: fn(&Config) -> Result<Arc<dyn LeaseStore>>,
+    handler: F,
+) -> ExitCode
+where
+    O: Args + DeserializeOwned + Send + 'static,
+    R: Serialize,
+    F: Fn(Invocation<O>) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<R>> + Send + 'static,
+{
+    let (cli, given) = match Cli::<O>::read(function, std::env::args_os()) {
+        Ok(read) => read,
+        Err(error) => {
+            // Help goes to stdout with 0, a usage error to stderr with 2.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let program = Program { function, leases, handler: run::handler(handler) };
+    program.run(cli, &given).unwrap_or_else(|error| {
+        let _ = writeln!(io::stderr(), "error: {}", error.chain());
+        ExitCode::from(error.kind().exit_code())
+    })
+}
+
+/// A function, before it is known how it is run.
+struct Program<O> {
+    function: Function,
+    leases: fn(&Config) -> Result<Arc<dyn LeaseStore>>,
+    handler: run::Handler<O>,
+}
+
+impl<O: Args + DeserializeOwned + Send + 'static> Program<O> {
+    fn run(self, cli: Cli<O>, given: &[String]) -> Result<ExitCode> {
+        let config = Config::load(&cli.common, &cli.embedding)?;
+        let mode = cli.run.mode(&config);
+        if mode == Mode::Http {
+            cli::refuse_given(given)?;
+        }
+        if cli.run.print_config {
+            telemetry::filter(&config.log_filter)?;
+            return print_config(&config, mode);
+        }
+        telemetry::init(self.function, &config)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .map_err(|error| Error::internal("cannot start threads").caused_by(error))?;
+        let runner = Runner { function: self.function, config: Arc::new(config), handler: self.handler };
+        let code = runtime.block_on(async {
+            let shutdown = shutdown::on_signal()?;
+            match mode {
+                Mode::Http => serve(runner, self.leases, cli.run, shutdown).await,
+                mode => {
+                    let run_id = Uuid::now_v7().to_string();
+                    let (options, dry_run) = (cli.options, cli.run.dry_run);
+                    once(runner, Order { run_id, options, dry_run, cancel: shutdown, mode }).await
+                }
+            }
+        });
+        // A blocking call that the handler left behind must not hold the process.
+        runtime.shutdown_timeout(Duration::from_millis(100));
+        code
+    }
+}
+
+/// Runs once and prints the answer.
+async fn once<O: Send + 'static>(runner: Runner<O>, order: Order<O>) -> Result<ExitCode> {
+    let mode = order.mode;
+    let answer = match runner.run(order).await {
+        Ok(answer) => answer,
+        // A task's error is in the log already.
+        Err(error) if mode == Mode::Job => return Ok(ExitCode::from(error.kind().exit_code())),
+        Err(error) => return Err(error),
+    };
+    print_line(&answer.to_json().to_string())?;
+    Ok(match answer.status {
+        // The task is tried again only if it fails, and what is left of its shard has to be done.
+        Status::Interrupted if mode == Mode::Job => ExitCode::FAILURE,
+        _ => ExitCode::SUCCESS,
+    })
+}
+
+async fn serve<O: DeserializeOwned + Send + 'static>(
+    runner: Runner<O>,
+    leases: fn(&Config) -> Result<Arc<dyn LeaseStore>>,
+    args: RunArgs,
+    shutdown: CancellationToken,
+) -> Result<ExitCode> {
+    let store = leases(&runner.config)?;
+    let (interface, port) = args.address(&runner.config);
+    let listener = TcpListener::bind((std::net::Ipv4Addr::from(interface), port))
+        .await
+        .map_err(|error| Error::unavailable(format!("cannot listen on port {port}")).caused_by(error))?;
+    let address = listener.local_addr()?;
+    tracing::info!(port = address.port(), "{} listens on http://{address}", runner.function.name);
+    let work = TaskTracker::new();
+    let endpoint = Arc::new(Endpoint {
+        runner,
+        store,
+        lease_ttl: lease::TTL,
+        dry_run: args.dry_run,
+        shutdown: shutdown.clone(),
+        work: work.clone(),
+    });
+    let handler = move |request| Arc::clone(&endpoint).answer(request);
+    Server { listener, shutdown, work, handler }.serve().await;
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_config(config: &Config, mode: Mode) -> Result<ExitCode> {
+    #[derive(Serialize)]
+    struct Effective<'a> {
+        mode: Mode,
+        #[serde(flatten)]
+        config: &'a Config,
+    }
+    let text = serde_json::to_string_pretty(&Effective { mode, config })
+        .map_err(|error| Error::internal("the configuration has no JSON form").caused_by(error))?;
+    print_line(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes to stdout. A reader that has gone (`| head`) is no failure of ours.
+fn print_line(line: &str) -> Result<()> {
+    match writeln!(io::stdout(), "{line}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}

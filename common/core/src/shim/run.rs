@@ -1,0 +1,156 @@
+//! One run, whichever way it came in.
+
+use std::io::{IsTerminal, stderr};
+use std::sync::Arc;
+
+use chrono::Utc;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde::Serialize;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use super::progress::Progress;
+use super::{Function, Invocation};
+use crate::config::{Config, Mode};
+use crate::error::{Error, ErrorKind, Result};
+use crate::job::Timestamp;
+
+/// The function's code, with its report as JSON.
+pub(super) type Handler<O> = Arc<dyn Fn(Invocation<O>) -> BoxFuture<'static, Result<Value>> + Send + Sync>;
+
+/// How a run that returned ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Status {
+    /// There was nothing left to do.
+    Succeeded,
+    /// It was asked to stop; what it did is kept, and another run goes on from there.
+    Interrupted,
+}
+
+/// What a run answers: the line on stdout, the body of the HTTP response, the entry in the log.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Answer {
+    function: &'static str,
+    version: &'static str,
+    pub(super) run_id: String,
+    pub(super) status: Status,
+    dry_run: bool,
+    started_at: Timestamp,
+    finished_at: Timestamp,
+    report: Value,
+}
+
+impl Answer {
+    pub(super) fn to_json(&self) -> Value {
+        // Strings, moments and a JSON value: there is no way to fail.
+        serde_json::to_value(self).unwrap_or_default()
+    }
+}
+
+/// What one run is asked for.
+pub(super) struct Order<O> {
+    pub(super) run_id: String,
+    pub(super) options: O,
+    pub(super) dry_run: bool,
+    /// Asks the run to stop.
+    pub(super) cancel: CancellationToken,
+    pub(super) mode: Mode,
+}
+
+/// Runs the function's code.
+pub(super) struct Runner<O> {
+    pub(super) function: Function,
+    pub(super) config: Arc<Config>,
+    pub(super) handler: Handler<O>,
+}
+
+impl<O: Send + 'static> Runner<O> {
+    /// Runs once. Every line logged within carries the run's id.
+    ///
+    /// A report whose member `interrupted` is true, or an error of kind `Cancelled` after `order.cancel`, makes an
+    /// interrupted run.
+    ///
+    /// # Errors
+    /// What the function's code fails with; `Internal` where it panics.
+    pub(super) async fn run(&self, order: Order<O>) -> Result<Answer> {
+        let span = tracing::error_span!("run", run_id = order.run_id, function = self.function.name);
+        self.run_in_span(order).instrument(span).await
+    }
+
+    async fn run_in_span(&self, order: Order<O>) -> Result<Answer> {
+        let Order { run_id, options, dry_run, cancel, mode } = order;
+        let started_at = Utc::now();
+        tracing::info!(dry_run, "run started");
+        let invocation = Invocation {
+            run_id: run_id.clone(),
+            started_at,
+            options,
+            config: Arc::clone(&self.config),
+            dry_run,
+            shutdown: cancel.clone(),
+            progress: Progress::new(mode == Mode::Local && stderr().is_terminal()),
+        };
+        let run = (self.handler)(invocation);
+        let outcome = tokio::spawn(run.in_current_span()).await.unwrap_or_else(|error| {
+            Err(Error::internal("the run panicked; the log says where").caused_by(error))
+        });
+        let (report, is_interrupted) = match outcome {
+            Ok(report) => {
+                let is_interrupted = report["interrupted"] == true;
+                (report, is_interrupted)
+            }
+            Err(error) if error.kind() == ErrorKind::Cancelled && cancel.is_cancelled() => {
+                (Value::Null, true)
+            }
+            Err(error) => {
+                log(&error, mode);
+                return Err(error);
+            }
+        };
+        let answer = Answer {
+            function: self.function.name,
+            version: self.function.version,
+            run_id,
+            status: if is_interrupted { Status::Interrupted } else { Status::Succeeded },
+            dry_run,
+            started_at,
+            finished_at: Utc::now(),
+            report,
+        };
+        // At a terminal the answer itself is the next line.
+        let report_json = (mode != Mode::Local).then(|| answer.report.to_string());
+        tracing::info!(report_json, "run {}", if is_interrupted { "interrupted" } else { "succeeded" });
+        Ok(answer)
+    }
+}
+
+/// At a terminal the error is the last line that the process prints; elsewhere the log is all there is.
+fn log(error: &Error, mode: Mode) {
+    use ErrorKind::{Cancelled, Conflict, InvalidInput, NotFound};
+    match error.kind() {
+        _ if mode == Mode::Local => {}
+        InvalidInput | NotFound | Conflict | Cancelled => tracing::warn!("run refused: {}", error.chain()),
+        _ => tracing::error!("run failed: {}", error.chain()),
+    }
+}
+
+/// Lets any function's code be a [`Handler`].
+pub(super) fn handler<O, R, F, Fut>(code: F) -> Handler<O>
+where
+    R: Serialize,
+    F: Fn(Invocation<O>) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<R>> + Send + 'static,
+{
+    Arc::new(move |invocation| {
+        let run = code(invocation);
+        async move {
+            let report = run.await?;
+            serde_json::to_value(report)
+                .map_err(|error| Error::internal("the report has no JSON form").caused_by(error))
+        }
+        .boxed()
+    })
+}

@@ -1,0 +1,15 @@
+//! From an ad's text to its unit vector.
+//!
+//! - [`model`]: the model package that `scripts/setup` made: facts and checksums
+//! - [`tokenize`]: text to token ids
+//! - [`batch`]: which texts go through the model together
+//! - [`session`]: the ONNX Runtime library and a session on one device
+//! - [`embedder`]: the [`Embedder`] trait and its ONNX implementation
+
+pub mod batch;
+pub mod embedder;
+pub mod model;
+pub mod session;
+pub mod tokenize;
+
+pub use embedder::{Embedder, Identity, open};

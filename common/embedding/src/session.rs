@@ -1,0 +1,114 @@
+//! The ONNX Runtime library, loaded once a process, and a session of one graph on one device.
+
+use std::path::Path;
+use std::sync::OnceLock;
+
+use common_core::config::{Config, Device};
+use common_core::{Error, Result};
+use ort::environment::Environment;
+use ort::ep::{CUDA, ExecutionProvider};
+use ort::session::Session;
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
+use ort::value::TensorRef;
+
+static RUNTIME: OnceLock<std::result::Result<Environment, String>> = OnceLock::new();
+
+/// Loads the library that the configuration names; the first call of a process decides which one.
+fn runtime(library: &Path) -> Result<&'static Environment> {
+    let load = || {
+        if !library.is_file() {
+            return Err("there is no such file".to_owned());
+        }
+        let builder = ort::init_from(library).map_err(|error| error.to_string())?;
+        builder.with_name("job-market").with_telemetry(false).build().map_err(|error| error.to_string())
+    };
+    RUNTIME.get_or_init(load).as_ref().map_err(|reason| {
+        Error::configuration(format!(
+            "the ONNX Runtime library {} cannot be used ({}): run `scripts/setup`, or set ORT_DYLIB_PATH to version {} \
+             or later",
+            library.display(),
+            reason.lines().next().unwrap_or_default(),
+            common_core::config::ONNXRUNTIME_VERSION,
+        ))
+    })
+}
+
+/// A graph ready to run, and the device it runs on.
+pub struct ModelSession {
+    session: Session,
+    /// `cpu` or `cuda`.
+    pub device: &'static str,
+}
+
+impl ModelSession {
+    /// Loads the graph at `path` for `config.device`, one inference thread a session.
+    ///
+    /// # Errors
+    /// `Configuration` where the library or an explicitly chosen device cannot be used, `Corrupt` where the graph
+    /// cannot be loaded.
+    pub fn open(path: &Path, config: &Config) -> Result<Self> {
+        let environment = runtime(&config.ort_dylib_path)?;
+        let device = choose_device(config)?;
+        let unusable = |error: ort::Error| {
+            Error::corrupt(format!("the model {} cannot be loaded", path.display())).caused_by(error)
+        };
+        let mut builder = options(environment, device).map_err(|error| match device {
+            "cuda" => no_cuda(&error.to_string()),
+            _ => unusable(error),
+        })?;
+        let session = builder.commit_from_file(path).map_err(unusable)?;
+        Ok(Self { session, device })
+    }
+
+    /// Runs `texts` rows of `width` token ids each; returns `[texts, dimension] f32` in one vector.
+    ///
+    /// # Errors
+    /// `Internal` where the runtime refuses.
+    pub fn run(&mut self, ids: &[i64], mask: &[i64], width: usize) -> Result<Vec<f32>> {
+        let shape = [ids.len() / width, width];
+        let mut infer = || -> ort::Result<Vec<f32>> {
+            let ids = TensorRef::from_array_view((shape, ids))?;
+            let mask = TensorRef::from_array_view((shape, mask))?;
+            let outputs =
+                self.session.run(ort::inputs!["input_ids" => ids, "attention_mask" => mask])?;
+            let (_, vectors) = outputs[0].try_extract_tensor::<f32>()?;
+            Ok(vectors.to_vec())
+        };
+        infer().map_err(|error| Error::internal("the model failed").caused_by(error))
+    }
+}
+
+fn options(environment: &Environment, device: &'static str) -> ort::Result<SessionBuilder> {
+    let builder = Session::builder(environment)?
+        .with_optimization_level(GraphOptimizationLevel::All)?
+        .with_intra_threads(1)?
+        .with_inter_threads(1)?
+        // A waiting thread that spins takes CPU time from the next text.
+        .with_intra_op_spinning(false)?
+        .with_memory_pattern(device == "cuda")?;
+    if device == "cuda" {
+        return Ok(builder.with_execution_providers([CUDA::default().build().error_on_failure()])?);
+    }
+    Ok(builder)
+}
+
+fn choose_device(config: &Config) -> Result<&'static str> {
+    let has_provider = || CUDA::is_available().unwrap_or(false);
+    // The driver's device file: the provider alone only says what the library was built with.
+    let has_gpu = || Path::new("/dev/nvidiactl").exists();
+    match config.device {
+        Device::Cpu => Ok("cpu"),
+        Device::Auto if has_gpu() && has_provider() => Ok("cuda"),
+        Device::Auto => Ok("cpu"),
+        Device::Cuda if !has_gpu() => Err(no_cuda("this machine has no NVIDIA GPU")),
+        Device::Cuda if !has_provider() => Err(no_cuda(&format!(
+            "the ONNX Runtime library {} was built without CUDA",
+            config.ort_dylib_path.display()
+        ))),
+        Device::Cuda => Ok("cuda"),
+    }
+}
+
+fn no_cuda(reason: &str) -> Error {
+    Error::configuration(format!("DEVICE is cuda, and {reason}; set DEVICE to cpu or auto to run on the CPU"))
+}

@@ -1,0 +1,199 @@
+//! Artifacts in a directory: the default on a laptop.
+//!
+//! Compare-and-set without locks: the n-th state of an object is a file `.generations/NAME/@n`, and writing state n+1
+//! is making a hard link of that name, which the file system grants to exactly one of any number of writers. The
+//! highest number is the truth. The plain file `NAME` is a link to the same bytes, for people and for readers that
+//! want a path.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind as Io, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use common_core::{Error, Result};
+
+use super::{ArtifactStore, Generation};
+
+/// Artifacts under one folder, which is made at the first write.
+#[derive(Debug, Clone)]
+pub struct Directory {
+    root: PathBuf,
+}
+
+/// How many times a reader looks again for a state that was replaced and removed between two system calls.
+const READ_ATTEMPTS: usize = 100;
+
+/// How long a replaced state keeps its number taken. A writer that was asleep for less than [`LONGEST_WRITE`] can
+/// therefore never be given a number that was used before.
+const KEEP_REPLACED: Duration = Duration::from_secs(3600);
+
+/// A writer that takes longer than this from its look to its link must count as late.
+const LONGEST_WRITE: Duration = Duration::from_secs(1800);
+
+impl Directory {
+    /// Artifacts under `root`.
+    pub fn new(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
+    fn read(&self, name: &str) -> Result<Option<(Bytes, Generation)>> {
+        let states = self.states(name)?;
+        for _ in 0..READ_ATTEMPTS {
+            let Some(number) = newest(&states)? else { return Ok(None) };
+            match fs::read(state_path(&states, number)) {
+                Ok(bytes) => return Ok(Some((bytes.into(), Generation(number.to_string())))),
+                Err(error) if error.kind() == Io::NotFound => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Error::unavailable(format!("object {name} changes faster than it can be read")))
+    }
+
+    fn swap(&self, name: &str, bytes: &[u8], expected: Option<&Generation>) -> Result<Generation> {
+        let states = self.states(name)?;
+        let held = match expected {
+            None => 0,
+            Some(Generation(text)) => text
+                .parse::<u64>()
+                .map_err(|_| Error::invalid_input(format!("{text:?} is no generation of this store")))?,
+        };
+        let lost = || Error::conflict(format!("object {name} was written by somebody else"));
+        let looked_at = Instant::now();
+        if newest(&states)?.unwrap_or(0) != held {
+            return Err(lost());
+        }
+        fs::create_dir_all(&states)?;
+        let next = held + 1;
+        let claim = state_path(&states, next);
+        let draft = self.draft(bytes)?;
+        match fs::hard_link(draft.path(), &claim) {
+            Ok(()) => {}
+            Err(error) if error.kind() == Io::AlreadyExists => return Err(lost()),
+            Err(error) => return Err(error.into()),
+        }
+        if looked_at.elapsed() > LONGEST_WRITE {
+            fs::remove_file(&claim)?;
+            return Err(lost());
+        }
+        sync_folder(&states)?;
+        self.show(name, &states)?;
+        remove_replaced(&states, next);
+        Ok(Generation(next.to_string()))
+    }
+
+    /// Points the plain file at the newest state, whoever wrote it.
+    fn show(&self, name: &str, states: &Path) -> Result<()> {
+        let visible = self.root.join(name);
+        if let Some(folder) = visible.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        loop {
+            let Some(number) = newest(states)? else { return Ok(()) };
+            let link = self.drafts()?.join(unique_name());
+            match fs::hard_link(state_path(states, number), &link) {
+                Ok(()) => {}
+                Err(error) if error.kind() == Io::NotFound => continue,
+                Err(error) => return Err(error.into()),
+            }
+            fs::rename(&link, &visible)?;
+            // A rename onto a link to the same file does nothing, and leaves its source.
+            let _ = fs::remove_file(&link);
+            if newest(states)? == Some(number) {
+                return Ok(());
+            }
+        }
+    }
+
+    fn draft(&self, bytes: &[u8]) -> Result<tempfile::NamedTempFile> {
+        let mut draft = tempfile::NamedTempFile::new_in(self.drafts()?)?;
+        draft.write_all(bytes)?;
+        draft.as_file().sync_all()?;
+        Ok(draft)
+    }
+
+    fn drafts(&self) -> Result<PathBuf> {
+        let folder = self.root.join(".drafts");
+        fs::create_dir_all(&folder).map_err(|error| {
+            Error::from(error).context(format!("cannot write below the artifact folder {}", self.root.display()))
+        })?;
+        Ok(folder)
+    }
+
+    /// The folder of an object's states.
+    fn states(&self, name: &str) -> Result<PathBuf> {
+        // `@` and `.` begin this store's own names.
+        let is_plain = |part: &str| !part.is_empty() && !part.starts_with(['.', '@']) && !part.contains(['\0', '\\']);
+        if !name.split('/').all(is_plain) {
+            return Err(Error::invalid_input(format!("{name:?} is no name of an artifact")));
+        }
+        Ok(self.root.join(".generations").join(name))
+    }
+}
+
+fn state_path(states: &Path, number: u64) -> PathBuf {
+    states.join(format!("@{number}"))
+}
+
+fn numbers(states: &Path) -> io::Result<Vec<u64>> {
+    let entries = match fs::read_dir(states) {
+        Err(error) if error.kind() == Io::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let number = |entry: fs::DirEntry| entry.file_name().to_str()?.strip_prefix('@')?.parse().ok();
+    entries.filter_map(|entry| entry.map(number).transpose()).collect()
+}
+
+fn newest(states: &Path) -> io::Result<Option<u64>> {
+    Ok(numbers(states)?.into_iter().max())
+}
+
+/// Removes states that were replaced long ago. What cannot be removed now is left for the next writer.
+fn remove_replaced(states: &Path, newest: u64) {
+    let is_old = |path: &Path| {
+        let age = fs::metadata(path).and_then(|facts| facts.modified()).map(|written| written.elapsed());
+        matches!(age, Ok(Ok(age)) if age > KEEP_REPLACED)
+    };
+    for number in numbers(states).unwrap_or_default() {
+        let path = state_path(states, number);
+        if number < newest && is_old(&path) {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// A name that no other draft has, in this process or another.
+fn unique_name() -> String {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    format!("link-{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed))
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Error::internal("a storage thread ended early").caused_by(error))?
+}
+
+#[async_trait]
+impl ArtifactStore for Directory {
+    async fn get(&self, name: &str) -> Result<Option<(Bytes, Generation)>> {
+        let (store, name) = (self.clone(), name.to_owned());
+        blocking(move || store.read(&name)).await
+    }
+
+    async fn compare_and_set(
+        &self,
+        name: &str,
+        bytes: Bytes,
+        expected: Option<&Generation>,
+    ) -> Result<Generation> {
+        let (store, name, expected) = (self.clone(), name.to_owned(), expected.cloned());
+        blocking(move || store.swap(&name, &bytes, expected.as_ref())).await
+    }
+}

@@ -1,0 +1,54 @@
+//! What DuckDB's messages mean for whoever reads them.
+
+use std::path::Path;
+
+use common_core::{Error, ErrorKind};
+
+/// Which sentence goes with which part of a message. The engine has one error code for everything, so its text is
+/// all there is to go by; `tests/faults` makes each of these happen.
+const MEANINGS: &[(&str, ErrorKind, &str)] = &[
+    ("Could not set lock", ErrorKind::Unavailable, "is held by another process"),
+    ("different configuration", ErrorKind::Unavailable, "is open in this process already"),
+    ("version number", ErrorKind::Corrupt, "was written by another version of DuckDB than this program reads"),
+    ("not a valid DuckDB database", ErrorKind::Corrupt, "is not a DuckDB database"),
+    ("Corrupt database file", ErrorKind::Corrupt, "is damaged"),
+    ("Failed to load metadata pointer", ErrorKind::Corrupt, "is damaged"),
+    ("could not read all", ErrorKind::Corrupt, "is damaged: it is shorter than it was"),
+    ("Could not read from file", ErrorKind::Corrupt, "is damaged: it is shorter than it was"),
+    ("No space left on device", ErrorKind::Exhausted, "cannot grow: the disk is full"),
+    ("Could not write", ErrorKind::Exhausted, "cannot be written: is the disk full?"),
+    ("Out of Memory", ErrorKind::Exhausted, "needs more memory or temporary disk space than it may use"),
+    ("Permission denied", ErrorKind::Forbidden, "may not be opened by this user"),
+    ("read-only mode", ErrorKind::InvalidInput, "is open for reading only: this statement would write"),
+    ("Table with name cleaned_jobs does not exist", ErrorKind::NotFound,
+        "has no table cleaned_jobs: load ads with `jobctl load FILE` or make some with `jobctl generate`"),
+];
+
+/// Turns an engine's error into ours: kind, and one sentence that names the file. What a user can mend is said in our
+/// words alone (the engine's go to the debug log); what is wrong with a statement, in the engine's.
+pub(super) fn translate(error: ::duckdb::Error, path: &Path) -> Error {
+    let text = error.to_string();
+    let name = path.display();
+    if let Some((part, kind, sentence)) = MEANINGS.iter().find(|(part, _, _)| text.contains(part)) {
+        tracing::debug!(engine = text, "DuckDB refused");
+        let holder = if *part == "Could not set lock" { holder(&text) } else { String::new() };
+        return Error::new(*kind, format!("{name} {sentence}{holder}"));
+    }
+    if is_statement_fault(&text) {
+        return Error::invalid_input(text.split_whitespace().collect::<Vec<_>>().join(" "));
+    }
+    Error::internal(format!("DuckDB failed on {name}")).caused_by(error)
+}
+
+/// The process that holds the file, as the engine names it: `Conflicting lock is held in PROGRAM (PID 7)`.
+fn holder(text: &str) -> String {
+    let Some((_, rest)) = text.split_once("Conflicting lock is held in ") else { return String::new() };
+    let end = rest.find(" by user").or_else(|| rest.find(". ")).unwrap_or(rest.len());
+    format!(": {}; wait for it to end or stop it", rest[..end].trim_end_matches('.'))
+}
+
+fn is_statement_fault(text: &str) -> bool {
+    ["Parser Error", "Binder Error", "Catalog Error", "Conversion Error", "Syntax"]
+        .iter()
+        .any(|part| text.contains(part))
+}

@@ -1,0 +1,234 @@
+//! The warehouse in one DuckDB file: the default on a laptop.
+//!
+//! A writer excludes every other process from the file and a reader every writer, so functions open it per run and
+//! never for the life of a server. Every statement runs on a blocking thread.
+
+mod batches;
+mod errors;
+mod open;
+mod query;
+mod scan;
+mod write;
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ::duckdb::Connection;
+use async_trait::async_trait;
+use common_core::job::{ContentHash, DESCRIPTION_CHARS, JobAd, JobKey, Timestamp};
+use common_core::{Error, Result};
+use futures::stream::BoxStream;
+
+use crate::Access;
+use crate::warehouse::{
+    Candidate, EmbeddingRow, EmbeddingTable, Forgotten, JobScan, QueryResult, RunRecord, SharedRow, Warehouse,
+};
+
+/// A warehouse in one DuckDB file.
+pub struct DuckDb {
+    shared: Arc<Shared>,
+}
+
+/// What blocking threads hold on to.
+struct Shared {
+    path: PathBuf,
+    /// The one connection that writes: two writers at once would conflict, and staging tables belong to it.
+    writer: Mutex<Connection>,
+    /// Where connections for readers are cloned from.
+    readers: Mutex<Connection>,
+}
+
+impl DuckDb {
+    /// Opens `path`, waiting up to ten seconds for another process that holds it.
+    ///
+    /// # Errors
+    /// `NotFound` where there is no such file and `access` does not make one; `Unavailable` where the other process
+    /// did not let go (named with its id); `Corrupt` where this is no database that this version reads.
+    pub async fn open(path: &Path, access: Access) -> Result<Self> {
+        let path = path.to_owned();
+        blocking(move || {
+            let writer = open::open(&path, access, open::LOCK_WAIT)?;
+            let readers = writer.try_clone().map_err(|error| errors::translate(error, &path))?;
+            let shared = Shared { path, writer: Mutex::new(writer), readers: Mutex::new(readers) };
+            Ok(Self { shared: Arc::new(shared) })
+        })
+        .await
+    }
+
+    /// Runs `work` on a reader's connection, on a blocking thread.
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> ::duckdb::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let shared = Arc::clone(&self.shared);
+        blocking(move || work(&shared.reader()?).map_err(|error| shared.translate(error))).await
+    }
+
+    /// Runs `work` in one transaction on the writer's connection, on a blocking thread: all of it or none.
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, write::Failure> + Send + 'static,
+    ) -> Result<T> {
+        let shared = Arc::clone(&self.shared);
+        blocking(move || shared.transaction(work)).await
+    }
+}
+
+impl Shared {
+    fn reader(&self) -> Result<Connection> {
+        let readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        readers.try_clone().map_err(|error| self.translate(error))
+    }
+
+    fn transaction<T>(&self, work: impl FnOnce(&Connection) -> Result<T, write::Failure>) -> Result<T> {
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let outcome = (|| {
+            let transaction = writer.transaction()?;
+            let value = work(&transaction)?;
+            transaction.commit()?;
+            Ok(value)
+        })();
+        outcome.map_err(|failure| match failure {
+            write::Failure::Engine(error) => self.translate(error),
+            write::Failure::Ours(error) => error,
+        })
+    }
+
+    fn translate(&self, error: ::duckdb::Error) -> Error {
+        errors::translate(error, &self.path)
+    }
+}
+
+/// Runs `work` where it may block.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Error::internal("a warehouse thread ended early").caused_by(error))?
+}
+
+/// Puts table name and constants into a statement of `infra/duckdb`; values are always parameters.
+fn render(sql: &str, table: &EmbeddingTable) -> String {
+    sql.replace("job_embeddings", &table.name)
+        .replace("{dimension}", &table.dimension.to_string())
+        .replace("{description_chars}", &DESCRIPTION_CHARS.to_string())
+}
+
+#[async_trait]
+impl Warehouse for DuckDb {
+    async fn create_tables(&self, embeddings: Option<&EmbeddingTable>) -> Result<()> {
+        let embeddings = embeddings.cloned();
+        self.write(move |connection| write::create_tables(connection, embeddings.as_ref())).await
+    }
+
+    async fn append_jobs(&self, batches: BoxStream<'static, Result<Vec<JobAd>>>) -> Result<u64> {
+        let runtime = tokio::runtime::Handle::current();
+        self.write(move |connection| write::append_jobs(connection, &runtime, batches)).await
+    }
+
+    async fn count_jobs(&self, scan: &JobScan) -> Result<u64> {
+        let scan = scan.clone();
+        self.read(move |connection| scan::count_jobs(connection, &scan)).await
+    }
+
+    fn scan_jobs(&self, scan: JobScan) -> BoxStream<'static, Result<Vec<Candidate>>> {
+        scan::scan_jobs(Arc::clone(&self.shared), scan)
+    }
+
+    async fn known_texts(
+        &self,
+        table: &EmbeddingTable,
+        space: &str,
+        hashes: &[ContentHash],
+        since: Option<Timestamp>,
+    ) -> Result<HashSet<ContentHash>> {
+        if hashes.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let sql = render(include_str!("../../../../infra/duckdb/known_texts.sql"), table);
+        let joined = hashes.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+        let (space, since) = (space.to_owned(), since.map(|moment| moment.naive_utc()));
+        let name = table.name.clone();
+        let found: Vec<String> = self
+            .read(move |connection| {
+                if !query::has_table(connection, &name)? {
+                    return Ok(Vec::new());
+                }
+                let mut statement = connection.prepare_cached(&sql)?;
+                statement.query_map(::duckdb::params![joined, space, since], |row| row.get(0))?.collect()
+            })
+            .await?;
+        found.iter().map(|digits| ContentHash::parse(digits)).collect()
+    }
+
+    async fn merge_embeddings(&self, table: &EmbeddingTable, rows: Vec<EmbeddingRow>) -> Result<()> {
+        let table = table.clone();
+        self.write(move |connection| write::merge_embeddings(connection, &table, &rows)).await
+    }
+
+    async fn share_embeddings(
+        &self,
+        table: &EmbeddingTable,
+        space: &str,
+        rows: Vec<SharedRow>,
+    ) -> Result<HashSet<JobKey>> {
+        let (table, space) = (table.clone(), space.to_owned());
+        self.write(move |connection| write::share_embeddings(connection, &table, &space, &rows)).await
+    }
+
+    async fn delete_embeddings(&self, table: &EmbeddingTable, keys: &[JobKey]) -> Result<u64> {
+        let (table, keys) = (table.name.clone(), keys.to_vec());
+        self.write(move |connection| {
+            write::stage_keys(connection, &keys)?;
+            write::delete_staged_keys(connection, &table)
+        })
+        .await
+    }
+
+    async fn prune_embeddings(&self, scan: &JobScan) -> Result<u64> {
+        let scan = scan.clone();
+        self.write(move |connection| {
+            let sql = render(include_str!("../../../../infra/duckdb/prune_embeddings.sql"), &scan.embeddings);
+            let removed = connection
+                .execute(&sql, ::duckdb::params![scan.shard.count, scan.shard.index, scan.source])?;
+            Ok(removed as u64)
+        })
+        .await
+    }
+
+    async fn record_run(&self, run: &RunRecord) -> Result<()> {
+        let run = run.clone();
+        self.write(move |connection| write::record_run(connection, &run)).await
+    }
+
+    async fn tables(&self) -> Result<Vec<String>> {
+        self.read(|connection| {
+            let mut tables: Vec<String> =
+                query::columns(connection)?.into_iter().map(|column| column.table).collect();
+            tables.dedup();
+            Ok(tables)
+        })
+        .await
+    }
+
+    async fn query(&self, sql: &str) -> Result<QueryResult> {
+        query::query(Arc::clone(&self.shared), sql.to_owned()).await
+    }
+
+    async fn forget(&self, keys: &[JobKey]) -> Result<Vec<Forgotten>> {
+        let keys = keys.to_vec();
+        self.write(move |connection| write::forget(connection, &keys)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn duckdb_keeps_the_contract_of_a_warehouse() {
+        let folder = tempfile::tempdir().unwrap();
+        let warehouse = DuckDb::open(&folder.path().join("new/jobs.duckdb"), Access::Create).await.unwrap();
+        crate::contract::warehouse(&warehouse).await;
+    }
+}

@@ -1,0 +1,61 @@
+//! Opening the file: who may make it, how long to wait for it, how much memory it may take.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use ::duckdb::{AccessMode, Config, Connection};
+use common_core::{Error, ErrorKind, Result};
+
+use super::errors;
+use crate::Access;
+
+/// How long to wait for another process that holds the file.
+pub(super) const LOCK_WAIT: Duration = Duration::from_secs(10);
+
+/// Pages that DuckDB keeps in memory; the rest goes to a temporary folder beside the file. Small, because a run's
+/// memory shall not depend on the size of the warehouse, and enough for statements over a page of ads.
+const MEMORY_LIMIT: &str = "192MB";
+
+pub(super) fn open(path: &Path, access: Access, wait: Duration) -> Result<Connection> {
+    prepare_path(path, access)?;
+    let deadline = Instant::now() + wait;
+    loop {
+        let attempt = Connection::open_with_flags(path, config(access).map_err(|e| errors::translate(e, path))?);
+        match attempt.map_err(|error| errors::translate(error, path)) {
+            Err(error) if error.kind() == ErrorKind::Unavailable && Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+fn prepare_path(path: &Path, access: Access) -> Result<()> {
+    if access != Access::Create {
+        return if path.is_file() {
+            Ok(())
+        } else {
+            Err(Error::not_found(format!(
+                "there is no warehouse at {}: load ads with `jobctl load FILE` or make some with `jobctl generate`",
+                path.display()
+            )))
+        };
+    }
+    match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) => std::fs::create_dir_all(folder)
+            .map_err(|error| Error::from(error).context(format!("cannot make the folder {}", folder.display()))),
+        None => Ok(()),
+    }
+}
+
+fn config(access: Access) -> ::duckdb::Result<Config> {
+    let mode = if access == Access::Read { AccessMode::ReadOnly } else { AccessMode::ReadWrite };
+    Config::default()
+        .access_mode(mode)?
+        .max_memory(MEMORY_LIMIT)?
+        // Two are enough for pages of ads, and the cores belong to inference.
+        .threads(2)?
+        // A statement that reads other files or installs extensions is not what an ad-hoc query is for.
+        .enable_external_access(false)?
+        .enable_autoload_extension(false)
+}

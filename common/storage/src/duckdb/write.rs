@@ -1,0 +1,159 @@
+//! Writing, each call one transaction: all of it is there or none.
+
+use std::collections::HashSet;
+
+use ::duckdb::{Connection, params};
+use common_core::job::{JobAd, JobKey};
+use common_core::{Error, Result};
+use futures::stream::BoxStream;
+use futures::StreamExt;
+
+use super::{batches, query, render};
+use crate::warehouse::{EmbeddingRow, EmbeddingTable, Forgotten, RunRecord, SharedRow};
+
+/// Why a transaction is rolled back: the engine's reason or ours.
+pub(super) enum Failure {
+    Engine(::duckdb::Error),
+    Ours(Error),
+}
+
+impl From<::duckdb::Error> for Failure {
+    fn from(error: ::duckdb::Error) -> Self {
+        Self::Engine(error)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Ours(error)
+    }
+}
+
+type Outcome<T> = Result<T, Failure>;
+
+pub(super) fn create_tables(connection: &Connection, embeddings: Option<&EmbeddingTable>) -> Outcome<()> {
+    connection.execute_batch(include_str!("../../../../infra/duckdb/create_cleaned_jobs.sql"))?;
+    connection.execute_batch(include_str!("../../../../infra/duckdb/create_ml_runs.sql"))?;
+    let Some(table) = embeddings else { return Ok(()) };
+    connection
+        .execute_batch(&render(include_str!("../../../../infra/duckdb/create_job_embeddings.sql"), table))?;
+    let expected = format!("FLOAT[{}]", table.dimension);
+    let column = query::columns(connection)?
+        .into_iter()
+        .find(|column| column.table == table.name && column.name == "embedding");
+    match column {
+        Some(column) if column.data_type == expected => Ok(()),
+        other => Err(Error::conflict(format!(
+            "table {} holds embeddings of type {}, and this model makes {expected}: choose the model that filled \
+             it, or drop the table",
+            table.name,
+            other.map_or_else(|| "unknown".to_owned(), |column| column.data_type)
+        ))
+        .into()),
+    }
+}
+
+pub(super) fn append_jobs(
+    connection: &Connection,
+    runtime: &tokio::runtime::Handle,
+    mut batches: BoxStream<'static, Result<Vec<JobAd>>>,
+) -> Outcome<u64> {
+    let mut count = 0;
+    let mut appender = connection.appender("cleaned_jobs")?;
+    // This thread may block; what feeds the stream runs on the runtime's own threads.
+    while let Some(batch) = runtime.block_on(batches.next()) {
+        let batch = batch?;
+        count += batch.len() as u64;
+        appender.append_record_batch(batches::jobs(&batch)?)?;
+    }
+    appender.flush()?;
+    Ok(count)
+}
+
+pub(super) fn merge_embeddings(
+    connection: &Connection,
+    table: &EmbeddingTable,
+    rows: &[EmbeddingRow],
+) -> Outcome<()> {
+    connection.execute_batch(&render(include_str!("../../../../infra/duckdb/stage_embeddings.sql"), table))?;
+    let mut appender = connection.appender_to_catalog_and_db("staged_embeddings", "temp", "main")?;
+    appender.append_record_batch(batches::embeddings(rows, table.dimension)?)?;
+    appender.flush()?;
+    drop(appender);
+    merge_staged(connection, table)
+}
+
+pub(super) fn share_embeddings(
+    connection: &Connection,
+    table: &EmbeddingTable,
+    space: &str,
+    rows: &[SharedRow],
+) -> Outcome<HashSet<JobKey>> {
+    connection.execute_batch(&render(include_str!("../../../../infra/duckdb/stage_embeddings.sql"), table))?;
+    connection.execute_batch(include_str!("../../../../infra/duckdb/stage_shared.sql"))?;
+    let mut appender = connection.appender_to_catalog_and_db("staged_shared", "temp", "main")?;
+    appender.append_record_batch(batches::shared(rows)?)?;
+    appender.flush()?;
+    drop(appender);
+    let sql = render(include_str!("../../../../infra/duckdb/share_embeddings.sql"), table);
+    connection.execute(&sql, params![space])?;
+    merge_staged(connection, table)?;
+    let mut statement = connection.prepare(include_str!("../../../../infra/duckdb/unshared.sql"))?;
+    let unshared = statement
+        .query_map([], |row| Ok(JobKey { source: row.get(0)?, job_id: row.get(1)? }))?
+        .collect::<::duckdb::Result<_>>()?;
+    Ok(unshared)
+}
+
+fn merge_staged(connection: &Connection, table: &EmbeddingTable) -> Outcome<()> {
+    connection.execute_batch(&render(include_str!("../../../../infra/duckdb/merge_embeddings.sql"), table))?;
+    Ok(())
+}
+
+pub(super) fn stage_keys(connection: &Connection, keys: &[JobKey]) -> Outcome<()> {
+    connection.execute_batch(include_str!("../../../../infra/duckdb/stage_keys.sql"))?;
+    let mut appender = connection.appender_to_catalog_and_db("staged_keys", "temp", "main")?;
+    appender.append_record_batch(batches::keys(keys)?)?;
+    appender.flush()?;
+    Ok(())
+}
+
+/// Removes the staged keys from one table, whose name comes from the catalogue or from [`EmbeddingTable`].
+pub(super) fn delete_staged_keys(connection: &Connection, table: &str) -> Outcome<u64> {
+    let sql = include_str!("../../../../infra/duckdb/delete_keys.sql").replace("job_embeddings", &quoted(table));
+    Ok(connection.execute(&sql, [])? as u64)
+}
+
+pub(super) fn forget(connection: &Connection, keys: &[JobKey]) -> Outcome<Vec<Forgotten>> {
+    stage_keys(connection, keys)?;
+    let columns = query::columns(connection)?;
+    let has = |table: &str, name: &str| columns.iter().any(|c| c.table == table && c.name == name);
+    let mut tables: Vec<&str> = columns.iter().map(|column| column.table.as_str()).collect();
+    tables.dedup();
+    let mut gone = Vec::new();
+    for table in tables.into_iter().filter(|table| has(table, "source") && has(table, "job_id")) {
+        gone.push(Forgotten { table: table.to_owned(), rows: delete_staged_keys(connection, table)? });
+    }
+    Ok(gone)
+}
+
+pub(super) fn record_run(connection: &Connection, run: &RunRecord) -> Outcome<()> {
+    connection.execute(include_str!("../../../../infra/duckdb/delete_run.sql"), params![run.run_id])?;
+    connection.execute(
+        include_str!("../../../../infra/duckdb/insert_run.sql"),
+        params![
+            run.function,
+            run.run_id,
+            run.started_at.naive_utc(),
+            run.finished_at.map(|moment| moment.naive_utc()),
+            run.status,
+            run.report.to_string(),
+            run.code_version,
+        ],
+    )?;
+    Ok(())
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}

@@ -1,0 +1,68 @@
+//! Where rows and artifacts live: one trait each, every backend behind a feature.
+//!
+//! - [`warehouse`]: the [`Warehouse`] trait and the rows that cross it
+//! - `duckdb` (feature `duckdb`): the warehouse in one file
+//! - [`artifacts`]: the [`ArtifactStore`] trait, its directory backend, and leases on top of any store
+
+pub mod artifacts;
+#[cfg(feature = "duckdb")]
+pub mod duckdb;
+#[cfg(test)]
+mod contract;
+pub mod warehouse;
+
+use std::sync::Arc;
+
+use common_core::config::{ArtifactsUrl, Config, WarehouseUrl};
+use common_core::shim::LeaseStore;
+use common_core::{Error, Result};
+
+pub use artifacts::ArtifactStore;
+pub use warehouse::Warehouse;
+
+/// What the caller will do with a warehouse; decides what happens where there is none yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Reads only; the warehouse must exist.
+    Read,
+    /// Reads and writes; the warehouse must exist.
+    Write,
+    /// Reads and writes; an absent warehouse is made.
+    Create,
+}
+
+/// Opens the warehouse that `config` names.
+///
+/// # Errors
+/// `NotFound` where it must exist and does not, `Unavailable` where another process holds it, `Corrupt` where its
+/// file is damaged or of another version, `Configuration` where this build has no backend for the URL.
+pub async fn open_warehouse(config: &Config, access: Access) -> Result<Arc<dyn Warehouse>> {
+    match &config.warehouse {
+        #[cfg(feature = "duckdb")]
+        WarehouseUrl::DuckDb(path) => Ok(Arc::new(duckdb::DuckDb::open(path, access).await?)),
+        other => Err(not_built("WAREHOUSE_URL", other)),
+    }
+}
+
+/// Opens the artifact store that `config` names.
+///
+/// # Errors
+/// `Configuration` where this build has no backend for the URL.
+pub fn open_artifacts(config: &Config) -> Result<Arc<dyn ArtifactStore>> {
+    match &config.artifacts {
+        ArtifactsUrl::Directory(path) => Ok(Arc::new(artifacts::Directory::new(path))),
+        other @ ArtifactsUrl::Gcs { .. } => Err(not_built("ARTIFACTS_URL", other)),
+    }
+}
+
+/// Leases in the artifact store that `config` names: what the shim needs to run one batch at a time.
+///
+/// # Errors
+/// Those of [`open_artifacts`].
+pub fn open_leases(config: &Config) -> Result<Arc<dyn LeaseStore>> {
+    Ok(Arc::new(artifacts::Leases::new(open_artifacts(config)?)))
+}
+
+fn not_built(variable: &str, url: &impl std::fmt::Display) -> Error {
+    Error::configuration(format!("{variable} is {url}; this program was built without that backend"))
+}

@@ -1,0 +1,234 @@
+//! The warehouse as the functions see it: rows in and out, whatever engine holds them.
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use common_core::Result;
+use common_core::job::{ContentHash, JobAd, JobKey, Shard, Timestamp};
+use futures::stream::BoxStream;
+use serde::Serialize;
+
+/// The model that plain `job_embeddings` belongs to; every other model has a table of its own beside it.
+const HOME_MODEL: &str = "all-MiniLM-L6-v2";
+
+/// Name and width of the table that holds one model's embeddings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmbeddingTable {
+    /// `job_embeddings`, or `job_embeddings_{slug}` for any model but the first.
+    pub name: String,
+    /// Length of every vector in it.
+    pub dimension: usize,
+}
+
+impl EmbeddingTable {
+    /// The table of `model`, whose vectors have `dimension` elements.
+    pub fn of_model(model: &str, dimension: usize) -> Self {
+        let name = if model == HOME_MODEL {
+            "job_embeddings".to_owned()
+        } else {
+            let slug: String =
+                model.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+            format!("job_embeddings_{slug}")
+        };
+        Self { name, dimension }
+    }
+}
+
+/// Which ads a scan returns.
+#[derive(Debug, Clone)]
+pub struct JobScan {
+    /// The table whose rows say what is current.
+    pub embeddings: EmbeddingTable,
+    /// This task's share.
+    pub shard: Shard,
+    /// Only ads of this board.
+    pub source: Option<String>,
+}
+
+/// The columns of an ad that filters need inside a vector search, kept beside its vector.
+#[derive(Debug, Clone, PartialEq, Default)]
+#[allow(missing_docs)]
+pub struct FilterColumns {
+    pub job_location: Option<String>,
+    pub job_classification: Option<String>,
+    pub job_work_type: Option<String>,
+    pub job_posted_timestamp: Option<Timestamp>,
+    /// Middle of the monthly salary range, or the one end that is known.
+    pub salary_mid: Option<f64>,
+}
+
+/// An ad's latest sighting beside what the embeddings table has of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Candidate {
+    /// The ad.
+    pub key: JobKey,
+    /// Its title.
+    pub title: Option<String>,
+    /// Its description, cut to the characters that enter the embedding text.
+    pub description: Option<String>,
+    /// What the ad says now.
+    pub filters: FilterColumns,
+    /// What is stored, if anything.
+    pub stored: Option<Stored>,
+}
+
+/// The part of an embedding row that says whether it is still current.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stored {
+    /// Hash of the text that was embedded.
+    pub content_hash: String,
+    /// Space of the vector.
+    pub embedding_space: String,
+    /// What the ad said when the row was written.
+    pub filters: FilterColumns,
+}
+
+/// A row of `job_embeddings`.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub struct EmbeddingRow {
+    pub key: JobKey,
+    /// `[dimension] f32`, L2-normalised.
+    pub embedding: Vec<f32>,
+    pub model_name: String,
+    pub created_at: Timestamp,
+    pub embedding_space: String,
+    pub model_version: String,
+    pub content_hash: ContentHash,
+    pub filters: FilterColumns,
+}
+
+/// An ad whose text has been embedded already: its row is made from the row that holds that text's vector.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SharedRow {
+    /// The ad.
+    pub key: JobKey,
+    /// Hash of its text.
+    pub content_hash: ContentHash,
+    /// What the ad says now.
+    pub filters: FilterColumns,
+}
+
+/// How a function's run went: a row of `ml_runs`.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub struct RunRecord {
+    pub function: String,
+    pub run_id: String,
+    pub started_at: Timestamp,
+    pub finished_at: Option<Timestamp>,
+    /// `running`, `succeeded`, `interrupted` or `failed`.
+    pub status: String,
+    pub report: serde_json::Value,
+    pub code_version: String,
+}
+
+/// What a takedown removed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Forgotten {
+    /// The table.
+    pub table: String,
+    /// Rows that left it.
+    pub rows: u64,
+}
+
+/// One value of an ad-hoc query.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub enum Cell {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Text(String),
+    Timestamp(Timestamp),
+    Vector(Vec<f32>),
+}
+
+/// Type of a column of an ad-hoc query; every [`Cell`] in it is of that type or NULL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum ColumnType {
+    Bool,
+    Int,
+    Float,
+    Text,
+    Timestamp,
+    Vector,
+}
+
+/// Answer of an ad-hoc query: its columns, and its rows in pages of bounded size.
+pub struct QueryResult {
+    /// Name and type of every column.
+    pub columns: Vec<(String, ColumnType)>,
+    /// Rows, each as long as `columns`.
+    pub pages: BoxStream<'static, Result<Vec<Vec<Cell>>>>,
+}
+
+/// What an embedding run needs from a warehouse, and what the operator's tool needs besides.
+///
+/// Contract, the same for every backend (`contract` holds the suite that proves it): a write is whole or absent,
+/// and doing it twice is doing it once; timestamps are UTC to the microsecond; NULL and `''` differ; vectors come
+/// back bit for bit.
+#[async_trait]
+pub trait Warehouse: Send + Sync {
+    /// Makes the tables that are missing, `embeddings` included where it is given; leaves the others alone.
+    ///
+    /// # Errors
+    /// `Conflict` where a table exists with a column of another type (another vector length, for example).
+    async fn create_tables(&self, embeddings: Option<&EmbeddingTable>) -> Result<()>;
+
+    /// Appends sightings to `cleaned_jobs`, all of them or, after an `Err` in the stream or of ours, none; returns
+    /// how many.
+    async fn append_jobs(&self, batches: BoxStream<'static, Result<Vec<JobAd>>>) -> Result<u64>;
+
+    /// How many ads [`Warehouse::scan_jobs`] will return.
+    ///
+    /// # Errors
+    /// `NotFound` where there is no `cleaned_jobs`.
+    async fn count_jobs(&self, scan: &JobScan) -> Result<u64>;
+
+    /// Every ad's latest sighting once, in pages. Writing embeddings while reading is safe.
+    fn scan_jobs(&self, scan: JobScan) -> BoxStream<'static, Result<Vec<Candidate>>>;
+
+    /// Which of `hashes` have a vector of `space`, written since `since` where that is given.
+    async fn known_texts(
+        &self,
+        table: &EmbeddingTable,
+        space: &str,
+        hashes: &[ContentHash],
+        since: Option<Timestamp>,
+    ) -> Result<HashSet<ContentHash>>;
+
+    /// Puts one row an ad, in place of the one it had. Atomic; `rows` hold no key twice.
+    async fn merge_embeddings(&self, table: &EmbeddingTable, rows: Vec<EmbeddingRow>) -> Result<()>;
+
+    /// Puts one row an ad with the newest vector that its text has in `space`; returns the keys whose text has none.
+    async fn share_embeddings(
+        &self,
+        table: &EmbeddingTable,
+        space: &str,
+        rows: Vec<SharedRow>,
+    ) -> Result<HashSet<JobKey>>;
+
+    /// Removes the rows of `keys`; returns how many there were.
+    async fn delete_embeddings(&self, table: &EmbeddingTable, keys: &[JobKey]) -> Result<u64>;
+
+    /// Removes the rows of ads that are no longer in `cleaned_jobs`, within the scan's share; returns how many.
+    async fn prune_embeddings(&self, scan: &JobScan) -> Result<u64>;
+
+    /// Writes the row of this run, in place of an earlier one of the same `run_id`.
+    async fn record_run(&self, run: &RunRecord) -> Result<()>;
+
+    /// Names of the tables, in alphabetical order.
+    async fn tables(&self) -> Result<Vec<String>>;
+
+    /// Answers one read-only statement.
+    ///
+    /// # Errors
+    /// `InvalidInput` where the statement is wrong or would write.
+    async fn query(&self, sql: &str) -> Result<QueryResult>;
+
+    /// Removes the ads from every table that names ads; returns what left each table.
+    async fn forget(&self, keys: &[JobKey]) -> Result<Vec<Forgotten>>;
+}

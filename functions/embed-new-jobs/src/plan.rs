@@ -1,0 +1,138 @@
+//! Which ads of a page need what: a vector, a vector that another ad has already, a refresh, or nothing.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use common::Result;
+use common::job::{ContentHash, JobKey, Timestamp, embedding_text};
+use common::storage::Warehouse;
+use common::storage::warehouse::{Candidate, EmbeddingTable, FilterColumns, SharedRow};
+
+/// Texts that are on their way from the plan to the warehouse, so that none is computed twice.
+#[derive(Clone, Default)]
+pub(crate) struct InFlight(Arc<Mutex<HashSet<ContentHash>>>);
+
+impl InFlight {
+    /// Takes note of a text; `false` where it is on its way already.
+    fn insert(&self, hash: ContentHash) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(hash)
+    }
+
+    fn contains(&self, hash: ContentHash) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&hash)
+    }
+
+    /// Forgets texts that have arrived, or never will.
+    pub(crate) fn remove<'a>(&self, hashes: impl Iterator<Item = &'a ContentHash>) {
+        let mut set = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        hashes.for_each(|hash| {
+            set.remove(hash);
+        });
+    }
+}
+
+/// An ad whose text the model must read.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Pending {
+    pub(crate) key: JobKey,
+    pub(crate) text: String,
+    pub(crate) content_hash: ContentHash,
+    pub(crate) filters: FilterColumns,
+}
+
+/// What a page asks for.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct PagePlan {
+    /// The model must read these.
+    pub(crate) compute: Vec<Pending>,
+    /// Another ad has this text's vector, or will have it before long.
+    pub(crate) share: Vec<SharedRow>,
+    /// The text is the same; what the ad says besides has changed.
+    pub(crate) refresh: Vec<SharedRow>,
+    /// There is no text any more, and a vector of the old one.
+    pub(crate) remove: Vec<JobKey>,
+    /// Nothing to do.
+    pub(crate) unchanged: u64,
+    /// No text to embed.
+    pub(crate) skipped: u64,
+}
+
+impl PagePlan {
+    /// How many ads will get a vector.
+    pub(crate) fn ads_to_embed(&self) -> u64 {
+        (self.compute.len() + self.share.len()) as u64
+    }
+
+    /// Leaves at most `most` ads to embed; the rest stays for a later run.
+    pub(crate) fn truncate(&mut self, most: u64) {
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        self.compute.truncate(most);
+        self.share.truncate(most - self.compute.len());
+    }
+}
+
+/// Decides for every page of a run.
+pub(crate) struct Planner<'a> {
+    pub(crate) warehouse: &'a dyn Warehouse,
+    pub(crate) table: &'a EmbeddingTable,
+    pub(crate) space: &'a str,
+    /// Embed again what is current: then only vectors written since this moment count as known.
+    pub(crate) force_since: Option<Timestamp>,
+    pub(crate) in_flight: InFlight,
+}
+
+impl Planner<'_> {
+    /// What `page` asks for. Texts in `compute` are not yet in flight: see [`Planner::announce`].
+    pub(crate) async fn plan(&self, page: Vec<Candidate>) -> Result<PagePlan> {
+        let mut plan = PagePlan::default();
+        let mut pending = Vec::new();
+        for ad in page {
+            self.sort_out(ad, &mut plan, &mut pending);
+        }
+        // In this order: a text that leaves the flight after the first look is in the warehouse at the second.
+        let mut seen = HashSet::new();
+        let (repeated, fresh): (Vec<_>, Vec<_>) = pending
+            .into_iter()
+            .partition(|ad: &Pending| self.in_flight.contains(ad.content_hash) || !seen.insert(ad.content_hash));
+        let hashes: Vec<ContentHash> = fresh.iter().map(|ad| ad.content_hash).collect();
+        let known = self.warehouse.known_texts(self.table, self.space, &hashes, self.force_since).await?;
+        let (known, compute): (Vec<_>, Vec<_>) =
+            fresh.into_iter().partition(|ad| known.contains(&ad.content_hash));
+        plan.compute = compute;
+        plan.share = repeated.into_iter().chain(known).map(shared).collect();
+        Ok(plan)
+    }
+
+    /// Takes note that the plan's texts are on their way.
+    pub(crate) fn announce(&self, plan: &PagePlan) {
+        for ad in &plan.compute {
+            self.in_flight.insert(ad.content_hash);
+        }
+    }
+
+    fn sort_out(&self, ad: Candidate, plan: &mut PagePlan, pending: &mut Vec<Pending>) {
+        let Some(text) = embedding_text(ad.title.as_deref(), ad.description.as_deref()) else {
+            plan.skipped += 1;
+            if ad.stored.is_some() {
+                plan.remove.push(ad.key);
+            }
+            return;
+        };
+        let content_hash = ContentHash::of(&text);
+        let pending_ad = Pending { key: ad.key, text, content_hash, filters: ad.filters };
+        let current = ad.stored.filter(|stored| {
+            self.force_since.is_none()
+                && stored.embedding_space == self.space
+                && stored.content_hash == content_hash.to_string()
+        });
+        match current {
+            Some(stored) if stored.filters == pending_ad.filters => plan.unchanged += 1,
+            Some(_) => plan.refresh.push(shared(pending_ad)),
+            None => pending.push(pending_ad),
+        }
+    }
+}
+
+fn shared(ad: Pending) -> SharedRow {
+    SharedRow { key: ad.key, content_hash: ad.content_hash, filters: ad.filters }
+}

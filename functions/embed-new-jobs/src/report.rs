@@ -1,0 +1,174 @@
+//! What a run says of itself.
+
+use common::job::{JobKey, Shard};
+use serde::Serialize;
+
+/// Failures that a report names; the rest is a count.
+const NAMED_FAILURES: usize = 20;
+
+/// The report of one run.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct Report {
+    /// Ads in this run's share.
+    pub(crate) ads: u64,
+    /// Ads whose text the model read.
+    pub(crate) embedded: u64,
+    /// Ads that took the vector of another ad with the same text.
+    pub(crate) shared: u64,
+    /// Ads whose text is the same and whose other columns changed.
+    pub(crate) refreshed: u64,
+    /// Ads that had a current embedding.
+    pub(crate) unchanged: u64,
+    /// Ads without any text.
+    pub(crate) skipped: u64,
+    /// Ads that could not be embedded.
+    pub(crate) failed: u64,
+    /// Rows of ads that vanished or lost their text.
+    pub(crate) removed: u64,
+    /// The first failures, each with its reason.
+    pub(crate) failures: Vec<Failure>,
+    /// Whether the run was asked to stop, or reached its limit, before it had seen every ad.
+    pub(crate) interrupted: bool,
+    pub(crate) limit_reached: bool,
+    pub(crate) seconds: f64,
+    pub(crate) ads_per_second: f64,
+    /// CPU time of tokenizing and inference, all threads together.
+    pub(crate) cpu_seconds_inference: f64,
+    pub(crate) peak_memory_bytes: u64,
+    pub(crate) table: String,
+    pub(crate) embedding_space: String,
+    pub(crate) model_version: String,
+    pub(crate) shard: Option<Shard>,
+    pub(crate) statistics: Option<Summary>,
+    /// Only in a dry run: what a run would do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) dry_run: Option<Estimate>,
+}
+
+/// What a dry run found.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Estimate {
+    pub(crate) ads_to_embed: u64,
+    pub(crate) ads_to_share: u64,
+    pub(crate) ads_to_refresh: u64,
+    /// From the speed on a sample of the ads to embed.
+    pub(crate) estimated_seconds: f64,
+    pub(crate) sampled_ads: usize,
+}
+
+/// An ad that could not be embedded.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Failure {
+    #[serde(flatten)]
+    key: JobKey,
+    error: String,
+}
+
+impl Report {
+    /// Counts a failure and names it while there is room.
+    pub(crate) fn fail(&mut self, key: &JobKey, error: &str) {
+        self.failed += 1;
+        tracing::warn!(ad = %key, error, "ad not embedded");
+        if self.failures.len() < NAMED_FAILURES {
+            self.failures.push(Failure { key: key.clone(), error: error.to_owned() });
+        }
+    }
+
+    /// Fills in time, speed and memory.
+    pub(crate) fn measure(&mut self, seconds: f64) {
+        self.seconds = seconds;
+        self.ads_per_second = (self.embedded + self.shared) as f64 / seconds.max(1e-9);
+        self.peak_memory_bytes = peak_memory_bytes();
+    }
+}
+
+/// Running statistics over every element of every new vector.
+#[derive(Debug, Clone)]
+pub(crate) struct Statistics {
+    vectors: u64,
+    elements: u64,
+    nan: u64,
+    sum: f64,
+    range: (f32, f32),
+    norms: (f32, f32),
+}
+
+/// The statistics of a run's new vectors.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Summary {
+    count: u64,
+    min: f32,
+    max: f32,
+    mean: f64,
+    norm_min: f32,
+    norm_max: f32,
+    nan_count: u64,
+}
+
+impl Default for Statistics {
+    fn default() -> Self {
+        let nothing = (f32::INFINITY, f32::NEG_INFINITY);
+        Self { vectors: 0, elements: 0, nan: 0, sum: 0.0, range: nothing, norms: nothing }
+    }
+}
+
+impl Statistics {
+    /// Counts one vector in.
+    pub(crate) fn add(&mut self, vector: &[f32]) {
+        let widen = |(low, high): (f32, f32), x: f32| (low.min(x), high.max(x));
+        self.vectors += 1;
+        self.elements += vector.len() as u64;
+        let mut squares = 0.0;
+        for &x in vector {
+            self.nan += u64::from(x.is_nan());
+            self.sum += f64::from(x);
+            self.range = widen(self.range, x);
+            squares += x * x;
+        }
+        self.norms = widen(self.norms, squares.sqrt());
+    }
+
+    /// The summary, or `None` where no vector was made.
+    pub(crate) fn summary(&self) -> Option<Summary> {
+        (self.vectors > 0).then(|| Summary {
+            count: self.vectors,
+            min: self.range.0,
+            max: self.range.1,
+            mean: self.sum / self.elements as f64,
+            norm_min: self.norms.0,
+            norm_max: self.norms.1,
+            nan_count: self.nan,
+        })
+    }
+}
+
+/// Most memory that this process has held at once; 0 where the system does not say.
+fn peak_memory_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let kib = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
+    kib.unwrap_or(0) * 1024
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statistics_see_every_element() {
+        let mut statistics = Statistics::default();
+        assert!(statistics.summary().is_none());
+        statistics.add(&[0.6, -0.8]);
+        statistics.add(&[f32::NAN, 0.0]);
+        let summary = statistics.summary().unwrap();
+        assert_eq!((summary.count, summary.nan_count), (2, 1));
+        assert!((summary.norm_min - 1.0).abs() < 1e-6);
+        assert!((summary.min + 0.8).abs() < 1e-6);
+    }
+
+    #[test]
+    fn memory_is_read_from_the_system() {
+        assert!(peak_memory_bytes() > 1 << 20);
+    }
+}

@@ -1,0 +1,243 @@
+//! One run from warehouse to report: a planner, workers and a writer, with bounded channels between them.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use chrono::Utc;
+use common::embedding::{self, Identity};
+use common::shim::Invocation;
+use common::storage::warehouse::{EmbeddingTable, JobScan, RunRecord};
+use common::storage::{Access, Warehouse, open_warehouse};
+use common::{Error, Result};
+use futures::StreamExt;
+use tokio_util::sync::CancellationToken;
+
+use crate::options::Options;
+use crate::plan::{InFlight, PagePlan, Pending, Planner};
+use crate::report::{Estimate, Report, Statistics};
+use crate::workers::Workers;
+use crate::writer::Writer;
+
+/// Ads that a dry run embeds to learn the speed.
+const DRY_RUN_SAMPLE: usize = 32;
+
+/// Embeds what has no current embedding; see the crate's documentation.
+pub(crate) async fn run(invocation: Invocation<Options>) -> Result<Report> {
+    let started = Instant::now();
+    let access = if invocation.dry_run { Access::Read } else { Access::Write };
+    let warehouse = open_warehouse(&invocation.config, access).await?;
+    let config = Arc::clone(&invocation.config);
+    let batch = invocation.options.batch_size.map(Into::into);
+    let embedders = tokio::task::spawn_blocking(move || embedding::open(&config, batch))
+        .await
+        .map_err(|error| Error::internal("loading the model ended early").caused_by(error))??;
+    let workers = Workers::start(embedders, &invocation.shutdown)?;
+    let identity = workers.identity.clone();
+    let scan = JobScan {
+        embeddings: EmbeddingTable::of_model(&identity.model_name, identity.dimension),
+        shard: invocation.config.shard,
+        source: invocation.options.source.clone(),
+    };
+    let job = Job { warehouse: warehouse.as_ref(), scan: &scan, identity: &identity, invocation: &invocation };
+    if invocation.dry_run {
+        return job.estimate(workers, started).await;
+    }
+    warehouse.create_tables(Some(&scan.embeddings)).await?;
+    warehouse.record_run(&job.record("running", serde_json::Value::Null)).await?;
+    let outcome = job.embed(workers).await.map(|mut report| {
+        report.measure(started.elapsed().as_secs_f64());
+        report
+    });
+    let record = match &outcome {
+        Ok(report) => {
+            let status = if report.interrupted { "interrupted" } else { "succeeded" };
+            job.record(status, serde_json::json!(report))
+        }
+        Err(error) => job.record("failed", serde_json::json!({ "error": error.chain() })),
+    };
+    let recorded = warehouse.record_run(&record).await;
+    let report = outcome?;
+    recorded?;
+    Ok(report)
+}
+
+struct Job<'a> {
+    warehouse: &'a dyn Warehouse,
+    scan: &'a JobScan,
+    identity: &'a Identity,
+    invocation: &'a Invocation<Options>,
+}
+
+impl Job<'_> {
+    fn record(&self, status: &str, report: serde_json::Value) -> RunRecord {
+        RunRecord {
+            function: crate::FUNCTION.name.to_owned(),
+            run_id: self.invocation.run_id.clone(),
+            started_at: self.invocation.started_at,
+            finished_at: (status != "running").then(Utc::now),
+            status: status.to_owned(),
+            report,
+            code_version: crate::FUNCTION.version.to_owned(),
+        }
+    }
+
+    fn planner(&self, in_flight: InFlight) -> Planner<'_> {
+        Planner {
+            warehouse: self.warehouse,
+            table: &self.scan.embeddings,
+            space: &self.identity.embedding_space,
+            force_since: self.invocation.options.force.then_some(self.invocation.started_at),
+            in_flight,
+        }
+    }
+
+    fn blank_report(&self, ads: u64) -> Report {
+        Report {
+            ads,
+            table: self.scan.embeddings.name.clone(),
+            embedding_space: self.identity.embedding_space.clone(),
+            model_version: self.identity.model_version.clone(),
+            shard: (self.scan.shard.count > 1).then_some(self.scan.shard),
+            ..Report::default()
+        }
+    }
+
+    async fn embed(&self, workers: Workers) -> Result<Report> {
+        let ads = self.warehouse.count_jobs(self.scan).await?;
+        let progress = &self.invocation.progress;
+        progress.start(ads, "ads");
+        let in_flight = InFlight::default();
+        let mut writer = Writer {
+            warehouse: self.warehouse,
+            table: &self.scan.embeddings,
+            identity: self.identity,
+            created_at: self.invocation.started_at,
+            in_flight: in_flight.clone(),
+            progress,
+            rows: Vec::new(),
+            waiting: Vec::new(),
+            last_write: Instant::now(),
+            report: self.blank_report(ads),
+            statistics: Statistics::default(),
+        };
+        let Workers { chunk, chunks, embedded, .. } = workers;
+        let (plans, settled) = async_channel::bounded(1);
+        let reader = self.read(self.planner(in_flight), chunk, plans, chunks);
+        let write = async {
+            let mut plans = Box::pin(settled).fuse();
+            let mut vectors = Box::pin(embedded).fuse();
+            loop {
+                futures::select! {
+                    plan = plans.next() => if let Some(plan) = plan { writer.settle(plan).await? },
+                    vector = vectors.next() => if let Some(vector) = vector { writer.take(vector).await? },
+                    complete => break,
+                }
+            }
+            Ok(writer)
+        };
+        let (limit_reached, writer) = futures::try_join!(reader, write)?;
+        let interrupted = self.invocation.shutdown.is_cancelled();
+        let (mut report, statistics) = writer.finish(interrupted).await?;
+        report.limit_reached = limit_reached;
+        if !interrupted && !limit_reached {
+            report.removed += self.warehouse.prune_embeddings(self.scan).await?;
+        }
+        report.statistics = statistics.summary();
+        progress.finish();
+        Ok(report)
+    }
+
+    /// Sends every page's plan to the writer and its texts to the workers; says whether the limit ended it.
+    async fn read(
+        &self,
+        planner: Planner<'_>,
+        chunk: usize,
+        plans: async_channel::Sender<PagePlan>,
+        chunks: async_channel::Sender<Vec<Pending>>,
+    ) -> Result<bool> {
+        let mut left = self.invocation.options.limit.unwrap_or(u64::MAX);
+        let mut pages = self.warehouse.scan_jobs(self.scan.clone());
+        while let Some(page) = pages.next().await {
+            let mut plan = planner.plan(page?).await?;
+            let is_last = plan.ads_to_embed() > left;
+            plan.truncate(left);
+            left -= plan.ads_to_embed();
+            planner.announce(&plan);
+            let mut compute = std::mem::take(&mut plan.compute).into_iter();
+            if plans.send(plan).await.is_err() {
+                // The writer has failed, and says why.
+                return Ok(false);
+            }
+            loop {
+                let part: Vec<Pending> = compute.by_ref().take(chunk).collect();
+                if part.is_empty() {
+                    break;
+                }
+                if !send(&chunks, part, &self.invocation.shutdown).await {
+                    return Ok(false);
+                }
+            }
+            if is_last || self.invocation.shutdown.is_cancelled() {
+                return Ok(is_last);
+            }
+        }
+        Ok(false)
+    }
+
+    /// What a run would do, and how long it would take at the speed that a sample of its ads shows.
+    async fn estimate(&self, workers: Workers, started: Instant) -> Result<Report> {
+        let mut report = self.blank_report(self.warehouse.count_jobs(self.scan).await?);
+        let planner = self.planner(InFlight::default());
+        let mut left = self.invocation.options.limit.unwrap_or(u64::MAX);
+        let mut estimate = Estimate {
+            ads_to_embed: 0,
+            ads_to_share: 0,
+            ads_to_refresh: 0,
+            estimated_seconds: 0.0,
+            sampled_ads: 0,
+        };
+        let mut sample = Vec::new();
+        let mut pages = self.warehouse.scan_jobs(self.scan.clone());
+        while let Some(page) = pages.next().await {
+            let mut plan = planner.plan(page?).await?;
+            report.limit_reached |= plan.ads_to_embed() > left;
+            plan.truncate(left);
+            left -= plan.ads_to_embed();
+            planner.announce(&plan);
+            report.unchanged += plan.unchanged;
+            report.skipped += plan.skipped;
+            estimate.ads_to_embed += plan.compute.len() as u64;
+            estimate.ads_to_share += plan.share.len() as u64;
+            estimate.ads_to_refresh += plan.refresh.len() as u64;
+            // Every page gives some, so that the sample is not one board's alone.
+            let room = DRY_RUN_SAMPLE.saturating_sub(sample.len()).min(DRY_RUN_SAMPLE / 2);
+            sample.extend(plan.compute.into_iter().take(room));
+        }
+        estimate.sampled_ads = sample.len();
+        if !sample.is_empty() {
+            let clock = Instant::now();
+            drop(workers.chunks.send(sample).await);
+            drop(workers.chunks);
+            workers.embedded.collect::<Vec<_>>().await;
+            // One thread worked on the sample; all of them would work on the rest.
+            let threads = self.invocation.config.threads as f64;
+            let seconds_per_ad = clock.elapsed().as_secs_f64() / estimate.sampled_ads as f64 / threads;
+            estimate.estimated_seconds = seconds_per_ad * estimate.ads_to_embed as f64;
+        }
+        report.dry_run = Some(estimate);
+        report.measure(started.elapsed().as_secs_f64());
+        Ok(report)
+    }
+}
+
+/// Sends unless the run is asked to stop first; `false` where nobody takes it any more.
+async fn send(
+    chunks: &async_channel::Sender<Vec<Pending>>,
+    part: Vec<Pending>,
+    stop: &CancellationToken,
+) -> bool {
+    tokio::select! {
+        sent = chunks.send(part) => sent.is_ok(),
+        () = stop.cancelled() => false,
+    }
+}

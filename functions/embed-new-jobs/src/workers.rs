@@ -1,0 +1,78 @@
+//! Threads that turn texts into vectors: one embedder each, fed through a bounded channel.
+
+use std::thread;
+
+use async_channel::{Receiver, Sender};
+use common::embedding::{Embedder, Identity};
+use common::{Error, Result};
+use rustix::time::{ClockId, clock_gettime};
+use tokio_util::sync::CancellationToken;
+
+use crate::plan::Pending;
+
+/// Texts a chunk on a CPU: few, so that a stop is answered soon, and not one, so that channels cost nothing.
+const LEAST_CHUNK: usize = 8;
+
+/// Calls a chunk on a GPU: a chunk is sorted by length before it is cut into calls, which saves padding.
+const CALLS_PER_CHUNK: usize = 8;
+
+/// A chunk's vectors, in the order of its ads.
+pub(crate) struct Embedded {
+    pub(crate) ads: Vec<(Pending, Result<Vec<f32>>)>,
+    /// CPU time that the thread spent on it.
+    pub(crate) cpu_seconds: f64,
+}
+
+/// The running threads.
+pub(crate) struct Workers {
+    pub(crate) identity: Identity,
+    /// How many ads a chunk should hold.
+    pub(crate) chunk: usize,
+    pub(crate) chunks: Sender<Vec<Pending>>,
+    pub(crate) embedded: Receiver<Embedded>,
+}
+
+impl Workers {
+    /// Starts a thread an embedder. A thread ends when its channels close; after `stop` it drops what is queued.
+    pub(crate) fn start(embedders: Vec<Box<dyn Embedder>>, stop: &CancellationToken) -> Result<Self> {
+        let first = embedders.first().ok_or_else(|| Error::internal("there is no embedder"))?;
+        let identity = first.identity().clone();
+        let chunk = LEAST_CHUNK.max(first.preferred_batch().saturating_mul(CALLS_PER_CHUNK).min(4096));
+        let (chunks, todo) = async_channel::bounded(2 * embedders.len());
+        let (done, embedded) = async_channel::bounded(2 * embedders.len());
+        for (index, embedder) in embedders.into_iter().enumerate() {
+            let (todo, done, stop) = (todo.clone(), done.clone(), stop.clone());
+            thread::Builder::new()
+                .name(format!("embed-{index}"))
+                .spawn(move || work(embedder, &todo, &done, &stop))
+                .map_err(|error| Error::from(error).context("cannot start a thread"))?;
+        }
+        Ok(Self { identity, chunk, chunks, embedded })
+    }
+}
+
+fn work(
+    mut embedder: Box<dyn Embedder>,
+    todo: &Receiver<Vec<Pending>>,
+    done: &Sender<Embedded>,
+    stop: &CancellationToken,
+) {
+    while let Ok(ads) = todo.recv_blocking() {
+        if stop.is_cancelled() {
+            return;
+        }
+        let started = thread_cpu_seconds();
+        let texts: Vec<&str> = ads.iter().map(|ad| ad.text.as_str()).collect();
+        let vectors = embedder.embed(&texts);
+        let cpu_seconds = thread_cpu_seconds() - started;
+        let ads = ads.into_iter().zip(vectors).collect();
+        if done.send_blocking(Embedded { ads, cpu_seconds }).is_err() {
+            return;
+        }
+    }
+}
+
+fn thread_cpu_seconds() -> f64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}

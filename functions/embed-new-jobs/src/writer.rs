@@ -1,0 +1,134 @@
+//! What becomes of the vectors: rows in batches, then the ads that share a text with one of them.
+
+use std::time::{Duration, Instant};
+
+use common::Result;
+use common::embedding::Identity;
+use common::job::{ContentHash, JobKey, Timestamp};
+use common::shim::Progress;
+use common::storage::Warehouse;
+use common::storage::warehouse::{EmbeddingRow, EmbeddingTable, SharedRow};
+
+use crate::plan::{InFlight, PagePlan};
+use crate::report::{Report, Statistics};
+use crate::workers::Embedded;
+
+/// Rows a write, and the longest that finished work waits for one: what a killed run loses at most.
+const WRITE_ROWS: usize = 1024;
+const WRITE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Writes a run's rows and keeps its counts.
+pub(crate) struct Writer<'a> {
+    pub(crate) warehouse: &'a dyn Warehouse,
+    pub(crate) table: &'a EmbeddingTable,
+    pub(crate) identity: &'a Identity,
+    pub(crate) created_at: Timestamp,
+    pub(crate) in_flight: InFlight,
+    pub(crate) progress: &'a Progress,
+    pub(crate) rows: Vec<EmbeddingRow>,
+    /// Ads whose text is in flight: they wait for its row.
+    pub(crate) waiting: Vec<SharedRow>,
+    pub(crate) last_write: Instant,
+    pub(crate) report: Report,
+    pub(crate) statistics: Statistics,
+}
+
+impl Writer<'_> {
+    /// Takes a page's counts and everything in it that needs no model.
+    pub(crate) async fn settle(&mut self, plan: PagePlan) -> Result<()> {
+        self.report.unchanged += plan.unchanged;
+        self.report.skipped += plan.skipped;
+        self.progress.advance(plan.unchanged + plan.skipped);
+        if !plan.remove.is_empty() {
+            self.report.removed += self.warehouse.delete_embeddings(self.table, &plan.remove).await?;
+        }
+        if !plan.refresh.is_empty() {
+            let count = plan.refresh.len() as u64;
+            self.share(plan.refresh).await?;
+            self.report.refreshed += count;
+            self.progress.advance(count);
+        }
+        self.waiting.extend(plan.share);
+        self.write_if_due().await
+    }
+
+    /// Takes a chunk's vectors.
+    pub(crate) async fn take(&mut self, embedded: Embedded) -> Result<()> {
+        self.report.cpu_seconds_inference += embedded.cpu_seconds;
+        for (ad, vector) in embedded.ads {
+            match vector {
+                Ok(vector) => {
+                    self.statistics.add(&vector);
+                    self.rows.push(EmbeddingRow {
+                        key: ad.key,
+                        embedding: vector,
+                        model_name: self.identity.model_name.clone(),
+                        created_at: self.created_at,
+                        embedding_space: self.identity.embedding_space.clone(),
+                        model_version: self.identity.model_version.clone(),
+                        content_hash: ad.content_hash,
+                        filters: ad.filters,
+                    });
+                }
+                Err(error) => {
+                    self.in_flight.remove(std::iter::once(&ad.content_hash));
+                    self.report.fail(&ad.key, &error.chain());
+                    self.progress.advance(1);
+                }
+            }
+        }
+        self.write_if_due().await
+    }
+
+    async fn write_if_due(&mut self) -> Result<()> {
+        let has_work = !self.rows.is_empty() || !self.waiting.is_empty();
+        if self.rows.len() >= WRITE_ROWS
+            || self.waiting.len() >= WRITE_ROWS
+            || (has_work && self.last_write.elapsed() >= WRITE_INTERVAL)
+        {
+            self.write().await?;
+        }
+        Ok(())
+    }
+
+    async fn write(&mut self) -> Result<()> {
+        if !self.rows.is_empty() {
+            let rows = std::mem::take(&mut self.rows);
+            let hashes: Vec<ContentHash> = rows.iter().map(|row| row.content_hash).collect();
+            self.warehouse.merge_embeddings(self.table, rows).await?;
+            self.in_flight.remove(hashes.iter());
+            self.report.embedded += hashes.len() as u64;
+            self.progress.advance(hashes.len() as u64);
+        }
+        if !self.waiting.is_empty() {
+            let waiting = std::mem::take(&mut self.waiting);
+            let count = waiting.len();
+            self.waiting = self.share(waiting).await?;
+            let shared = (count - self.waiting.len()) as u64;
+            self.report.shared += shared;
+            self.progress.advance(shared);
+        }
+        self.last_write = Instant::now();
+        Ok(())
+    }
+
+    /// Gives the ads their text's vector; returns those whose text has none yet.
+    async fn share(&self, rows: Vec<SharedRow>) -> Result<Vec<SharedRow>> {
+        let space = &self.identity.embedding_space;
+        let without = self.warehouse.share_embeddings(self.table, space, rows.clone()).await?;
+        Ok(rows.into_iter().filter(|row| without.contains(&row.key)).collect())
+    }
+
+    /// Writes what is left. Ads that still wait then wait for a text that failed or, after a stop, for a later run.
+    pub(crate) async fn finish(mut self, interrupted: bool) -> Result<(Report, Statistics)> {
+        self.write().await?;
+        let waiting: Vec<JobKey> = std::mem::take(&mut self.waiting).into_iter().map(|row| row.key).collect();
+        if !interrupted {
+            for key in waiting {
+                self.report.fail(&key, "the ad whose text it shares could not be embedded");
+            }
+        }
+        self.report.interrupted = interrupted;
+        Ok((self.report, self.statistics))
+    }
+}

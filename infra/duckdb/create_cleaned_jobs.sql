@@ -1,0 +1,26 @@
+-- The ads as they were seen: append-only, one row a sighting.
+CREATE TABLE IF NOT EXISTS cleaned_jobs (
+    source VARCHAR NOT NULL,
+    scrape_timestamp TIMESTAMP NOT NULL,
+    bq_timestamp TIMESTAMP,
+    job_id VARCHAR NOT NULL,
+    job_url VARCHAR,
+    job_title VARCHAR,
+    job_description VARCHAR,
+    job_location VARCHAR,
+    job_classification VARCHAR,
+    job_work_type VARCHAR,
+    job_salary_min_sgd_raw DOUBLE,
+    job_salary_max_sgd_raw DOUBLE,
+    job_salary_type VARCHAR,
+    job_salary_min_sgd_monthly DOUBLE,
+    job_salary_max_sgd_monthly DOUBLE,
+    job_currency VARCHAR,
+    job_posted_timestamp TIMESTAMP,
+    company_id VARCHAR,
+    company_url VARCHAR,
+    company_name VARCHAR,
+    company_description VARCHAR,
+    company_industry VARCHAR,
+    company_size VARCHAR
+);

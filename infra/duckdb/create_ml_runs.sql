@@ -1,0 +1,10 @@
+-- One row a run of any function.
+CREATE TABLE IF NOT EXISTS ml_runs (
+    function VARCHAR NOT NULL,
+    run_id VARCHAR NOT NULL,
+    started_at TIMESTAMP NOT NULL,
+    finished_at TIMESTAMP,
+    status VARCHAR NOT NULL,
+    report VARCHAR NOT NULL,
+    code_version VARCHAR NOT NULL
+);

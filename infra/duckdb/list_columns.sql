@@ -1,0 +1,5 @@
+-- Tables of the file and their columns; staging tables belong to a connection and are not among them.
+SELECT table_name, column_name, data_type
+FROM information_schema.columns
+WHERE table_catalog = current_database() AND table_schema = 'main'
+ORDER BY table_name, ordinal_position;

@@ -1,0 +1,36 @@
+-- One page of ads beside what is stored of each: the sightings with a row number in [$4, $5) that no later one
+-- replaces. A page is a hash table of its own rows only, whatever the size of the tables.
+-- $1 tasks, $2 this task, $3 source or NULL.
+WITH page AS (
+    SELECT
+        rowid AS sighting, source, job_id, scrape_timestamp,
+        coalesce(bq_timestamp, TIMESTAMP '-infinity') AS loaded_at,
+        job_title, left(job_description, {description_chars}) AS job_description,
+        job_location, job_classification, job_work_type, job_posted_timestamp,
+        (coalesce(job_salary_min_sgd_monthly, job_salary_max_sgd_monthly)
+            + coalesce(job_salary_max_sgd_monthly, job_salary_min_sgd_monthly)) / 2 AS salary_mid
+    FROM cleaned_jobs
+    WHERE rowid >= $4 AND rowid < $5
+        AND ($3 IS NULL OR source = $3)
+        AND ($1 = 1 OR ('0x' || left(sha256(source || '/' || job_id), 8))::BIGINT % $1 = $2)
+),
+replaced AS (
+    SELECT DISTINCT page.sighting
+    FROM cleaned_jobs AS other
+    JOIN page ON other.source = page.source AND other.job_id = page.job_id
+    WHERE other.scrape_timestamp > page.scrape_timestamp
+        OR (other.scrape_timestamp = page.scrape_timestamp
+            AND (coalesce(other.bq_timestamp, TIMESTAMP '-infinity') > page.loaded_at
+                OR (coalesce(other.bq_timestamp, TIMESTAMP '-infinity') = page.loaded_at
+                    AND other.rowid > page.sighting)))
+)
+SELECT
+    page.source, page.job_id, page.job_title, page.job_description,
+    page.job_location, page.job_classification, page.job_work_type, page.job_posted_timestamp, page.salary_mid,
+    stored.content_hash, stored.embedding_space,
+    stored.job_location, stored.job_classification, stored.job_work_type, stored.job_posted_timestamp,
+    stored.salary_mid
+FROM page
+LEFT JOIN job_embeddings AS stored ON stored.source = page.source AND stored.job_id = page.job_id
+WHERE page.sighting NOT IN (SELECT sighting FROM replaced)
+ORDER BY page.sighting;

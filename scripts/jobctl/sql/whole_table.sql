@@ -1,0 +1,2 @@
+-- Everything in one table.
+SELECT * FROM {table}

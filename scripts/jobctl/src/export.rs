@@ -1,0 +1,58 @@
+//! `jobctl export`: a table into a file.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use common::config::Config;
+use common::storage::{Access, open_warehouse};
+use common::{Error, Result};
+
+use crate::format::FileFormat;
+use crate::table::count;
+use crate::write::RowFile;
+use crate::{output, pipe, warehouse};
+
+/// Write a table to a Parquet, CSV or NDJSON file.
+///
+/// What is exported from `cleaned_jobs` can be loaded again and is the same, except that CSV has no NULL: a missing
+/// text comes back as ''. Vectors are lists of float32 in Parquet and NDJSON and `[…]` in CSV; timestamps are UTC to
+/// the microsecond. The file appears whole, in place of an earlier one, or not at all.
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// Table to export; `jobctl inspect` lists them
+    #[arg(value_name = "TABLE")]
+    table: String,
+    /// File ending in .parquet, .csv, .ndjson or .jsonl
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+pub(crate) async fn run(config: &Config, args: ExportArgs) -> Result<()> {
+    FileFormat::of(&args.file)?;
+    let warehouse = open_warehouse(config, Access::Read).await?;
+    let table = warehouse::table(warehouse.as_ref(), &args.table).await?;
+    let sql = warehouse::of_table(include_str!("../sql/whole_table.sql"), &table)?;
+    let answer = warehouse.query(&sql).await?;
+    let path = args.file.clone();
+    let create = move || RowFile::create(&path, &answer.columns);
+    let file =
+        tokio::task::spawn_blocking(create).await.map_err(|error| Error::internal(error.to_string()))??;
+    let mut file = Some(file);
+    let mut rows = 0;
+    let (rows, bytes) = pipe::into_thread("writer", answer.pages, move |page| match (page, file.as_mut()) {
+        (Some(page), Some(open)) => {
+            rows += page.len() as u64;
+            open.write(&page).map(|()| None)
+        }
+        (None, Some(_)) => file.take().map(|open| Ok((rows, open.finish()?))).transpose(),
+        (_, None) => Err(Error::internal("rows came after the end")),
+    })
+    .await?;
+    output::print(&format!(
+        "{}: {} rows of {}, {:.1} MB\n",
+        args.file.display(),
+        count(rows),
+        args.table,
+        bytes as f64 / 1e6
+    ))
+}

@@ -1,0 +1,48 @@
+//! What real ads suffer from: broken encodings, odd characters, empty fields, decoration.
+
+use super::dice::Dice;
+
+/// The description as it looks after a board, two copies and a scraper.
+pub(super) fn describe(mut text: String, dice: &mut Dice) -> String {
+    match dice.below(1_000) {
+        0..25 => decorate(&mut text, dice),
+        // Typographic quotes, whole and after a wrong decoding.
+        25..175 => text = text.replace('\'', "\u{2019}"),
+        175..187 => text = text.replace('\'', "â€™").replace("• ", "â€¢ "),
+        187..207 => text = text.replace('\n', "\r\n"),
+        207..227 => text = text.replace(' ', "\u{a0}"),
+        227..239 => text = text.replacen(' ', " \u{200b}", 3),
+        239..247 => text = text.replace(". ", ".\t"),
+        247..253 => text.push_str("  \n\n "),
+        253..257 => text = full_width(&text),
+        257..261 => text = format!("\u{202b}{text}\u{202c}"),
+        261..269 => text = text.replace('e', "e\u{301}").chars().take(600).collect(),
+        _ => {}
+    }
+    text
+}
+
+/// A description that is there and says nothing.
+pub(super) fn blank(dice: &mut Dice) -> &'static str {
+    const BLANKS: [&str; 5] = [" ", "\n", "\t \n", "\u{a0}", "   "];
+    BLANKS[dice.below(5) as usize]
+}
+
+fn decorate(text: &mut String, dice: &mut Dice) {
+    const SIGNS: [&str; 8] = ["🔥", "✨", "🚀", "👩‍🍳", "💼", "🎉", "📍", "👉🏽"];
+    let sign = dice.pick(&SIGNS);
+    *text = format!("{sign} {} {sign}", text.trim_end());
+    if dice.happens(400) {
+        *text = text.replace("\n- ", &format!("\n{} ", dice.pick(&SIGNS)));
+    }
+}
+
+/// Letters and digits as East Asian fonts have them, in the first words.
+fn full_width(text: &str) -> String {
+    const SHIFTED: usize = 60;
+    let widened = text.chars().take(SHIFTED).map(|c| match c {
+        '!'..='~' => char::from_u32(u32::from(c) + 0xFEE0).unwrap_or(c),
+        _ => c,
+    });
+    widened.chain(text.chars().skip(SHIFTED)).collect()
+}

@@ -1,0 +1,264 @@
+//! The market over time: ads are posted, seen, seen again, changed, and posted again under a new id.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use chrono::{DateTime, Datelike, Duration, NaiveDate, NaiveTime, Weekday};
+use common::Result;
+use common::job::{JobAd, Timestamp};
+
+use super::board::Board;
+use super::content::{self, Content};
+use super::dice::{Dice, Purpose};
+use super::employer::Employers;
+use super::vocabulary::Vocabulary;
+use super::{dirt, text};
+
+/// A day, in seconds.
+const DAY: u32 = 86_400;
+/// Singapore is ahead of UTC by this much, the whole year.
+const SINGAPORE: Duration = Duration::hours(8);
+/// A repeated sighting comes at most this much later.
+const SEEN_WITHIN_DAYS: u32 = 45;
+/// Ads that repeat an earlier one under a new id, in a thousand.
+const REPOSTS: u32 = 35;
+/// How many ads back the repeated one is at most.
+const REPOST_REACH: u32 = 4_000;
+
+/// What a market is made from; the same plan makes the same rows, byte for byte.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) seed: u64,
+    /// Distinct ads.
+    pub(crate) ads: u64,
+    /// Mean number of sightings of an ad; at least 1.
+    pub(crate) sightings_per_ad: f64,
+    /// The day of the last scrape.
+    pub(crate) until: NaiveDate,
+    /// Length of the market, in days; at least 8.
+    pub(crate) days: u32,
+    /// Whether descriptions are left out.
+    pub(crate) titles_only: bool,
+}
+
+/// Makes any sighting of any ad without the others.
+pub(crate) struct Market {
+    plan: Plan,
+    words: Vocabulary,
+    employers: Employers,
+}
+
+impl Market {
+    pub(crate) fn new(plan: Plan) -> Result<Self> {
+        let words = Vocabulary::parse()?;
+        let employers = Employers::new(&words, plan.seed);
+        Ok(Self { plan, words, employers })
+    }
+
+    /// Every sighting, nearly in the order of scraping. Holds the moments of sightings to come, and no text.
+    pub(crate) fn sightings(&self) -> impl Iterator<Item = JobAd> {
+        let mut number = 0;
+        let mut later: BinaryHeap<Reverse<(Timestamp, u64, usize)>> = BinaryHeap::new();
+        std::iter::from_fn(move || {
+            let is_more = number < self.plan.ads;
+            let now = is_more.then(|| self.posted(number));
+            if later.peek().is_some_and(|Reverse((due, ..))| now.is_none_or(|now| *due <= now)) {
+                let Reverse((_, ad, sighting)) = later.pop()?;
+                return Some(self.sighting(ad, sighting));
+            }
+            if !is_more {
+                return None;
+            }
+            let scrapes = self.scrapes(number);
+            later.extend(
+                scrapes.iter().enumerate().skip(1).map(|(sighting, due)| Reverse((*due, number, sighting))),
+            );
+            number += 1;
+            Some(self.sighting(number - 1, 0))
+        })
+    }
+
+    /// The ad whose words this one repeats: itself, unless it is a repost.
+    fn original(&self, mut number: u64) -> u64 {
+        loop {
+            let mut dice = Dice::new(self.plan.seed, Purpose::Posting, number);
+            if number == 0 || !dice.happens(REPOSTS) {
+                return number;
+            }
+            let reach = u32::try_from(number).unwrap_or(u32::MAX).min(REPOST_REACH);
+            number -= u64::from(dice.between(1, reach));
+        }
+    }
+
+    /// Share of the market's time that has gone when an ad is posted: a little more ads every month.
+    fn time(&self, number: u64) -> f64 {
+        let jitter = Dice::new(self.plan.seed, Purpose::Posting, number).share();
+        let share = (number as f64 + jitter) / self.plan.ads as f64;
+        ((0.49 + 1.2 * share).sqrt() - 0.7) / 0.6
+    }
+
+    fn posted(&self, number: u64) -> Timestamp {
+        let span = f64::from(self.plan.days.saturating_sub(2)) * f64::from(DAY);
+        let start = midnight(self.plan.until) - Duration::days(i64::from(self.plan.days));
+        let moment = start + Duration::seconds((span * self.time(number)) as i64);
+        let mut dice = Dice::new(self.plan.seed, Purpose::Sightings, number);
+        let local = moment + SINGAPORE;
+        // Few people post on a weekend, and few at night.
+        let back = match local.weekday() {
+            Weekday::Sat if dice.happens(780) => 1,
+            Weekday::Sun if dice.happens(780) => 2,
+            _ => 0,
+        };
+        let second = if dice.happens(900) { dice.between(8 * 3_600, 19 * 3_600) } else { dice.below(DAY) };
+        let day = (local - Duration::days(back)).date_naive();
+        midnight(day) + Duration::seconds(second.into()) - SINGAPORE
+    }
+
+    /// When an ad was scraped, first to last; never after the market's last day.
+    fn scrapes(&self, number: u64) -> Vec<Timestamp> {
+        let posted = self.posted(number);
+        let end = midnight(self.plan.until) + Duration::days(1);
+        let mut dice = Dice::new(self.plan.seed, Purpose::Sightings, number);
+        // The second stretch of this stream: the first has decided about the posting.
+        let mut dice = Dice::new(self.plan.seed ^ dice.number(), Purpose::Sightings, number);
+        let first = posted + Duration::seconds(dice.between(1_800, 2 * DAY - 1).into());
+        let mut scrapes = vec![first.min(end - Duration::seconds(1)) + micros(&mut dice)];
+        let more = self.plan.sightings_per_ad - 1.0;
+        let again = (1_000_000.0 * more / (1.0 + more)) as u32;
+        while dice.below(1_000_000) < again {
+            let last = scrapes[scrapes.len() - 1];
+            let left = u32::try_from((end - last).num_seconds()).unwrap_or_default();
+            let wait = dice.between(1, (SEEN_WITHIN_DAYS * DAY).min(left).max(2) - 1);
+            scrapes.push(last + Duration::seconds(wait.into()));
+        }
+        scrapes
+    }
+
+    /// One sighting of one ad.
+    pub(crate) fn sighting(&self, number: u64, sighting: usize) -> JobAd {
+        let seed = self.plan.seed;
+        let original = self.original(number);
+        let mut dice = content::dice(seed, original);
+        let content = Content::new(&self.words, &self.employers, &mut dice, self.time(original));
+        let title = text::title(&content, &self.words.phrases, &mut dice);
+        let description = self.description(&content, &mut dice);
+
+        let mut dice = Dice::new(seed, Purpose::Posting, number);
+        dice.number();
+        let board = Board::pick(&mut dice);
+        let job_id = board.job_id(seed, number, &mut dice);
+        let job_url = board.job_url(&job_id);
+        let mut ad = JobAd {
+            source: board.source.to_owned(),
+            job_url: board.sometimes(&mut dice, 15, &job_url),
+            job_id,
+            job_title: board.sometimes(&mut dice, 2, &title),
+            job_description: if self.plan.titles_only { board.missing(&mut dice) } else { description },
+            job_location: location(&content, board, &mut dice),
+            job_classification: board.sometimes(
+                &mut dice,
+                board.lacks_classification,
+                content.classification,
+            ),
+            job_work_type: board.sometimes(&mut dice, 35, content.work_type),
+            job_posted_timestamp: self.stated_posting(board, number, &mut dice),
+            ..JobAd::default()
+        };
+        if dice.happens(34) {
+            ad.job_description = board.missing(&mut dice);
+        }
+        super::pay::state(&mut ad, content.pay, board, &mut dice);
+        employer(&mut ad, &content, board, &mut dice);
+        self.see(&mut ad, number, sighting);
+        ad
+    }
+
+    fn description(&self, content: &Content<'_>, dice: &mut Dice) -> Option<String> {
+        let phrases = &self.words.phrases;
+        let words = text::description(content, phrases, dice);
+        let words = match dice.below(1_000) {
+            0..24 => format!("{words}\n{}", text::translation(content, phrases, dice)),
+            24..30 => text::translation(content, phrases, dice),
+            30..34 => dirt::blank(dice).to_owned(),
+            _ => words,
+        };
+        Some(dirt::describe(words, dice))
+    }
+
+    fn stated_posting(&self, board: &Board, number: u64, dice: &mut Dice) -> Option<Timestamp> {
+        let posted = self.posted(number);
+        let stated = if board.posts_by_day { midnight(posted.date_naive()) } else { posted };
+        (!dice.happens(9)).then_some(stated)
+    }
+
+    /// Time stamps of the sighting, and what has changed since the first.
+    fn see(&self, ad: &mut JobAd, number: u64, sighting: usize) {
+        let scrapes = self.scrapes(number);
+        let mut dice = Dice::new(self.plan.seed ^ 0x5EE5, Purpose::Sightings, number);
+        for (place, scraped) in scrapes.iter().enumerate().take(sighting + 1) {
+            ad.scrape_timestamp = *scraped;
+            let loaded = *scraped + Duration::seconds(dice.between(120, 5_400).into());
+            ad.bq_timestamp = (!dice.happens(40)).then_some(loaded);
+            if place > 0 {
+                self.change(ad, &mut dice);
+            }
+        }
+        // Some boards show the text a day late.
+        if sighting == 0 && scrapes.len() > 1 && dice.happens(20) {
+            ad.job_description = None;
+        }
+    }
+
+    fn change(&self, ad: &mut JobAd, dice: &mut Dice) {
+        let phrases = &self.words.phrases;
+        if dice.happens(120)
+            && let Some(description) = ad.job_description.as_mut().filter(|text| !text.trim().is_empty())
+        {
+            description.push_str("\n\n");
+            description.push_str(text::update(phrases, dice));
+        }
+        if dice.happens(20)
+            && let Some(title) = ad.job_title.as_mut().filter(|title| !title.is_empty())
+        {
+            title.push_str(" (reposted)");
+        }
+        if dice.happens(80) {
+            super::pay::raise(ad);
+        }
+    }
+}
+
+fn midnight(day: NaiveDate) -> Timestamp {
+    day.and_time(NaiveTime::MIN).and_utc()
+}
+
+/// Scrapers note fractions of a second.
+fn micros(dice: &mut Dice) -> Duration {
+    Duration::microseconds(dice.below(1_000_000).into())
+}
+
+fn location(content: &Content<'_>, board: &Board, dice: &mut Dice) -> Option<String> {
+    match dice.below(1_000) {
+        0..35 => board.missing(dice),
+        35..95 => Some("Singapore".to_owned()),
+        95..130 => Some("Islandwide".to_owned()),
+        130..170 => Some(content.place.region.to_owned()),
+        _ => Some(content.place.town.to_owned()),
+    }
+}
+
+fn employer(ad: &mut JobAd, content: &Content<'_>, board: &Board, dice: &mut Dice) {
+    let employer = content.employer;
+    let hides = |share| if board.knows_companies { share } else { share * 3 };
+    ad.company_name = board.sometimes(dice, 10, &employer.name);
+    ad.company_url = board.sometimes(dice, hides(90), &employer.url);
+    ad.company_description = board.sometimes(dice, hides(200), &employer.description);
+    ad.company_industry = board.sometimes(dice, hides(60), employer.industry);
+    ad.company_size = board.sometimes(dice, hides(110), employer.size);
+    ad.company_id = board.sometimes(dice, if board.knows_companies { 20 } else { 1_000 }, &employer.id);
+}
+
+/// The last day of a market unless another is asked for: fixed, so that the same command makes the same rows.
+pub(crate) fn default_until() -> NaiveDate {
+    DateTime::from_timestamp(1_761_868_800, 0).map(|moment| moment.date_naive()).unwrap_or_default()
+}

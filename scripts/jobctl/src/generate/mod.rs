@@ -1,0 +1,153 @@
+//! `jobctl generate`: a market of our own.
+
+mod board;
+mod content;
+mod dice;
+mod dirt;
+mod employer;
+mod market;
+mod pay;
+mod text;
+mod vocabulary;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+use clap::Args;
+use common::config::Config;
+use common::job::JobAd;
+use common::{Error, Result};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+
+use crate::load::{self, Standing};
+use crate::quality::Quality;
+use crate::write::RowFile;
+use crate::{columns, output, pipe};
+use market::{Market, Plan};
+
+/// Rows that travel together.
+const BATCH_ROWS: usize = 1_000;
+
+/// Make a Singapore-like job market of invented ads, into the warehouse or a file.
+///
+/// The same flags make the same rows, byte for byte, on any machine. Ads are posted, seen more than once, changed
+/// and reposted over two years; pay depends on role, level, industry, size, place and specialism; some of it is
+/// missing, misfiled or broken, as in real data. No employer, person or ad in it is real.
+#[derive(Debug, Args)]
+pub(crate) struct GenerateArgs {
+    /// How many distinct ads
+    #[arg(long, value_name = "N", default_value_t = 3_000, value_parser = clap::value_parser!(u64).range(1..=50_000_000))]
+    jobs: u64,
+    /// Which market: another seed is another one
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+    /// Mean number of sightings of an ad, from 1 to 20
+    #[arg(long, value_name = "MEAN", default_value_t = 1.1)]
+    sightings_per_job: f64,
+    /// Leave descriptions out
+    #[arg(long)]
+    titles_only: bool,
+    /// Day of the last scrape, YYYY-MM-DD
+    #[arg(long, value_name = "DATE", default_value_t = market::default_until())]
+    until: NaiveDate,
+    /// Length of the market in days
+    #[arg(long, value_name = "DAYS", default_value_t = 730, value_parser = clap::value_parser!(u32).range(8..=36_500))]
+    days: u32,
+    /// Write this file (.parquet, .csv, .ndjson, .jsonl) and leave the warehouse alone
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Print the report as one line of JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn run(config: &Config, args: GenerateArgs) -> Result<()> {
+    if !(1.0..=20.0).contains(&args.sightings_per_job) {
+        return Err(Error::invalid_input(format!(
+            "--sightings-per-job is {}; allowed is a number from 1 to 20",
+            args.sightings_per_job
+        )));
+    }
+    let plan = Plan {
+        seed: args.seed,
+        ads: args.jobs,
+        sightings_per_ad: args.sightings_per_job,
+        until: args.until,
+        days: args.days,
+        titles_only: args.titles_only,
+    };
+    let market = Arc::new(Market::new(plan)?);
+    let progress = bar(args.jobs);
+    let (quality, outcome) = match args.output {
+        Some(path) => to_file(market, path, progress).await?,
+        None => to_warehouse(config, market, progress).await?,
+    };
+    if args.json {
+        let mut report = json!({"quality": quality});
+        if let (Some(report), Outcome::Warehouse(standing)) = (report.as_object_mut(), &outcome) {
+            report.insert("cleaned_jobs".to_owned(), standing.json());
+        }
+        return output::print(&format!("{report}\n"));
+    }
+    let closing = match outcome {
+        Outcome::Warehouse(standing) => standing.sentence(config),
+        Outcome::File(path, bytes) => format!("{}: {:.1} MB\n", path.display(), bytes as f64 / 1e6),
+    };
+    output::print(&format!("{}\n{closing}", quality.render(&format!("generated, seed {}", args.seed))))
+}
+
+/// Where the ads went.
+enum Outcome {
+    Warehouse(Standing),
+    File(PathBuf, u64),
+}
+
+async fn to_warehouse(
+    config: &Config,
+    market: Arc<Market>,
+    progress: ProgressBar,
+) -> Result<(Quality, Outcome)> {
+    let warehouse = load::ready_warehouse(config).await?;
+    let (batches, quality) = pipe::from_thread("market", move |emit| each_batch(&market, &progress, emit))?;
+    let quality = load::append(Some(warehouse.as_ref()), batches, quality).await?;
+    Ok((quality, Outcome::Warehouse(Standing::of(warehouse.as_ref()).await?)))
+}
+
+async fn to_file(market: Arc<Market>, path: PathBuf, progress: ProgressBar) -> Result<(Quality, Outcome)> {
+    let write = move || {
+        let mut file = RowFile::create(&path, &columns::query_columns())?;
+        let quality = each_batch(&market, &progress, &mut |ads| {
+            file.write(&ads.into_iter().map(columns::cells).collect::<Vec<_>>())
+        })?;
+        let bytes = file.finish()?;
+        Ok((quality, Outcome::File(path, bytes)))
+    };
+    tokio::task::spawn_blocking(write).await.map_err(|error| Error::internal(error.to_string()))?
+}
+
+fn each_batch(
+    market: &Market,
+    progress: &ProgressBar,
+    emit: &mut dyn FnMut(Vec<JobAd>) -> Result<()>,
+) -> Result<Quality> {
+    let mut quality = Quality::default();
+    let mut sightings = market.sightings().peekable();
+    while sightings.peek().is_some() {
+        let batch: Vec<JobAd> = sightings.by_ref().take(BATCH_ROWS).collect();
+        batch.iter().for_each(|ad| quality.observe(ad));
+        progress.set_position(quality.ads);
+        emit(batch)?;
+    }
+    progress.finish_and_clear();
+    Ok(quality)
+}
+
+fn bar(ads: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len} ads, {per_sec}");
+    ProgressBar::new(ads).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,330 @@
+//! From the facts of an ad to its title and description.
+
+use super::content::{Content, Step};
+use super::dice::Dice;
+use super::vocabulary::Phrases;
+
+/// How a description is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Style {
+    Prose,
+    Bullets(&'static str),
+    Html,
+    /// One paragraph.
+    Plain,
+    /// Headings in capitals.
+    Loud,
+}
+
+/// How much there is to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Length {
+    Short,
+    Usual,
+    Long,
+}
+
+/// A part of a description.
+enum Part {
+    Paragraph(Vec<String>),
+    /// Heading, items, and how the items begin in running text.
+    List(&'static str, Vec<String>, &'static str),
+}
+
+/// The title: level, role, and what employers add to it.
+pub(super) fn title(content: &Content<'_>, phrases: &Phrases, dice: &mut Dice) -> String {
+    let role = content.role.title;
+    let prefix = *dice.pick(content.level.prefixes);
+    let mut title = match content.level.step {
+        Step::Intern => format!("{role} {prefix}"),
+        Step::Senior | Step::Lead if dice.happens(80) => format!("{role} ({prefix})"),
+        _ if prefix.is_empty() => role.to_owned(),
+        _ => format!("{prefix} {role}"),
+    };
+    if let Some(specialism) = content.specialism.filter(|_| dice.happens(550)) {
+        let added = match dice.below(3) {
+            0 => format!(" ({specialism})"),
+            1 => format!(" - {specialism}"),
+            _ => format!(", {specialism}"),
+        };
+        title.push_str(&added);
+    }
+    match dice.below(1_000) {
+        0..60 => title.push_str(&format!(" | {}", dice.pick(&phrases.tags))),
+        60..110 => title.push_str(&format!(" [{}]", dice.pick(&phrases.tags))),
+        110..140 => title.push_str(&format!(" @ {}", content.place.town)),
+        140..155 => title.push_str(&format!(" - up to ${:.0}", content.pay.1)),
+        155..175 => title.push_str(" (x2)"),
+        175..215 => title = title.to_uppercase(),
+        _ => {}
+    }
+    title
+}
+
+/// The description, with what it says depending on the facts and how it says it on chance.
+pub(super) fn description(content: &Content<'_>, phrases: &Phrases, dice: &mut Dice) -> String {
+    let style = match dice.below(100) {
+        0..30 => Style::Prose,
+        30..62 => Style::Bullets(*dice.pick(&["• ", "- ", "* ", "– "])),
+        62..74 => Style::Html,
+        74..90 => Style::Plain,
+        _ => Style::Loud,
+    };
+    let length = match dice.below(100) {
+        0..16 => Length::Short,
+        16..84 => Length::Usual,
+        _ => Length::Long,
+    };
+    let years = match content.level.years {
+        (_, 0) => "some weeks".to_owned(),
+        (1, 1) => "1 year".to_owned(),
+        (least, most) => match dice.between(least, most) {
+            1 => "1 year".to_owned(),
+            years if dice.happens(300) => format!("{years} to {} years", years + 2),
+            years => format!("{years} years"),
+        },
+    };
+    let slots = Slots { content, years, skills: joined(&content.skills, "and") };
+    let writer = Writer { phrases, slots };
+    let parts = writer.parts(length, dice);
+    parts.iter().map(|part| part.render(style)).collect::<Vec<_>>().join(match style {
+        Style::Plain => " ",
+        Style::Html => "",
+        Style::Prose => "\n\n",
+        Style::Bullets(_) | Style::Loud => "\n",
+    })
+}
+
+/// A sentence that a later version of the ad adds.
+pub(super) fn update(phrases: &Phrases, dice: &mut Dice) -> &'static str {
+    *dice.pick::<&'static str>(&phrases.update)
+}
+
+/// The same ad in a few words of another language of Singapore.
+pub(super) fn translation(content: &Content<'_>, phrases: &Phrases, dice: &mut Dice) -> String {
+    let sentences = match dice.below(10) {
+        0..6 => &phrases.chinese,
+        6..8 => &phrases.malay,
+        _ => &phrases.tamil,
+    };
+    let slots = Slots { content, years: String::new(), skills: String::new() };
+    let count = dice.between(1, sentences.len() as u32) as usize;
+    sentences.iter().take(count).map(|sentence| slots.fill(sentence)).collect::<Vec<_>>().join(" ")
+}
+
+struct Writer<'a> {
+    phrases: &'a Phrases,
+    slots: Slots<'a>,
+}
+
+impl Writer<'_> {
+    fn say(&self, dice: &mut Dice, sentences: &[&'static str]) -> String {
+        self.slots.fill(*dice.pick::<&'static str>(sentences))
+    }
+
+    fn parts(&self, length: Length, dice: &mut Dice) -> Vec<Part> {
+        let (words, content) = (self.phrases, self.slots.content);
+        let mut parts = Vec::new();
+        let mut beginning = Vec::new();
+        if length != Length::Short || dice.happens(300) {
+            let intros = if content.employer.is_agency { &words.agency } else { &words.intro };
+            beginning.push(self.say(dice, intros));
+        }
+        beginning.push(self.say(dice, &words.opening));
+        if content.specialism.is_some() {
+            beginning.push(self.say(dice, &words.specialism));
+        }
+        parts.push(Part::Paragraph(beginning));
+        let tasks = content.tasks.iter().map(|task| (*task).to_owned()).collect();
+        parts.push(Part::List(*dice.pick(&words.duties_heading), tasks, "You will "));
+        parts.push(Part::List(*dice.pick(&words.needs_heading), self.needs(length, dice), ""));
+        let mut end = Vec::new();
+        if length != Length::Short && dice.happens(350) {
+            end.push(self.say(dice, &words.hours));
+        }
+        if dice.happens(42) {
+            end.push(self.say(dice, &words.pay));
+        }
+        if length == Length::Long {
+            let count = 1 + dice.below(3) as usize;
+            end.extend(dice.some(&words.long, count).into_iter().map(|sentence| self.slots.fill(sentence)));
+        }
+        if length != Length::Short && dice.happens(700) {
+            let count = dice.between(2, 5) as usize;
+            let benefits = dice.some(&words.benefits, count).into_iter().map(|benefit| (*benefit).to_owned());
+            parts.push(Part::List(*dice.pick(&words.benefits_heading), benefits.collect(), "We offer "));
+        }
+        if length != Length::Short && dice.happens(650) {
+            end.push(self.say(dice, &words.closing));
+        }
+        if !end.is_empty() {
+            parts.push(Part::Paragraph(end));
+        }
+        parts
+    }
+
+    fn needs(&self, length: Length, dice: &mut Dice) -> Vec<String> {
+        let words = self.phrases;
+        let level = match self.slots.content.level.step {
+            Step::Intern => &words.intern,
+            Step::Entry => &words.entry,
+            Step::Mid => &words.mid,
+            Step::Senior => &words.senior,
+            Step::Lead => &words.lead,
+        };
+        let mut needs = vec![self.say(dice, level), self.say(dice, &words.skills)];
+        if length != Length::Short {
+            needs.insert(0, self.say(dice, &words.study));
+            let count = dice.below(3) as usize;
+            needs.extend(dice.some(&words.traits, count).into_iter().map(|&trait_| trait_.to_owned()));
+        }
+        needs
+    }
+}
+
+impl Part {
+    fn render(&self, style: Style) -> String {
+        match (self, style) {
+            (Self::Paragraph(sentences), Style::Html) => format!("<p>{}</p>", escaped(&sentences.join(" "))),
+            (Self::Paragraph(sentences), Style::Bullets(_) | Style::Loud) => {
+                format!("{}\n", sentences.join(" "))
+            }
+            (Self::Paragraph(sentences), Style::Prose | Style::Plain) => sentences.join(" "),
+            (Self::List(heading, items, _), Style::Html) => {
+                let items = items.iter().map(|item| format!("<li>{}</li>", escaped(&capitalised(item))));
+                format!("<p><strong>{heading}</strong></p><ul>{}</ul>", items.collect::<String>())
+            }
+            (Self::List(heading, items, _), Style::Bullets(mark)) => {
+                format!("{heading}:\n{}", marked(items, mark))
+            }
+            (Self::List(heading, items, _), Style::Loud) => {
+                format!("{}\n{}", heading.to_uppercase(), marked(items, "- "))
+            }
+            // Items that are sentences already stand side by side.
+            (Self::List(_, items, ""), _) => items.join(" "),
+            (Self::List(_, items, beginning), _) => {
+                let items: Vec<String> = items.iter().map(|item| lowered(item)).collect();
+                format!("{beginning}{}.", joined(&items, "and"))
+            }
+        }
+    }
+}
+
+fn marked(items: &[String], mark: &str) -> String {
+    items.iter().map(|item| format!("{mark}{}\n", capitalised(item))).collect()
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace("  ", "&nbsp; ")
+}
+
+/// `a, b and c`.
+fn joined<T: AsRef<str>>(items: &[T], last: &str) -> String {
+    match items {
+        [] => String::new(),
+        [only] => only.as_ref().to_owned(),
+        [first @ .., end] => {
+            let first: Vec<&str> = first.iter().map(AsRef::as_ref).collect();
+            format!("{} {last} {}", first.join(", "), end.as_ref())
+        }
+    }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+/// The text as it goes on within a sentence; words in capitals stay.
+fn lowered(text: &str) -> String {
+    let mut chars = text.chars();
+    match (chars.next(), chars.clone().next()) {
+        (Some(first), Some(second)) if second.is_lowercase() => first.to_lowercase().chain(chars).collect(),
+        _ => text.to_owned(),
+    }
+}
+
+/// What the slots of a sentence stand for.
+struct Slots<'a> {
+    content: &'a Content<'a>,
+    years: String,
+    skills: String,
+}
+
+impl Slots<'_> {
+    fn fill(&self, sentence: &str) -> String {
+        let mut text = String::with_capacity(sentence.len() + 40);
+        let mut rest = sentence;
+        while let Some((before, after)) = rest.split_once('{') {
+            let (slot, after) = after.split_once('}').unwrap_or((after, ""));
+            text.push_str(before);
+            self.push(&mut text, slot);
+            rest = after;
+        }
+        text.push_str(rest);
+        capitalised(&text)
+    }
+
+    fn push(&self, text: &mut String, slot: &str) {
+        let content = self.content;
+        match slot {
+            "low" => text.push_str(&format!("{:.0}", content.pay.0)),
+            "high" => text.push_str(&format!("{:.0}", content.pay.1)),
+            "company" => text.push_str(&content.employer.name),
+            "does" => text.push_str(content.employer.does),
+            "industry" => text.push_str(&content.employer.industry.to_lowercase()),
+            "size" => text.push_str(content.employer.size),
+            "role" => text.push_str(content.role.title),
+            "team" => text.push_str(content.field.team),
+            "place" => text.push_str(content.place.town),
+            "specialism" => text.push_str(content.specialism.unwrap_or(content.field.team)),
+            "study" => text.push_str(content.field.study),
+            "years" => text.push_str(&self.years),
+            "skills" => text.push_str(&self.skills),
+            // A test knows every slot that the vocabulary uses.
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::generate::vocabulary::Vocabulary;
+
+    #[test]
+    fn every_slot_of_every_sentence_is_known() {
+        let known = [
+            "low",
+            "high",
+            "company",
+            "does",
+            "industry",
+            "size",
+            "role",
+            "team",
+            "place",
+            "specialism",
+            "study",
+            "years",
+            "skills",
+        ];
+        let file = include_str!("vocabulary/phrases.txt");
+        for line in file.lines().filter(|line| !line.starts_with('#')) {
+            for part in line.split('{').skip(1) {
+                let (slot, _) = part.split_once('}').unwrap();
+                assert!(known.contains(&slot), "{line}");
+            }
+        }
+        assert!(Vocabulary::parse().is_ok());
+    }
+
+    #[test]
+    fn words_are_put_together_as_people_do() {
+        assert_eq!(joined(&["a", "b", "c"], "and"), "a, b and c");
+        assert_eq!(joined::<&str>(&[], "and"), "");
+        assert_eq!(capitalised("élan"), "Élan");
+        assert_eq!(lowered("Five-day week"), "five-day week");
+        assert_eq!(lowered("CPF"), "CPF");
+    }
+}

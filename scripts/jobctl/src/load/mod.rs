@@ -1,0 +1,214 @@
+//! `jobctl load`: files into `cleaned_jobs`.
+
+mod csv;
+mod ndjson;
+mod parquet;
+mod reader;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use common::config::Config;
+use common::job::JobAd;
+use common::storage::{Access, Warehouse, open_warehouse};
+use common::{Error, Result};
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use indicatif::ProgressBar;
+use serde_json::json;
+use tokio::sync::oneshot;
+
+use crate::quality::Quality;
+use crate::table::count;
+use crate::{output, pipe, warehouse};
+use reader::Notes;
+
+/// Append ads from Parquet, CSV or NDJSON files to `cleaned_jobs`.
+///
+/// Columns are found by name, in any case and order. `source`, `job_id` and `scrape_timestamp` are required; other
+/// columns may be absent (NULL), and unknown columns are ignored and named. Each file is loaded whole or, after the
+/// first value that does not fit, not at all.
+///
+/// The table is append-only: the latest `scrape_timestamp` of an ad counts, and loading a file twice adds its
+/// rows twice without harm.
+///
+/// Timestamps: RFC 3339, `YYYY-MM-DD HH:MM:SS` with or without a zone (none is UTC), or `YYYY-MM-DD`. Salaries are
+/// finite and not negative. In CSV an empty cell is '' in a text column and NULL in any other; Parquet and NDJSON
+/// keep NULL and '' apart.
+#[derive(Debug, Args)]
+pub(crate) struct LoadArgs {
+    /// Files ending in .parquet, .csv, .ndjson or .jsonl
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Read and report, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Print the report as one line of JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a file turned out to hold.
+struct Loaded {
+    file: Quality,
+    total: Quality,
+    notes: Notes,
+}
+
+pub(crate) async fn run(config: &Config, args: LoadArgs) -> Result<()> {
+    let files = args.files.clone();
+    // A mistyped name in the last place shall not be found after the first file is in.
+    let check = move || files.iter().try_for_each(|path| reader::open(path).map(drop));
+    tokio::task::spawn_blocking(check).await.map_err(|error| Error::internal(error.to_string()))??;
+    let warehouse = match args.dry_run {
+        true => None,
+        false => Some(ready_warehouse(config).await?),
+    };
+    let mut total = Quality::default();
+    let mut reports = Vec::new();
+    for (place, path) in args.files.iter().enumerate() {
+        let loaded = match load(warehouse.as_deref(), path, total).await {
+            Ok(loaded) => loaded,
+            Err(error) => return Err(explain(&error, &args.files[..place], args.dry_run)),
+        };
+        if args.json {
+            reports.push(json!({
+                "file": path, "ignored_columns": loaded.notes.ignored, "absent_columns": loaded.notes.absent,
+                "quality": loaded.file,
+            }));
+        } else {
+            output::print(&describe(path, &loaded))?;
+        }
+        total = loaded.total;
+    }
+    let standing = match &warehouse {
+        Some(warehouse) => Some(Standing::of(warehouse.as_ref()).await?),
+        None => None,
+    };
+    if args.json {
+        let report = json!({"files": reports, "total": total, "cleaned_jobs": standing.map(|s| s.json())});
+        return output::print(&format!("{report}\n"));
+    }
+    if args.files.len() > 1 {
+        output::print(&format!("{}\n", total.render(&format!("total of {} files", args.files.len()))))?;
+    }
+    output::print(&match standing {
+        Some(standing) => standing.sentence(config),
+        None => "dry run: nothing was written\n".to_owned(),
+    })
+}
+
+/// The warehouse, made where there is none, with the tables that ads need.
+pub(crate) async fn ready_warehouse(config: &Config) -> Result<Arc<dyn Warehouse>> {
+    let warehouse = open_warehouse(config, Access::Create).await?;
+    warehouse.create_tables(None).await?;
+    Ok(warehouse)
+}
+
+async fn load(warehouse: Option<&dyn Warehouse>, path: &Path, mut total: Quality) -> Result<Loaded> {
+    let progress = ProgressBar::new_spinner().with_message(path.display().to_string());
+    let shown = progress.clone();
+    let path = path.to_owned();
+    let (batches, loaded) = pipe::from_thread("reader", move |emit| {
+        let mut batches = reader::open(&path)?;
+        let mut file = Quality::default();
+        for batch in batches.by_ref() {
+            let batch = batch?;
+            for ad in &batch {
+                file.observe(ad);
+                total.observe(ad);
+            }
+            shown.inc(batch.len() as u64);
+            emit(batch)?;
+        }
+        Ok(Loaded { file, total, notes: batches.notes() })
+    })?;
+    let outcome = append(warehouse, batches, loaded).await;
+    progress.finish_and_clear();
+    outcome
+}
+
+/// Lets `batches` flow into the warehouse, or into nothing, and takes what was learned on the way.
+pub(crate) async fn append<T>(
+    warehouse: Option<&dyn Warehouse>,
+    mut batches: BoxStream<'static, Result<Vec<JobAd>>>,
+    learned: oneshot::Receiver<T>,
+) -> Result<T> {
+    match warehouse {
+        Some(warehouse) => drop(warehouse.append_jobs(batches).await?),
+        None => {
+            while let Some(batch) = batches.next().await {
+                batch?;
+            }
+        }
+    }
+    learned.await.map_err(|_| Error::internal("a reading thread ended early"))
+}
+
+fn describe(path: &Path, loaded: &Loaded) -> String {
+    let mut text = loaded.file.render(&path.display().to_string());
+    let Notes { ignored, absent } = &loaded.notes;
+    for (what, names) in [("ignored columns", ignored.join(", ")), ("absent columns", absent.join(", "))] {
+        if !names.is_empty() {
+            text.push_str(&format!("  {what}: {names}\n"));
+        }
+    }
+    text.push('\n');
+    text
+}
+
+/// The error, and what it left behind.
+fn explain(error: &Error, before: &[PathBuf], is_dry_run: bool) -> Error {
+    if is_dry_run {
+        return Error::new(error.kind(), error.chain());
+    }
+    let mut sentence = format!("{}; nothing of this file was loaded", error.chain());
+    if !before.is_empty() {
+        let names: Vec<String> = before.iter().map(|path| path.display().to_string()).collect();
+        sentence.push_str(&format!("; loaded before it: {}", names.join(", ")));
+    }
+    Error::new(error.kind(), sentence)
+}
+
+/// What `cleaned_jobs` holds afterwards.
+pub(crate) struct Standing {
+    sightings: u64,
+    ads: u64,
+    distinct_sightings: u64,
+}
+
+impl Standing {
+    pub(crate) async fn of(warehouse: &dyn Warehouse) -> Result<Self> {
+        let sql = include_str!("../../sql/count_ads.sql");
+        let [sightings, ads, distinct_sightings] = warehouse::counts(warehouse, sql).await?;
+        Ok(Self { sightings, ads, distinct_sightings })
+    }
+
+    pub(crate) fn json(&self) -> serde_json::Value {
+        json!({
+            "sightings": self.sightings, "ads": self.ads,
+            "repeats_of_a_sighting": self.sightings - self.distinct_sightings,
+        })
+    }
+
+    pub(crate) fn sentence(&self, config: &Config) -> String {
+        let repeats = self.sightings - self.distinct_sightings;
+        let note = match repeats {
+            0 => String::new(),
+            _ => format!(
+                "; {} rows are there more than once (loaded twice?), which does no harm",
+                count(repeats)
+            ),
+        };
+        format!(
+            "{} now holds {} sightings of {} ads{note}\n",
+            config.warehouse,
+            count(self.sightings),
+            count(self.ads)
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,349 @@
+//! The readers, by what they accept and how they refuse.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float64Array, Int32Array,
+    Int64Array, LargeStringArray, RecordBatch, StringArray, StringViewArray, TimestampMicrosecondArray,
+    TimestampMillisecondArray, TimestampNanosecondArray, TimestampSecondArray, UInt64Array,
+};
+use arrow::datatypes::Int32Type;
+use common::ErrorKind;
+use common::job::JobAd;
+use parquet::arrow::ArrowWriter;
+use proptest::prelude::*;
+
+use super::reader::{self, Notes};
+use crate::timestamp;
+
+const HEADER: &str = "source,job_id,scrape_timestamp,job_title,job_salary_min_sgd_monthly";
+
+fn file(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+    let path = folder.join(name);
+    fs::write(&path, bytes).unwrap();
+    path
+}
+
+fn read(path: &Path) -> common::Result<(Vec<JobAd>, Notes)> {
+    let mut reader = reader::open(path)?;
+    let mut ads = Vec::new();
+    for batch in reader.by_ref() {
+        ads.extend(batch?);
+    }
+    Ok((ads, reader.notes()))
+}
+
+/// The error's one line, without the folder.
+fn refusal(name: &str, bytes: impl AsRef<[u8]>) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let error = read(&file(folder.path(), name, bytes)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    let line = error.chain();
+    assert!(!line.contains('\n'), "{line}");
+    line.replace(&format!("{}/", folder.path().display()), "")
+}
+
+#[test]
+fn csv_is_refused_with_row_line_and_column() {
+    for (rows, expected) in [
+        ("MCF,1,2025-01-01\n", "ads.csv: row 1 (line 2) has 3 cells and the header 5"),
+        ("MCF,1,2025-01-01,Cook,10,\n", "ads.csv: row 1 (line 2) has 6 cells and the header 5"),
+        ("MCF,1,2025-01-01,Cook,10\n,2,2025-01-01,Cook,\n", "ads.csv: row 2 (line 3), column source: is empty"),
+        (
+            "MCF,1,2025-01-01,\"two\nlines\",\n\nMCF,2,yesterday,Cook,\n",
+            "ads.csv: row 2 (line 5), column scrape_timestamp: is \"yesterday\"; expected a timestamp",
+        ),
+        (
+            "MCF,1,2025-01-01,Cook,-5\n",
+            "ads.csv: row 1 (line 2), column job_salary_min_sgd_monthly: is -5; a salary is never negative",
+        ),
+        (
+            "MCF,1,2025-01-01,Cook,NaN\n",
+            "ads.csv: row 1 (line 2), column job_salary_min_sgd_monthly: is NaN; a salary is a finite number",
+        ),
+        (
+            "MCF,1,2025-01-01,Cook,3k\n",
+            "ads.csv: row 1 (line 2), column job_salary_min_sgd_monthly: is \"3k\"; expected a number",
+        ),
+        (
+            "MCF,1,1735689600,Cook,\n",
+            "ads.csv: row 1 (line 2), column scrape_timestamp: is \"1735689600\"; expected a timestamp",
+        ),
+        (
+            "MCF,1,2025-01-01,ok,\nMCF,2,2025-01-01,\"never closed,\nMCF,3,2025-01-01,Cook,\n",
+            "ads.csv: row 2 (line 3) opens a quote that is never closed",
+        ),
+        ("MCF,1,2025-01-01,Cook,\"5", "ads.csv: row 1 (line 2) opens a quote that is never closed"),
+    ] {
+        let said = refusal("ads.csv", format!("{HEADER}\n{rows}"));
+        assert!(said.starts_with(expected), "{said}");
+    }
+    let latin = [HEADER.as_bytes(), b"\nMCF,1,2025-01-01,Caf\xe9,\n"].concat();
+    let said = refusal("ads.csv", latin);
+    assert_eq!(said, "ads.csv: row 1 (line 2), column job_title: is not UTF-8; expected text");
+}
+
+#[test]
+fn a_header_must_name_the_columns_once() {
+    for (text, expected) in [
+        ("", "ads.csv: the file is empty; its first row must name the columns"),
+        ("source;job_id;scrape_timestamp\nMCF;1;2025-01-01\n", "ads.csv: the header has no commas"),
+        ("source,job_id\n", "ads.csv: there is no column scrape_timestamp; other columns found: none"),
+        ("source,id,scrape_timestamp\n", "ads.csv: there is no column job_id; other columns found: id"),
+        ("source,job_id,SOURCE,scrape_timestamp\n", "ads.csv: column source is there twice"),
+    ] {
+        let said = refusal("ads.csv", text);
+        assert!(said.starts_with(expected), "{said}");
+    }
+    let said = refusal("ads.csv", b"\xff\xfes\0o\0u\0r\0");
+    assert_eq!(said, "ads.csv: the header is not UTF-8; save the file as UTF-8");
+}
+
+#[test]
+fn csv_is_taken_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let long = "工".repeat(400_000);
+    let text = format!(
+        "\u{feff}Job_Title,extra,SOURCE,scrape_timestamp,job_id,job_salary_min_sgd_monthly\r\n\
+         \"two\r\nlines, \"\"quoted\"\" 👩‍🍳\",x,MCF,2025-01-01 08:00:00 UTC,1,3500.5\r\n\
+         ,,MCF,2025-01-02,2,\r\n\
+         \u{202b}مهندس\u{202c}\0,,MCF,2025-01-03T08:00:00+08:00,3,1e4\r\n\
+         {long},,MCF,2025-01-03T08:00:00+08:00,4,0"
+    );
+    let (ads, notes) = read(&file(folder.path(), "ads.csv", text)).unwrap();
+    assert_eq!(ads.len(), 4);
+    assert_eq!(ads[0].job_title.as_deref(), Some("two\r\nlines, \"quoted\" 👩‍🍳"));
+    assert_eq!(ads[0].job_salary_min_sgd_monthly, Some(3500.5));
+    assert_eq!((ads[1].job_title.as_deref(), ads[1].job_salary_min_sgd_monthly), (Some(""), None));
+    assert_eq!(ads[2].job_title.as_deref(), Some("\u{202b}مهندس\u{202c}\0"));
+    assert_eq!(ads[2].scrape_timestamp, timestamp::parse("2025-01-03T00:00:00Z").unwrap());
+    assert_eq!(ads[3].job_title.as_ref().map(String::len), Some(1_200_000));
+    assert_eq!(notes.ignored, ["extra"]);
+    assert!(notes.absent.contains(&"job_description") && !notes.absent.contains(&"job_title"));
+}
+
+#[test]
+fn ndjson_is_refused_with_row_line_and_column() {
+    let good = r#"{"source":"MCF","job_id":"1","scrape_timestamp":"2025-01-01"}"#;
+    for (line, expected) in [
+        ("[", "ads.ndjson: row 2 (line 3) is not one JSON object a line: EOF while parsing a list"),
+        ("[1]", "ads.ndjson: row 2 (line 3) is a list; every line must be one object"),
+        ("{\"source\":\"MCF\",}", "ads.ndjson: row 2 (line 3) is not one JSON object a line: trailing comma"),
+        (r#"{"source":"MCF","job_id":"1"}"#, "ads.ndjson: row 2 (line 3), column scrape_timestamp: is missing"),
+        (
+            r#"{"source":null,"job_id":"1","scrape_timestamp":"2025-01-01"}"#,
+            "ads.ndjson: row 2 (line 3), column source: is empty",
+        ),
+        (
+            r#"{"source":"MCF","job_id":"1","scrape_timestamp":1735689600}"#,
+            "ads.ndjson: row 2 (line 3), column scrape_timestamp: is the number 1735689600; expected a timestamp",
+        ),
+        (
+            r#"{"source":"MCF","job_id":"1","scrape_timestamp":"2025-01-01","job_title":{"en":"Cook"}}"#,
+            "ads.ndjson: row 2 (line 3), column job_title: is an object; expected text",
+        ),
+        (
+            r#"{"source":"MCF","job_id":"1","Job_Id":"2","scrape_timestamp":"2025-01-01"}"#,
+            "ads.ndjson: row 2 (line 3), column job_id: is there twice",
+        ),
+        (
+            r#"{"source":"MCF","job_id":"1","scrape_timestamp":"2025-01-01","job_salary_max_sgd_raw":-0.5}"#,
+            "ads.ndjson: row 2 (line 3), column job_salary_max_sgd_raw: is -0.5; a salary is never negative",
+        ),
+        (r#"{"source":"\ud800"}"#, "ads.ndjson: row 2 (line 3) is not one JSON object a line: "),
+    ] {
+        let said = refusal("ads.ndjson", format!("{good}\n\n{line}\n"));
+        assert!(said.starts_with(expected), "{said}");
+    }
+    let said = refusal("ads.ndjson", b"{\"source\":\"Caf\xe9\"}\n");
+    assert!(said.starts_with("ads.ndjson: row 1 (line 1) is not one JSON object a line: invalid unicode"), "{said}");
+}
+
+#[test]
+fn ndjson_is_taken_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = concat!(
+        "\u{feff}{\"SOURCE\":\"MCF\",\"job_id\":42,\"scrape_timestamp\":\"2025-01-01 08:00:00.25\",\"tags\":[1]}\r\n",
+        "  \n",
+        r#"{"source":"MCF","job_id":"a\u0000b","scrape_timestamp":"2025-01-01","job_title":"","company_id":null,"#,
+        r#""job_salary_min_sgd_raw":18446744073709551615,"job_posted_timestamp":""}"#
+    );
+    let (ads, notes) = read(&file(folder.path(), "ads.jsonl", text)).unwrap();
+    assert_eq!((ads[0].job_id.as_str(), ads[0].scrape_timestamp.timestamp_subsec_millis()), ("42", 250));
+    assert_eq!(ads[1].job_id, "a\0b");
+    assert_eq!((ads[1].job_title.as_deref(), ads[1].company_id.as_deref()), (Some(""), None));
+    assert_eq!(ads[1].job_salary_min_sgd_raw, Some(18_446_744_073_709_551_615.0));
+    assert_eq!(ads[1].job_posted_timestamp, None);
+    assert_eq!(notes.ignored, ["tags"]);
+    assert!(notes.absent.contains(&"job_location") && !notes.absent.contains(&"job_title"));
+}
+
+fn parquet(columns: Vec<(&str, ArrayRef)>) -> Vec<u8> {
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    bytes
+}
+
+/// Two rows with what is required, and one column more.
+fn two_rows(name: &'static str, column: ArrayRef) -> Vec<u8> {
+    parquet(vec![
+        ("source", Arc::new(StringArray::from(vec!["MCF", "MCF"]))),
+        ("job_id", Arc::new(StringArray::from(vec!["1", "2"]))),
+        ("scrape_timestamp", Arc::new(TimestampSecondArray::from(vec![0, 60]).with_timezone("+08:00"))),
+        (name, column),
+    ])
+}
+
+#[test]
+fn parquet_of_any_writer_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let texts: Vec<ArrayRef> = vec![
+        Arc::new(StringArray::from(vec![Some(""), None])),
+        Arc::new(LargeStringArray::from(vec![Some(""), None])),
+        Arc::new(StringViewArray::from(vec![Some(""), None])),
+        Arc::new(DictionaryArray::<Int32Type>::from_iter([Some(""), None])),
+        Arc::new(BinaryArray::from(vec![Some(&b""[..]), None])),
+    ];
+    for (place, array) in texts.into_iter().enumerate() {
+        let path = file(folder.path(), &format!("text{place}.parquet"), two_rows("Job_Title", array));
+        let (ads, _) = read(&path).unwrap();
+        let titles: Vec<Option<&str>> = ads.iter().map(|ad| ad.job_title.as_deref()).collect();
+        assert_eq!(titles, [Some(""), None], "{place}");
+        assert_eq!(ads[1].scrape_timestamp, timestamp::parse("1970-01-01T00:01:00Z").unwrap());
+    }
+    let moments: Vec<ArrayRef> = vec![
+        Arc::new(TimestampSecondArray::from(vec![Some(86_400), None])),
+        Arc::new(TimestampMillisecondArray::from(vec![Some(86_400_000), None]).with_timezone("UTC")),
+        Arc::new(TimestampMicrosecondArray::from(vec![Some(86_400_000_000), None])),
+        Arc::new(TimestampNanosecondArray::from(vec![Some(86_400_000_000_999), None])),
+        Arc::new(Date32Array::from(vec![Some(1), None])),
+        Arc::new(StringArray::from(vec![Some("1970-01-02"), None])),
+    ];
+    for (place, array) in moments.into_iter().enumerate() {
+        let path = file(folder.path(), &format!("time{place}.parquet"), two_rows("job_posted_timestamp", array));
+        let posted: Vec<_> = read(&path).unwrap().0.iter().map(|ad| ad.job_posted_timestamp).collect();
+        assert_eq!(posted, [timestamp::parse("1970-01-02"), None], "{place}");
+    }
+    let amounts: Vec<ArrayRef> = vec![
+        Arc::new(Float64Array::from(vec![Some(3500.0), None])),
+        Arc::new(Int32Array::from(vec![Some(3500), None])),
+        Arc::new(UInt64Array::from(vec![Some(3500), None])),
+        Arc::new(Decimal128Array::from(vec![Some(350_000), None]).with_precision_and_scale(12, 2).unwrap()),
+    ];
+    for (place, array) in amounts.into_iter().enumerate() {
+        let path = file(folder.path(), &format!("pay{place}.parquet"), two_rows("job_salary_max_sgd_raw", array));
+        let pay: Vec<_> = read(&path).unwrap().0.iter().map(|ad| ad.job_salary_max_sgd_raw).collect();
+        assert_eq!(pay, [Some(3500.0), None], "{place}");
+    }
+    let ids = two_rows("company_id", Arc::new(Int64Array::from(vec![Some(-7), None])));
+    let (ads, notes) = read(&file(folder.path(), "ids.parquet", ids)).unwrap();
+    assert_eq!(ads[0].company_id.as_deref(), Some("-7"));
+    assert!(notes.ignored.is_empty() && notes.absent.len() == 19);
+}
+
+#[test]
+fn parquet_is_refused_with_row_and_column() {
+    for (bytes, expected) in [
+        (
+            two_rows("job_salary_min_sgd_raw", Arc::new(BooleanArray::from(vec![true, false]))),
+            "ads.parquet: column job_salary_min_sgd_raw holds Boolean; expected a number",
+        ),
+        (
+            two_rows("job_posted_timestamp", Arc::new(Int64Array::from(vec![1, 2]))),
+            "ads.parquet: column job_posted_timestamp holds Int64; expected a timestamp",
+        ),
+        (
+            two_rows("job_title", Arc::new(Float64Array::from(vec![1.0, 2.0]))),
+            "ads.parquet: column job_title holds Float64; expected text",
+        ),
+        (
+            two_rows("job_salary_min_sgd_raw", Arc::new(Float64Array::from(vec![1.0, f64::NAN]))),
+            "ads.parquet: row 2, column job_salary_min_sgd_raw: is NaN; a salary is a finite number",
+        ),
+        (
+            two_rows("job_title", Arc::new(BinaryArray::from(vec![&b"ok"[..], b"\xff"]))),
+            "ads.parquet: row 2, column job_title: is not UTF-8; expected text",
+        ),
+        (
+            two_rows("Source", Arc::new(StringArray::from(vec!["MCF", "MCF"]))),
+            "ads.parquet: column source is there twice",
+        ),
+        (
+            parquet(vec![("source", Arc::new(StringArray::from(vec!["MCF"])))]),
+            "ads.parquet: there is no column scrape_timestamp",
+        ),
+        (b"PAR1 and then nothing".to_vec(), "ads.parquet: not a readable Parquet file"),
+        (Vec::new(), "ads.parquet: not a readable Parquet file"),
+    ] {
+        let said = refusal("ads.parquet", bytes);
+        assert!(said.starts_with(expected), "{said}");
+    }
+}
+
+#[test]
+fn a_broken_page_is_named() {
+    // The text's bytes are damaged in place: the footer still promises UTF-8.
+    let text = "unmistakable title";
+    let mut bytes = two_rows("job_title", Arc::new(StringArray::from(vec!["fine", text])));
+    let place = bytes.windows(text.len()).position(|window| window == text.as_bytes()).unwrap();
+    bytes[place + 3] = 0xff;
+    let said = refusal("ads.parquet", bytes);
+    assert!(said.starts_with("ads.parquet: row "), "{said}");
+    assert!(said.contains("column job_title: cannot be read"), "{said}");
+}
+
+#[test]
+fn what_cannot_be_opened_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = read(&folder.path().join("none.csv")).unwrap_err();
+    assert_eq!(missing.kind(), ErrorKind::NotFound);
+    assert!(missing.to_string().contains("none.csv"), "{missing}");
+    fs::create_dir(folder.path().join("folder.csv")).unwrap();
+    let error = read(&folder.path().join("folder.csv")).unwrap_err();
+    assert!(error.to_string().contains("this is a folder"), "{error}");
+}
+
+#[test]
+fn long_texts_end_a_batch_early() {
+    let folder = tempfile::tempdir().unwrap();
+    let title = "x".repeat(1 << 20);
+    let row = format!(r#"{{"source":"MCF","job_id":"1","scrape_timestamp":"2025-01-01","job_title":"{title}"}}"#);
+    let path = file(folder.path(), "ads.ndjson", [row.as_str(); 12].join("\n"));
+    let sizes: Vec<usize> = reader::open(&path).unwrap().map(|batch| batch.unwrap().len()).collect();
+    assert_eq!(sizes, [4, 4, 4]);
+    let titles: ArrayRef = Arc::new(StringArray::from_iter_values((0..12).map(|n| format!("{n}{title}"))));
+    let twelve = |text: &str| -> ArrayRef { Arc::new(StringArray::from(vec![text; 12])) };
+    let path = file(
+        folder.path(),
+        "ads.parquet",
+        parquet(vec![
+            ("source", twelve("MCF")),
+            ("job_id", twelve("1")),
+            ("scrape_timestamp", twelve("2025-01-01")),
+            ("job_title", titles),
+        ]),
+    );
+    let sizes: Vec<usize> = reader::open(&path).unwrap().map(|batch| batch.unwrap().len()).collect();
+    assert!(sizes.len() >= 3 && sizes.iter().sum::<usize>() == 12, "{sizes:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..300), header in any::<bool>()) {
+        let folder = tempfile::tempdir().unwrap();
+        let text = if header { [HEADER.as_bytes(), b"\n", &bytes].concat() } else { bytes.clone() };
+        for (name, bytes) in [("a.csv", &text), ("a.ndjson", &bytes), ("a.parquet", &bytes)] {
+            if let Err(error) = read(&file(folder.path(), name, bytes)) {
+                prop_assert!(!error.chain().contains('\n'));
+            }
+        }
+        drop(File::open(folder.path()));
+    }
+}

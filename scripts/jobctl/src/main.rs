@@ -1,0 +1,89 @@
+//! `jobctl`, the operator's tool: load, generate, inspect, sql, export, forget.
+//!
+//! - [`load`]: files into `cleaned_jobs`, each whole or not at all
+//! - [`generate`]: a market of our own, the same for the same seed
+//! - [`inspect`], [`sql`]: what is in the warehouse
+//! - [`export`]: a table into a file
+//! - [`forget`]: a takedown
+
+mod cell;
+mod columns;
+mod export;
+mod forget;
+mod format;
+mod generate;
+mod inspect;
+mod load;
+mod output;
+mod pipe;
+mod quality;
+mod sql;
+mod table;
+mod timestamp;
+mod warehouse;
+mod write;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+use common::config::{CommonArgs, Config, EmbeddingArgs};
+use common::{Error, Result};
+
+/// Threads that a finished command may leave behind get this long to clean up.
+const WIND_DOWN: Duration = Duration::from_secs(2);
+
+/// The operator's tool: ads in, answers out.
+#[derive(Debug, Parser)]
+#[command(name = "jobctl", version, max_term_width = 100, disable_help_subcommand = true)]
+struct Cli {
+    #[command(flatten)]
+    common: CommonArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Load(load::LoadArgs),
+    Generate(generate::GenerateArgs),
+    Inspect(inspect::InspectArgs),
+    Sql(sql::SqlArgs),
+    Export(export::ExportArgs),
+    Forget(forget::ForgetArgs),
+}
+
+fn main() -> ExitCode {
+    match start(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if output::is_closed(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", error.chain());
+            ExitCode::from(error.kind().exit_code())
+        }
+    }
+}
+
+fn start(cli: Cli) -> Result<()> {
+    let config = Config::load(&cli.common, &EmbeddingArgs::default())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(async {
+        tokio::select! {
+            outcome = run(&config, cli.command) => outcome,
+            _ = tokio::signal::ctrl_c() => Err(Error::cancelled("interrupted; nothing was half-written")),
+        }
+    });
+    runtime.shutdown_timeout(WIND_DOWN);
+    outcome
+}
+
+async fn run(config: &Config, command: Command) -> Result<()> {
+    match command {
+        Command::Load(args) => load::run(config, args).await,
+        Command::Generate(args) => generate::run(config, args).await,
+        Command::Inspect(args) => inspect::run(config, args).await,
+        Command::Sql(args) => sql::run(config, args).await,
+        Command::Export(args) => export::run(config, args).await,
+        Command::Forget(args) => forget::run(config, args).await,
+    }
+}

@@ -1,0 +1,116 @@
+//! `jobctl sql`: one question to the warehouse.
+
+use std::io::{self, BufWriter, IsTerminal, Write};
+
+use clap::{Args, ValueEnum};
+use common::config::Config;
+use common::storage::warehouse::QueryResult;
+use common::storage::{Access, open_warehouse};
+use common::{Error, Result};
+use futures::StreamExt;
+
+use crate::table::{self, Align, Layout};
+use crate::write::{CsvRows, JsonRows, RowWriter};
+use crate::{cell, output, pipe, write};
+
+/// Rows that decide how wide the columns of a table are.
+const SAMPLE_ROWS: usize = 1_000;
+/// Widest cell on a terminal.
+const TERMINAL_CELL: usize = 48;
+
+/// Ask the warehouse something; nothing can be written this way.
+#[derive(Debug, Args)]
+pub(crate) struct SqlArgs {
+    /// One statement in the warehouse's own dialect
+    #[arg(value_name = "STATEMENT")]
+    statement: String,
+    /// How to print the rows
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Aligned columns; on a terminal long cells are cut
+    Table,
+    /// A header and a line a row; NULL is an empty cell
+    Csv,
+    /// A list of objects
+    Json,
+}
+
+pub(crate) async fn run(config: &Config, args: SqlArgs) -> Result<()> {
+    let warehouse = open_warehouse(config, Access::Read).await?;
+    let QueryResult { columns, pages } = warehouse.query(&args.statement).await?;
+    let out = BufWriter::new(io::stdout());
+    let rows: Box<dyn RowWriter> = match args.format {
+        Format::Table => {
+            let limit = io::stdout().is_terminal().then_some(TERMINAL_CELL);
+            Box::new(TableRows::new(out, &columns, limit))
+        }
+        Format::Csv => Box::new(CsvRows::new(out, &columns).map_err(output::failed)?),
+        Format::Json => Box::new(JsonRows::new(out, &columns, write::Layout::List)),
+    };
+    let mut rows = Some(rows);
+    let print = move |page: Option<Vec<Vec<_>>>| match (page, rows.as_mut()) {
+        (Some(page), Some(open)) => open.write(&page).map(|()| None).map_err(output::failed),
+        (None, Some(_)) => rows.take().map(|open| open.finish().map_err(output::failed)).transpose(),
+        (_, None) => Err(Error::internal("rows came after the end")),
+    };
+    pipe::into_thread("printer", pages.boxed(), print).await
+}
+
+/// Rows on their way into an aligned table: the first ones set the widths, the rest is printed as it comes.
+struct TableRows<W: Write> {
+    out: W,
+    columns: Vec<(String, Align)>,
+    limit: Option<usize>,
+    waiting: Vec<Vec<String>>,
+    layout: Option<Layout>,
+    rows: u64,
+}
+
+impl<W: Write> TableRows<W> {
+    fn new(out: W, columns: &write::Columns, limit: Option<usize>) -> Self {
+        let columns =
+            columns.iter().map(|(name, kind)| (table::one_line(name, limit), cell::align(*kind))).collect();
+        Self { out, columns, limit, waiting: Vec::new(), layout: None, rows: 0 }
+    }
+
+    /// Fixes the widths and prints the rows that waited for them.
+    fn settle(&mut self) -> io::Result<()> {
+        if self.layout.is_none() {
+            let waiting = std::mem::take(&mut self.waiting);
+            let layout = Layout::of(&self.columns, &waiting);
+            layout.header(&mut self.out)?;
+            waiting.iter().try_for_each(|row| layout.row(&mut self.out, row))?;
+            self.layout = Some(layout);
+        }
+        Ok(())
+    }
+}
+
+impl<W: Write + Send> RowWriter for TableRows<W> {
+    fn write(&mut self, rows: &[Vec<common::storage::warehouse::Cell>]) -> io::Result<()> {
+        for row in rows {
+            let cells: Vec<String> =
+                row.iter().map(|value| table::one_line(&cell::readable(value), self.limit)).collect();
+            self.rows += 1;
+            match &self.layout {
+                Some(layout) => layout.row(&mut self.out, &cells)?,
+                None => self.waiting.push(cells),
+            }
+            if self.waiting.len() >= SAMPLE_ROWS {
+                self.settle()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>) -> io::Result<()> {
+        self.settle()?;
+        let rows = if self.rows == 1 { "row" } else { "rows" };
+        writeln!(self.out, "({} {rows})", table::count(self.rows))?;
+        self.out.flush()
+    }
+}

@@ -1,0 +1,99 @@
+//! Timestamps as files write them.
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
+use common::job::Timestamp;
+
+/// Reads RFC 3339, `YYYY-MM-DD HH:MM:SS[.f]` with an optional ` UTC` or offset, or `YYYY-MM-DD`.
+///
+/// Without a zone it is UTC. A bare number is refused: nobody can tell seconds from milliseconds.
+pub(crate) fn parse(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    if !has_shape_of_date(text) {
+        return None;
+    }
+    if text.len() == "YYYY-MM-DD".len() {
+        return Some(NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_time(NaiveTime::MIN).and_utc());
+    }
+    let text = text.strip_suffix("UTC").map_or(text, str::trim_end);
+    let text = text.strip_suffix(['Z', 'z']).unwrap_or(text);
+    for format in ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f"] {
+        if let Ok(moment) = NaiveDateTime::parse_from_str(text, format) {
+            return Some(moment.and_utc());
+        }
+    }
+    for format in ["%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f %#z"] {
+        if let Ok(moment) = DateTime::parse_from_str(text, format) {
+            return Some(moment.with_timezone(&Utc));
+        }
+    }
+    None
+}
+
+/// Four digits, two and two: chrono alone would take `1-2-3` and years of any length.
+fn has_shape_of_date(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.len() >= 10
+        && bytes[..10].iter().enumerate().all(|(place, byte)| match place {
+            4 | 7 => *byte == b'-',
+            _ => byte.is_ascii_digit(),
+        })
+        && bytes.get(10).is_none_or(|byte| matches!(byte, b' ' | b'T'))
+}
+
+/// RFC 3339 in UTC with the digits that are needed: what [`parse`] reads back to the same microsecond.
+pub(crate) fn format(moment: &Timestamp) -> String {
+    moment.format("%Y-%m-%dT%H:%M:%S%.fZ").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn accepts_what_warehouses_and_spreadsheets_write() {
+        for (text, expected) in [
+            ("2025-01-31T09:30:00Z", "2025-01-31T09:30:00Z"),
+            ("2025-01-31t09:30:00z", ""),
+            ("2025-01-31T09:30:00.25+08:00", "2025-01-31T01:30:00.250Z"),
+            ("2025-01-31T09:30:00", "2025-01-31T09:30:00Z"),
+            ("2025-01-31 09:30:00", "2025-01-31T09:30:00Z"),
+            ("2025-01-31 09:30:00.5", "2025-01-31T09:30:00.500Z"),
+            ("2025-01-31 09:30:00 UTC", "2025-01-31T09:30:00Z"),
+            ("2025-01-31 09:30:00.123456 UTC", "2025-01-31T09:30:00.123456Z"),
+            ("2025-01-31 09:30:00+00:00", "2025-01-31T09:30:00Z"),
+            ("2025-01-31 09:30:00 +00:00", "2025-01-31T09:30:00Z"),
+            ("2025-01-31 09:30:00+00", "2025-01-31T09:30:00Z"),
+            (" 2025-01-31 ", "2025-01-31T00:00:00Z"),
+            ("2024-02-29", "2024-02-29T00:00:00Z"),
+            ("2025-02-29", ""),
+            ("2025-1-31", ""),
+            ("2025-01-31 09:30", ""),
+            ("2025-01-31 24:00:00", ""),
+            ("2025-01-31 09:30:00 Mars", ""),
+            ("20250131", ""),
+            ("1738315800", ""),
+            ("1738315800000", ""),
+            ("31/01/2025", ""),
+            ("2025-01-31é", ""),
+            ("", ""),
+        ] {
+            let parsed = parse(text).map(|moment| format(&moment)).unwrap_or_default();
+            assert_eq!(parsed, expected, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_parsed_or_refused(text in ".{0,40}") {
+            let _ = parse(&text);
+        }
+
+        #[test]
+        fn what_is_written_is_read_back(micros in -62_135_596_800_000_000i64..253_402_300_800_000_000) {
+            let moment = DateTime::from_timestamp_micros(micros).unwrap();
+            prop_assert_eq!(parse(&format(&moment)), Some(moment));
+        }
+    }
+}

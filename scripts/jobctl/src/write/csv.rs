@@ -1,0 +1,42 @@
+//! CSV with a header row. NULL and `''` are both an empty cell.
+
+use std::io::{self, Write};
+
+use common::storage::warehouse::Cell;
+
+use super::{Columns, RowWriter};
+use crate::cell;
+
+/// Rows on their way into CSV.
+pub(crate) struct CsvRows<W: Write> {
+    out: csv::Writer<W>,
+}
+
+impl<W: Write> CsvRows<W> {
+    /// Writes the header.
+    pub(crate) fn new(out: W, columns: &Columns) -> io::Result<Self> {
+        let mut out = csv::Writer::from_writer(out);
+        out.write_record(columns.iter().map(|(name, _)| name)).map_err(io::Error::from)?;
+        Ok(Self { out })
+    }
+}
+
+impl<W: Write + Send> RowWriter for CsvRows<W> {
+    fn write(&mut self, rows: &[Vec<Cell>]) -> io::Result<()> {
+        for row in rows {
+            for value in row {
+                match value {
+                    Cell::Null => self.out.write_field(""),
+                    Cell::Text(text) => self.out.write_field(text),
+                    other => self.out.write_field(cell::plain(other).as_ref()),
+                }?;
+            }
+            self.out.write_record(None::<&[u8]>)?;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>) -> io::Result<()> {
+        self.out.flush()
+    }
+}

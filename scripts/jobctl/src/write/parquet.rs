@@ -1,0 +1,109 @@
+//! Parquet, compressed with zstd.
+
+use std::fs::File;
+use std::io::{self, BufWriter};
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BooleanBuilder, Float32Builder, Float64Builder, Int64Builder, ListBuilder, RecordBatch,
+    StringBuilder, TimestampMicrosecondBuilder,
+};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use common::storage::warehouse::{Cell, ColumnType};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::WriterProperties;
+
+use super::{Columns, RowWriter};
+
+/// A row group is closed at this size: what the writer holds in memory.
+const ROW_GROUP_BYTES: usize = 32 << 20;
+
+/// Rows on their way into Parquet.
+pub(super) struct ParquetRows {
+    out: ArrowWriter<BufWriter<File>>,
+    schema: SchemaRef,
+    types: Vec<ColumnType>,
+}
+
+impl ParquetRows {
+    pub(super) fn new(out: BufWriter<File>, columns: &Columns) -> io::Result<Self> {
+        let fields = columns.iter().map(|(name, kind)| Field::new(name, data_type(*kind), true));
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(ZstdLevel::default()))
+            .set_created_by("jobctl".to_owned())
+            .build();
+        let out = ArrowWriter::try_new(out, Arc::clone(&schema), Some(properties)).map_err(failed)?;
+        Ok(Self { out, schema, types: columns.iter().map(|(_, kind)| *kind).collect() })
+    }
+}
+
+impl RowWriter for ParquetRows {
+    fn write(&mut self, rows: &[Vec<Cell>]) -> io::Result<()> {
+        let arrays = self.types.iter().enumerate().map(|(place, kind)| array(rows, place, *kind));
+        let batch =
+            RecordBatch::try_new(Arc::clone(&self.schema), arrays.collect()).map_err(io::Error::other)?;
+        self.out.write(&batch).map_err(failed)?;
+        if self.out.in_progress_size() >= ROW_GROUP_BYTES {
+            self.out.flush().map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> io::Result<()> {
+        super::flush(self.out.into_inner().map_err(failed)?)
+    }
+}
+
+/// The device's own error where it is one, so that a full disk is called a full disk.
+fn failed(error: parquet::errors::ParquetError) -> io::Error {
+    match error {
+        parquet::errors::ParquetError::External(cause) => match cause.downcast::<io::Error>() {
+            Ok(error) => *error,
+            Err(cause) => io::Error::other(cause),
+        },
+        other => io::Error::other(other),
+    }
+}
+
+fn data_type(kind: ColumnType) -> DataType {
+    match kind {
+        ColumnType::Bool => DataType::Boolean,
+        ColumnType::Int => DataType::Int64,
+        ColumnType::Float => DataType::Float64,
+        ColumnType::Text => DataType::Utf8,
+        ColumnType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        ColumnType::Vector => DataType::List(Arc::new(Field::new_list_field(DataType::Float32, true))),
+    }
+}
+
+/// One column of some rows; a cell of another type than its column's is NULL, which no backend produces.
+fn array(rows: &[Vec<Cell>], place: usize, kind: ColumnType) -> ArrayRef {
+    let cells = rows.iter().map(|row| row.get(place).unwrap_or(&Cell::Null));
+    macro_rules! build {
+        ($builder:expr, $variant:ident($value:ident) => $read:expr) => {{
+            let mut builder = $builder;
+            for cell in cells {
+                builder.append_option(if let Cell::$variant($value) = cell { Some($read) } else { None });
+            }
+            Arc::new(builder.finish())
+        }};
+    }
+    match kind {
+        ColumnType::Bool => build!(BooleanBuilder::new(), Bool(value) => *value),
+        ColumnType::Int => build!(Int64Builder::new(), Int(value) => *value),
+        ColumnType::Float => build!(Float64Builder::new(), Float(value) => *value),
+        ColumnType::Text => build!(StringBuilder::new(), Text(value) => value),
+        ColumnType::Timestamp => {
+            build!(
+                TimestampMicrosecondBuilder::new().with_timezone("UTC"),
+                Timestamp(value) => value.timestamp_micros()
+            )
+        }
+        ColumnType::Vector => build!(
+            ListBuilder::new(Float32Builder::new()),
+            Vector(value) => value.iter().map(|element| Some(*element))
+        ),
+    }
+}

@@ -1,0 +1,73 @@
+# shellcheck shell=bash
+# Sourced by the scripts beside it: where things are, how to say something, how to stop.
+
+repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+quiet=${quiet:-false}
+
+say() { $quiet || printf '%s\n' "$*" >&2; }
+
+die() {
+  printf '%s: %s\n' "$(basename "$0")" "$*" >&2
+  exit 1
+}
+
+# Everything downloaded or built for this product lives here and is shared by all clones of one user.
+cache_dir() { printf '%s\n' "${XDG_CACHE_HOME:-$HOME/.cache}/job-market"; }
+
+# A fixed path inside the clone, so that a committed .cargo/config.toml can point into the cache.
+ensure_cache_link() {
+  local link="$repository/.cache" cache
+  cache=$(cache_dir)
+  if [[ -e $link && ! -L $link ]]; then
+    die "$link is in the way: it must be a link to $cache; move it and run this again"
+  fi
+  [[ $(readlink "$link" || true) == "$cache" ]] || ln -sfn "$cache" "$link"
+}
+
+# One target folder for all clones, so that a fresh clone does not compile everything again.
+export_build_environment() {
+  export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$(cache_dir)/target}"
+}
+
+# sha256_of FILE
+sha256_of() { sha256sum "$1" | cut -d' ' -f1; }
+
+# require_sha256 FILE EXPECTED WHAT
+require_sha256() {
+  local actual
+  actual=$(sha256_of "$1")
+  [[ $actual == "$2" ]] || die "$3: the download has sha256 $actual, expected $2"
+}
+
+# ensure_venv FOLDER REQUIREMENTS: a private Python environment, made again when the requirements change. A venv holds its
+# own path, so it is made in place; the stamp, written last, is what makes it count as complete.
+ensure_venv() {
+  local folder=$1 requirements=$2 stamp
+  stamp=$(sha256_of "$requirements")
+  [[ $(cat "$folder/.stamp" 2>/dev/null || true) == "$stamp" ]] && return
+  rm -rf "$folder"
+  python3 -m venv "$folder"
+  "$folder/bin/pip" install --quiet --disable-pip-version-check --requirement "$requirements"
+  printf '%s\n' "$stamp" >"$folder/.stamp"
+}
+
+# need_commands PACKAGE:COMMAND…: installs what is missing when we may, else asks for it with the one command to run.
+need_commands() {
+  local pair missing=() sudo=()
+  for pair in "$@"; do
+    command -v "${pair#*:}" >/dev/null || missing+=("${pair%%:*}")
+  done
+  # Debian's python3 comes without ensurepip, which venv needs.
+  if [[ " $* " == *" python3:python3 "* ]] && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
+    missing+=(python3-venv)
+  fi
+  ((${#missing[@]})) || return 0
+  if ((EUID != 0)); then
+    sudo=(sudo)
+    sudo -n true 2>/dev/null || die "missing: ${missing[*]}; ask an administrator for: apt-get install ${missing[*]}"
+  fi
+  command -v apt-get >/dev/null || die "missing: ${missing[*]}; install them with this system's package manager"
+  say "installing ${missing[*]}"
+  "${sudo[@]}" apt-get update -qq >&2
+  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
+}

@@ -1,0 +1,90 @@
+//! What the tests share: the bundle's programs as processes, a market of ads for them, and HTTP.
+
+mod http;
+mod process;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+pub(crate) use http::Reply;
+pub(crate) use process::{Ended, Running, Service};
+
+/// What a program may see of the caller's environment: where to find things, nothing that changes what it does.
+const KEPT_VARIABLES: [&str; 7] =
+    ["PATH", "HOME", "XDG_CACHE_HOME", "MODEL_DIR", "ORT_DYLIB_PATH", "LD_LIBRARY_PATH", "TMPDIR"];
+
+/// The path of a program of the bundle, built with the same profile as the tests.
+pub(crate) fn binary(name: &str) -> PathBuf {
+    let tests = std::env::current_exe().expect("the path of the tests");
+    let profile = tests.parent().and_then(Path::parent).expect("target/PROFILE/deps/TESTS");
+    let path = profile.join(name);
+    assert!(
+        path.exists(),
+        "{} is missing: run `cargo build --workspace` first, or scripts/test",
+        path.display()
+    );
+    path
+}
+
+/// The program `name` with a scrubbed environment.
+pub(crate) fn command(name: &str) -> Command {
+    let mut command = Command::new(binary(name));
+    command.env_clear();
+    for variable in KEPT_VARIABLES {
+        if let Some(value) = std::env::var_os(variable) {
+            command.env(variable, value);
+        }
+    }
+    command
+}
+
+/// The Python of the tests' own environment, or `None` where `scripts/test` has not made it.
+pub(crate) fn python() -> Option<PathBuf> {
+    let cache = std::env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache")))?;
+    let python = cache.join("job-market/test-venv/bin/python");
+    python.exists().then_some(python)
+}
+
+/// Says, past the capture of the test's output, that a test proves nothing here.
+pub(crate) fn left_out(test: &str, why: &str) {
+    let _ = writeln!(std::io::stderr(), "LEFT OUT: {test}: {why}");
+}
+
+/// A folder of its own with warehouse and artifacts, and programs that use them.
+pub(crate) struct Market {
+    folder: TempDir,
+}
+
+impl Market {
+    /// Without any ads, and without a warehouse yet.
+    pub(crate) fn empty() -> Self {
+        Self { folder: tempfile::tempdir().expect("a folder for the market") }
+    }
+
+    /// With `jobs` generated ads: the same for the same number.
+    pub(crate) fn generated(jobs: u32) -> Self {
+        let market = Self::empty();
+        let jobs = jobs.to_string();
+        let ended =
+            Running::start(market.command("jobctl").args(["generate", "--jobs", &jobs, "--seed", "7"])).end();
+        assert_eq!(ended.code, Some(0), "jobctl generate: {}", ended.stderr);
+        market
+    }
+
+    /// The program `name`, told about this market by its environment.
+    pub(crate) fn command(&self, name: &str) -> Command {
+        let mut command = command(name);
+        let warehouse = self.folder.path().join("jobs.duckdb");
+        let artifacts = self.folder.path().join("artifacts");
+        command
+            .current_dir(self.folder.path())
+            .env("WAREHOUSE_URL", format!("duckdb:{}", warehouse.display()))
+            .env("ARTIFACTS_URL", format!("file:{}", artifacts.display()));
+        command
+    }
+}
