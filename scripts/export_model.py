@@ -16,6 +16,7 @@ from pathlib import Path
 from safetensors.numpy import load
 
 from model_graph import EXPORTER, build
+from model_quantise import find
 
 PRECISIONS = ("fp32", "int8", "fp16")
 
@@ -73,9 +74,10 @@ def export(name: str, wheels: Path, out: Path) -> None:
         "exporter": EXPORTER,
         "files": {},
     }
-    contents = {f"model.{precision}.onnx": precision for precision in PRECISIONS}
-    for file, precision in contents.items():
-        write(out, file, build(tensors, config, model["max_tokens"], precision), manifest)
+    quantisation = find(tensors, config, model["max_tokens"], files["tokenizer.json"])
+    for precision in PRECISIONS:
+        content = build(tensors, config, model["max_tokens"], precision, quantisation if precision == "int8" else None)
+        write(out, f"model.{precision}.onnx", content, manifest)
     write(out, "tokenizer.json", files["tokenizer.json"], manifest)
     (out / "model.json").write_text(json.dumps(manifest, indent=1) + "\n")
 

@@ -7,15 +7,16 @@ unmasked tokens, length 1. Standard operators at float precision; whatever can b
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 # Goes into model.json. Raise it whenever the bytes of a graph change: setup then exports again.
-EXPORTER = "1"
+EXPORTER = "2"
 OPSET, IR_VERSION = 20, 10
+CONTRIB = "com.microsoft"
 
 
 @dataclass(frozen=True)
@@ -63,11 +64,22 @@ class Weights:
         return self.take(f"{name}.weight").T, self.take(f"{name}.bias")
 
 
+@dataclass
+class Quantisation:
+    """What int8 needs to know beyond the weights; model_quantise.py finds it out."""
+
+    # Layer norm -> a divisor a channel. It evens out channels before quantisation: folded into the norm and the matrix.
+    divisors: dict[str, np.ndarray] = field(default_factory=dict)
+    # Tensor -> (step, zero point).
+    ranges: dict[str, tuple[np.float32, int]] = field(default_factory=dict)
+
+
 class Graph:
     """A list of nodes under construction; every tensor's name says where it comes from."""
 
-    def __init__(self, precision: str):
+    def __init__(self, precision: str, quantisation: Quantisation | None = None):
         self.precision = precision
+        self.quantisation = quantisation
         self.float = np.float16 if precision == "fp16" else np.float32
         self.nodes: list[onnx.NodeProto] = []
         self.constants: dict[str, onnx.TensorProto] = {}
@@ -88,30 +100,47 @@ class Graph:
         self.nodes.append(helper.make_node(kind, inputs, [output], name=output, **attributes))
         return output
 
-    def norm(self, x: str, name: str, weights: Weights, epsilon: float) -> str:
-        scale = self.floats(f"{name}.weight", weights.take(f"{name}.weight"))
-        bias = self.floats(f"{name}.bias", weights.take(f"{name}.bias"))
+    def norm(self, x: str, name: str, norm: tuple[np.ndarray, np.ndarray], epsilon: float) -> str:
+        scale, bias = self.floats(f"{name}.weight", norm[0]), self.floats(f"{name}.bias", norm[1])
         return self.op("LayerNormalization", [x, scale, bias], f"{name}.out", axis=-1, epsilon=epsilon)
 
-    def linear(self, x: str, name: str, matrix: np.ndarray, bias: np.ndarray) -> str:
+    def linear(self, x: str, name: str, matrix: np.ndarray, bias: np.ndarray | None) -> str:
+        """x (a matrix, a token a row) @ matrix + bias."""
         if self.precision == "int8":
-            product = self.quantized_product(x, name, matrix)
-        else:
-            product = self.op("MatMul", [x, self.floats(f"{name}.matrix", matrix)], f"{name}.product")
-        return self.op("Add", [product, self.floats(f"{name}.bias", bias)], f"{name}.out")
+            return self.quantised_linear(x, name, matrix, bias)
+        matrix_name = self.floats(f"{name}.matrix", matrix)
+        if bias is None:
+            return self.op("MatMul", [x, matrix_name], f"{name}.out")
+        return self.op("Gemm", [x, matrix_name, self.floats(f"{name}.bias", bias)], f"{name}.out")
 
-    def quantized_product(self, x: str, name: str, matrix: np.ndarray) -> str:
-        """8-bit weights with one scale an output column; ONNX Runtime fuses these nodes into one."""
-        if f"{x}.q" not in {n.output[0] for n in self.nodes}:
-            quantize = helper.make_node("DynamicQuantizeLinear", [x], [f"{x}.q", f"{x}.scale", f"{x}.zero"], name=f"{x}.q")
-            self.nodes.append(quantize)
-        scale = np.abs(matrix).max(axis=0) / 127
-        q = self.constant(f"{name}.matrix8", np.rint(matrix / scale).astype(np.int8))
-        zero = self.constant(f"{name}.zero8", np.zeros(matrix.shape[1], np.int8))
-        product = self.op("MatMulInteger", [f"{x}.q", q, f"{x}.zero", zero], f"{name}.product8")
-        product = self.op("Cast", [product], f"{name}.product32", to=TensorProto.FLOAT)
-        scales = self.op("Mul", [f"{x}.scale", self.floats(f"{name}.scale8", scale)], f"{name}.scales")
-        return self.op("Mul", [product, scales], f"{name}.product")
+    def quantised_linear(self, x: str, name: str, matrix: np.ndarray, bias: np.ndarray | None) -> str:
+        """The same in 8 bits. A row's result depends on that row alone, so a text's vector not on its batch.
+
+        Weights: one scale an output column. Input: a fixed range where one is known, else one range a row (GELU's output,
+        whose size differs most between tokens).
+        """
+        scale = np.abs(matrix).max(axis=0) / np.float32(127)
+        weights = self.constant(f"{name}.matrix8", np.rint(matrix / scale).astype(np.int8))
+        scales, zeros = self.floats(f"{name}.scale8", scale), self.constant(f"{name}.zero8", np.zeros(len(scale), np.int8))
+        bias_name = "" if bias is None else self.floats(f"{name}.bias", bias)
+        fixed = self.quantisation.ranges.get(x)
+        if fixed is not None:
+            step, zero = self.floats(f"{x}.step", fixed[0]), self.constant(f"{x}.zero", np.uint8(fixed[1]))
+            if f"{x}.q" not in (node.name for node in self.nodes):
+                self.op("QuantizeLinear", [x, step, zero], f"{x}.q")
+            inputs = [f"{x}.q", weights, step, scales, zero, zeros, bias_name]
+            return self.op("MatMulIntegerToFloat", inputs, f"{name}.out", domain=CONTRIB)
+        top = self.op("ReduceMax", [x, self.integers("axis.last", [-1])], f"{x}.top", keepdims=1)
+        # GELU is never below -0.17: 38 of the 255 steps reach that far down when the row's largest value is 1 or more.
+        zero = self.constant("gelu.zero", np.uint8(38))
+        step = self.op("Mul", [top, self.floats("gelu.steps", 1 / 217)], f"{x}.step")
+        rows = self.op("Reshape", [step, self.integers("shape.flat", [-1])], f"{x}.rows")
+        row_zeros = self.op("Expand", [zero, "tokens"], f"{x}.zeros")
+        q = self.op("QuantizeLinear", [x, rows, row_zeros], f"{x}.q", axis=0)
+        one = self.floats("scalar.one", 1)
+        product = self.op("MatMulIntegerToFloat", [q, weights, one, scales, zero, zeros], f"{name}.product", domain=CONTRIB)
+        product = self.op("Mul", [product, step], f"{name}.scaled")
+        return self.op("Add", [product, bias_name], f"{name}.out")
 
 
 def bucket_of_distance(distance: np.ndarray, buckets: int = 32, max_distance: int = 128) -> np.ndarray:
@@ -126,28 +155,36 @@ def bucket_of_distance(distance: np.ndarray, buckets: int = 32, max_distance: in
 
 
 def embeddings(graph: Graph, weights: Weights, config: dict, max_tokens: int) -> str:
-    """Word + position (+ token type 0), normalised. Leaves `length` ([1], tokens) for whoever needs it."""
+    """Word + position (+ token type 0): [n, t, hidden]. Also names some sizes that others need."""
     first = config["pad_token_id"] + 1 if config["model_type"] == "mpnet" else 0
     positions = weights.take("embeddings.position_embeddings.weight")[first : first + max_tokens]
     if config["model_type"] == "bert":
         positions = positions + weights.take("embeddings.token_type_embeddings.weight")[0]
     table = graph.floats("words", weights.take("embeddings.word_embeddings.weight"))
     words = graph.op("Gather", [table, "input_ids"], "words.out", axis=0)
-    graph.op("Shape", ["input_ids"], "length", start=1, end=2)
+    shape = graph.op("Shape", ["input_ids"], "shape")  # [n, t]
+    graph.op("Shape", ["input_ids"], "length", start=1, end=2)  # [t]
+    heads = config["num_attention_heads"]
+    graph.op("Concat", [shape, graph.integers("heads", [heads, config["hidden_size"] // heads])], "shape.heads", axis=0)
+    graph.op("Concat", [shape, graph.integers("hidden", [config["hidden_size"]])], "shape.hidden", axis=0)
+    if graph.precision == "int8":
+        count = graph.op("Size", ["input_ids"], "tokens.scalar")
+        graph.op("Reshape", [count, graph.integers("shape.flat", [-1])], "tokens")
     bounds = [graph.integers("zero", [0]), "length", graph.integers("axis.0", [0])]
     place = graph.op("Slice", [graph.floats("positions", positions), *bounds], "positions.out")
-    total = graph.op("Add", [words, place], "embeddings.sum")
-    return graph.norm(total, "embeddings.LayerNorm", weights, config["layer_norm_eps"])
+    return graph.op("Add", [words, place], "embeddings.sum")
 
 
 def attention_bias(graph: Graph, weights: Weights, config: dict, max_tokens: int) -> str:
     """What is added to every score: a large negative number at masked keys, and MPNet's bias by distance."""
     kind = TensorProto.FLOAT16 if graph.precision == "fp16" else TensorProto.FLOAT
     mask = graph.op("Cast", ["attention_mask"], "mask", to=kind)
-    absent = graph.op("Sub", [graph.floats("one", 1), mask], "mask.absent")
-    minus = graph.op("Mul", [absent, graph.floats("mask.minus", -6e4 if graph.precision == "fp16" else -1e9)], "mask.minus.out")
+    absent = graph.op("Sub", [graph.floats("scalar.one", 1), mask], "mask.absent")
+    minus = graph.op("Mul", [absent, graph.floats("mask.minus", -6e4 if graph.precision == "fp16" else -1e9)], "mask.bias2")
     bias = graph.op("Unsqueeze", [minus, graph.integers("axes.12", [1, 2])], "mask.bias")
     if config["model_type"] != "mpnet":
+        lowest = graph.op("ReduceMin", ["attention_mask"], "mask.lowest", keepdims=0)
+        graph.op("Cast", [lowest], "mask.full", to=TensorProto.BOOL)
         return bias
     # The bias depends on the distance alone: one row of 2 * max_tokens - 1 numbers a head, picked by key - query.
     table = weights.take("encoder.relative_attention_bias.weight")
@@ -161,41 +198,86 @@ def attention_bias(graph: Graph, weights: Weights, config: dict, max_tokens: int
     return graph.op("Add", [by_distance, bias], "attention.bias")
 
 
-def layer(graph: Graph, weights: Weights, config: dict, number: int, x: str, bias: str) -> str:
-    names = FAMILIES[config["model_type"]]
-    heads = config["num_attention_heads"]
-    width = config["hidden_size"] // heads
-    at = f"encoder.layer.{number}"
-    split = graph.integers("shape.split", [0, 0, heads, width])
+def softmax(graph: Graph, config: dict, scores: str, bias: str, at: str) -> str:
+    """Of scores + bias. Where the bias is the mask alone and nothing is masked, as in a batch of one, the addition is
+    skipped: 2% of the time of fp32, 4% of int8. Not on a GPU (fp16), which would have to wait for the answer."""
+    biased = helper.make_node("Add", [scores, bias], [f"{at}.biased"], name=f"{at}.biased")
+    if config["model_type"] == "mpnet" or graph.precision == "fp16":
+        graph.nodes.append(biased)
+        return graph.op("Softmax", [f"{at}.biased"], f"{at}.shares", axis=-1)
 
-    def project(which: str, order: list[int], factor: float = 1.0) -> str:
-        name = getattr(names, which).format(number)
-        matrix, offset = weights.linear(name)
-        flat = graph.linear(x, name, matrix * np.float32(factor), offset * np.float32(factor))
-        cut = graph.op("Reshape", [flat, split], f"{name}.heads")
-        return graph.op("Transpose", [cut], f"{name}.turned", perm=order)
+    def branch(name: str, before: list[onnx.NodeProto], source: str) -> onnx.GraphProto:
+        node = helper.make_node("Softmax", [source], [f"{at}.{name}"], name=f"{at}.{name}", axis=-1)
+        output = helper.make_tensor_value_info(f"{at}.{name}", TensorProto.FLOAT, ["n", "heads", "t", "t"])
+        return helper.make_graph([*before, node], f"{at}.{name}", [], [output])
 
-    # The scores' 1/sqrt(width) is folded into the query.
-    query = project("query", [0, 2, 1, 3], 1 / math.sqrt(width))
-    key = project("key", [0, 2, 3, 1])
-    value = project("value", [0, 2, 1, 3])
-    scores = graph.op("MatMul", [query, key], f"{at}.scores")
-    scores = graph.op("Add", [scores, bias], f"{at}.scores.biased")
-    shares = graph.op("Softmax", [scores], f"{at}.shares", axis=-1)
-    context = graph.op("MatMul", [shares, value], f"{at}.context")
-    context = graph.op("Transpose", [context], f"{at}.context.turned", perm=[0, 2, 1, 3])
-    context = graph.op("Reshape", [context, graph.integers("shape.join", [0, 0, heads * width])], f"{at}.context.flat")
+    plain, masked = branch("plain", [], scores), branch("masked", [biased], f"{at}.biased")
+    return graph.op("If", ["mask.full"], f"{at}.shares", then_branch=plain, else_branch=masked)
 
-    name = names.attention_output.format(number)
-    attended = graph.linear(context, name, *weights.linear(name))
-    x = graph.op("Add", [attended, x], f"{at}.attended")
-    x = graph.norm(x, names.attention_norm.format(number), weights, config["layer_norm_eps"])
 
-    inner = graph.linear(x, f"{at}.intermediate.dense", *weights.linear(f"{at}.intermediate.dense"))
-    inner = graph.op("Gelu", [inner], f"{at}.gelu")
-    outer = graph.linear(inner, f"{at}.output.dense", *weights.linear(f"{at}.output.dense"))
-    x = graph.op("Add", [outer, x], f"{at}.sum")
-    return graph.norm(x, f"{at}.output.LayerNorm", weights, config["layer_norm_eps"])
+class Encoder:
+    """The layers, on a flat [tokens, hidden] matrix: products of matrices need no batch."""
+
+    def __init__(self, graph: Graph, weights: Weights, config: dict):
+        self.graph, self.weights, self.config = graph, weights, config
+        self.names = FAMILIES[config["model_type"]]
+        self.divisors = graph.quantisation.divisors if graph.quantisation else {}
+
+    def norm(self, x: str, name: str) -> tuple[str, str, np.ndarray]:
+        """The norm for the next matrix, the same for the residual sum, and by what that matrix's rows are multiplied."""
+        scale, bias = self.weights.take(f"{name}.weight"), self.weights.take(f"{name}.bias")
+        divisor = self.divisors.get(name, np.ones(1, np.float32))
+        out = self.graph.norm(x, name, (scale / divisor, bias / divisor), self.config["layer_norm_eps"])
+        if divisor.size == 1:
+            return out, out, divisor
+        residual = self.graph.op("Mul", [out, self.graph.floats(f"{name}.divisor", divisor)], f"{name}.residual")
+        return out, residual, divisor
+
+    def heads(self, flat: str, order: list[int]) -> str:
+        cut = self.graph.op("Reshape", [flat, "shape.heads"], f"{flat}.heads")
+        return self.graph.op("Transpose", [cut], f"{flat}.turned", perm=order)
+
+    def attention(self, number: int, x: str, divisor: np.ndarray, bias: str) -> str:
+        graph, at, names = self.graph, f"encoder.layer.{number}", self.names
+        query, key, value, output = (
+            (name.format(number), *self.weights.linear(name.format(number)))
+            for name in (names.query, names.key, names.value, names.attention_output)
+        )
+        rows, width = divisor[:, None], self.config["hidden_size"] // self.config["num_attention_heads"]
+        # Folded: the scores' 1/sqrt(width) into the query; the key's bias adds the same to all scores of a query, so the
+        # softmax drops it; the value's bias passes through the shares, which sum to 1, into the output's bias.
+        scale = np.float32(1 / math.sqrt(width))
+        output_bias = (output[2] + value[2].astype(np.float64) @ output[1]).astype(np.float32)
+        q = self.heads(graph.linear(x, query[0], query[1] * rows * scale, query[2] * scale), [0, 2, 1, 3])
+        k = self.heads(graph.linear(x, key[0], key[1] * rows, None), [0, 2, 3, 1])
+        v = self.heads(graph.linear(x, value[0], value[1] * rows, None), [0, 2, 1, 3])
+        scores = graph.op("MatMul", [q, k], f"{at}.scores")
+        shares = softmax(graph, self.config, scores, bias, at)
+        context = graph.op("MatMul", [shares, v], f"{at}.context.heads")
+        context = graph.op("Transpose", [context], f"{at}.context.turned", perm=[0, 2, 1, 3])
+        context = graph.op("Reshape", [context, self.flat()], f"{at}.context")
+        return graph.linear(context, output[0], output[1], output_bias)
+
+    def flat(self) -> str:
+        return self.graph.integers("shape.tokens", [-1, self.config["hidden_size"]])
+
+    def run(self, x: str, bias: str) -> str:
+        """x [n, t, hidden] to the last layer's [n, t, hidden]."""
+        graph = self.graph
+        x = graph.op("Reshape", [x, self.flat()], "embeddings.flat")
+        x, residual, divisor = self.norm(x, "embeddings.LayerNorm")
+        for number in range(self.config["num_hidden_layers"]):
+            at = f"encoder.layer.{number}"
+            attended = self.attention(number, x, divisor, bias)
+            x = graph.op("Add", [attended, residual], f"{at}.attended")
+            x, residual, divisor = self.norm(x, self.names.attention_norm.format(number))
+            matrix, offset = self.weights.linear(f"{at}.intermediate.dense")
+            inner = graph.linear(x, f"{at}.intermediate.dense", matrix * divisor[:, None], offset)
+            inner = graph.op("Gelu", [inner], f"{at}.gelu")
+            outer = graph.linear(inner, f"{at}.output.dense", *self.weights.linear(f"{at}.output.dense"))
+            x = graph.op("Add", [outer, residual], f"{at}.sum")
+            x, residual, divisor = self.norm(x, f"{at}.output.LayerNorm")
+        return graph.op("Reshape", [residual, "shape.hidden"], "hidden_states")
 
 
 def pool(graph: Graph, hidden: str) -> None:
@@ -204,7 +286,7 @@ def pool(graph: Graph, hidden: str) -> None:
     MatMul and not ReduceSum: only with it does a batch of equal lengths give each text the bits it gets alone.
     """
     if graph.precision == "fp16":
-        hidden = graph.op("Cast", [hidden], "hidden32", to=TensorProto.FLOAT)
+        hidden = graph.op("Cast", [hidden], "hidden_states32", to=TensorProto.FLOAT)
     mask = graph.op("Cast", ["attention_mask"], "pool.mask", to=TensorProto.FLOAT)
     rows = graph.op("Unsqueeze", [mask, graph.integers("axis.1", [1])], "pool.rows")
     total = graph.op("MatMul", [rows, hidden], "pool.sum3")
@@ -212,20 +294,27 @@ def pool(graph: Graph, hidden: str) -> None:
     graph.op("LpNormalization", [total], "embedding", axis=-1, p=2)
 
 
-def build(tensors: dict[str, np.ndarray], config: dict, max_tokens: int, precision: str) -> bytes:
-    """The ONNX file's bytes: the same for the same weights, every time."""
-    weights, graph = Weights(tensors), Graph(precision)
+def build(
+    tensors: dict[str, np.ndarray],
+    config: dict,
+    max_tokens: int,
+    precision: str,
+    quantisation: Quantisation | None = None,
+    watched: list[str] | None = None,
+) -> bytes:
+    """The ONNX file's bytes: the same for the same weights, every time. `watched` tensors become outputs too."""
+    weights, graph = Weights(tensors), Graph(precision, quantisation)
     x = embeddings(graph, weights, config, max_tokens)
     bias = attention_bias(graph, weights, config, max_tokens)
-    for number in range(config["num_hidden_layers"]):
-        x = layer(graph, weights, config, number, x, bias)
-    pool(graph, x)
+    pool(graph, Encoder(graph, weights, config).run(x, bias))
     if weights.left:
         raise SystemExit(f"export_model: the graph leaves out these weights: {', '.join(sorted(weights.left))}")
     inputs = [helper.make_tensor_value_info(n, TensorProto.INT64, ["n", "t"]) for n in ("input_ids", "attention_mask")]
-    output = helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", config["hidden_size"]])
-    body = helper.make_graph(graph.nodes, "encoder", inputs, [output], list(graph.constants.values()))
-    model = helper.make_model(body, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    outputs = [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", config["hidden_size"]])]
+    outputs += [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["tokens", config["hidden_size"]]) for name in watched or []]
+    body = helper.make_graph(graph.nodes, "encoder", inputs, outputs, list(graph.constants.values()))
+    domains = [helper.make_opsetid("", OPSET)] + ([helper.make_opsetid(CONTRIB, 1)] if precision == "int8" else [])
+    model = helper.make_model(body, opset_imports=domains, ir_version=IR_VERSION)
     model.producer_name, model.producer_version = "job-market", EXPORTER
     onnx.checker.check_model(model, full_check=True)
     return model.SerializeToString(deterministic=True)

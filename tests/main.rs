@@ -1,1 +1,10 @@
+//! The bundle as its users meet it: processes, files and HTTP. One binary, a module a room.
 
+// What a test cannot unwrap is a failure of the test.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod embeddings;
+mod faults;
+mod house;
+mod shim;
+mod support;

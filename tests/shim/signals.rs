@@ -1,14 +1,16 @@
 //! SIGTERM in every mode: what was done is kept, the end is clean and comes within ten seconds.
 
-use serde_json::json;
+use std::time::Duration;
+
+use serde_json::{Value, json};
 
 use super::{MANY, function};
 use crate::support::{Ended, Market, Running, Service};
 
 fn terminated(mut run: Running) -> Ended {
     run.wait_for_run();
-    run.wait_for_line("the first ads", |line| line["message"] == "run started");
-    std::thread::sleep(std::time::Duration::from_secs(2));
+    // Into the middle of the work, on a machine of any speed: a run of so many ads takes far longer.
+    std::thread::sleep(Duration::from_secs(3));
     run.terminate();
     let ended = run.end();
     assert!(ended.seconds < 10.0, "{ended:?}");
@@ -16,17 +18,18 @@ fn terminated(mut run: Running) -> Ended {
 }
 
 #[test]
-fn a_local_run_ends_with_0_and_the_next_goes_on() {
+fn a_local_run_ends_with_0_and_keeps_what_it_did() {
     let market = Market::generated(MANY);
     let ended = terminated(Running::start(&mut function(&market)));
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let answer = ended.answer();
     assert_eq!(answer["status"], "interrupted", "{answer}");
-    let done = answer["report"]["embedded"].as_u64().unwrap();
-    let next = Running::start(function(&market).args(["--limit", "1"])).end();
-    assert_eq!(next.code, Some(0), "{next:?}");
-    let kept = next.answer()["report"]["unchanged"].as_u64().unwrap();
-    assert!(kept >= done.min(1), "{done} were embedded, {kept} kept");
+    let count =
+        |report: &Value, name: &str| report[name].as_u64().unwrap_or_else(|| panic!("no {name} in {report}"));
+    let done = count(&answer["report"], "embedded") + count(&answer["report"], "shared");
+    let rest = Running::start(function(&market).arg("--dry-run")).end();
+    assert_eq!(rest.code, Some(0), "{rest:?}");
+    assert_eq!(count(&rest.answer()["report"], "unchanged"), done, "what was reported is what was kept");
 }
 
 #[test]

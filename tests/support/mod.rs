@@ -2,6 +2,7 @@
 
 mod http;
 mod process;
+mod warehouse;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use tempfile::TempDir;
 
 pub(crate) use http::Reply;
 pub(crate) use process::{Ended, Running, Service};
+pub(crate) use warehouse::{Vectors, ad};
 
 /// What a program may see of the caller's environment: where to find things, nothing that changes what it does.
 const KEPT_VARIABLES: [&str; 7] =
@@ -41,12 +43,16 @@ pub(crate) fn command(name: &str) -> Command {
     command
 }
 
+/// What setup downloaded and built.
+fn cache_dir() -> PathBuf {
+    let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
+    let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home);
+    base.expect("HOME or XDG_CACHE_HOME").join("job-market")
+}
+
 /// The Python of the tests' own environment, or `None` where `scripts/test` has not made it.
 pub(crate) fn python() -> Option<PathBuf> {
-    let cache = std::env::var_os("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache")))?;
-    let python = cache.join("job-market/test-venv/bin/python");
+    let python = cache_dir().join("test-venv/bin/python");
     python.exists().then_some(python)
 }
 
@@ -87,4 +93,16 @@ impl Market {
             .env("ARTIFACTS_URL", format!("file:{}", artifacts.display()));
         command
     }
+}
+
+/// The folder of real ads, where it is at hand: `JOB_MARKET_TEST_DATA`, else `../shared/data` beside the checkout.
+pub(crate) fn real_ads() -> Option<PathBuf> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
+    let folder = std::env::var_os("JOB_MARKET_TEST_DATA").map_or(beside, PathBuf::from);
+    folder.join("sg_jobs_append.parquet").exists().then_some(folder)
+}
+
+/// Where setup put the models.
+pub(crate) fn model_dir() -> PathBuf {
+    std::env::var_os("MODEL_DIR").map_or_else(|| cache_dir().join("models"), PathBuf::from)
 }

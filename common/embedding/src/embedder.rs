@@ -65,7 +65,8 @@ pub fn open(config: &Config, batch: Option<usize>) -> Result<Vec<Box<dyn Embedde
     while !is_cuda && sessions.len() < config.threads {
         sessions.push(Arc::new(Mutex::new(ModelSession::open(&graph, config)?)));
     }
-    let embedder = |session| OnnxEmbedder { identity: identity.clone(), tokenizer: tokenizer.clone(), session, plan };
+    let embedder =
+        |session| OnnxEmbedder { identity: identity.clone(), tokenizer: tokenizer.clone(), session, plan };
     Ok(sessions.into_iter().map(|session| Box::new(embedder(session)) as Box<dyn Embedder>).collect())
 }
 
@@ -117,7 +118,9 @@ impl Embedder for OnnxEmbedder {
         tokenized.sort_by_key(|(_, ids)| ids.len());
         let lengths: Vec<usize> = tokenized.iter().map(|(_, ids)| ids.len()).collect();
         for group in groups(&lengths, self.plan.batch, self.plan.sharing) {
-            for ((index, _), result) in tokenized[group.clone()].iter().zip(self.infer_group(&tokenized[group])) {
+            for ((index, _), result) in
+                tokenized[group.clone()].iter().zip(self.infer_group(&tokenized[group]))
+            {
                 results[*index] = Some(result);
             }
         }

@@ -49,8 +49,11 @@ impl ModelPackage {
             _ => Error::from(error).context(path.display()),
         })?;
         let mut package: Self = serde_json::from_slice(&text).map_err(|error| {
-            Error::corrupt(format!("{} cannot be read; remove the folder and run `scripts/setup`", path.display()))
-                .caused_by(error)
+            Error::corrupt(format!(
+                "{} cannot be read; remove the folder and run `scripts/setup`",
+                path.display()
+            ))
+            .caused_by(error)
         })?;
         if package.name != name {
             return Err(Error::corrupt(format!("{} describes {}, not {name}", path.display(), package.name)));
@@ -101,16 +104,17 @@ impl ModelPackage {
     pub fn verified(&self, file: &str) -> Result<PathBuf> {
         let path = self.folder.join(file);
         let remedy = "remove the folder and run `scripts/setup`";
-        let facts = self
-            .files
-            .get(file)
-            .ok_or_else(|| Error::corrupt(format!("model.json names no {file} for {}; {remedy}", self.name)))?;
+        let facts = self.files.get(file).ok_or_else(|| {
+            Error::corrupt(format!("model.json names no {file} for {}; {remedy}", self.name))
+        })?;
         let size = std::fs::metadata(&path)
             .map_err(|error| Error::from(error).context(format!("model file {}; {remedy}", path.display())))?
             .len();
         let altered = |what: &str, expected: &str, actual: &str| {
             let path = path.display();
-            Err(Error::corrupt(format!("model file {path} is altered: {what} {actual}, not {expected}; {remedy}")))
+            Err(Error::corrupt(format!(
+                "model file {path} is altered: {what} {actual}, not {expected}; {remedy}"
+            )))
         };
         if size != facts.bytes {
             return altered("size", &facts.bytes.to_string(), &size.to_string());
@@ -162,7 +166,10 @@ mod tests {
         let altered = package(folder.path(), &ABC.replace('b', "c"));
         let error = altered.tokenizer().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt);
-        assert!(error.to_string().contains("altered") && error.to_string().contains("scripts/setup"), "{error}");
+        assert!(
+            error.to_string().contains("altered") && error.to_string().contains("scripts/setup"),
+            "{error}"
+        );
         std::fs::remove_file(folder.path().join("m/tokenizer.json")).unwrap();
         assert_eq!(altered.tokenizer().unwrap_err().kind(), ErrorKind::NotFound);
     }

@@ -69,8 +69,7 @@ impl ModelSession {
         let mut infer = || -> ort::Result<Vec<f32>> {
             let ids = TensorRef::from_array_view((shape, ids))?;
             let mask = TensorRef::from_array_view((shape, mask))?;
-            let outputs =
-                self.session.run(ort::inputs!["input_ids" => ids, "attention_mask" => mask])?;
+            let outputs = self.session.run(ort::inputs!["input_ids" => ids, "attention_mask" => mask])?;
             let (_, vectors) = outputs[0].try_extract_tensor::<f32>()?;
             Ok(vectors.to_vec())
         };
@@ -97,9 +96,8 @@ fn choose_device(config: &Config) -> Result<&'static str> {
     // The driver's device file: the provider alone only says what the library was built with.
     let has_gpu = || Path::new("/dev/nvidiactl").exists();
     match config.device {
-        Device::Cpu => Ok("cpu"),
         Device::Auto if has_gpu() && has_provider() => Ok("cuda"),
-        Device::Auto => Ok("cpu"),
+        Device::Auto | Device::Cpu => Ok("cpu"),
         Device::Cuda if !has_gpu() => Err(no_cuda("this machine has no NVIDIA GPU")),
         Device::Cuda if !has_provider() => Err(no_cuda(&format!(
             "the ONNX Runtime library {} was built without CUDA",

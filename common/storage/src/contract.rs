@@ -64,7 +64,11 @@ fn row(job_id: &str, text: &str, embedding: [f32; 3], created: i64) -> Embedding
         embedding_space: SPACE.into(),
         model_version: format!("{SPACE}/fp32-cpu"),
         content_hash: ContentHash::of(text),
-        filters: FilterColumns { job_location: Some(String::new()), salary_mid: Some(0.1), ..Default::default() },
+        filters: FilterColumns {
+            job_location: Some(String::new()),
+            salary_mid: Some(0.1),
+            ..Default::default()
+        },
     }
 }
 
@@ -141,7 +145,8 @@ async fn a_scan_returns_the_latest_sighting_of_every_ad(warehouse: &dyn Warehous
 
     let mut found = ads(warehouse, scan()).await;
     found.sort_by(|a, b| a.key.cmp(&b.key));
-    let titles: Vec<_> = found.iter().map(|ad| (ad.key.job_id.as_str(), ad.title.as_deref().unwrap())).collect();
+    let titles: Vec<_> =
+        found.iter().map(|ad| (ad.key.job_id.as_str(), ad.title.as_deref().unwrap())).collect();
     let expected =
         [("late", "New"), ("odd", "Nurse \u{0} 👩‍⚕️ مرحبا"), ("ranged", "Cook"), ("twice", "Second load")];
     assert_eq!(titles, expected);
@@ -274,7 +279,10 @@ async fn a_run_has_one_row(warehouse: &dyn Warehouse) {
 
 async fn queries_keep_types_and_refuse_writes(warehouse: &dyn Warehouse) {
     let typed = rows(warehouse, "SELECT 1 = 1, 2, CAST(0.5 AS NUMERIC), '', NULL").await;
-    assert_eq!(typed[0], [Cell::Bool(true), Cell::Int(2), Cell::Float(0.5), Cell::Text(String::new()), Cell::Null]);
+    assert_eq!(
+        typed[0],
+        [Cell::Bool(true), Cell::Int(2), Cell::Float(0.5), Cell::Text(String::new()), Cell::Null]
+    );
     for sql in ["SELEC 1", "SELECT nothing FROM cleaned_jobs", "DELETE FROM cleaned_jobs"] {
         let error = warehouse.query(sql).await.map(|_| ()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{sql}: {}", error.chain());

@@ -5,10 +5,10 @@
 //! - [`artifacts`]: the [`ArtifactStore`] trait, its directory backend, and leases on top of any store
 
 pub mod artifacts;
-#[cfg(feature = "duckdb")]
-pub mod duckdb;
 #[cfg(test)]
 mod contract;
+#[cfg(feature = "duckdb")]
+pub mod duckdb;
 pub mod warehouse;
 
 use std::sync::Arc;

@@ -26,8 +26,11 @@ impl EmbeddingTable {
         let name = if model == HOME_MODEL {
             "job_embeddings".to_owned()
         } else {
-            let slug: String =
-                model.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+            let slug: String = model
+                .to_lowercase()
+                .chars()
+                .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+                .collect();
             format!("job_embeddings_{slug}")
         };
         Self { name, dimension }

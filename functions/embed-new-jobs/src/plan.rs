@@ -91,9 +91,9 @@ impl Planner<'_> {
         }
         // In this order: a text that leaves the flight after the first look is in the warehouse at the second.
         let mut seen = HashSet::new();
-        let (repeated, fresh): (Vec<_>, Vec<_>) = pending
-            .into_iter()
-            .partition(|ad: &Pending| self.in_flight.contains(ad.content_hash) || !seen.insert(ad.content_hash));
+        let (repeated, fresh): (Vec<_>, Vec<_>) = pending.into_iter().partition(|ad: &Pending| {
+            self.in_flight.contains(ad.content_hash) || !seen.insert(ad.content_hash)
+        });
         let hashes: Vec<ContentHash> = fresh.iter().map(|ad| ad.content_hash).collect();
         let known = self.warehouse.known_texts(self.table, self.space, &hashes, self.force_since).await?;
         let (known, compute): (Vec<_>, Vec<_>) =

@@ -38,7 +38,8 @@ pub(crate) async fn run(invocation: Invocation<Options>) -> Result<Report> {
         shard: invocation.config.shard,
         source: invocation.options.source.clone(),
     };
-    let job = Job { warehouse: warehouse.as_ref(), scan: &scan, identity: &identity, invocation: &invocation };
+    let job =
+        Job { warehouse: warehouse.as_ref(), scan: &scan, identity: &identity, invocation: &invocation };
     if invocation.dry_run {
         return job.estimate(workers, started).await;
     }

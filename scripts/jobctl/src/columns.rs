@@ -218,6 +218,17 @@ pub(crate) fn shortened(text: &str) -> String {
     shown
 }
 
+/// What an ad is after a format that has no NULL.
+#[cfg(test)]
+pub(crate) fn null_texts_to_empty(mut ad: JobAd) -> JobAd {
+    for column in COLUMNS {
+        if let Place::Text(field) = column.place {
+            field(&mut ad).get_or_insert_default();
+        }
+    }
+    ad
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -51,9 +51,10 @@ pub(crate) async fn run(config: &Config, args: ForgetArgs) -> Result<()> {
     if known.is_empty() {
         return Err(Error::not_found(format!("not found: {}", listed(&unknown))));
     }
-    let rows = match args.dry_run {
-        true => found.rows,
-        false => warehouse.forget(&known).await?.into_iter().map(|gone| (gone.table, gone.rows)).collect(),
+    let rows = if args.dry_run {
+        found.rows
+    } else {
+        warehouse.forget(&known).await?.into_iter().map(|gone| (gone.table, gone.rows)).collect()
     };
     let mut text = format!("{}: {}\n", if args.dry_run { "would forget" } else { "forgot" }, listed(&known));
     let mut table = Table::new([("table", Align::Left), ("rows", Align::Right)]);
@@ -61,8 +62,8 @@ pub(crate) async fn run(config: &Config, args: ForgetArgs) -> Result<()> {
         table.row([name, count(rows)]);
     }
     text.push_str(&table.render());
-    for key in &unknown {
-        text.push_str(&format!("not found: {key}\n"));
+    if !unknown.is_empty() {
+        text = format!("{text}not found: {}\n", listed(&unknown));
     }
     output::print(&text)
 }

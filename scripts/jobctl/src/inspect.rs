@@ -37,13 +37,15 @@ struct Inspection {
 
 #[derive(Debug, Serialize)]
 struct TableSize {
-    table: String,
+    #[serde(rename = "table")]
+    name: String,
     rows: u64,
 }
 
 #[derive(Debug, Serialize)]
 struct Ads {
-    ads: u64,
+    #[serde(rename = "ads")]
+    distinct: u64,
     sightings: u64,
     /// Rows with the same source, `job_id` and `scrape_timestamp` as another.
     repeats_of_a_sighting: u64,
@@ -61,7 +63,8 @@ struct Coverage {
 #[derive(Debug, Serialize)]
 struct Run {
     function: String,
-    run_id: String,
+    #[serde(rename = "run_id")]
+    id: String,
     status: String,
     started_at: String,
     finished_at: Option<String>,
@@ -87,15 +90,15 @@ async fn inspect(warehouse: &dyn Warehouse, name: String) -> Result<Inspection> 
     for table in &names {
         let sql = warehouse::of_table(include_str!("../sql/count_rows.sql"), table)?;
         let [rows] = warehouse::counts(warehouse, &sql).await?;
-        tables.push(TableSize { table: table.clone(), rows });
+        tables.push(TableSize { name: table.clone(), rows });
     }
     let has_ads = names.iter().any(|table| table == ADS);
     let mut ads = None;
     if has_ads {
-        let [sightings, distinct_ads, distinct_sightings] =
+        let [sightings, distinct, distinct_sightings] =
             warehouse::counts(warehouse, include_str!("../sql/count_ads.sql")).await?;
         let repeats_of_a_sighting = sightings.saturating_sub(distinct_sightings);
-        ads = Some(Ads { ads: distinct_ads, sightings, repeats_of_a_sighting });
+        ads = Some(Ads { distinct, sightings, repeats_of_a_sighting });
     }
     let mut embeddings = Vec::new();
     for table in names.iter().filter(|table| has_ads && table.starts_with(EMBEDDINGS)) {
@@ -125,7 +128,7 @@ impl Run {
         let is_over = row.get(4).is_some_and(|value| *value != Cell::Null);
         Self {
             function: text(0),
-            run_id: text(1),
+            id: text(1),
             status: text(2),
             started_at: text(3),
             finished_at: is_over.then(|| text(4)),
@@ -139,7 +142,7 @@ impl Inspection {
         let mut text = format!("{}\n\n", self.warehouse);
         let mut tables = Table::new([("table", Align::Left), ("rows", Align::Right)]);
         for size in &self.tables {
-            tables.row([size.table.clone(), count(size.rows)]);
+            tables.row([size.name.clone(), count(size.rows)]);
         }
         text.push_str(&tables.render());
         if let Some(ads) = &self.ads {
@@ -147,11 +150,8 @@ impl Inspection {
                 0 => String::new(),
                 repeats => format!(" ({} of them loaded more than once)", count(repeats)),
             };
-            text.push_str(&format!(
-                "\n{} ads in {} sightings{repeats}\n",
-                count(ads.ads),
-                count(ads.sightings)
-            ));
+            let (ads, sightings) = (count(ads.distinct), count(ads.sightings));
+            text = format!("{text}\n{ads} ads in {sightings} sightings{repeats}\n");
         }
         if !self.embeddings.is_empty() {
             text.push('\n');
@@ -165,7 +165,7 @@ impl Inspection {
     }
 
     fn render_coverage(&self) -> String {
-        let ads = self.ads.as_ref().map_or(0, |ads| ads.ads);
+        let ads = self.ads.as_ref().map_or(0, |ads| ads.distinct);
         let mut table = Table::new([
             ("embeddings", Align::Left),
             ("rows", Align::Right),
@@ -202,7 +202,7 @@ impl Inspection {
                 run.started_at.clone(),
                 run.finished_at.clone().unwrap_or_else(|| "-".to_owned()),
                 run.code_version.clone(),
-                run.run_id.clone(),
+                run.id.clone(),
             ]);
         }
         table.render()

@@ -15,8 +15,11 @@ const MOST_PER_MONTH: f64 = 100_000.0;
 /// From here on, a figure that is said to be monthly and was taken over unchanged is more likely annual.
 const ANNUAL_LOOKING_FROM: f64 = 30_000.0;
 
+/// A column and how to read it.
+type Watched = (&'static str, fn(&JobAd) -> Option<&str>);
+
 /// Columns whose gaps are worth a line.
-const WATCHED: [(&str, fn(&JobAd) -> Option<&str>); 8] = [
+const WATCHED: [Watched; 8] = [
     ("job_title", |ad| ad.job_title.as_deref()),
     ("job_description", |ad| ad.job_description.as_deref()),
     ("job_location", |ad| ad.job_location.as_deref()),
@@ -27,8 +30,11 @@ const WATCHED: [(&str, fn(&JobAd) -> Option<&str>); 8] = [
     ("company_size", |ad| ad.company_size.as_deref()),
 ];
 
+/// A name, and a test of an ad with the lower and the upper end of its monthly pay.
+type Rule = (&'static str, fn(&JobAd, f64, f64) -> bool);
+
 /// What makes a salary implausible. They overlap.
-const RULES: [(&str, fn(&JobAd, f64, f64) -> bool); 5] = [
+const RULES: [Rule; 5] = [
     ("min above max", |_, low, high| low > high),
     ("below 500 a month", |_, low, high| low.min(high) < LEAST_PER_MONTH),
     ("above 100,000 a month", |_, low, high| low.max(high) > MOST_PER_MONTH),
@@ -43,7 +49,7 @@ const RULES: [(&str, fn(&JobAd, f64, f64) -> bool); 5] = [
 pub(crate) struct Quality {
     /// Sightings.
     pub(crate) rows: u64,
-    /// Distinct (source, job_id).
+    /// Distinct (source, `job_id`).
     pub(crate) ads: u64,
     /// Ads whose title and description are those of another ad.
     pub(crate) exact_reposts: u64,
@@ -174,7 +180,7 @@ impl Quality {
     fn note_posted(&self) -> String {
         let notes = [(self.posted_missing, "missing"), (self.posted_after_scraped, "after the scrape")];
         let notes = notes.iter().filter(|(rows, _)| *rows > 0);
-        notes.map(|(rows, what)| format!("; {} {what}", count(*rows))).collect()
+        notes.map(|(rows, what)| format!("; {} {what}", count(*rows))).collect::<Vec<_>>().concat()
     }
 }
 

@@ -28,10 +28,10 @@ const READ_ATTEMPTS: usize = 100;
 
 /// How long a replaced state keeps its number taken. A writer that was asleep for less than [`LONGEST_WRITE`] can
 /// therefore never be given a number that was used before.
-const KEEP_REPLACED: Duration = Duration::from_secs(3600);
+const KEEP_REPLACED: Duration = Duration::from_hours(1);
 
 /// A writer that takes longer than this from its look to its link must count as late.
-const LONGEST_WRITE: Duration = Duration::from_secs(1800);
+const LONGEST_WRITE: Duration = Duration::from_mins(30);
 
 impl Directory {
     /// Artifacts under `root`.
@@ -117,7 +117,8 @@ impl Directory {
     fn drafts(&self) -> Result<PathBuf> {
         let folder = self.root.join(".drafts");
         fs::create_dir_all(&folder).map_err(|error| {
-            Error::from(error).context(format!("cannot write below the artifact folder {}", self.root.display()))
+            Error::from(error)
+                .context(format!("cannot write below the artifact folder {}", self.root.display()))
         })?;
         Ok(folder)
     }
@@ -125,7 +126,8 @@ impl Directory {
     /// The folder of an object's states.
     fn states(&self, name: &str) -> Result<PathBuf> {
         // `@` and `.` begin this store's own names.
-        let is_plain = |part: &str| !part.is_empty() && !part.starts_with(['.', '@']) && !part.contains(['\0', '\\']);
+        let is_plain =
+            |part: &str| !part.is_empty() && !part.starts_with(['.', '@']) && !part.contains(['\0', '\\']);
         if !name.split('/').all(is_plain) {
             return Err(Error::invalid_input(format!("{name:?} is no name of an artifact")));
         }

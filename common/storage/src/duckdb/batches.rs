@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, FixedSizeListArray, Float32Array, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    ArrayRef, FixedSizeListArray, Float32Array, Float64Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray,
 };
 use arrow::datatypes::{DataType, Field};
 use arrow::error::ArrowError;
@@ -48,11 +49,16 @@ pub(super) fn jobs(rows: &[JobAd]) -> Result<RecordBatch> {
 pub(super) fn embeddings(rows: &[EmbeddingRow], dimension: usize) -> Result<RecordBatch> {
     if let Some(row) = rows.iter().find(|row| row.embedding.len() != dimension) {
         let length = row.embedding.len();
-        return Err(Error::internal(format!("the vector of {} has {length} elements, not {dimension}", row.key)));
+        return Err(Error::internal(format!(
+            "the vector of {} has {length} elements, not {dimension}",
+            row.key
+        )));
     }
     let values: Float32Array = rows.iter().flat_map(|row| row.embedding.iter().copied()).collect();
+    let width =
+        i32::try_from(dimension).map_err(|error| Error::internal("a vector is too long").caused_by(error))?;
     let item = Arc::new(Field::new("item", DataType::Float32, true));
-    let vectors = FixedSizeListArray::try_new(item, dimension as i32, Arc::new(values), None).map_err(defect)?;
+    let vectors = FixedSizeListArray::try_new(item, width, Arc::new(values), None).map_err(defect)?;
     let mut columns: Columns = keyed(rows.iter().map(|row| &row.key));
     columns.extend([
         ("embedding", Arc::new(vectors) as ArrayRef),

@@ -9,19 +9,26 @@ use common_core::{Error, ErrorKind};
 const MEANINGS: &[(&str, ErrorKind, &str)] = &[
     ("Could not set lock", ErrorKind::Unavailable, "is held by another process"),
     ("different configuration", ErrorKind::Unavailable, "is open in this process already"),
-    ("version number", ErrorKind::Corrupt, "was written by another version of DuckDB than this program reads"),
+    (
+        "version number",
+        ErrorKind::Corrupt,
+        "was written by another version of DuckDB than this program reads",
+    ),
     ("not a valid DuckDB database", ErrorKind::Corrupt, "is not a DuckDB database"),
     ("Corrupt database file", ErrorKind::Corrupt, "is damaged"),
     ("Failed to load metadata pointer", ErrorKind::Corrupt, "is damaged"),
-    ("could not read all", ErrorKind::Corrupt, "is damaged: it is shorter than it was"),
+    ("Could not read enough bytes", ErrorKind::Corrupt, "is damaged: it is shorter than it was"),
     ("Could not read from file", ErrorKind::Corrupt, "is damaged: it is shorter than it was"),
     ("No space left on device", ErrorKind::Exhausted, "cannot grow: the disk is full"),
     ("Could not write", ErrorKind::Exhausted, "cannot be written: is the disk full?"),
     ("Out of Memory", ErrorKind::Exhausted, "needs more memory or temporary disk space than it may use"),
     ("Permission denied", ErrorKind::Forbidden, "may not be opened by this user"),
     ("read-only mode", ErrorKind::InvalidInput, "is open for reading only: this statement would write"),
-    ("Table with name cleaned_jobs does not exist", ErrorKind::NotFound,
-        "has no table cleaned_jobs: load ads with `jobctl load FILE` or make some with `jobctl generate`"),
+    (
+        "Table with name cleaned_jobs does not exist",
+        ErrorKind::NotFound,
+        "has no table cleaned_jobs: load ads with `jobctl load FILE` or make some with `jobctl generate`",
+    ),
 ];
 
 /// Turns an engine's error into ours: kind, and one sentence that names the file. What a user can mend is said in our

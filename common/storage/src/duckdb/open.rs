@@ -20,7 +20,8 @@ pub(super) fn open(path: &Path, access: Access, wait: Duration) -> Result<Connec
     prepare_path(path, access)?;
     let deadline = Instant::now() + wait;
     loop {
-        let attempt = Connection::open_with_flags(path, config(access).map_err(|e| errors::translate(e, path))?);
+        let attempt =
+            Connection::open_with_flags(path, config(access).map_err(|e| errors::translate(e, path))?);
         match attempt.map_err(|error| errors::translate(error, path)) {
             Err(error) if error.kind() == ErrorKind::Unavailable && Instant::now() < deadline => {
                 std::thread::sleep(Duration::from_millis(100));
@@ -42,8 +43,9 @@ fn prepare_path(path: &Path, access: Access) -> Result<()> {
         };
     }
     match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        Some(folder) => std::fs::create_dir_all(folder)
-            .map_err(|error| Error::from(error).context(format!("cannot make the folder {}", folder.display()))),
+        Some(folder) => std::fs::create_dir_all(folder).map_err(|error| {
+            Error::from(error).context(format!("cannot make the folder {}", folder.display()))
+        }),
         None => Ok(()),
     }
 }

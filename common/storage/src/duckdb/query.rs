@@ -23,7 +23,8 @@ pub(super) struct CatalogueColumn {
 
 /// Every column of every table, in alphabetical order of the tables.
 pub(super) fn columns(connection: &Connection) -> ::duckdb::Result<Vec<CatalogueColumn>> {
-    let mut statement = connection.prepare_cached(include_str!("../../../../infra/duckdb/list_columns.sql"))?;
+    let mut statement =
+        connection.prepare_cached(include_str!("../../../../infra/duckdb/list_columns.sql"))?;
     statement
         .query_map([], |row| {
             Ok(CatalogueColumn { table: row.get(0)?, name: row.get(1)?, data_type: row.get(2)? })
@@ -72,7 +73,8 @@ fn run(shared: &Shared, sql: &str, messages: &async_channel::Sender<Result<Messa
     let batches = statement.stream_arrow([]).map_err(translate)?;
     let schema = batches.get_schema();
     let types: Vec<ColumnType> = schema.fields().iter().map(|field| column_type(field.data_type())).collect();
-    let columns = schema.fields().iter().map(|field| field.name().clone()).zip(types.iter().copied()).collect();
+    let columns =
+        schema.fields().iter().map(|field| field.name().clone()).zip(types.iter().copied()).collect();
     if messages.send_blocking(Ok(Message::Columns(columns))).is_err() {
         return Ok(());
     }

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use ::duckdb::{Connection, params};
 use common_core::job::{JobAd, JobKey};
 use common_core::{Error, Result};
-use futures::stream::BoxStream;
 use futures::StreamExt;
+use futures::stream::BoxStream;
 
 use super::{batches, query, render};
 use crate::warehouse::{EmbeddingRow, EmbeddingTable, Forgotten, RunRecord, SharedRow};
@@ -75,7 +75,8 @@ pub(super) fn merge_embeddings(
     table: &EmbeddingTable,
     rows: &[EmbeddingRow],
 ) -> Outcome<()> {
-    connection.execute_batch(&render(include_str!("../../../../infra/duckdb/stage_embeddings.sql"), table))?;
+    connection
+        .execute_batch(&render(include_str!("../../../../infra/duckdb/stage_embeddings.sql"), table))?;
     let mut appender = connection.appender_to_catalog_and_db("staged_embeddings", "temp", "main")?;
     appender.append_record_batch(batches::embeddings(rows, table.dimension)?)?;
     appender.flush()?;
@@ -89,7 +90,8 @@ pub(super) fn share_embeddings(
     space: &str,
     rows: &[SharedRow],
 ) -> Outcome<HashSet<JobKey>> {
-    connection.execute_batch(&render(include_str!("../../../../infra/duckdb/stage_embeddings.sql"), table))?;
+    connection
+        .execute_batch(&render(include_str!("../../../../infra/duckdb/stage_embeddings.sql"), table))?;
     connection.execute_batch(include_str!("../../../../infra/duckdb/stage_shared.sql"))?;
     let mut appender = connection.appender_to_catalog_and_db("staged_shared", "temp", "main")?;
     appender.append_record_batch(batches::shared(rows)?)?;
@@ -106,7 +108,8 @@ pub(super) fn share_embeddings(
 }
 
 fn merge_staged(connection: &Connection, table: &EmbeddingTable) -> Outcome<()> {
-    connection.execute_batch(&render(include_str!("../../../../infra/duckdb/merge_embeddings.sql"), table))?;
+    connection
+        .execute_batch(&render(include_str!("../../../../infra/duckdb/merge_embeddings.sql"), table))?;
     Ok(())
 }
 
@@ -120,7 +123,8 @@ pub(super) fn stage_keys(connection: &Connection, keys: &[JobKey]) -> Outcome<()
 
 /// Removes the staged keys from one table, whose name comes from the catalogue or from [`EmbeddingTable`].
 pub(super) fn delete_staged_keys(connection: &Connection, table: &str) -> Outcome<u64> {
-    let sql = include_str!("../../../../infra/duckdb/delete_keys.sql").replace("job_embeddings", &quoted(table));
+    let sql =
+        include_str!("../../../../infra/duckdb/delete_keys.sql").replace("job_embeddings", &quoted(table));
     Ok(connection.execute(&sql, [])? as u64)
 }
 

@@ -2,7 +2,7 @@
 
 use super::dice::{Dice, Purpose};
 use super::employer::{Employer, Employers};
-use super::vocabulary::{Field, Ladder, Place, Role, Vocabulary, percent};
+use super::vocabulary::{Field, Industry, Ladder, Place, Role, Vocabulary, percent};
 
 /// A step of a career.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +53,7 @@ const CLINICAL: &[Level] = ladder! {
     Lead ["Principal"], 1.55, 10, (8, 12);
 };
 const MANAGERIAL: &[Level] = ladder! {
-    Entry ["Assistant", "Assistant", "Asst."], 0.76, 18, (3, 5);
+    Mid ["Assistant", "Assistant", "Asst."], 0.76, 18, (3, 5);
     Mid [""], 1.0, 58, (5, 8);
     Senior ["Senior", "Senior", "Sr."], 1.29, 24, (8, 12);
 };
@@ -73,6 +73,8 @@ pub(super) struct Content<'a> {
     pub(super) role: &'a Role,
     pub(super) level: &'static Level,
     pub(super) employer: &'a Employer,
+    /// Where the work is: the employer's industry, or that of an agency's client.
+    pub(super) industry: &'a Industry,
     pub(super) place: &'a Place,
     pub(super) specialism: Option<&'static str>,
     pub(super) work_type: &'static str,
@@ -89,13 +91,13 @@ impl<'a> Content<'a> {
         let role = dice.pick(&field.roles);
         let levels = ladder(field.ladder, role.title);
         let level = &levels[dice.weighted(levels.iter().map(|level| level.weight))];
-        let employer = {
-            let industry = industry(dice, &field.industries);
-            employers.pick(dice, industry)
-        };
+        let home = industry(dice, &field.industries);
+        let employer = employers.pick(dice, home);
+        let place_of_work = if employer.is_agency { field.industries[0] } else { home };
+        let industry = &words.industries[place_of_work];
         let weights = words.places.iter().map(|place| place.weights[field.sites as usize]);
         let place = &words.places[dice.weighted(weights)];
-        let specialism = dice.happens(380).then(|| dice.pick(&field.specialisms));
+        let specialism = dice.happens(400).then(|| dice.pick(&role.specialisms));
         let is_misfiled = dice.happens(35) && !field.near.is_empty();
         let classification = if is_misfiled { dice.pick(&field.near) } else { field.name };
         let work_type = work_type(dice, field.ladder, level.step);
@@ -118,6 +120,7 @@ impl<'a> Content<'a> {
             role,
             level,
             employer,
+            industry,
             place,
             specialism,
             work_type,

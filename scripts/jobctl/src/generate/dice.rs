@@ -50,6 +50,11 @@ impl Dice {
         &items[self.below(items.len() as u32) as usize]
     }
 
+    /// One of `words`, which are not empty.
+    pub(super) fn word(&mut self, words: &[&'static str]) -> &'static str {
+        words[self.below(words.len() as u32) as usize]
+    }
+
     /// Some of `items`, each at most once, in the order in which they were drawn.
     pub(super) fn some<'a, T>(&mut self, items: &'a [T], count: usize) -> Vec<&'a T> {
         let mut places: Vec<usize> = (0..items.len()).collect();
@@ -97,7 +102,7 @@ mod tests {
     fn the_same_stream_says_the_same_on_every_machine() {
         let mut dice = Dice::new(7, Purpose::Content, 3);
         let first: Vec<u32> = (0..5).map(|_| dice.below(1_000)).collect();
-        assert_eq!(first, [0, 0, 0, 0, 0], "pinned: if this changes, every generated market changes");
+        assert_eq!(first, [977, 810, 859, 704, 723], "pinned: if this changes, every generated market changes");
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub(super) fn describe(mut text: String, dice: &mut Dice) -> String {
 /// A description that is there and says nothing.
 pub(super) fn blank(dice: &mut Dice) -> &'static str {
     const BLANKS: [&str; 5] = [" ", "\n", "\t \n", "\u{a0}", "   "];
-    BLANKS[dice.below(5) as usize]
+    dice.word(&BLANKS)
 }
 
 fn decorate(text: &mut String, dice: &mut Dice) {

@@ -9,8 +9,6 @@ pub(super) struct Employer {
     pub(super) url: String,
     pub(super) name: String,
     pub(super) description: String,
-    /// What it does, as half a sentence.
-    pub(super) does: &'static str,
     pub(super) industry: &'static str,
     pub(super) size: &'static str,
     /// Whether it searches for clients, whose name it keeps to itself.
@@ -35,7 +33,7 @@ impl Employers {
             let rank_to_employer = |rank: u32| {
                 let (first, second) = pairs.swap_remove(dice.below(pairs.len() as u32) as usize);
                 let stem = format!("{}{}", names.first[first], names.second[second]);
-                let name = format!("{stem} {} {}", dice.pick(&industry.nouns), dice.pick(&names.suffixes));
+                let name = format!("{stem} {} {}", dice.word(&industry.nouns), dice.word(&names.suffixes));
                 let size = &words.sizes[dice.weighted(words.sizes.iter().map(|size| size.weight))];
                 number += 1;
                 Employer {
@@ -53,7 +51,6 @@ impl Employers {
                         size.label
                     ),
                     name,
-                    does: industry.does,
                     industry: industry.name,
                     size: size.label,
                     is_agency: industry.name == "Recruitment",

@@ -105,8 +105,8 @@ impl Market {
         let local = moment + SINGAPORE;
         // Few people post on a weekend, and few at night.
         let back = match local.weekday() {
-            Weekday::Sat if dice.happens(780) => 1,
-            Weekday::Sun if dice.happens(780) => 2,
+            Weekday::Sat if dice.happens(780) => dice.between(1, 5).into(),
+            Weekday::Sun if dice.happens(780) => dice.between(2, 6).into(),
             _ => 0,
         };
         let second = if dice.happens(900) { dice.between(8 * 3_600, 19 * 3_600) } else { dice.below(DAY) };
@@ -153,7 +153,7 @@ impl Market {
             job_url: board.sometimes(&mut dice, 15, &job_url),
             job_id,
             job_title: board.sometimes(&mut dice, 2, &title),
-            job_description: if self.plan.titles_only { board.missing(&mut dice) } else { description },
+            job_description: if self.plan.titles_only { board.missing(&mut dice) } else { Some(description) },
             job_location: location(&content, board, &mut dice),
             job_classification: board.sometimes(
                 &mut dice,
@@ -173,7 +173,7 @@ impl Market {
         ad
     }
 
-    fn description(&self, content: &Content<'_>, dice: &mut Dice) -> Option<String> {
+    fn description(&self, content: &Content<'_>, dice: &mut Dice) -> String {
         let phrases = &self.words.phrases;
         let words = text::description(content, phrases, dice);
         let words = match dice.below(1_000) {
@@ -182,7 +182,7 @@ impl Market {
             30..34 => dirt::blank(dice).to_owned(),
             _ => words,
         };
-        Some(dirt::describe(words, dice))
+        dirt::describe(words, dice)
     }
 
     fn stated_posting(&self, board: &Board, number: u64, dice: &mut Dice) -> Option<Timestamp> {

@@ -136,7 +136,9 @@ fn each_batch(
     let mut sightings = market.sightings().peekable();
     while sightings.peek().is_some() {
         let batch: Vec<JobAd> = sightings.by_ref().take(BATCH_ROWS).collect();
-        batch.iter().for_each(|ad| quality.observe(ad));
+        for ad in &batch {
+            quality.observe(ad);
+        }
         progress.set_position(quality.ads);
         emit(batch)?;
     }

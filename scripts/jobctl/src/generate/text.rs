@@ -1,8 +1,10 @@
 //! From the facts of an ad to its title and description.
 
+use std::borrow::Cow;
+
 use super::content::{Content, Step};
 use super::dice::Dice;
-use super::vocabulary::Phrases;
+use super::vocabulary::{Phrases, Sites};
 
 /// How a description is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +36,7 @@ enum Part {
 /// The title: level, role, and what employers add to it.
 pub(super) fn title(content: &Content<'_>, phrases: &Phrases, dice: &mut Dice) -> String {
     let role = content.role.title;
-    let prefix = *dice.pick(content.level.prefixes);
+    let prefix = dice.word(content.level.prefixes);
     let mut title = match content.level.step {
         Step::Intern => format!("{role} {prefix}"),
         Step::Senior | Step::Lead if dice.happens(80) => format!("{role} ({prefix})"),
@@ -50,10 +52,10 @@ pub(super) fn title(content: &Content<'_>, phrases: &Phrases, dice: &mut Dice) -
         title.push_str(&added);
     }
     match dice.below(1_000) {
-        0..60 => title.push_str(&format!(" | {}", dice.pick(&phrases.tags))),
-        60..110 => title.push_str(&format!(" [{}]", dice.pick(&phrases.tags))),
-        110..140 => title.push_str(&format!(" @ {}", content.place.town)),
-        140..155 => title.push_str(&format!(" - up to ${:.0}", content.pay.1)),
+        0..60 => title = format!("{title} | {}", dice.word(&phrases.tags)),
+        60..110 => title = format!("{title} [{}]", dice.word(&phrases.tags)),
+        110..140 => title = format!("{title} @ {}", content.place.town),
+        140..155 => title = format!("{title} - up to ${:.0}", content.pay.1),
         155..175 => title.push_str(" (x2)"),
         175..215 => title = title.to_uppercase(),
         _ => {}
@@ -65,7 +67,7 @@ pub(super) fn title(content: &Content<'_>, phrases: &Phrases, dice: &mut Dice) -
 pub(super) fn description(content: &Content<'_>, phrases: &Phrases, dice: &mut Dice) -> String {
     let style = match dice.below(100) {
         0..30 => Style::Prose,
-        30..62 => Style::Bullets(*dice.pick(&["• ", "- ", "* ", "– "])),
+        30..62 => Style::Bullets(dice.word(&["• ", "- ", "* ", "– "])),
         62..74 => Style::Html,
         74..90 => Style::Plain,
         _ => Style::Loud,
@@ -97,7 +99,7 @@ pub(super) fn description(content: &Content<'_>, phrases: &Phrases, dice: &mut D
 
 /// A sentence that a later version of the ad adds.
 pub(super) fn update(phrases: &Phrases, dice: &mut Dice) -> &'static str {
-    *dice.pick::<&'static str>(&phrases.update)
+    dice.word(&phrases.update)
 }
 
 /// The same ad in a few words of another language of Singapore.
@@ -119,7 +121,7 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     fn say(&self, dice: &mut Dice, sentences: &[&'static str]) -> String {
-        self.slots.fill(*dice.pick::<&'static str>(sentences))
+        self.slots.fill(dice.word(sentences))
     }
 
     fn parts(&self, length: Length, dice: &mut Dice) -> Vec<Part> {
@@ -136,11 +138,12 @@ impl Writer<'_> {
         }
         parts.push(Part::Paragraph(beginning));
         let tasks = content.tasks.iter().map(|task| (*task).to_owned()).collect();
-        parts.push(Part::List(*dice.pick(&words.duties_heading), tasks, "You will "));
-        parts.push(Part::List(*dice.pick(&words.needs_heading), self.needs(length, dice), ""));
+        parts.push(Part::List(dice.word(&words.duties_heading), tasks, "You will "));
+        parts.push(Part::List(dice.word(&words.needs_heading), self.needs(length, dice), ""));
         let mut end = Vec::new();
         if length != Length::Short && dice.happens(350) {
-            end.push(self.say(dice, &words.hours));
+            let is_office = content.field.sites == Sites::Office;
+            end.push(self.say(dice, if is_office { &words.hours } else { &words.shifts }));
         }
         if dice.happens(42) {
             end.push(self.say(dice, &words.pay));
@@ -152,7 +155,7 @@ impl Writer<'_> {
         if length != Length::Short && dice.happens(700) {
             let count = dice.between(2, 5) as usize;
             let benefits = dice.some(&words.benefits, count).into_iter().map(|benefit| (*benefit).to_owned());
-            parts.push(Part::List(*dice.pick(&words.benefits_heading), benefits.collect(), "We offer "));
+            parts.push(Part::List(dice.word(&words.benefits_heading), benefits.collect(), "We offer "));
         }
         if length != Length::Short && dice.happens(650) {
             end.push(self.say(dice, &words.closing));
@@ -211,7 +214,8 @@ impl Part {
 }
 
 fn marked(items: &[String], mark: &str) -> String {
-    items.iter().map(|item| format!("{mark}{}\n", capitalised(item))).collect()
+    let lines: Vec<String> = items.iter().map(|item| format!("{mark}{}\n", capitalised(item))).collect();
+    lines.concat()
 }
 
 fn escaped(text: &str) -> String {
@@ -244,6 +248,13 @@ fn lowered(text: &str) -> String {
     }
 }
 
+/// `an` goes by the sound: before "HR" too, and not before "UX".
+fn with_article(title: &str) -> String {
+    let beginnings = ["A", "E", "I", "O", "HR ", "NOC ", "Underwriter"];
+    let article = if beginnings.iter().any(|sound| title.starts_with(sound)) { "an" } else { "a" };
+    format!("{article} {title}")
+}
+
 /// What the slots of a sentence stand for.
 struct Slots<'a> {
     content: &'a Content<'a>,
@@ -258,32 +269,33 @@ impl Slots<'_> {
         while let Some((before, after)) = rest.split_once('{') {
             let (slot, after) = after.split_once('}').unwrap_or((after, ""));
             text.push_str(before);
-            self.push(&mut text, slot);
+            text.push_str(&self.value(slot));
             rest = after;
         }
         text.push_str(rest);
         capitalised(&text)
     }
 
-    fn push(&self, text: &mut String, slot: &str) {
+    fn value(&self, slot: &str) -> Cow<'_, str> {
         let content = self.content;
-        match slot {
-            "low" => text.push_str(&format!("{:.0}", content.pay.0)),
-            "high" => text.push_str(&format!("{:.0}", content.pay.1)),
-            "company" => text.push_str(&content.employer.name),
-            "does" => text.push_str(content.employer.does),
-            "industry" => text.push_str(&content.employer.industry.to_lowercase()),
-            "size" => text.push_str(content.employer.size),
-            "role" => text.push_str(content.role.title),
-            "team" => text.push_str(content.field.team),
-            "place" => text.push_str(content.place.town),
-            "specialism" => text.push_str(content.specialism.unwrap_or(content.field.team)),
-            "study" => text.push_str(content.field.study),
-            "years" => text.push_str(&self.years),
-            "skills" => text.push_str(&self.skills),
+        Cow::Borrowed(match slot {
+            "low" => return format!("{:.0}", content.pay.0).into(),
+            "high" => return format!("{:.0}", content.pay.1).into(),
+            "industry" => return content.industry.name.to_lowercase().into(),
+            "a role" => return with_article(content.role.title).into(),
+            "company" => &content.employer.name,
+            "does" => content.industry.does,
+            "size" => content.employer.size,
+            "role" => content.role.title,
+            "team" => content.field.team,
+            "place" => content.place.town,
+            "specialism" => content.specialism.unwrap_or(content.field.team),
+            "study" => content.field.study,
+            "years" => &self.years,
+            "skills" => &self.skills,
             // A test knows every slot that the vocabulary uses.
-            _ => {}
-        }
+            _ => "",
+        })
     }
 }
 
@@ -302,6 +314,7 @@ mod tests {
             "industry",
             "size",
             "role",
+            "a role",
             "team",
             "place",
             "specialism",

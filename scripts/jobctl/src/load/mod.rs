@@ -61,10 +61,7 @@ pub(crate) async fn run(config: &Config, args: LoadArgs) -> Result<()> {
     // A mistyped name in the last place shall not be found after the first file is in.
     let check = move || files.iter().try_for_each(|path| reader::open(path).map(drop));
     tokio::task::spawn_blocking(check).await.map_err(|error| Error::internal(error.to_string()))??;
-    let warehouse = match args.dry_run {
-        true => None,
-        false => Some(ready_warehouse(config).await?),
-    };
+    let warehouse = if args.dry_run { None } else { Some(ready_warehouse(config).await?) };
     let mut total = Quality::default();
     let mut reports = Vec::new();
     for (place, path) in args.files.iter().enumerate() {
@@ -151,7 +148,7 @@ fn describe(path: &Path, loaded: &Loaded) -> String {
     let Notes { ignored, absent } = &loaded.notes;
     for (what, names) in [("ignored columns", ignored.join(", ")), ("absent columns", absent.join(", "))] {
         if !names.is_empty() {
-            text.push_str(&format!("  {what}: {names}\n"));
+            text = format!("{text}  {what}: {names}\n");
         }
     }
     text.push('\n');
@@ -166,7 +163,7 @@ fn explain(error: &Error, before: &[PathBuf], is_dry_run: bool) -> Error {
     let mut sentence = format!("{}; nothing of this file was loaded", error.chain());
     if !before.is_empty() {
         let names: Vec<String> = before.iter().map(|path| path.display().to_string()).collect();
-        sentence.push_str(&format!("; loaded before it: {}", names.join(", ")));
+        sentence = format!("{sentence}; loaded before it: {}", names.join(", "));
     }
     Error::new(error.kind(), sentence)
 }
@@ -208,6 +205,15 @@ impl Standing {
             count(self.ads)
         )
     }
+}
+
+/// Every ad of a file.
+#[cfg(test)]
+pub(crate) fn read_all(path: &Path) -> Result<Vec<JobAd>> {
+    reader::open(path)?.try_fold(Vec::new(), |mut ads, batch| {
+        ads.extend(batch?);
+        Ok(ads)
+    })
 }
 
 #[cfg(test)]

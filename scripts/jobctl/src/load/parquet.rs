@@ -38,9 +38,7 @@ impl Reader {
         let broken = |error| {
             Error::invalid_input(format!("{}: not a readable Parquet file", path.display())).caused_by(error)
         };
-        // Without the writer's own Arrow types, a text is a text, whether it was a dictionary, a view or large.
-        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-        let metadata = ArrowReaderMetadata::load(&file, options).map_err(broken)?;
+        let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(broken)?;
         let fields = metadata.schema().fields();
         let mapping = Mapping::of(path, fields.iter().map(|field| field.name().as_str()))?;
         let mut leaves = Vec::new();
@@ -99,9 +97,7 @@ impl Reader {
         for leaf in &self.leaves {
             let one = std::slice::from_ref(leaf);
             let Ok(rows) = batches(&self.file, &self.metadata, one, 1) else { continue };
-            let mut row = 0;
-            for batch in rows {
-                row += 1;
+            for (row, batch) in (1..).zip(rows) {
                 if let Err(error) = batch {
                     let place = Place { file: self.path.clone(), row, line: None };
                     let what = format_args!(", column {}: cannot be read", COLUMNS[leaf.1].name);
@@ -158,6 +154,7 @@ fn batch_rows(metadata: &ArrowReaderMetadata) -> usize {
 
 /// Says whether values of `data_type` may stand in the column.
 fn fits(data_type: &DataType, column: usize) -> bool {
+    let data_type = without_dictionary(data_type);
     let is_text = data_type.is_string() || data_type.is_binary();
     match COLUMNS[column].holds() {
         _ if is_text || *data_type == DataType::Null => true,
@@ -167,15 +164,18 @@ fn fits(data_type: &DataType, column: usize) -> bool {
     }
 }
 
+fn without_dictionary(data_type: &DataType) -> &DataType {
+    if let DataType::Dictionary(_, values) = data_type { values } else { data_type }
+}
+
 /// One of the few types that [`value`] knows.
 fn plain(array: &ArrayRef) -> Result<ArrayRef, arrow::error::ArrowError> {
-    let data_type = array.data_type();
+    let data_type = without_dictionary(array.data_type());
     let target = match data_type {
-        DataType::Timestamp(..) | DataType::Date32 | DataType::Null | DataType::UInt64 => {
-            return Ok(array.clone());
-        }
+        DataType::Timestamp(..) | DataType::Date32 | DataType::Null | DataType::UInt64 => data_type.clone(),
         _ if data_type.is_integer() => DataType::Int64,
         _ if data_type.is_numeric() => DataType::Float64,
+        _ if data_type.is_string() => DataType::LargeUtf8,
         _ => DataType::LargeBinary,
     };
     cast_with_options(array, &target, &CastOptions { safe: false, ..CastOptions::default() })
@@ -186,6 +186,7 @@ fn value(array: &ArrayRef, row: usize) -> Value<'_> {
         return Value::Null;
     }
     match array.data_type() {
+        DataType::LargeUtf8 => Value::Text(array.as_string::<i64>().value(row).into()),
         DataType::LargeBinary => match std::str::from_utf8(array.as_binary::<i64>().value(row)) {
             Ok(text) => Value::Text(text.into()),
             Err(_) => Value::Other("not UTF-8"),

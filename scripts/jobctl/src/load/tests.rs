@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float64Array, Int32Array,
-    Int64Array, LargeStringArray, RecordBatch, StringArray, StringViewArray, TimestampMicrosecondArray,
-    TimestampMillisecondArray, TimestampNanosecondArray, TimestampSecondArray, UInt64Array,
+    ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float64Array,
+    Int32Array, Int64Array, LargeStringArray, RecordBatch, StringArray, StringViewArray,
+    TimestampMicrosecondArray, TimestampMillisecondArray, TimestampNanosecondArray, TimestampSecondArray,
+    UInt64Array,
 };
 use arrow::datatypes::Int32Type;
 use common::ErrorKind;
@@ -50,10 +51,13 @@ fn csv_is_refused_with_row_line_and_column() {
     for (rows, expected) in [
         ("MCF,1,2025-01-01\n", "ads.csv: row 1 (line 2) has 3 cells and the header 5"),
         ("MCF,1,2025-01-01,Cook,10,\n", "ads.csv: row 1 (line 2) has 6 cells and the header 5"),
-        ("MCF,1,2025-01-01,Cook,10\n,2,2025-01-01,Cook,\n", "ads.csv: row 2 (line 3), column source: is empty"),
         (
-            "MCF,1,2025-01-01,\"two\nlines\",\n\nMCF,2,yesterday,Cook,\n",
-            "ads.csv: row 2 (line 5), column scrape_timestamp: is \"yesterday\"; expected a timestamp",
+            "MCF,1,2025-01-01,Cook,10\n,2,2025-01-01,Cook,\n",
+            "ads.csv: row 2 (line 3), column source: is empty",
+        ),
+        (
+            "MCF,1,2025-01-01,\"two\nlines\",\nMCF,2,yesterday,Cook,\n",
+            "ads.csv: row 2 (line 4), column scrape_timestamp: is \"yesterday\"; expected a timestamp",
         ),
         (
             "MCF,1,2025-01-01,Cook,-5\n",
@@ -131,7 +135,10 @@ fn ndjson_is_refused_with_row_line_and_column() {
         ("[", "ads.ndjson: row 2 (line 3) is not one JSON object a line: EOF while parsing a list"),
         ("[1]", "ads.ndjson: row 2 (line 3) is a list; every line must be one object"),
         ("{\"source\":\"MCF\",}", "ads.ndjson: row 2 (line 3) is not one JSON object a line: trailing comma"),
-        (r#"{"source":"MCF","job_id":"1"}"#, "ads.ndjson: row 2 (line 3), column scrape_timestamp: is missing"),
+        (
+            r#"{"source":"MCF","job_id":"1"}"#,
+            "ads.ndjson: row 2 (line 3), column scrape_timestamp: is missing",
+        ),
         (
             r#"{"source":null,"job_id":"1","scrape_timestamp":"2025-01-01"}"#,
             "ads.ndjson: row 2 (line 3), column source: is empty",
@@ -158,7 +165,10 @@ fn ndjson_is_refused_with_row_line_and_column() {
         assert!(said.starts_with(expected), "{said}");
     }
     let said = refusal("ads.ndjson", b"{\"source\":\"Caf\xe9\"}\n");
-    assert!(said.starts_with("ads.ndjson: row 1 (line 1) is not one JSON object a line: invalid unicode"), "{said}");
+    assert!(
+        said.starts_with("ads.ndjson: row 1 (line 1) is not one JSON object a line: invalid unicode"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -225,7 +235,8 @@ fn parquet_of_any_writer_is_taken() {
         Arc::new(StringArray::from(vec![Some("1970-01-02"), None])),
     ];
     for (place, array) in moments.into_iter().enumerate() {
-        let path = file(folder.path(), &format!("time{place}.parquet"), two_rows("job_posted_timestamp", array));
+        let path =
+            file(folder.path(), &format!("time{place}.parquet"), two_rows("job_posted_timestamp", array));
         let posted: Vec<_> = read(&path).unwrap().0.iter().map(|ad| ad.job_posted_timestamp).collect();
         assert_eq!(posted, [timestamp::parse("1970-01-02"), None], "{place}");
     }
@@ -236,7 +247,8 @@ fn parquet_of_any_writer_is_taken() {
         Arc::new(Decimal128Array::from(vec![Some(350_000), None]).with_precision_and_scale(12, 2).unwrap()),
     ];
     for (place, array) in amounts.into_iter().enumerate() {
-        let path = file(folder.path(), &format!("pay{place}.parquet"), two_rows("job_salary_max_sgd_raw", array));
+        let path =
+            file(folder.path(), &format!("pay{place}.parquet"), two_rows("job_salary_max_sgd_raw", array));
         let pay: Vec<_> = read(&path).unwrap().0.iter().map(|ad| ad.job_salary_max_sgd_raw).collect();
         assert_eq!(pay, [Some(3500.0), None], "{place}");
     }
@@ -312,7 +324,8 @@ fn what_cannot_be_opened_is_said() {
 fn long_texts_end_a_batch_early() {
     let folder = tempfile::tempdir().unwrap();
     let title = "x".repeat(1 << 20);
-    let row = format!(r#"{{"source":"MCF","job_id":"1","scrape_timestamp":"2025-01-01","job_title":"{title}"}}"#);
+    let row =
+        format!(r#"{{"source":"MCF","job_id":"1","scrape_timestamp":"2025-01-01","job_title":"{title}"}}"#);
     let path = file(folder.path(), "ads.ndjson", [row.as_str(); 12].join("\n"));
     let sizes: Vec<usize> = reader::open(&path).unwrap().map(|batch| batch.unwrap().len()).collect();
     assert_eq!(sizes, [4, 4, 4]);

@@ -1,0 +1,69 @@
+//! The vectors themselves: those of the reference implementation, and the same bits whatever else is in a run.
+
+use serde_json::{Value, json};
+
+use crate::support::{Market, Vectors, ad};
+
+/// Texts of ours with the vectors that sentence-transformers gives them; `tests/golden/make_embeddings.py` makes it.
+const GOLDEN: &str = include_str!("../golden/embeddings.json");
+
+fn golden() -> (Vec<Value>, Vectors) {
+    let golden: Vec<Value> = serde_json::from_str(GOLDEN).unwrap();
+    let ads =
+        golden.iter().map(|entry| ad(entry["id"].as_str().unwrap(), entry["text"].clone(), json!(""), 0));
+    let vector = |entry: &Value| serde_json::from_value(entry["embedding"].clone()).unwrap();
+    let vectors =
+        golden.iter().map(|entry| (entry["id"].as_str().unwrap().to_owned(), vector(entry))).collect();
+    (ads.collect(), vectors)
+}
+
+fn cosine(a: &[f32], b: &[f32]) -> f64 {
+    let dot = |x: &[f32], y: &[f32]| x.iter().zip(y).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum::<f64>();
+    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
+}
+
+fn worst_cosine(vectors: &Vectors, expected: &Vectors) -> f64 {
+    assert_eq!(vectors.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
+    vectors.iter().map(|(id, vector)| cosine(vector, &expected[id])).fold(1.0, f64::min)
+}
+
+#[test]
+fn vectors_are_those_of_sentence_transformers() {
+    let (ads, expected) = golden();
+    let market = Market::empty();
+    market.load(&ads);
+    let report = market.embedded(&[]);
+    let worst = worst_cosine(&market.vectors(), &expected);
+    assert!(worst > 0.99999, "fp32: {worst}");
+    assert_eq!(report["statistics"]["nan_count"], 0);
+
+    let forced = market.embedded(&["--force", "--precision", "int8"]);
+    assert_eq!(forced["embedded"], report["embedded"]);
+    let worst = worst_cosine(&market.vectors(), &expected);
+    assert!((0.97..0.99999).contains(&worst), "int8: {worst}");
+    let versions = "SELECT count(*) FROM job_embeddings WHERE model_version LIKE '%/int8-cpu-%'";
+    assert_eq!(market.count(versions), i64::try_from(expected.len()).unwrap());
+}
+
+#[test]
+fn a_vector_does_not_depend_on_what_else_is_in_the_run() {
+    let (ads, _) = golden();
+    let together = Market::generated(120);
+    together.load(&ads);
+    together.embedded(&["--threads", "2"]);
+    let expected = together.vectors();
+
+    let batched = Market::generated(120);
+    batched.load(&ads);
+    batched.embedded(&["--threads", "1", "--batch-size", "16"]);
+    assert_eq!(batched.vectors(), expected);
+
+    let alone = Market::empty();
+    for part in ads.chunks(3) {
+        alone.load(part);
+        alone.embedded(&["--threads", "1"]);
+    }
+    for (id, vector) in alone.vectors() {
+        assert_eq!(vector, expected[&id], "{id}");
+    }
+}

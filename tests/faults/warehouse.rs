@@ -1,0 +1,135 @@
+//! A warehouse that is missing, empty, locked, damaged, of another version, or on a full disk.
+
+use std::io::Write;
+use std::process::Command;
+
+use super::assert_refused;
+use crate::support::{Market, Running, left_out};
+
+#[test]
+fn a_missing_warehouse_names_the_command_that_makes_one() {
+    let market = Market::empty();
+    assert_refused(&market.embed(&[]), 1, &["no warehouse at", "jobs.duckdb", "jobctl load"]);
+    assert!(!market.file().exists());
+}
+
+#[test]
+fn a_warehouse_without_ads_is_not_an_error_and_one_without_their_table_is() {
+    let market = Market::empty();
+    market.execute("CREATE TABLE other (x INTEGER)");
+    let nothing = market.embed(&[]);
+    assert_eq!(nothing.code, Some(0), "{nothing:?}");
+    assert_eq!(nothing.answer()["report"]["ads"], 0);
+    market.execute("DROP TABLE cleaned_jobs");
+    assert_refused(&market.embed(&["--dry-run"]), 1, &["has no table cleaned_jobs", "jobctl load"]);
+}
+
+#[test]
+fn a_locked_warehouse_names_who_holds_it() {
+    let market = Market::generated(3);
+    let connection = duckdb::Connection::open(market.file()).unwrap();
+    let ended = market.embed(&[]);
+    drop(connection);
+    let holder = format!("PID {}", std::process::id());
+    assert_refused(&ended, 1, &["jobs.duckdb is held by another process", &holder]);
+    assert_eq!(market.embedded(&[])["failed"], 0);
+}
+
+#[test]
+fn a_run_waits_for_a_lock_that_is_let_go() {
+    let market = Market::generated(3);
+    let connection = duckdb::Connection::open(market.file()).unwrap();
+    let run = Running::start(market.command("embed-new-jobs").arg("--once"));
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    drop(connection);
+    assert_eq!(run.end().code, Some(0));
+}
+
+#[test]
+fn a_damaged_warehouse_is_named_and_left_as_it_is() {
+    let market = Market::generated(300);
+    market.execute("CHECKPOINT");
+    let whole = std::fs::read(market.file()).unwrap();
+    let mut newer = whole.clone();
+    assert_eq!(header_checksum(&newer), newer[..8], "the header is not laid out as this test thinks");
+    newer[12..20].copy_from_slice(&9999_u64.to_le_bytes());
+    let checksum = header_checksum(&newer);
+    newer[..8].copy_from_slice(&checksum);
+    let text = b"not a database, whatever its name says, and long enough for a header".repeat(400);
+    let cases = [
+        ("text", text, "is not a DuckDB database"),
+        ("truncated", whole[..whole.len() / 2].to_vec(), "damaged"),
+        ("header alone", whole[..4096].to_vec(), "damaged"),
+        ("newer", newer, "another version of DuckDB"),
+    ];
+    for (what, bytes, sentence) in cases {
+        std::fs::write(market.file(), &bytes).unwrap();
+        let ended = market.embed(&[]);
+        assert_eq!(ended.code, Some(1), "{what}: {ended:?}");
+        assert_refused(&ended, 1, &["jobs.duckdb", sentence]);
+        // What is missing from a truncated file shows only when its pages are read.
+        let untouched = std::fs::read(market.file()).unwrap() == bytes;
+        assert!(untouched || what == "truncated", "{what}: the file was written to");
+    }
+    std::fs::write(market.file(), whole).unwrap();
+    assert_eq!(market.embedded(&["--limit", "1"])["failed"], 0);
+}
+
+#[test]
+fn a_full_disk_loses_nothing_that_was_written() {
+    let market = Market::generated(500);
+    let disk = tempfile::tempdir().unwrap();
+    let mounted =
+        Command::new("mount").args(["-t", "tmpfs", "-o", "size=3m", "tmpfs"]).arg(disk.path()).output();
+    if !mounted.is_ok_and(|output| output.status.success()) {
+        return left_out("a_full_disk_loses_nothing_that_was_written", "only root may mount a small disk");
+    }
+    let _unmount = Unmount(disk.path().to_owned());
+    let file = disk.path().join("jobs.duckdb");
+    std::fs::copy(market.file(), &file).unwrap();
+    let url = format!("duckdb:{}", file.display());
+    // Whatever room is left is taken, up to a page for the log.
+    let room = std::fs::File::create(disk.path().join("ballast")).unwrap();
+    fill(room);
+    let ended = market.embed(&["--warehouse-url", &url]);
+    assert_refused(&ended, 1, &["jobs.duckdb", "disk"]);
+    std::fs::remove_file(disk.path().join("ballast")).unwrap();
+    let report = market.embedded(&["--warehouse-url", &url, "--limit", "3"]);
+    assert_eq!(report["failed"], 0);
+}
+
+/// Writes zeros until the disk has no room.
+fn fill(mut file: std::fs::File) {
+    let block = vec![0; 4096];
+    while file.write_all(&block).is_ok() {}
+}
+
+struct Unmount(std::path::PathBuf);
+
+impl Drop for Unmount {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_table_of_another_model_is_refused_and_rows_of_another_space_are_replaced() {
+    let market = Market::generated(4);
+    market.execute("CREATE TABLE job_embeddings (source VARCHAR, job_id VARCHAR, embedding FLOAT[5])");
+    assert_refused(&market.embed(&[]), 1, &["job_embeddings", "FLOAT[5]", "FLOAT[384]"]);
+    market.execute("DROP TABLE job_embeddings");
+    market.embedded(&[]);
+    let rows = market.count("SELECT count(*) FROM job_embeddings");
+    market.execute(
+        "UPDATE job_embeddings SET embedding_space = 'another model/0/t0', model_name = 'another model'",
+    );
+    let report = market.embedded(&[]);
+    assert_eq!(report["embedded"].as_i64().unwrap() + report["shared"].as_i64().unwrap(), rows);
+    market.assert_complete(rows);
+}
+
+/// DuckDB's checksum of its main header: 8 bytes of checksum, 4 of magic, 8 of version, and the rest of the block.
+fn header_checksum(file: &[u8]) -> [u8; 8] {
+    let words = file[8..4096].chunks_exact(8).map(|word| u64::from_le_bytes(word.try_into().unwrap()));
+    words.fold(5381, |sum, word| sum ^ word.wrapping_mul(0xbf58_476d_1ce4_e5b9)).to_le_bytes()
+}

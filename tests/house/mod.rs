@@ -1,0 +1,75 @@
+//! The rules of the house that a machine can prove: who may depend on whom, and what the files must be.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the repository").to_owned()
+}
+
+/// Every crate that `package` depends on, as `cargo tree` lists them.
+fn tree(package: &str, arguments: &[&str]) -> Vec<String> {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let output = Command::new(cargo)
+        .current_dir(repository())
+        .args(["tree", "--offline", "--locked", "--prefix", "none", "--format", "{p}", "--edges", "normal"])
+        .args(["--package", package])
+        .args(arguments)
+        .output()
+        .expect("cargo tree");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let name = |line: &str| line.split(' ').next().unwrap_or_default().to_owned();
+    String::from_utf8_lossy(&output.stdout).lines().map(name).collect()
+}
+
+#[test]
+fn core_knows_no_other_crate_of_ours() {
+    let crates = tree("common-core", &[]);
+    assert!(crates.contains(&"tokio".to_owned()));
+    assert!(!crates.iter().any(|name| name.starts_with("common-") && name != "common-core"), "{crates:?}");
+}
+
+#[test]
+fn duckdb_comes_in_by_its_feature_alone() {
+    let has = |crates: &[String], name: &str| crates.iter().any(|found| found == name);
+    assert!(has(&tree("embed-new-jobs", &[]), "libduckdb-sys"));
+    let bare = tree("embed-new-jobs", &["--no-default-features"]);
+    assert!(has(&bare, "ort") && !has(&bare, "libduckdb-sys"), "{bare:?}");
+    assert!(!has(&tree("common-embedding", &[]), "common-storage"));
+    assert!(!has(&tree("common-storage", &[]), "common-embedding"));
+}
+
+#[test]
+fn versions_that_are_written_twice_agree() {
+    let read = |path: &str| std::fs::read_to_string(repository().join(path)).expect(path);
+    let setup = read("scripts/setup");
+    let onnxruntime = format!("onnxruntime-{}", common::config::ONNXRUNTIME_VERSION);
+    assert!(setup.contains(&onnxruntime), "{onnxruntime} is not what scripts/setup installs");
+    let cargo = read(".cargo/config.toml");
+    let duckdb =
+        cargo.split(".cache/").find_map(|part| part.split('"').next().filter(|p| p.starts_with("duckdb-")));
+    assert!(setup.contains(duckdb.expect("DUCKDB_LIB_DIR")), "scripts/setup installs another DuckDB");
+}
+
+/// Every file that git would commit, with one of the endings.
+fn files(endings: &[&str]) -> Vec<PathBuf> {
+    let output = Command::new("git")
+        .current_dir(repository())
+        .args(["ls-files", "--cached", "--others", "--exclude-standard"])
+        .output()
+        .expect("git");
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .filter(|path| endings.iter().any(|ending| path.ends_with(ending)))
+        .map(|path| repository().join(path))
+        .filter(|path| path.exists())
+        .collect()
+}
+
+#[test]
+fn no_file_is_longer_than_a_sitting() {
+    for path in files(&[".rs", ".py", ".sh", ".sql", ".html"]) {
+        let lines = std::fs::read_to_string(&path).expect("text").lines().count();
+        assert!(lines <= 400, "{} has {lines} lines", path.display());
+    }
+}
