@@ -11,12 +11,12 @@ embedded AS (
     JOIN ads USING (source, job_id)
 ),
 picked AS (
-    SELECT * FROM embedded ORDER BY content_hash LIMIT 3
+    SELECT DISTINCT ON (content_hash) * FROM embedded ORDER BY content_hash LIMIT 3
 )
 SELECT
     picked.title AS ad,
     arg_max(other.title, array_cosine_similarity(picked.embedding, other.embedding)) AS nearest,
-    round(max(array_cosine_similarity(picked.embedding, other.embedding)), 3) AS similarity
+    round(max(array_cosine_similarity(picked.embedding, other.embedding))::DOUBLE, 3) AS similarity
 FROM picked
 JOIN embedded AS other ON other.content_hash <> picked.content_hash AND other.title <> picked.title
 GROUP BY picked.content_hash, picked.title

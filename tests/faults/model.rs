@@ -42,9 +42,9 @@ fn an_altered_model_is_refused_before_it_makes_vectors() {
         let mut bytes = std::fs::read(&path).unwrap();
         let middle = bytes.len() / 2;
         if change == "cut" {
-            bytes.truncate(middle)
+            bytes.truncate(middle);
         } else {
-            bytes[middle] ^= 1
+            bytes[middle] ^= 1;
         }
         std::fs::remove_file(&path).unwrap();
         std::fs::write(&path, bytes).unwrap();

@@ -81,6 +81,7 @@ impl Market {
 }
 
 /// An ad with a title and a description, seen at minute `seen` of a day.
+#[allow(clippy::needless_pass_by_value)] // So that callers can write `json!(…)` in place.
 pub(crate) fn ad(id: &str, title: Value, description: Value, seen: u32) -> Value {
     json!({
         "source": "MCF", "job_id": id, "scrape_timestamp": format!("2025-03-01T00:{seen:02}:00Z"),

@@ -164,9 +164,9 @@ async fn shards_are_disjoint_and_complete(warehouse: &dyn Warehouse) {
     let mut seen = HashSet::new();
     for index in 0..3 {
         let shard = Shard { index, count: 3 };
-        let share = JobScan { shard, ..scan() };
-        let found = ads(warehouse, share.clone()).await;
-        assert_eq!(warehouse.count_jobs(&share).await.unwrap(), found.len() as u64);
+        let part = JobScan { shard, ..scan() };
+        let found = ads(warehouse, part.clone()).await;
+        assert_eq!(warehouse.count_jobs(&part).await.unwrap(), found.len() as u64);
         for ad in found {
             assert!(shard.contains(&ad.key), "{} is not of shard {index}", ad.key);
             assert!(seen.insert(ad.key));

@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use common::Result;
 use common::config::Config;
 use common::storage::{Access, open_warehouse};
-use common::{Error, Result};
 
 use crate::format::FileFormat;
 use crate::table::count;
 use crate::write::RowFile;
-use crate::{output, pipe, warehouse};
+use crate::{output, warehouse};
 
 /// Write a table to a Parquet, CSV or NDJSON file.
 ///
@@ -33,21 +33,7 @@ pub(crate) async fn run(config: &Config, args: ExportArgs) -> Result<()> {
     let table = warehouse::table(warehouse.as_ref(), &args.table).await?;
     let sql = warehouse::of_table(include_str!("../sql/whole_table.sql"), &table)?;
     let answer = warehouse.query(&sql).await?;
-    let path = args.file.clone();
-    let create = move || RowFile::create(&path, &answer.columns);
-    let file =
-        tokio::task::spawn_blocking(create).await.map_err(|error| Error::internal(error.to_string()))??;
-    let mut file = Some(file);
-    let mut rows = 0;
-    let (rows, bytes) = pipe::into_thread("writer", answer.pages, move |page| match (page, file.as_mut()) {
-        (Some(page), Some(open)) => {
-            rows += page.len() as u64;
-            open.write(&page).map(|()| None)
-        }
-        (None, Some(_)) => file.take().map(|open| Ok((rows, open.finish()?))).transpose(),
-        (_, None) => Err(Error::internal("rows came after the end")),
-    })
-    .await?;
+    let (rows, bytes) = RowFile::fill(args.file.clone(), answer.columns, answer.pages).await?;
     output::print(&format!(
         "{}: {} rows of {}, {:.1} MB\n",
         args.file.display(),

@@ -29,6 +29,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use common::config::{CommonArgs, Config, EmbeddingArgs};
 use common::{Error, Result};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Threads that a finished command may leave behind get this long to clean up.
 const WIND_DOWN: Duration = Duration::from_secs(2);
@@ -70,11 +71,24 @@ fn start(cli: Cli) -> Result<()> {
     let outcome = runtime.block_on(async {
         tokio::select! {
             outcome = run(&config, cli.command) => outcome,
-            _ = tokio::signal::ctrl_c() => Err(Error::cancelled("interrupted; nothing was half-written")),
+            name = signalled() => Err(Error::cancelled(format!("{name}: stopped; nothing is half-written"))),
         }
     });
     runtime.shutdown_timeout(WIND_DOWN);
     outcome
+}
+
+/// Waits for SIGINT or SIGTERM. Where they cannot be listened to, they end the process as they always do.
+async fn signalled() -> &'static str {
+    let listen = |kind| signal(kind).ok();
+    let wait = async |listener: Option<Signal>| match listener {
+        Some(mut listener) => drop(listener.recv().await),
+        None => std::future::pending().await,
+    };
+    tokio::select! {
+        () = wait(listen(SignalKind::interrupt())) => "SIGINT",
+        () = wait(listen(SignalKind::terminate())) => "SIGTERM",
+    }
 }
 
 async fn run(config: &Config, command: Command) -> Result<()> {

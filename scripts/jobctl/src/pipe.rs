@@ -1,11 +1,11 @@
 //! Between threads that block (files, arithmetic) and the runtime: bounded channels that tell an end from a crash.
-
-use std::thread;
+//! The threads are the runtime's blocking ones, so that its shutdown waits for them to clean up.
 
 use common::storage::warehouse::Cell;
 use common::{Error, Result};
 use futures::stream::{self, BoxStream, StreamExt};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task;
 
 /// Batches that may wait between two threads.
 const DEPTH: usize = 2;
@@ -15,9 +15,8 @@ const DEPTH: usize = 2;
 /// The stream ends without an error only after `produce` returned `Ok`: a thread that panics must not look like the
 /// end of a file. Its value comes out of the second half.
 pub(crate) fn from_thread<T, V>(
-    name: &str,
     produce: impl FnOnce(&mut dyn FnMut(T) -> Result<()>) -> Result<V> + Send + 'static,
-) -> Result<(BoxStream<'static, Result<T>>, oneshot::Receiver<V>)>
+) -> (BoxStream<'static, Result<T>>, oneshot::Receiver<V>)
 where
     T: Send + 'static,
     V: Send + 'static,
@@ -35,7 +34,7 @@ where
         });
         let _ = sender.blocking_send(last);
     };
-    thread::Builder::new().name(name.to_owned()).spawn(work).map_err(Error::from)?;
+    task::spawn_blocking(work);
     let stream = stream::unfold(Some(receiver), |receiver| async {
         let mut receiver = receiver?;
         match receiver.recv().await {
@@ -45,7 +44,7 @@ where
             None => Some((Err(Error::internal("a reading thread ended early")), None)),
         }
     });
-    Ok((stream.boxed(), value))
+    (stream.boxed(), value)
 }
 
 /// Rows on their way to a thread that writes them.
@@ -56,7 +55,6 @@ type Page = Vec<Vec<Cell>>;
 /// `consume` gets `None` once, after the last page and only if there was no error: that is where it makes its work
 /// final. Returns what it then returned.
 pub(crate) async fn into_thread<V: Send + 'static>(
-    name: &str,
     mut pages: BoxStream<'static, Result<Page>>,
     mut consume: impl FnMut(Option<Page>) -> Result<Option<V>> + Send + 'static,
 ) -> Result<V> {
@@ -75,7 +73,7 @@ pub(crate) async fn into_thread<V: Send + 'static>(
         drop(consume);
         let _ = value_sender.send(outcome);
     };
-    thread::Builder::new().name(name.to_owned()).spawn(work).map_err(Error::from)?;
+    task::spawn_blocking(work);
     let mut failure = None;
     while let Some(page) = pages.next().await {
         match page {
@@ -110,11 +108,10 @@ mod tests {
     #[test]
     fn a_thread_that_panics_is_not_the_end_of_a_file() {
         runtime().block_on(async {
-            let (stream, _) = from_thread::<u8, ()>("reader", |emit| {
+            let (stream, _) = from_thread::<u8, ()>(|emit| {
                 emit(1)?;
                 panic!("on purpose");
-            })
-            .unwrap();
+            });
             let items: Vec<_> = stream.collect().await;
             assert_eq!(items.len(), 2);
             assert!(items[1].is_err());
@@ -124,11 +121,10 @@ mod tests {
     #[test]
     fn the_value_follows_the_last_batch() {
         runtime().block_on(async {
-            let (stream, value) = from_thread("reader", |emit| {
+            let (stream, value) = from_thread(|emit| {
                 (0..5).try_for_each(&mut *emit)?;
                 Ok("done")
-            })
-            .unwrap();
+            });
             assert_eq!(stream.collect::<Vec<_>>().await.len(), 5);
             assert_eq!(value.await.unwrap(), "done");
         });
@@ -138,7 +134,7 @@ mod tests {
     fn nothing_is_made_final_after_an_error() {
         runtime().block_on(async {
             let pages = stream::iter([Ok(vec![vec![Cell::Null]]), Err(Error::internal("broken"))]);
-            let outcome = into_thread("writer", pages.boxed(), |page| match page {
+            let outcome = into_thread(pages.boxed(), |page| match page {
                 Some(_) => Ok(None),
                 None => Ok(Some(())),
             });
@@ -150,8 +146,7 @@ mod tests {
     fn a_writers_error_comes_back() {
         runtime().block_on(async {
             let pages = stream::iter((0..50).map(|_| Ok(vec![vec![Cell::Null]])));
-            let outcome =
-                into_thread::<()>("writer", pages.boxed(), |_| Err(Error::exhausted("the disk is full")));
+            let outcome = into_thread::<()>(pages.boxed(), |_| Err(Error::exhausted("the disk is full")));
             assert_eq!(outcome.await.unwrap_err().to_string(), "the disk is full");
         });
     }

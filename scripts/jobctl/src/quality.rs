@@ -86,6 +86,17 @@ pub(crate) struct Missing {
     pub(crate) blank: u64,
 }
 
+impl Missing {
+    fn render(self, rows: u64) -> String {
+        match (self.null, self.blank) {
+            (null, blank) if null + blank == rows => "in every row".to_owned(),
+            (null, 0) => format!("{} NULL", count(null)),
+            (0, blank) => format!("{} empty", count(blank)),
+            (null, blank) => format!("{} NULL + {} empty", count(null), count(blank)),
+        }
+    }
+}
+
 impl Quality {
     /// Counts one sighting.
     pub(crate) fn observe(&mut self, ad: &JobAd) {
@@ -155,20 +166,14 @@ impl Quality {
         line("with description", self.share(self.with_description));
         line("exact reposts", format!("{} ads repeat another ad's text", count(self.exact_reposts)));
         line("with salary", self.share(self.with_salary));
-        line("implausible salaries", listed(self.implausible_salaries.iter().map(|(rule, n)| (*rule, *n))));
+        let broken = self.implausible_salaries.iter().map(|(rule, rows)| format!("{} {rule}", count(*rows)));
         let missing = self.missing.iter().filter(|(_, missing)| missing.null + missing.blank > 0);
-        let missing: Vec<String> = missing
-            .map(|(column, missing)| match (missing.null, missing.blank) {
-                (null, 0) => format!("{column} {} NULL", count(null)),
-                (0, blank) => format!("{column} {} empty", count(blank)),
-                (null, blank) => format!("{column} {} NULL + {} empty", count(null), count(blank)),
-            })
-            .collect();
-        for (index, text) in missing.iter().enumerate() {
-            line(if index == 0 { "missing" } else { "" }, text.clone());
-        }
-        if missing.is_empty() {
-            line("missing", "none".to_owned());
+        let missing = missing.map(|(column, missing)| format!("{column} {}", missing.render(self.rows)));
+        for (name, parts) in
+            [("implausible salaries", broken.collect::<Vec<_>>()), ("missing", missing.collect())]
+        {
+            line(name, parts.first().cloned().unwrap_or_else(|| "none".to_owned()));
+            parts.into_iter().skip(1).for_each(|part| line("", part));
         }
         format!("{title}\n{}", table.render_body())
     }
@@ -191,13 +196,8 @@ fn widen(range: &mut Option<(Timestamp, Timestamp)>, moment: Timestamp) {
 fn range(range: Option<(Timestamp, Timestamp)>, note: &str) -> String {
     match range {
         Some((first, last)) => format!("{} to {}{note}", first.format("%Y-%m-%d"), last.format("%Y-%m-%d")),
-        None => "never".to_owned(),
+        None => "unknown".to_owned(),
     }
-}
-
-fn listed<'a>(counts: impl Iterator<Item = (&'a str, u64)>) -> String {
-    let parts: Vec<String> = counts.map(|(name, n)| format!("{} {name}", count(n))).collect();
-    if parts.is_empty() { "none".to_owned() } else { parts.join(", ") }
 }
 
 fn hash(value: impl Hash) -> u64 {

@@ -7,7 +7,6 @@ use common::config::Config;
 use common::storage::warehouse::QueryResult;
 use common::storage::{Access, open_warehouse};
 use common::{Error, Result};
-use futures::StreamExt;
 
 use crate::table::{self, Align, Layout};
 use crate::write::{CsvRows, JsonRows, RowWriter};
@@ -40,6 +39,9 @@ enum Format {
 }
 
 pub(crate) async fn run(config: &Config, args: SqlArgs) -> Result<()> {
+    if args.statement.trim().is_empty() {
+        return Err(Error::invalid_input("the statement is empty"));
+    }
     let warehouse = open_warehouse(config, Access::Read).await?;
     let QueryResult { columns, pages } = warehouse.query(&args.statement).await?;
     let out = BufWriter::new(io::stdout());
@@ -57,7 +59,7 @@ pub(crate) async fn run(config: &Config, args: SqlArgs) -> Result<()> {
         (None, Some(_)) => rows.take().map(|open| open.finish().map_err(output::failed)).transpose(),
         (_, None) => Err(Error::internal("rows came after the end")),
     };
-    pipe::into_thread("printer", pages.boxed(), print).await
+    pipe::into_thread(pages, print).await
 }
 
 /// Rows on their way into an aligned table: the first ones set the widths, the rest is printed as it comes.

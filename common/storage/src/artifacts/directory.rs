@@ -199,3 +199,80 @@ impl ArtifactStore for Directory {
         blocking(move || store.swap(&name, &bytes, expected.as_ref())).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use common_core::ErrorKind;
+
+    use super::*;
+
+    fn set(store: &Directory, name: &str, text: &str, expected: Option<&Generation>) -> Result<Generation> {
+        store.swap(name, text.as_bytes(), expected)
+    }
+
+    #[test]
+    fn one_writer_wins_and_the_plain_file_shows_what_it_wrote() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Directory::new(&folder.path().join("made/at/need"));
+        assert_eq!(store.read("models/champion.json").unwrap(), None);
+        let first = set(&store, "models/champion.json", "v1", None).unwrap();
+        assert_eq!(set(&store, "models/champion.json", "x", None).unwrap_err().kind(), ErrorKind::Conflict);
+        let second = set(&store, "models/champion.json", "v2", Some(&first)).unwrap();
+        let late = set(&store, "models/champion.json", "x", Some(&first)).unwrap_err();
+        assert_eq!(late.kind(), ErrorKind::Conflict);
+        assert_eq!(store.read("models/champion.json").unwrap(), Some((Bytes::from("v2"), second)));
+        assert_eq!(fs::read(store.root.join("models/champion.json")).unwrap(), b"v2");
+        assert_eq!(fs::read_dir(store.root.join(".drafts")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn of_many_writers_none_is_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Directory::new(folder.path());
+        let add_one = || loop {
+            let (number, generation) = match store.read("counter").unwrap() {
+                Some((bytes, generation)) => {
+                    (std::str::from_utf8(&bytes).unwrap().parse::<u32>().unwrap(), Some(generation))
+                }
+                None => (0, None),
+            };
+            match set(&store, "counter", &(number + 1).to_string(), generation.as_ref()) {
+                Ok(_) => return,
+                Err(error) => assert_eq!(error.kind(), ErrorKind::Conflict),
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..25).for_each(|_| add_one()));
+            }
+        });
+        assert_eq!(store.read("counter").unwrap().unwrap().0, "100");
+        assert_eq!(fs::read(folder.path().join("counter")).unwrap(), b"100");
+    }
+
+    #[test]
+    fn replaced_states_are_kept_for_late_writers_and_then_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Directory::new(folder.path());
+        let mut generation = set(&store, "a", "0", None).unwrap();
+        let states = store.states("a").unwrap();
+        let long_ago = std::time::SystemTime::now() - 2 * KEEP_REPLACED;
+        File::open(state_path(&states, 1)).unwrap().set_modified(long_ago).unwrap();
+        for text in ["1", "2"] {
+            generation = set(&store, "a", text, Some(&generation)).unwrap();
+        }
+        let mut left = numbers(&states).unwrap();
+        left.sort_unstable();
+        assert_eq!(left, [2, 3]);
+    }
+
+    #[test]
+    fn names_cannot_leave_the_store_or_meet_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Directory::new(folder.path());
+        for name in ["", "/etc/passwd", "a/../../b", "..", "a//b", "a/", ".drafts/x", "a/@1", "a\0b"] {
+            let error = set(&store, name, "x", None).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput, "{name:?}");
+        }
+    }
+}

@@ -102,7 +102,11 @@ mod tests {
     fn the_same_stream_says_the_same_on_every_machine() {
         let mut dice = Dice::new(7, Purpose::Content, 3);
         let first: Vec<u32> = (0..5).map(|_| dice.below(1_000)).collect();
-        assert_eq!(first, [977, 810, 859, 704, 723], "pinned: if this changes, every generated market changes");
+        assert_eq!(
+            first,
+            [977, 810, 859, 704, 723],
+            "pinned: if this changes, every generated market changes"
+        );
     }
 
     #[test]

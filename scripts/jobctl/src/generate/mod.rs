@@ -110,21 +110,18 @@ async fn to_warehouse(
     progress: ProgressBar,
 ) -> Result<(Quality, Outcome)> {
     let warehouse = load::ready_warehouse(config).await?;
-    let (batches, quality) = pipe::from_thread("market", move |emit| each_batch(&market, &progress, emit))?;
+    let (batches, quality) = pipe::from_thread(move |emit| each_batch(&market, &progress, emit));
     let quality = load::append(Some(warehouse.as_ref()), batches, quality).await?;
     Ok((quality, Outcome::Warehouse(Standing::of(warehouse.as_ref()).await?)))
 }
 
 async fn to_file(market: Arc<Market>, path: PathBuf, progress: ProgressBar) -> Result<(Quality, Outcome)> {
-    let write = move || {
-        let mut file = RowFile::create(&path, &columns::query_columns())?;
-        let quality = each_batch(&market, &progress, &mut |ads| {
-            file.write(&ads.into_iter().map(columns::cells).collect::<Vec<_>>())
-        })?;
-        let bytes = file.finish()?;
-        Ok((quality, Outcome::File(path, bytes)))
-    };
-    tokio::task::spawn_blocking(write).await.map_err(|error| Error::internal(error.to_string()))?
+    let (pages, quality) = pipe::from_thread(move |emit| {
+        each_batch(&market, &progress, &mut |ads| emit(ads.into_iter().map(columns::cells).collect()))
+    });
+    let (_, bytes) = RowFile::fill(path.clone(), columns::query_columns(), pages).await?;
+    let quality = quality.await.map_err(|_| Error::internal("a thread ended early"))?;
+    Ok((quality, Outcome::File(path, bytes)))
 }
 
 fn each_batch(

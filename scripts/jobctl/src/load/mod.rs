@@ -107,7 +107,7 @@ async fn load(warehouse: Option<&dyn Warehouse>, path: &Path, mut total: Quality
     let progress = ProgressBar::new_spinner().with_message(path.display().to_string());
     let shown = progress.clone();
     let path = path.to_owned();
-    let (batches, loaded) = pipe::from_thread("reader", move |emit| {
+    let (batches, loaded) = pipe::from_thread(move |emit| {
         let mut batches = reader::open(&path)?;
         let mut file = Quality::default();
         for batch in batches.by_ref() {
@@ -120,7 +120,7 @@ async fn load(warehouse: Option<&dyn Warehouse>, path: &Path, mut total: Quality
             emit(batch)?;
         }
         Ok(Loaded { file, total, notes: batches.notes() })
-    })?;
+    });
     let outcome = append(warehouse, batches, loaded).await;
     progress.finish_and_clear();
     outcome

@@ -13,12 +13,14 @@ use std::path::{Path, PathBuf};
 
 use common::storage::warehouse::{Cell, ColumnType};
 use common::{Error, Result};
+use futures::stream::BoxStream;
 use tempfile::NamedTempFile;
 
 pub(crate) use csv::CsvRows;
 pub(crate) use ndjson::{JsonRows, Layout};
 
 use crate::format::FileFormat;
+use crate::pipe;
 
 const BUFFER_BYTES: usize = 1 << 18;
 
@@ -58,6 +60,10 @@ impl RowFile {
             return Err(Error::invalid_input(format!("{}: this is a folder", path.display())));
         }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if !folder.is_dir() {
+            let (path, folder) = (path.display(), folder.display());
+            return Err(Error::not_found(format!("{path}: there is no folder {folder}")));
+        }
         let failed =
             |error: io::Error| Error::from(error).context(format!("cannot write in {}", folder.display()));
         let temporary = named_like_any_file().tempfile_in(folder).map_err(failed)?;
@@ -68,6 +74,30 @@ impl RowFile {
             FileFormat::Ndjson => Box::new(JsonRows::new(out, columns, Layout::Lines)),
         };
         Ok(Self { rows, temporary, path: path.to_owned() })
+    }
+
+    /// Writes a file on a thread of its own; returns how many rows and bytes it has.
+    ///
+    /// # Errors
+    /// Those of [`RowFile::create`], of `pages` and of the device; then there is no file, or still the old one.
+    pub(crate) async fn fill(
+        path: PathBuf,
+        columns: Vec<(String, ColumnType)>,
+        pages: BoxStream<'static, Result<Vec<Vec<Cell>>>>,
+    ) -> Result<(u64, u64)> {
+        let create = move || Self::create(&path, &columns);
+        let file = tokio::task::spawn_blocking(create).await;
+        let mut file = Some(file.map_err(|error| Error::internal(error.to_string()))??);
+        let mut rows = 0;
+        pipe::into_thread(pages, move |page| match (page, file.as_mut()) {
+            (Some(page), Some(open)) => {
+                rows += page.len() as u64;
+                open.write(&page).map(|()| None)
+            }
+            (None, Some(_)) => file.take().map(|open| Ok((rows, open.finish()?))).transpose(),
+            (_, None) => Err(Error::internal("rows came after the end")),
+        })
+        .await
     }
 
     /// Writes some rows.
