@@ -6,5 +6,6 @@
 mod embeddings;
 mod faults;
 mod house;
+mod jobctl;
 mod shim;
 mod support;

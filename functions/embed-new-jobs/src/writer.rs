@@ -15,7 +15,7 @@ use crate::workers::Embedded;
 
 /// Rows a write, and the longest that finished work waits for one: what a killed run loses at most.
 const WRITE_ROWS: usize = 1024;
-const WRITE_INTERVAL: Duration = Duration::from_secs(10);
+const WRITE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Writes a run's rows and keeps its counts.
 pub(crate) struct Writer<'a> {

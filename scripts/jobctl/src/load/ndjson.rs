@@ -68,7 +68,7 @@ impl Reader {
 
     fn parse(&mut self) -> Result<JobAd> {
         let line = std::mem::take(&mut self.line);
-        let object = match serde_json::from_slice(&line) {
+        let object = match serde_json::from_slice(line.trim_ascii()) {
             Ok(Json::Object(object)) => object,
             Ok(other) => {
                 let what = format_args!(" is {}; every line must be one object", kind(&other));

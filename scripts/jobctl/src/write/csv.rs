@@ -16,7 +16,7 @@ impl<W: Write> CsvRows<W> {
     /// Writes the header.
     pub(crate) fn new(out: W, columns: &Columns) -> io::Result<Self> {
         let mut out = csv::Writer::from_writer(out);
-        out.write_record(columns.iter().map(|(name, _)| name)).map_err(io::Error::from)?;
+        out.write_record(columns.iter().map(|(name, _)| name)).map_err(failed)?;
         Ok(Self { out })
     }
 }
@@ -29,14 +29,23 @@ impl<W: Write + Send> RowWriter for CsvRows<W> {
                     Cell::Null => self.out.write_field(""),
                     Cell::Text(text) => self.out.write_field(text),
                     other => self.out.write_field(cell::plain(other).as_ref()),
-                }?;
+                }
+                .map_err(failed)?;
             }
-            self.out.write_record(None::<&[u8]>)?;
+            self.out.write_record(None::<&[u8]>).map_err(failed)?;
         }
         Ok(())
     }
 
     fn finish(mut self: Box<Self>) -> io::Result<()> {
         self.out.flush()
+    }
+}
+
+/// The device's own error where it is one: csv's conversion would forget its kind.
+fn failed(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
     }
 }

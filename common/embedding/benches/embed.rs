@@ -1,0 +1,61 @@
+//! The hot pieces of embedding: tokenizing and inference, by length of text and precision, on one thread.
+//! Run with `scripts/bench hot`; setup must have made the model.
+
+#![allow(clippy::expect_used)]
+
+use common_core::Result;
+use common_core::config::{CommonArgs, Config, EmbeddingArgs};
+use common_embedding::Embedder;
+use common_embedding::model::ModelPackage;
+use common_embedding::tokenize::TextTokenizer;
+use divan::{Bencher, counter::ItemsCount};
+
+fn main() {
+    divan::main();
+}
+
+/// About this many tokens each.
+const LENGTHS: [usize; 3] = [8, 64, 190];
+
+fn text(tokens: usize) -> String {
+    let words = ["plans", "the", "weekly", "roster", "of", "a", "busy", "depot", "and", "keeps", "it"];
+    words.iter().cycle().take(tokens - 2).copied().collect::<Vec<_>>().join(" ")
+}
+
+fn config(precision: &str) -> Result<Config> {
+    let one_thread = EmbeddingArgs {
+        precision: Some(precision.into()),
+        device: Some("cpu".into()),
+        threads: Some("1".into()),
+        model: None,
+    };
+    Config::load(&CommonArgs::default(), &one_thread)
+}
+
+#[divan::bench(args = LENGTHS)]
+fn tokenize(bencher: Bencher<'_, '_>, tokens: usize) {
+    let config = config("fp32").expect("a configuration");
+    let package = ModelPackage::open(&config.model_dir, &config.embedding_model).expect("a model");
+    let path = package.tokenizer().expect("a tokenizer");
+    let tokenizer = TextTokenizer::open(&path, package.max_tokens).expect("a tokenizer");
+    let text = text(tokens);
+    bencher.counter(ItemsCount::new(1_usize)).bench(|| tokenizer.encode(&text));
+}
+
+fn embed(bencher: Bencher<'_, '_>, precision: &str, tokens: usize) {
+    let config = config(precision).expect("a configuration");
+    let mut embedders = common_embedding::open(&config, None).expect("an embedder");
+    let text = text(tokens);
+    let embedder: &mut Box<dyn Embedder> = embedders.first_mut().expect("one embedder");
+    bencher.counter(ItemsCount::new(1_usize)).bench_local(|| embedder.embed(&[&text]));
+}
+
+#[divan::bench(args = LENGTHS)]
+fn embed_fp32(bencher: Bencher<'_, '_>, tokens: usize) {
+    embed(bencher, "fp32", tokens);
+}
+
+#[divan::bench(args = LENGTHS)]
+fn embed_int8(bencher: Bencher<'_, '_>, tokens: usize) {
+    embed(bencher, "int8", tokens);
+}

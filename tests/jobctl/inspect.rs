@@ -1,0 +1,48 @@
+//! What is in the warehouse.
+
+use serde_json::json;
+
+use super::{jobctl, refused, said};
+use crate::support::{Market, ad};
+
+#[test]
+fn tables_coverage_and_runs_are_shown() {
+    let market = Market::empty();
+    market.load(&["1", "2", "3"].map(|id| ad(id, json!("Cook"), json!("Fry."), 0)));
+    market.load(&[ad("1", json!("Cook"), json!("Fry."), 5)]);
+    market.execute(
+        "CREATE TABLE job_embeddings AS \
+         SELECT DISTINCT source, job_id, 's' AS embedding_space, 'v' || job_id AS model_version \
+         FROM cleaned_jobs WHERE job_id < '3'; \
+         INSERT INTO ml_runs SELECT 'embed-new-jobs', 'r' || n, TIMESTAMP '2025-01-01' + INTERVAL (n) DAY, NULL, \
+         'running', '{}', '0.1.0' FROM range(7) AS t(n)",
+    );
+    let shown = said(&market, &["inspect"]);
+    for expected in [
+        "cleaned_jobs       4",
+        "3 ads in 4 sightings\n",
+        "job_embeddings     2       1               2  2 of 3 (66.7%)",
+        "embed-new-jobs  running  2025-01-07T00:00:00Z  -         0.1.0  r6",
+    ] {
+        assert!(shown.contains(expected), "{expected}\n{shown}");
+    }
+    assert!(shown.contains("r2") && !shown.contains("r1\n"), "the last five runs: {shown}");
+    let answer = jobctl(&market, &["inspect", "--json"]).answer();
+    assert_eq!(answer["ads"], json!({"ads": 3, "sightings": 4, "repeats_of_a_sighting": 0}));
+    assert_eq!(answer["embeddings"][0]["ads_embedded"], 2);
+    assert_eq!(answer["last_runs"].as_array().unwrap().len(), 5);
+    assert_eq!(answer["last_runs"][0]["run_id"], "r6");
+    assert_eq!(answer["last_runs"][0]["finished_at"], json!(null));
+}
+
+#[test]
+fn without_a_warehouse_the_remedy_is_named() {
+    let line = refused(&Market::empty(), 1, &["inspect"]);
+    assert!(line.ends_with("load ads with `jobctl load FILE` or make some with `jobctl generate`"), "{line}");
+    let market = Market::empty();
+    std::fs::write(market.file(), "no database").unwrap();
+    let line = refused(&market, 1, &["inspect"]);
+    assert!(line.ends_with("is not a DuckDB database"), "{line}");
+    let line = refused(&market, 2, &["--warehouse-url", "sqlite:x", "inspect"]);
+    assert!(line.starts_with("WAREHOUSE_URL is \"sqlite:x\"; allowed is duckdb:PATH or"), "{line}");
+}

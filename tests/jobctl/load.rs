@@ -1,0 +1,195 @@
+//! Files into `cleaned_jobs`.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{file, jobctl, path, refused, rows, said, text};
+use crate::support::{Market, Running, ad, left_out, real_ads};
+
+const HEADER: &str = "source,job_id,scrape_timestamp,job_title,job_salary_min_sgd_monthly";
+
+fn count(market: &Market) -> i64 {
+    market.count("SELECT count(*) FROM cleaned_jobs")
+}
+
+#[test]
+fn real_ads_are_loaded_and_described() {
+    let Some(folder) = real_ads() else {
+        return left_out(
+            "real_ads_are_loaded_and_described",
+            "no real ads; generated ones are loaded elsewhere",
+        );
+    };
+    let market = Market::empty();
+    let (sg, uk) = (folder.join("sg_jobs_append.parquet"), folder.join("uk_jobs.parquet"));
+    let report = said(&market, &["load", text(&sg), text(&uk)]);
+    for expected in [
+        "3,966 = 3,615 ads + 351 repeated sightings",
+        "14,532 = 14,532 ads + 0 repeated sightings",
+        "18,498 = 18,147 ads + 351 repeated sightings",
+        "Glassdoor 1,759, MCF 2,207",
+        "22 annual figure in the monthly column",
+        "now holds 18,498 sightings of 18,147 ads",
+    ] {
+        assert!(report.contains(expected), "{expected}: {report}");
+    }
+    assert_eq!(count(&market), 18_498);
+    // What came in goes out and in again without a difference.
+    let (first, second) = (path(&market, "first.parquet"), path(&market, "second.parquet"));
+    said(&market, &["export", "cleaned_jobs", text(&first)]);
+    let other = Market::empty();
+    said(&other, &["load", text(&first)]);
+    said(&other, &["export", "cleaned_jobs", text(&second)]);
+    assert!(std::fs::read(first).unwrap() == std::fs::read(second).unwrap(), "the copies differ");
+}
+
+#[test]
+fn a_file_with_one_wrong_cell_changes_nothing() {
+    let market = Market::empty();
+    let good = file(&market, "good.csv", format!("{HEADER}\nMCF,1,2025-01-01,Cook,2500\n"));
+    said(&market, &["load", text(&good)]);
+    let many: String = (0..9_000).map(|n| format!("MCF,n{n},2025-01-01,Cook,\n")).collect();
+    for (name, content, expected) in [
+        (
+            "late.csv",
+            format!("{HEADER}\n{many}MCF,2,2025-01-01,Cook,-1\n"),
+            "late.csv: row 9001 (line 9002), column job_salary_min_sgd_monthly: is -1; a salary is never negative",
+        ),
+        (
+            "time.csv",
+            format!("{HEADER}\nMCF,2,31.12.2025,Cook,\n"),
+            "time.csv: row 1 (line 2), column scrape_timestamp: is \"31.12.2025\"; expected a timestamp such as",
+        ),
+        (
+            "column.csv",
+            "source,job_title,scrape_timestamp\nMCF,Cook,2025-01-01\n".to_owned(),
+            "column.csv: there is no column job_id; other columns found: none",
+        ),
+        ("empty.csv", String::new(), "empty.csv: the file is empty; its first row must name the columns"),
+        ("text.parquet", "PAR1?".to_owned(), "text.parquet: not a readable Parquet file"),
+        (
+            "list.ndjson",
+            "[\n{}]\n".to_owned(),
+            "list.ndjson: row 1 (line 1) is not one JSON object a line: EOF while parsing a list at character 1",
+        ),
+    ] {
+        let line = refused(&market, 2, &["load", text(&file(&market, name, content))]);
+        assert!(line.contains(expected), "{line}");
+        assert!(!line.contains("loaded before it"), "{line}");
+        assert_eq!(count(&market), 1, "{name}");
+    }
+}
+
+#[test]
+fn files_are_units_and_the_report_says_which_are_in() {
+    let market = Market::empty();
+    let good = file(&market, "good.csv", format!("{HEADER}\nMCF,1,2025-01-01,Cook,2500\n"));
+    let bad = file(&market, "bad.csv", format!("{HEADER}\nMCF,2,never,Cook,2500\n"));
+    let line = refused(&market, 2, &["load", text(&good), text(&bad), text(&good)]);
+    let expected = format!("; nothing of this file was loaded; loaded before it: {}", good.display());
+    assert!(line.ends_with(&expected), "{line}");
+    assert_eq!(count(&market), 1);
+    // What can be seen before the first row is seen before the first file.
+    let line = refused(&market, 1, &["load", text(&good), "none.csv"]);
+    assert!(line.starts_with("none.csv: No such file"), "{line}");
+    let line = refused(&market, 2, &["load", text(&good), "ads.xlsx"]);
+    assert_eq!(line, "ads.xlsx: the name must end in .parquet, .csv, .ndjson or .jsonl");
+    assert_eq!(count(&market), 1);
+}
+
+#[test]
+fn loading_twice_is_said_and_does_no_harm() {
+    let market = Market::empty();
+    let ads = file(&market, "ads.csv", format!("{HEADER}\nMCF,1,2025-01-01,Cook,\nMCF,2,2025-01-01,Cook,\n"));
+    let report = said(&market, &["load", text(&ads)]);
+    assert!(report.ends_with("now holds 2 sightings of 2 ads\n"), "{report}");
+    let report = said(&market, &["load", text(&ads)]);
+    let expected = "now holds 4 sightings of 2 ads; 2 rows are there more than once (loaded twice?), which does no harm\n";
+    assert!(report.ends_with(expected), "{report}");
+}
+
+#[test]
+fn a_dry_run_makes_no_warehouse() {
+    let market = Market::empty();
+    let ads = file(&market, "ads.csv", format!("{HEADER}\nMCF,1,2025-01-01,Cook,\n"));
+    let report = said(&market, &["load", "--dry-run", text(&ads)]);
+    assert!(report.contains("1 = 1 ads") && report.ends_with("dry run: nothing was written\n"), "{report}");
+    assert!(!market.file().exists());
+    let bad = file(&market, "bad.csv", format!("{HEADER}\nMCF,1,never,Cook,\n"));
+    let line = refused(&market, 2, &["load", "--dry-run", text(&bad)]);
+    assert!(!line.contains("nothing of this file"), "{line}");
+}
+
+#[test]
+fn odd_texts_arrive_as_they_are() {
+    let market = Market::empty();
+    let texts = [
+        json!(""),
+        json!(null),
+        json!("a\u{0}b"),
+        json!("👩‍🍳 厨师 சமையல்காரர் \u{202b}طباخ\u{202c} e\u{301} \u{feff}"),
+        json!("\"quoted\", and\r\nmore\ttabs"),
+        json!("x".repeat(1 << 20)),
+    ];
+    let ads: Vec<_> = texts
+        .iter()
+        .enumerate()
+        .map(|(n, text)| ad(&n.to_string(), text.clone(), json!("Fry."), 0))
+        .collect();
+    market.load(&ads);
+    let found = rows(&market, "SELECT job_title FROM cleaned_jobs ORDER BY job_id");
+    let found: Vec<_> = found.into_iter().map(|row| row["job_title"].clone()).collect();
+    assert_eq!(found, texts);
+}
+
+#[test]
+fn the_report_names_what_is_ignored_absent_and_implausible() {
+    let market = Market::empty();
+    let content = "source,job_id,scrape_timestamp,wages,job_salary_min_sgd_raw,job_salary_min_sgd_monthly,\
+                   job_salary_max_sgd_monthly,job_salary_type\n\
+                   A,1,2025-01-01,x,90000,90000,120000,monthly\n\
+                   A,2,2025-01-01,x,5000,5000,4000,monthly\n\
+                   A,3,2025-01-01,x,20,20,30,monthly\n\
+                   A,4,2025-01-01,x,4000,48000,60000,monthly\n\
+                   A,5,2025-01-01,x,60000,60000,60000,yearly\n";
+    let path = file(&market, "ads.csv", content);
+    let report = said(&market, &["load", text(&path)]);
+    for expected in [
+        "ignored columns: wages",
+        "absent columns: bq_timestamp, job_url,",
+        "1 min above max",
+        "1 below 500 a month",
+        "1 above 100,000 a month",
+        "2 annual figure in the monthly column",
+        "1 monthly is 12 times raw",
+    ] {
+        assert!(report.contains(expected), "{expected}: {report}");
+    }
+    let ended = jobctl(&market, &["load", "--json", text(&path)]);
+    let answer = ended.answer();
+    assert_eq!(answer["files"][0]["ignored_columns"], json!(["wages"]));
+    assert_eq!(answer["total"]["rows"], 5);
+    assert_eq!(answer["cleaned_jobs"]["repeats_of_a_sighting"], 5);
+}
+
+#[test]
+fn a_load_that_is_stopped_is_in_whole_or_not_at_all() {
+    let market = Market::empty();
+    let ads = path(&market, "many.ndjson");
+    said(&market, &["generate", "--jobs", "20000", "--output", text(&ads)]);
+    for wait in [50, 400] {
+        let running = Running::start(market.command("jobctl").args(["load", text(&ads)]));
+        std::thread::sleep(Duration::from_millis(wait));
+        running.terminate();
+        let ended = running.end();
+        if ended.code != Some(0) {
+            assert_eq!(ended.stderr, "error: SIGTERM: stopped; nothing is half-written");
+        }
+        let exists = market.file().exists();
+        let tables = if exists { market.count("SELECT count(*) FROM duckdb_tables()") } else { 0 };
+        let rows = if tables > 0 { count(&market) } else { 0 };
+        let whole = std::fs::read_to_string(&ads).unwrap().lines().count() as i64;
+        assert!(rows % whole == 0, "{rows} of {whole}");
+    }
+}

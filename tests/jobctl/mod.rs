@@ -1,0 +1,56 @@
+//! The operator's tool as its users meet it.
+
+mod export;
+mod forget;
+mod generate;
+mod inspect;
+mod load;
+mod sql;
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::support::{Ended, Market, Running};
+
+/// Runs `jobctl` to its end.
+fn jobctl(market: &Market, arguments: &[&str]) -> Ended {
+    Running::start(market.command("jobctl").args(arguments)).end()
+}
+
+/// What `jobctl` printed; it must succeed and say nothing on stderr.
+fn said(market: &Market, arguments: &[&str]) -> String {
+    let ended = jobctl(market, arguments);
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{arguments:?}: {ended:?}");
+    ended.stdout
+}
+
+/// The one line with which `jobctl` refused, after `error: `.
+fn refused(market: &Market, code: i32, arguments: &[&str]) -> String {
+    let ended = jobctl(market, arguments);
+    assert_eq!(ended.code, Some(code), "{arguments:?}: {ended:?}");
+    let lines: Vec<&str> = ended.stderr.lines().collect();
+    let [line] = lines[..] else { panic!("not one line: {ended:?}") };
+    line.strip_prefix("error: ").unwrap_or_else(|| panic!("{line}")).to_owned()
+}
+
+/// The rows of a query.
+fn rows(market: &Market, statement: &str) -> Vec<Value> {
+    serde_json::from_str(&said(market, &["sql", "--format", "json", statement])).expect("a list")
+}
+
+/// A file of this content in the market's folder.
+fn file(market: &Market, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+    let path = path(market, name);
+    std::fs::write(&path, content).expect("a file");
+    path
+}
+
+/// Where a file of this name is or will be.
+fn path(market: &Market, name: &str) -> PathBuf {
+    market.file().parent().expect("the market's folder").join(name)
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}

@@ -1,0 +1,72 @@
+//! Ad-hoc questions.
+
+use std::process::{Command, Stdio};
+
+use super::{jobctl, refused, said};
+use crate::support::Market;
+
+#[test]
+fn answers_are_tables_csv_or_json() {
+    let market = Market::generated(5);
+    let sql =
+        "SELECT 1 AS n, [1.5, 2.5]::FLOAT[2] AS v, NULL AS nothing, 'a' || chr(10) || '厨师' AS t, true AS b";
+    let table = said(&market, &["sql", sql]);
+    assert_eq!(
+        table,
+        "n  v          nothing  t        b\n-  ---------  -------  -------  ----\n\
+                       1  [1.5,2.5]     NULL  a\\n厨师  true\n(1 row)\n"
+            .replace("                       ", "")
+    );
+    let csv = said(&market, &["sql", "--format", "csv", sql]);
+    assert_eq!(csv, "n,v,nothing,t,b\n1,\"[1.5,2.5]\",,\"a\n厨师\",true\n");
+    let json = said(&market, &["sql", "--format", "json", sql]);
+    assert_eq!(json, "[\n{\"n\":1,\"v\":[1.5,2.5],\"nothing\":null,\"t\":\"a\\n厨师\",\"b\":true}\n]\n");
+    let many = said(&market, &["sql", "SELECT range AS n FROM range(5000)"]);
+    assert_eq!(many.lines().count(), 5_003);
+    assert!(many.ends_with("(5,000 rows)\n"));
+}
+
+#[test]
+fn nothing_is_written_this_way() {
+    let market = Market::generated(5);
+    let before = market.count("SELECT count(*) FROM cleaned_jobs");
+    for statement in [
+        "DELETE FROM cleaned_jobs",
+        "DROP TABLE cleaned_jobs",
+        "INSERT INTO cleaned_jobs SELECT * FROM cleaned_jobs",
+        "UPDATE cleaned_jobs SET job_title = ''",
+        "CREATE TABLE t AS SELECT 1",
+    ] {
+        let line = refused(&market, 2, &["sql", statement]);
+        assert!(line.ends_with("this statement would write"), "{statement}: {line}");
+    }
+    for statement in ["COPY cleaned_jobs TO 'out.csv'", "ATTACH 'other.duckdb'", "SELECT * FROM 'a.csv'"] {
+        assert_ne!(jobctl(&market, &["sql", statement]).code, Some(0), "{statement}");
+    }
+    assert_eq!(market.count("SELECT count(*) FROM cleaned_jobs"), before);
+}
+
+#[test]
+fn a_wrong_statement_is_one_line() {
+    let market = Market::generated(5);
+    assert_eq!(refused(&market, 2, &["sql", " "]), "the statement is empty");
+    assert!(refused(&market, 2, &["sql", "SELEC 1"]).contains("syntax error"));
+    assert!(refused(&market, 2, &["sql", "SELECT * FROM jobs"]).contains("jobs"));
+    assert!(refused(&Market::empty(), 1, &["sql", "SELECT 1"]).starts_with("there is no warehouse at "));
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_error() {
+    let market = Market::generated(200);
+    let mut child = market
+        .command("jobctl")
+        .args(["sql", "--format", "csv", "SELECT a.* FROM cleaned_jobs AS a, range(100)"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let head = Command::new("head").arg("-1").stdin(child.stdout.take().unwrap()).output().unwrap();
+    assert!(head.stdout.starts_with(b"source,"));
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+}
