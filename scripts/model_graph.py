@@ -330,7 +330,8 @@ def build(
         raise SystemExit(f"export_model: the graph leaves out these weights: {', '.join(sorted(weights.left))}")
     inputs = [helper.make_tensor_value_info(n, TensorProto.INT64, ["n", "t"]) for n in ("input_ids", "attention_mask")]
     outputs = [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", config["hidden_size"]])]
-    outputs += [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["tokens", config["hidden_size"]]) for name in watched or []]
+    seen = ["tokens", config["hidden_size"]]
+    outputs += [helper.make_tensor_value_info(name, TensorProto.FLOAT, seen) for name in watched or []]
     body = helper.make_graph(graph.nodes, "encoder", inputs, outputs, list(graph.constants.values()))
     domains = [helper.make_opsetid("", OPSET), helper.make_opsetid(CONTRIB, 1)]
     model = helper.make_model(body, opset_imports=domains, ir_version=IR_VERSION)

@@ -283,7 +283,7 @@ async fn queries_keep_types_and_refuse_writes(warehouse: &dyn Warehouse) {
         typed[0],
         [Cell::Bool(true), Cell::Int(2), Cell::Float(0.5), Cell::Text(String::new()), Cell::Null]
     );
-    for sql in ["SELEC 1", "SELECT nothing FROM cleaned_jobs", "DELETE FROM cleaned_jobs"] {
+    for sql in ["", "SELEC 1", "SELECT nothing FROM cleaned_jobs", "DELETE FROM cleaned_jobs"] {
         let error = warehouse.query(sql).await.map(|_| ()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{sql}: {}", error.chain());
     }

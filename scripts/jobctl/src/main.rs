@@ -28,8 +28,13 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use common::config::{CommonArgs, Config, EmbeddingArgs};
-use common::{Error, Result};
+use common::shim::Function;
+use common::{Error, Result, telemetry};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// What log lines call this program.
+const TOOL: Function =
+    Function { name: "jobctl", version: env!("CARGO_PKG_VERSION"), about: "The operator's tool" };
 
 /// Threads that a finished command may leave behind get this long to clean up.
 const WIND_DOWN: Duration = Duration::from_secs(2);
@@ -67,6 +72,7 @@ fn main() -> ExitCode {
 
 fn start(cli: Cli) -> Result<()> {
     let config = Config::load(&cli.common, &EmbeddingArgs::default())?;
+    telemetry::init(TOOL, &config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(async {
         tokio::select! {

@@ -55,7 +55,7 @@ fn holder(text: &str) -> String {
 }
 
 fn is_statement_fault(text: &str) -> bool {
-    ["Parser Error", "Binder Error", "Catalog Error", "Conversion Error", "Syntax"]
-        .iter()
-        .any(|part| text.contains(part))
+    const KINDS: [&str; 7] =
+        ["Parser", "Binder", "Catalog", "Conversion", "Permission", "Invalid Input", "Out of Range"];
+    KINDS.iter().any(|kind| text.starts_with(&format!("{kind} Error")))
 }

@@ -12,9 +12,13 @@ use crate::Access;
 /// How long to wait for another process that holds the file.
 pub(super) const LOCK_WAIT: Duration = Duration::from_secs(10);
 
-/// Pages that DuckDB keeps in memory; the rest goes to a temporary folder beside the file. Small, because a run's
-/// memory shall not depend on the size of the warehouse, and enough for statements over a page of ads.
-const MEMORY_LIMIT: &str = "192MB";
+/// What DuckDB may keep in memory during a function's run; the rest goes to a temporary folder beside the file. Small,
+/// because it fills up with pages of the file, and a run's memory shall not depend on the size of the warehouse.
+const RUN_MEMORY: &str = "64MB";
+
+/// The same for the operator's tool, whose loads and ad-hoc queries may be large; also what a run may fall back on
+/// where descriptions are so long that a page of them does not fit.
+pub(super) const MOST_MEMORY: &str = "1GB";
 
 pub(super) fn open(path: &Path, access: Access, wait: Duration) -> Result<Connection> {
     prepare_path(path, access)?;
@@ -54,7 +58,7 @@ fn config(access: Access) -> ::duckdb::Result<Config> {
     let mode = if access == Access::Read { AccessMode::ReadOnly } else { AccessMode::ReadWrite };
     Config::default()
         .access_mode(mode)?
-        .max_memory(MEMORY_LIMIT)?
+        .max_memory(if access == Access::Write { RUN_MEMORY } else { MOST_MEMORY })?
         // Two are enough for pages of ads, and the cores belong to inference.
         .threads(2)?
         // A statement that reads other files or installs extensions is not what an ad-hoc query is for.

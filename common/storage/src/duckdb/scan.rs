@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use ::duckdb::types::FromSql;
 use ::duckdb::{Connection, Row, params};
-use common_core::Result;
 use common_core::job::{JobKey, Timestamp};
+use common_core::{ErrorKind, Result};
 use futures::stream::BoxStream;
 
+use super::open::MOST_MEMORY;
 use super::{Shared, query, render};
 use crate::warehouse::{Candidate, FilterColumns, JobScan, Stored};
 
@@ -45,7 +46,18 @@ fn read_pages(
     let mut from = 0;
     while from < end {
         let bounds = params![scan.shard.count, scan.shard.index, scan.source, from, from + PAGE_ROWS];
-        let page = statement.query_map(bounds, candidate).and_then(Iterator::collect).map_err(translate)?;
+        let mut read =
+            || statement.query_map(bounds, candidate).and_then(Iterator::collect).map_err(translate);
+        let page = match read() {
+            Err(error) if error.kind() == ErrorKind::Exhausted => {
+                tracing::warn!("descriptions are long here: DuckDB may use {MOST_MEMORY} from now on");
+                connection
+                    .execute_batch(&format!("SET memory_limit = '{MOST_MEMORY}'"))
+                    .map_err(translate)?;
+                read()?
+            }
+            page => page?,
+        };
         if pages.send_blocking(Ok(page)).is_err() {
             return Ok(());
         }

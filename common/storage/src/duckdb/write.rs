@@ -81,7 +81,7 @@ pub(super) fn merge_embeddings(
     appender.append_record_batch(batches::embeddings(rows, table.dimension)?)?;
     appender.flush()?;
     drop(appender);
-    merge_staged(connection, table)
+    put_staged(connection, table)
 }
 
 pub(super) fn share_embeddings(
@@ -99,7 +99,7 @@ pub(super) fn share_embeddings(
     drop(appender);
     let sql = render(include_str!("../../../../infra/duckdb/share_embeddings.sql"), table);
     connection.execute(&sql, params![space])?;
-    merge_staged(connection, table)?;
+    put_staged(connection, table)?;
     let mut statement = connection.prepare(include_str!("../../../../infra/duckdb/unshared.sql"))?;
     let unshared = statement
         .query_map([], |row| Ok(JobKey { source: row.get(0)?, job_id: row.get(1)? }))?
@@ -107,9 +107,14 @@ pub(super) fn share_embeddings(
     Ok(unshared)
 }
 
-fn merge_staged(connection: &Connection, table: &EmbeddingTable) -> Outcome<()> {
-    connection
-        .execute_batch(&render(include_str!("../../../../infra/duckdb/merge_embeddings.sql"), table))?;
+/// Puts the staged rows in place of those that their ads had.
+fn put_staged(connection: &Connection, table: &EmbeddingTable) -> Outcome<()> {
+    for sql in [
+        include_str!("../../../../infra/duckdb/replace_embeddings.sql"),
+        include_str!("../../../../infra/duckdb/insert_embeddings.sql"),
+    ] {
+        connection.execute_batch(&render(sql, table))?;
+    }
     Ok(())
 }
 

@@ -98,7 +98,7 @@ impl<'a> Content<'a> {
         let weights = words.places.iter().map(|place| place.weights[field.sites as usize]);
         let place = &words.places[dice.weighted(weights)];
         let specialism = dice.happens(400).then(|| dice.pick(&role.specialisms));
-        let is_misfiled = dice.happens(35) && !field.near.is_empty();
+        let is_misfiled = dice.happens(50) && !field.near.is_empty();
         let classification = if is_misfiled { dice.pick(&field.near) } else { field.name };
         let work_type = work_type(dice, field.ladder, level.step);
         let count = 2 + dice.below(3) as usize;

@@ -235,15 +235,20 @@ fn joined<T: AsRef<str>>(items: &[T], last: &str) -> String {
 }
 
 fn capitalised(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+    let Some(first) = text.chars().next() else { return String::new() };
+    let mut sentence = String::with_capacity(text.len() + 2);
+    sentence.extend(first.to_uppercase());
+    sentence.push_str(&text[first.len_utf8()..]);
+    sentence
 }
 
 /// The text as it goes on within a sentence; words in capitals stay.
 fn lowered(text: &str) -> String {
     let mut chars = text.chars();
-    match (chars.next(), chars.clone().next()) {
-        (Some(first), Some(second)) if second.is_lowercase() => first.to_lowercase().chain(chars).collect(),
+    match (chars.next(), chars.next()) {
+        (Some(first), Some(second)) if second.is_lowercase() => {
+            first.to_lowercase().chain(text[first.len_utf8()..].chars()).collect()
+        }
         _ => text.to_owned(),
     }
 }

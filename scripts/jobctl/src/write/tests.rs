@@ -148,7 +148,7 @@ fn where_a_file_cannot_be_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let columns = columns::query_columns();
     let refusal = |path: &Path| RowFile::create(path, &columns).err().unwrap().to_string();
-    assert!(refusal(&folder.path().join("none/ads.csv")).contains("cannot write in"));
+    assert!(refusal(&folder.path().join("none/ads.csv")).contains("there is no folder"));
     assert!(refusal(&folder.path().join("ads.xlsx")).contains("must end in .parquet"));
     fs::create_dir(folder.path().join("folder.csv")).unwrap();
     assert!(refusal(&folder.path().join("folder.csv")).contains("this is a folder"));
