@@ -44,6 +44,9 @@ enum Message {
 }
 
 pub(super) async fn query(shared: Arc<Shared>, sql: String) -> Result<QueryResult> {
+    if sql.trim().is_empty() {
+        return Err(Error::invalid_input("the statement is empty"));
+    }
     let (sender, messages) = async_channel::bounded(2);
     let mut messages = Box::pin(messages);
     tokio::task::spawn_blocking(move || {
