@@ -18,6 +18,10 @@ cache_dir() { printf '%s\n' "${XDG_CACHE_HOME:-$HOME/.cache}/job-market"; }
 ensure_cache_link() {
   local link="$repository/.cache" cache
   cache=$(cache_dir)
+  # A cargo that ran before setup made a folder there, with nothing in it but what it compiled.
+  if [[ -d $link && ! -L $link && $(ls -A "$link") == target ]]; then
+    rm -rf "$link"
+  fi
   if [[ -e $link && ! -L $link ]]; then
     die "$link is in the way: it must be a link to $cache; move it and run this again"
   fi
