@@ -40,12 +40,40 @@ fn each_run_does_what_changed_since_the_last() {
     market.load(&[ad("2", json!(" "), json!(null), 3)]);
     market.execute("DELETE FROM cleaned_jobs WHERE job_id = '3'");
     assert_eq!(counts(&market.embedded(&[])), [0, 0, 0, 2, 1, 2]);
-    market.assert_complete(2);
+    market.assert_current(2);
 
     assert_eq!(counts(&market.embedded(&["--force"])), [1, 1, 0, 0, 1, 0]);
-    market.assert_complete(2);
+    market.assert_current(2);
     let runs = "SELECT count(*) FROM ml_runs WHERE status = 'succeeded' AND finished_at > started_at";
     assert_eq!(market.count(runs), 7);
+}
+
+#[test]
+fn an_ad_takes_the_text_that_another_ad_gives_up_in_the_same_run() {
+    let market = Market::empty();
+    let text = |id, description, seen| ad(id, json!("Welder"), json!(description), seen);
+    market.load(&[text("1", "Welds.", 0), text("2", "Cuts.", 0)]);
+    market.embedded(&[]);
+    // The only ads with these texts get others, and one of them none, while new ads take the old texts over.
+    market.load(&[text("1", "Solders.", 1), ad("2", json!(""), json!(""), 1)]);
+    market.load(&[text("3", "Welds.", 1), text("4", "Cuts.", 1)]);
+    let report = market.embedded(&[]);
+    assert_eq!(report["failed"], 0, "{report}");
+    market.assert_current(3);
+    let nothing = market.embedded(&[]);
+    assert_eq!((&nothing["unchanged"], &nothing["skipped"]), (&json!(3), &json!(1)));
+}
+
+#[test]
+fn force_redoes_the_ads_that_share_a_text_too() {
+    let market = Market::empty();
+    let same: Vec<Value> =
+        (0..1500).map(|n| ad(&n.to_string(), json!("Driver"), json!("Drives."), 0)).collect();
+    market.load(&same);
+    assert_eq!(market.embedded(&[])["shared"], 1499);
+    assert_eq!(market.embedded(&["--force", "--precision", "int8"])["shared"], 1499);
+    let redone = "SELECT count(*) FROM job_embeddings WHERE model_version LIKE '%/int8-cpu-%'";
+    assert_eq!(market.count(redone), 1500);
 }
 
 #[test]
@@ -117,5 +145,5 @@ fn real_ads_are_embedded_as_they_are() {
     assert_eq!(report["failed"], 0);
     let done = report["embedded"].as_i64().unwrap() + report["shared"].as_i64().unwrap();
     assert_eq!(done, 250);
-    market.assert_complete(250);
+    market.assert_current(250);
 }

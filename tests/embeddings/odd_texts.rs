@@ -33,7 +33,7 @@ fn every_text_is_embedded_or_skipped_and_none_stops_the_run() {
     assert_eq!((&report["ads"], &report["skipped"], &report["failed"]), (&json!(14), &json!(1), &json!(0)));
     // With nothing to describe it, an ad is its title: three ads, one text.
     assert_eq!(report["shared"], 2);
-    market.assert_complete(13);
+    market.assert_current(13);
     let vectors = market.vectors();
     assert_eq!(vectors["null"], vectors["blank"]);
     assert_ne!(vectors["null"], vectors["nul"]);

@@ -14,14 +14,37 @@ fn a_missing_warehouse_names_the_command_that_makes_one() {
 }
 
 #[test]
-fn a_warehouse_without_ads_is_not_an_error_and_one_without_their_table_is() {
+fn without_ads_nothing_is_made_and_nothing_is_lost() {
     let market = Market::empty();
     market.execute("CREATE TABLE other (x INTEGER)");
-    let nothing = market.embed(&[]);
-    assert_eq!(nothing.code, Some(0), "{nothing:?}");
-    assert_eq!(nothing.answer()["report"]["ads"], 0);
-    market.execute("DROP TABLE cleaned_jobs");
-    assert_refused(&market.embed(&["--dry-run"]), 1, &["has no table cleaned_jobs", "jobctl load"]);
+    for arguments in [&[][..], &["--dry-run"]] {
+        assert_refused(&market.embed(arguments), 1, &["has no table cleaned_jobs", "jobctl load"]);
+    }
+    assert_eq!(market.count("SELECT count(*) FROM information_schema.tables"), 1);
+
+    // The table is away for a moment, or empty, as it is while somebody swaps it: the vectors stay.
+    let market = Market::generated(5);
+    market.embedded(&[]);
+    let rows = market.count("SELECT count(*) FROM job_embeddings");
+    market.execute("ALTER TABLE cleaned_jobs RENAME TO away");
+    assert_refused(&market.embed(&[]), 1, &["has no table cleaned_jobs"]);
+    market.execute("CREATE TABLE cleaned_jobs AS FROM away LIMIT 0");
+    assert_eq!(market.embedded(&[])["removed"], 0);
+    assert_eq!(market.count("SELECT count(*) FROM job_embeddings"), rows);
+}
+
+#[test]
+fn a_foreign_table_is_named_with_its_column() {
+    for (table, foreign, parts) in [
+        ("cleaned_jobs", "SELECT * REPLACE (1 AS job_id) FROM cleaned_jobs", ["job_id", "INTEGER"]),
+        ("cleaned_jobs", "SELECT * EXCLUDE (job_title) FROM cleaned_jobs", ["no column", "job_title"]),
+        ("job_embeddings", "SELECT 'MCF' AS source", ["no column", "job_id"]),
+    ] {
+        let market = Market::generated(2);
+        market.execute(&format!("CREATE TABLE foreign_one AS {foreign}; DROP TABLE IF EXISTS {table};"));
+        market.execute(&format!("ALTER TABLE foreign_one RENAME TO {table}"));
+        assert_refused(&market.embed(&[]), 1, &[table, parts[0], parts[1]]);
+    }
 }
 
 #[test]
@@ -78,9 +101,11 @@ fn a_damaged_warehouse_is_named_and_left_as_it_is() {
 #[test]
 fn a_full_disk_loses_nothing_that_was_written() {
     let market = Market::generated(500);
+    market.embedded(&["--limit", "60"]);
+    let before = market.vectors();
     let disk = tempfile::tempdir().unwrap();
     let mounted =
-        Command::new("mount").args(["-t", "tmpfs", "-o", "size=3m", "tmpfs"]).arg(disk.path()).output();
+        Command::new("mount").args(["-t", "tmpfs", "-o", "size=8m", "tmpfs"]).arg(disk.path()).output();
     if !mounted.is_ok_and(|output| output.status.success()) {
         return left_out("a_full_disk_loses_nothing_that_was_written", "only root may mount a small disk");
     }
@@ -93,6 +118,8 @@ fn a_full_disk_loses_nothing_that_was_written() {
     fill(room);
     let ended = market.embed(&["--warehouse-url", &url]);
     assert_refused(&ended, 1, &["jobs.duckdb", "disk"]);
+    let after = Market::vectors_of(&file);
+    assert!(before.iter().all(|(id, vector)| after[id] == *vector), "vectors changed");
     std::fs::remove_file(disk.path().join("ballast")).unwrap();
     let report = market.embedded(&["--warehouse-url", &url, "--limit", "3"]);
     assert_eq!(report["failed"], 0);
@@ -125,7 +152,7 @@ fn a_table_of_another_model_is_refused_and_rows_of_another_space_are_replaced() 
     );
     let report = market.embedded(&[]);
     assert_eq!(report["embedded"].as_i64().unwrap() + report["shared"].as_i64().unwrap(), rows);
-    market.assert_complete(rows);
+    market.assert_current(rows.try_into().unwrap());
 }
 
 /// DuckDB's checksum of its main header: 8 bytes of checksum, 4 of magic, 8 of version, and the rest of the block.

@@ -30,6 +30,13 @@ fn core_knows_no_other_crate_of_ours() {
 }
 
 #[test]
+fn functions_know_common_alone_and_not_each_other() {
+    let direct = tree("embed-new-jobs", &["--depth", "1"]);
+    let ours: Vec<_> = direct.iter().filter(|name| name.starts_with("common") || *name == "jobctl").collect();
+    assert_eq!(ours, ["common"]);
+}
+
+#[test]
 fn duckdb_comes_in_by_its_feature_alone() {
     let has = |crates: &[String], name: &str| crates.iter().any(|found| found == name);
     assert!(has(&tree("embed-new-jobs", &[]), "libduckdb-sys"));

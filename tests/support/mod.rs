@@ -74,10 +74,20 @@ impl Market {
 
     /// With `jobs` generated ads: the same for the same number.
     pub(crate) fn generated(jobs: u32) -> Self {
+        Self::with(jobs, &[])
+    }
+
+    /// With `jobs` generated ads that are titles alone: short texts, quickly embedded.
+    pub(crate) fn titles(jobs: u32) -> Self {
+        Self::with(jobs, &["--titles-only"])
+    }
+
+    fn with(jobs: u32, arguments: &[&str]) -> Self {
         let market = Self::empty();
         let jobs = jobs.to_string();
-        let ended =
-            Running::start(market.command("jobctl").args(["generate", "--jobs", &jobs, "--seed", "7"])).end();
+        let mut generate = market.command("jobctl");
+        generate.args(["generate", "--jobs", &jobs, "--seed", "7"]).args(arguments);
+        let ended = Running::start(&mut generate).end();
         assert_eq!(ended.code, Some(0), "jobctl generate: {}", ended.stderr);
         market
     }

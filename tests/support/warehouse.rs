@@ -1,9 +1,10 @@
 //! Looking into a market's warehouse from outside, and putting into it what no program of the bundle would.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use common::job::{ContentHash, embedding_text};
 use serde_json::{Value, json};
 
 use super::{Ended, Market, Running};
@@ -55,7 +56,12 @@ impl Market {
 
     /// Every vector of the table.
     pub(crate) fn vectors(&self) -> Vectors {
-        let connection = duckdb::Connection::open(self.file()).expect("the warehouse opens");
+        Self::vectors_of(&self.file())
+    }
+
+    /// Every vector of the table in another file.
+    pub(crate) fn vectors_of(file: &Path) -> Vectors {
+        let connection = duckdb::Connection::open(file).expect("the warehouse opens");
         let sql = "SELECT job_id, embedding::VARCHAR FROM job_embeddings";
         let mut statement = connection.prepare(sql).expect(sql);
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, String>(1)?))).expect(sql);
@@ -67,16 +73,43 @@ impl Market {
         .collect()
     }
 
-    /// Fails unless every ad with text has exactly one whole, current row and nothing else has any.
-    pub(crate) fn assert_complete(&self, ads_with_text: i64) {
-        let sql = "SELECT count(*), count(DISTINCT (source, job_id)), count(DISTINCT embedding_space) \
-                   FROM job_embeddings WHERE abs(array_inner_product(embedding, embedding) - 1) < 1e-3";
+    /// Fails unless the embeddings are exactly `rows` ads, each once, with a unit vector of the text it has now.
+    pub(crate) fn assert_current(&self, rows: usize) {
         let connection = duckdb::Connection::open(self.file()).expect("the warehouse opens");
-        let counts: (i64, i64, i64) =
-            connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).expect(sql);
-        drop(connection);
-        assert_eq!(counts, (ads_with_text, ads_with_text, ads_with_text.min(1)));
-        assert_eq!(self.count("SELECT count(*) FROM job_embeddings"), ads_with_text);
+        let pairs = |sql: &str| -> Vec<(String, Option<String>, Option<String>)> {
+            let mut statement = connection.prepare(sql).expect(sql);
+            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).expect(sql);
+            rows.collect::<Result<_, _>>().expect(sql)
+        };
+        let latest = "SELECT source || '/' || job_id, job_title, job_description FROM cleaned_jobs QUALIFY \
+                      row_number() OVER (PARTITION BY source, job_id ORDER BY scrape_timestamp DESC, \
+                      bq_timestamp DESC NULLS LAST, rowid DESC) = 1";
+        let texts: BTreeMap<String, String> = pairs(latest)
+            .into_iter()
+            .filter_map(|(key, title, description)| {
+                let text = embedding_text(title.as_deref(), description.as_deref())?;
+                Some((key, ContentHash::of(&text).to_string()))
+            })
+            .collect();
+        let stored = pairs(
+            "SELECT source || '/' || job_id, content_hash, embedding_space FROM job_embeddings \
+             WHERE abs(array_inner_product(embedding, embedding) - 1) < 1e-3",
+        );
+        assert_eq!(self.count("SELECT count(*) FROM job_embeddings"), i64::try_from(stored.len()).unwrap());
+        assert_eq!(stored.len(), rows);
+        let spaces: BTreeSet<_> = stored.iter().map(|(_, _, space)| space).collect();
+        assert!(spaces.len() <= 1, "{spaces:?}");
+        let keys: BTreeSet<_> = stored.iter().map(|(key, _, _)| key).collect();
+        assert_eq!(keys.len(), rows, "an ad has two rows");
+        for (key, hash, _) in &stored {
+            assert_eq!(hash.as_ref(), texts.get(key), "{key} has the vector of another text");
+        }
+    }
+
+    /// Ads with text, each of which must have a row once a run is done.
+    pub(crate) fn ads_with_text(&self, report: &Value) -> usize {
+        let ads = report["ads"].as_u64().unwrap() - report["skipped"].as_u64().unwrap();
+        usize::try_from(ads).unwrap()
     }
 }
 

@@ -19,7 +19,7 @@ pub type Timestamp = DateTime<Utc>;
 
 /// One sighting of one ad: a row of `cleaned_jobs`. NULL and `''` are different values and both are kept.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[allow(missing_docs)] // The fields are the columns; DESIGN names them and README explains them.
+#[allow(missing_docs)] // The fields are the columns of infra/duckdb/create_cleaned_jobs.sql.
 pub struct JobAd {
     pub source: String,
     pub scrape_timestamp: Timestamp,

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use common_core::config::{Config, Precision};
+use common_core::config::Config;
 use common_core::{Error, Result};
 
 use crate::batch::{Sharing, groups};
@@ -28,8 +28,9 @@ pub trait Embedder: Send {
     /// Which vectors this embedder makes.
     fn identity(&self) -> &Identity;
 
-    /// How many texts a call should be given to run at full speed.
-    fn preferred_batch(&self) -> usize;
+    /// How many texts a call of [`Embedder::embed`] should be given: enough to run at full speed, few enough to be
+    /// done within a second or so.
+    fn preferred_chunk(&self) -> usize;
 
     /// One result a text, in order: `[dimension] f32`, L2-normalised. A text that fails does so alone.
     fn embed(&mut self, texts: &[&str]) -> Vec<Result<Vec<f32>>>;
@@ -37,6 +38,15 @@ pub trait Embedder: Send {
 
 /// Texts a call on a GPU, when nobody says otherwise.
 const CUDA_BATCH: usize = 256;
+
+/// Calls a chunk on a GPU, and the most texts in it: a chunk is sorted by length before it is cut into calls, which
+/// saves padding.
+const CUDA_CALLS: usize = 8;
+const CUDA_CHUNK: usize = 4096;
+
+/// The fewest and most texts a chunk on a CPU: not one, so that channels cost nothing; few, so that a stop is
+/// answered soon.
+const CPU_CHUNK: (usize, usize) = (8, 32);
 
 /// Opens as many embedders as `config.threads` asks for, or two that take turns on one GPU: while one waits for the
 /// card the other tokenizes. `batch` overrides how many texts share a call.
@@ -57,7 +67,7 @@ pub fn open(config: &Config, batch: Option<usize>) -> Result<Vec<Box<dyn Embedde
         model_version: package.model_version(precision, first.device),
         dimension: package.dimension,
     };
-    let plan = Plan::new(precision, is_cuda, batch);
+    let plan = Plan::new(is_cuda, batch);
     let mut sessions = vec![Arc::new(Mutex::new(first))];
     if is_cuda {
         sessions.push(Arc::clone(&sessions[0]));
@@ -78,13 +88,12 @@ struct Plan {
 }
 
 impl Plan {
-    /// On a CPU one text a call is fastest, and int8 needs it: its activations' scale is the call's, so a vector
-    /// would depend on its batch-mates.
-    fn new(precision: Precision, is_cuda: bool, batch: Option<usize>) -> Self {
-        match (is_cuda, precision) {
-            (true, _) => Self { batch: batch.unwrap_or(CUDA_BATCH), sharing: Sharing::Padded },
-            (false, Precision::Int8) => Self { batch: 1, sharing: Sharing::SameLength },
-            (false, _) => Self { batch: batch.unwrap_or(1), sharing: Sharing::SameLength },
+    /// On a CPU one text a call is fastest.
+    fn new(is_cuda: bool, batch: Option<usize>) -> Self {
+        if is_cuda {
+            Self { batch: batch.unwrap_or(CUDA_BATCH), sharing: Sharing::Padded }
+        } else {
+            Self { batch: batch.unwrap_or(1), sharing: Sharing::SameLength }
         }
     }
 }
@@ -101,8 +110,11 @@ impl Embedder for OnnxEmbedder {
         &self.identity
     }
 
-    fn preferred_batch(&self) -> usize {
-        self.plan.batch
+    fn preferred_chunk(&self) -> usize {
+        match self.plan.sharing {
+            Sharing::SameLength => self.plan.batch.clamp(CPU_CHUNK.0, CPU_CHUNK.1),
+            Sharing::Padded => self.plan.batch.saturating_mul(CUDA_CALLS).min(CUDA_CHUNK),
+        }
     }
 
     fn embed(&mut self, texts: &[&str]) -> Vec<Result<Vec<f32>>> {

@@ -49,11 +49,8 @@ impl ModelPackage {
             _ => Error::from(error).context(path.display()),
         })?;
         let mut package: Self = serde_json::from_slice(&text).map_err(|error| {
-            Error::corrupt(format!(
-                "{} cannot be read; remove the folder and run `scripts/setup`",
-                path.display()
-            ))
-            .caused_by(error)
+            Error::corrupt(format!("{} cannot be read; run `scripts/setup --verify`", path.display()))
+                .caused_by(error)
         })?;
         if package.name != name {
             return Err(Error::corrupt(format!("{} describes {}, not {name}", path.display(), package.name)));
@@ -103,7 +100,7 @@ impl ModelPackage {
     /// `NotFound` where the file is missing, `Corrupt` where it is not the one that setup made.
     pub fn verified(&self, file: &str) -> Result<PathBuf> {
         let path = self.folder.join(file);
-        let remedy = "remove the folder and run `scripts/setup`";
+        let remedy = "run `scripts/setup --verify`";
         let facts = self.files.get(file).ok_or_else(|| {
             Error::corrupt(format!("model.json names no {file} for {}; {remedy}", self.name))
         })?;

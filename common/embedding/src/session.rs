@@ -24,7 +24,7 @@ fn runtime(library: &Path) -> Result<&'static Environment> {
     };
     RUNTIME.get_or_init(load).as_ref().map_err(|reason| {
         Error::configuration(format!(
-            "the ONNX Runtime library {} cannot be used ({}): run `scripts/setup`, or set ORT_DYLIB_PATH to version {} \
+            "the ONNX Runtime library {} cannot be used ({}): run `scripts/setup --verify`, or set ORT_DYLIB_PATH to version {} \
              or later",
             library.display(),
             reason.lines().next().unwrap_or_default(),
@@ -52,10 +52,15 @@ impl ModelSession {
         let unusable = |error: ort::Error| {
             Error::corrupt(format!("the model {} cannot be loaded", path.display())).caused_by(error)
         };
-        let mut builder = options(environment, device).map_err(|error| match device {
-            "cuda" => no_cuda(&error.to_string()),
-            _ => unusable(error),
-        })?;
+        let (mut builder, device) = match options(environment, device) {
+            Ok(builder) => (builder, device),
+            Err(error) if device == "cuda" && config.device == Device::Auto => {
+                tracing::warn!(error = error.to_string(), "the GPU cannot be used: running on the CPU");
+                (options(environment, "cpu").map_err(unusable)?, "cpu")
+            }
+            Err(error) if device == "cuda" => return Err(no_cuda(&error.to_string())),
+            Err(error) => return Err(unusable(error)),
+        };
         let session = builder.commit_from_file(path).map_err(unusable)?;
         Ok(Self { session, device })
     }

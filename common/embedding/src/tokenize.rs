@@ -15,7 +15,7 @@ impl TextTokenizer {
     /// `Corrupt` where the file is no tokenizer.
     pub fn open(path: &Path, max_tokens: usize) -> Result<Self> {
         let unreadable = |error| {
-            Error::corrupt(format!("{} is not a tokenizer; run `scripts/setup`", path.display()))
+            Error::corrupt(format!("{} is not a tokenizer; run `scripts/setup --verify`", path.display()))
                 .caused_by(error)
         };
         let mut tokenizer = Tokenizer::from_file(path).map_err(unreadable)?;

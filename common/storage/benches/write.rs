@@ -38,7 +38,8 @@ fn merge_1024_rows(bencher: Bencher<'_, '_>, existing: usize) {
     let warehouse = runtime.block_on(async {
         let warehouse =
             DuckDb::open(&folder.path().join("jobs.duckdb"), Access::Create).await.expect("a warehouse");
-        warehouse.create_tables(Some(&table)).await.expect("tables");
+        warehouse.create_jobs().await.expect("tables");
+        warehouse.create_embeddings(&table).await.expect("tables");
         for batch in 0..existing {
             warehouse.merge_embeddings(&table, rows(batch * BATCH)).await.expect("a merge");
         }

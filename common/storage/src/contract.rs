@@ -105,12 +105,16 @@ async fn missing_tables_are_named(warehouse: &dyn Warehouse) {
 }
 
 async fn tables_are_made_once_and_never_reshaped(warehouse: &dyn Warehouse) {
+    let error = warehouse.create_embeddings(&table()).await.unwrap_err();
+    assert!(error.to_string().contains("cleaned_jobs"), "{}", error.chain());
+    assert!(warehouse.tables().await.unwrap().is_empty());
     for _ in 0..2 {
-        warehouse.create_tables(Some(&table())).await.unwrap();
+        warehouse.create_jobs().await.unwrap();
+        warehouse.create_embeddings(&table()).await.unwrap();
     }
     assert_eq!(warehouse.tables().await.unwrap(), ["cleaned_jobs", "job_embeddings", "ml_runs"]);
     let wider = EmbeddingTable { dimension: 4, ..table() };
-    let error = warehouse.create_tables(Some(&wider)).await.unwrap_err();
+    let error = warehouse.create_embeddings(&wider).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict);
     assert!(error.to_string().contains("job_embeddings"), "{error}");
 }
@@ -217,13 +221,22 @@ async fn a_text_is_known_by_space_and_time(warehouse: &dyn Warehouse) {
 async fn sharing_takes_the_newest_vector_and_names_what_has_none(warehouse: &dyn Warehouse) {
     warehouse.merge_embeddings(&table(), vec![row("ranged", "later", [0.0, 0.0, 1.0], 3)]).await.unwrap();
     let wanted = vec![shared("twice", "later"), shared("nowhere", "never"), shared("ranged", "later")];
-    let without = warehouse.share_embeddings(&table(), SPACE, wanted).await.unwrap();
+    let since = Some(moment(4));
+    let too_old = warehouse.share_embeddings(&table(), SPACE, wanted.clone(), since).await.unwrap();
+    assert_eq!(too_old.len(), 3);
+    let without = warehouse.share_embeddings(&table(), SPACE, wanted, Some(moment(3))).await.unwrap();
     assert_eq!(without, HashSet::from([key("nowhere")]));
     let sql = "SELECT job_id, embedding, salary_mid FROM job_embeddings WHERE job_id IN ('twice', 'ranged') \
                ORDER BY job_id";
     let newest = Cell::Vector(vec![0.0, 0.0, 1.0]);
     let expected = ["ranged", "twice"].map(|id| vec![Cell::Text(id.into()), newest.clone(), Cell::Null]);
     assert_eq!(rows(warehouse, sql).await, expected);
+    let paid = FilterColumns { salary_mid: Some(7.5), ..FilterColumns::default() };
+    let update = vec![SharedRow { filters: paid, ..shared("twice", "later") }, shared("absent", "later")];
+    warehouse.update_filters(&table(), update).await.unwrap();
+    let [unpaid, _] = expected;
+    let paid = vec![Cell::Text("twice".into()), newest, Cell::Float(7.5)];
+    assert_eq!(rows(warehouse, sql).await, [unpaid, paid]);
 }
 
 async fn a_scan_and_its_writes_do_not_disturb_each_other(warehouse: &dyn Warehouse) {

@@ -175,11 +175,18 @@ pub struct QueryResult {
 /// back bit for bit.
 #[async_trait]
 pub trait Warehouse: Send + Sync {
-    /// Makes the tables that are missing, `embeddings` included where it is given; leaves the others alone.
+    /// Makes `cleaned_jobs` where it is missing.
     ///
     /// # Errors
-    /// `Conflict` where a table exists with a column of another type (another vector length, for example).
-    async fn create_tables(&self, embeddings: Option<&EmbeddingTable>) -> Result<()>;
+    /// `Conflict` where it exists without one of its columns, or with one of another type.
+    async fn create_jobs(&self) -> Result<()>;
+
+    /// Makes `embeddings` and `ml_runs` where they are missing; `cleaned_jobs` must be there.
+    ///
+    /// # Errors
+    /// `Conflict` where a table exists without one of its columns, or with one of another type (another vector
+    /// length, for example); `NotFound` where there is no `cleaned_jobs`.
+    async fn create_embeddings(&self, embeddings: &EmbeddingTable) -> Result<()>;
 
     /// Appends sightings to `cleaned_jobs`, all of them or, after an `Err` in the stream or of ours, none; returns
     /// how many.
@@ -206,13 +213,18 @@ pub trait Warehouse: Send + Sync {
     /// Puts one row an ad, in place of the one it had. Atomic; `rows` hold no key twice.
     async fn merge_embeddings(&self, table: &EmbeddingTable, rows: Vec<EmbeddingRow>) -> Result<()>;
 
-    /// Puts one row an ad with the newest vector that its text has in `space`; returns the keys whose text has none.
+    /// Puts one row an ad with the newest vector that its text has in `space`, written since `since` where that is
+    /// given; returns the keys whose text has none. Atomic: what is found is still there when it is copied.
     async fn share_embeddings(
         &self,
         table: &EmbeddingTable,
         space: &str,
         rows: Vec<SharedRow>,
+        since: Option<Timestamp>,
     ) -> Result<HashSet<JobKey>>;
+
+    /// Brings the filter columns of the ads' rows up to date and leaves their vectors alone.
+    async fn update_filters(&self, table: &EmbeddingTable, rows: Vec<SharedRow>) -> Result<()>;
 
     /// Removes the rows of `keys`; returns how many there were.
     async fn delete_embeddings(&self, table: &EmbeddingTable, keys: &[JobKey]) -> Result<u64>;

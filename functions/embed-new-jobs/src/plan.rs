@@ -13,9 +13,8 @@ use common::storage::warehouse::{Candidate, EmbeddingTable, FilterColumns, Share
 pub(crate) struct InFlight(Arc<Mutex<HashSet<ContentHash>>>);
 
 impl InFlight {
-    /// Takes note of a text; `false` where it is on its way already.
-    fn insert(&self, hash: ContentHash) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(hash)
+    fn insert(&self, hash: ContentHash) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(hash);
     }
 
     fn contains(&self, hash: ContentHash) -> bool {
@@ -45,8 +44,10 @@ pub(crate) struct Pending {
 pub(crate) struct PagePlan {
     /// The model must read these.
     pub(crate) compute: Vec<Pending>,
-    /// Another ad has this text's vector, or will have it before long.
-    pub(crate) share: Vec<SharedRow>,
+    /// Their text is on its way to the warehouse for another ad: they wait for that row.
+    pub(crate) wait: Vec<SharedRow>,
+    /// So many ads have been given the vector that another ad had of their text (in a dry run: would be).
+    pub(crate) shared: u64,
     /// The text is the same; what the ad says besides has changed.
     pub(crate) refresh: Vec<SharedRow>,
     /// There is no text any more, and a vector of the old one.
@@ -55,20 +56,8 @@ pub(crate) struct PagePlan {
     pub(crate) unchanged: u64,
     /// No text to embed.
     pub(crate) skipped: u64,
-}
-
-impl PagePlan {
-    /// How many ads will get a vector.
-    pub(crate) fn ads_to_embed(&self) -> u64 {
-        (self.compute.len() + self.share.len()) as u64
-    }
-
-    /// Leaves at most `most` ads to embed; the rest stays for a later run.
-    pub(crate) fn truncate(&mut self, most: u64) {
-        let most = usize::try_from(most).unwrap_or(usize::MAX);
-        self.compute.truncate(most);
-        self.share.truncate(most - self.compute.len());
-    }
+    /// Whether ads were left out because the run's limit is reached.
+    pub(crate) limit_reached: bool,
 }
 
 /// Decides for every page of a run.
@@ -78,36 +67,52 @@ pub(crate) struct Planner<'a> {
     pub(crate) space: &'a str,
     /// Embed again what is current: then only vectors written since this moment count as known.
     pub(crate) force_since: Option<Timestamp>,
+    pub(crate) dry_run: bool,
+    /// How many ads this run may still give a vector.
+    pub(crate) left: u64,
     pub(crate) in_flight: InFlight,
 }
 
 impl Planner<'_> {
-    /// What `page` asks for. Texts in `compute` are not yet in flight: see [`Planner::announce`].
-    pub(crate) async fn plan(&self, page: Vec<Candidate>) -> Result<PagePlan> {
+    /// What `page` asks for. Ads whose text another ad has are served here: later, that ad may have another text. The
+    /// texts in `compute` count as in flight from now on.
+    pub(crate) async fn plan(&mut self, page: Vec<Candidate>) -> Result<PagePlan> {
         let mut plan = PagePlan::default();
         let mut pending = Vec::new();
         for ad in page {
             self.sort_out(ad, &mut plan, &mut pending);
         }
+        plan.limit_reached = pending.len() as u64 > self.left;
+        pending.truncate(usize::try_from(self.left).unwrap_or(usize::MAX));
+        self.left -= pending.len() as u64;
         // In this order: a text that leaves the flight after the first look is in the warehouse at the second.
         let mut seen = HashSet::new();
         let (repeated, fresh): (Vec<_>, Vec<_>) = pending.into_iter().partition(|ad: &Pending| {
             self.in_flight.contains(ad.content_hash) || !seen.insert(ad.content_hash)
         });
-        let hashes: Vec<ContentHash> = fresh.iter().map(|ad| ad.content_hash).collect();
-        let known = self.warehouse.known_texts(self.table, self.space, &hashes, self.force_since).await?;
-        let (known, compute): (Vec<_>, Vec<_>) =
-            fresh.into_iter().partition(|ad| known.contains(&ad.content_hash));
-        plan.compute = compute;
-        plan.share = repeated.into_iter().chain(known).map(shared).collect();
-        Ok(plan)
-    }
-
-    /// Takes note that the plan's texts are on their way.
-    pub(crate) fn announce(&self, plan: &PagePlan) {
+        plan.wait = repeated.iter().map(shared).collect();
+        plan.compute = self.share(fresh, &mut plan.shared).await?;
         for ad in &plan.compute {
             self.in_flight.insert(ad.content_hash);
         }
+        Ok(plan)
+    }
+
+    /// Gives the ads whose text has a vector that vector; returns the others.
+    async fn share(&self, fresh: Vec<Pending>, count: &mut u64) -> Result<Vec<Pending>> {
+        let hashes: Vec<ContentHash> = fresh.iter().map(|ad| ad.content_hash).collect();
+        let known = self.warehouse.known_texts(self.table, self.space, &hashes, self.force_since).await?;
+        let (known, mut compute): (Vec<_>, Vec<_>) =
+            fresh.into_iter().partition(|ad| known.contains(&ad.content_hash));
+        *count = known.len() as u64;
+        if known.is_empty() || self.dry_run {
+            return Ok(compute);
+        }
+        let rows = known.iter().map(shared).collect();
+        let without = self.warehouse.share_embeddings(self.table, self.space, rows, self.force_since).await?;
+        *count -= without.len() as u64;
+        compute.extend(known.into_iter().filter(|ad| without.contains(&ad.key)));
+        Ok(compute)
     }
 
     fn sort_out(&self, ad: Candidate, plan: &mut PagePlan, pending: &mut Vec<Pending>) {
@@ -127,12 +132,12 @@ impl Planner<'_> {
         });
         match current {
             Some(stored) if stored.filters == pending_ad.filters => plan.unchanged += 1,
-            Some(_) => plan.refresh.push(shared(pending_ad)),
+            Some(_) => plan.refresh.push(shared(&pending_ad)),
             None => pending.push(pending_ad),
         }
     }
 }
 
-fn shared(ad: Pending) -> SharedRow {
-    SharedRow { key: ad.key, content_hash: ad.content_hash, filters: ad.filters }
+fn shared(ad: &Pending) -> SharedRow {
+    SharedRow { key: ad.key.clone(), content_hash: ad.content_hash, filters: ad.filters.clone() }
 }

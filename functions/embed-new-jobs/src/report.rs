@@ -1,6 +1,7 @@
 //! What a run says of itself.
 
 use common::job::{JobKey, Shard};
+use common::{Error, Result};
 use serde::Serialize;
 
 /// Failures that a report names; the rest is a count.
@@ -71,6 +72,18 @@ impl Report {
         tracing::warn!(ad = %key, error, "ad not embedded");
         if self.failures.len() < NAMED_FAILURES {
             self.failures.push(Failure { key: key.clone(), error: error.to_owned() });
+        }
+    }
+
+    /// Fails where every ad that needed a vector failed: then it is not the ads.
+    pub(crate) fn refuse_total_failure(&self) -> Result<()> {
+        let done = self.embedded + self.shared + self.refreshed + self.unchanged;
+        match self.failures.first() {
+            Some(first) if done == 0 => {
+                let (count, error) = (self.failed, &first.error);
+                Err(Error::internal(format!("none of {count} ads could be embedded; the first: {error}")))
+            }
+            _ => Ok(()),
         }
     }
 

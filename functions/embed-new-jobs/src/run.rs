@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use chrono::Utc;
 use common::embedding::{self, Identity};
+use common::job::Timestamp;
 use common::shim::Invocation;
 use common::storage::warehouse::{EmbeddingTable, JobScan, RunRecord};
 use common::storage::{Access, Warehouse, open_warehouse};
@@ -43,7 +44,7 @@ pub(crate) async fn run(invocation: Invocation<Options>) -> Result<Report> {
     if invocation.dry_run {
         return job.estimate(workers, started).await;
     }
-    warehouse.create_tables(Some(&scan.embeddings)).await?;
+    warehouse.create_embeddings(&scan.embeddings).await?;
     warehouse.record_run(&job.record("running", serde_json::Value::Null)).await?;
     let outcome = job.embed(workers).await.map(|mut report| {
         report.measure(started.elapsed().as_secs_f64());
@@ -87,9 +88,15 @@ impl Job<'_> {
             warehouse: self.warehouse,
             table: &self.scan.embeddings,
             space: &self.identity.embedding_space,
-            force_since: self.invocation.options.force.then_some(self.invocation.started_at),
+            force_since: self.force_since(),
+            dry_run: self.invocation.dry_run,
+            left: self.invocation.options.limit.unwrap_or(u64::MAX),
             in_flight,
         }
+    }
+
+    fn force_since(&self) -> Option<Timestamp> {
+        self.invocation.options.force.then_some(self.invocation.started_at)
     }
 
     fn blank_report(&self, ads: u64) -> Report {
@@ -113,6 +120,7 @@ impl Job<'_> {
             table: &self.scan.embeddings,
             identity: self.identity,
             created_at: self.invocation.started_at,
+            force_since: self.force_since(),
             in_flight: in_flight.clone(),
             progress,
             rows: Vec::new(),
@@ -121,7 +129,8 @@ impl Job<'_> {
             report: self.blank_report(ads),
             statistics: Statistics::default(),
         };
-        let Workers { chunk, chunks, embedded, .. } = workers;
+        let chunk = workers.chunk;
+        let (chunks, embedded, threads) = workers.split();
         let (plans, settled) = async_channel::bounded(1);
         let reader = self.read(self.planner(in_flight), chunk, plans, chunks);
         let write = async {
@@ -136,38 +145,36 @@ impl Job<'_> {
             }
             Ok(writer)
         };
-        let (limit_reached, writer) = futures::try_join!(reader, write)?;
+        let ((), writer) = futures::try_join!(reader, write)?;
+        threads.join().await?;
         let interrupted = self.invocation.shutdown.is_cancelled();
         let (mut report, statistics) = writer.finish(interrupted).await?;
-        report.limit_reached = limit_reached;
-        if !interrupted && !limit_reached {
+        // No ads at all is how a table looks that is being swapped, not how a market ends.
+        if !interrupted && ads > 0 {
             report.removed += self.warehouse.prune_embeddings(self.scan).await?;
         }
+        report.refuse_total_failure()?;
         report.statistics = statistics.summary();
         progress.finish();
         Ok(report)
     }
 
-    /// Sends every page's plan to the writer and its texts to the workers; says whether the limit ended it.
+    /// Sends every page's plan to the writer and its texts to the workers.
     async fn read(
         &self,
-        planner: Planner<'_>,
+        mut planner: Planner<'_>,
         chunk: usize,
         plans: async_channel::Sender<PagePlan>,
         chunks: async_channel::Sender<Vec<Pending>>,
-    ) -> Result<bool> {
-        let mut left = self.invocation.options.limit.unwrap_or(u64::MAX);
+    ) -> Result<()> {
         let mut pages = self.warehouse.scan_jobs(self.scan.clone());
         while let Some(page) = pages.next().await {
             let mut plan = planner.plan(page?).await?;
-            let is_last = plan.ads_to_embed() > left;
-            plan.truncate(left);
-            left -= plan.ads_to_embed();
-            planner.announce(&plan);
+            let is_last = plan.limit_reached;
             let mut compute = std::mem::take(&mut plan.compute).into_iter();
             if plans.send(plan).await.is_err() {
                 // The writer has failed, and says why.
-                return Ok(false);
+                return Ok(());
             }
             loop {
                 let part: Vec<Pending> = compute.by_ref().take(chunk).collect();
@@ -175,21 +182,20 @@ impl Job<'_> {
                     break;
                 }
                 if !send(&chunks, part, &self.invocation.shutdown).await {
-                    return Ok(false);
+                    return Ok(());
                 }
             }
             if is_last || self.invocation.shutdown.is_cancelled() {
-                return Ok(is_last);
+                break;
             }
         }
-        Ok(false)
+        Ok(())
     }
 
     /// What a run would do, and how long it would take at the speed that a sample of its ads shows.
     async fn estimate(&self, workers: Workers, started: Instant) -> Result<Report> {
         let mut report = self.blank_report(self.warehouse.count_jobs(self.scan).await?);
-        let planner = self.planner(InFlight::default());
-        let mut left = self.invocation.options.limit.unwrap_or(u64::MAX);
+        let mut planner = self.planner(InFlight::default());
         let mut estimate = Estimate {
             ads_to_embed: 0,
             ads_to_share: 0,
@@ -200,15 +206,12 @@ impl Job<'_> {
         let mut sample = Vec::new();
         let mut pages = self.warehouse.scan_jobs(self.scan.clone());
         while let Some(page) = pages.next().await {
-            let mut plan = planner.plan(page?).await?;
-            report.limit_reached |= plan.ads_to_embed() > left;
-            plan.truncate(left);
-            left -= plan.ads_to_embed();
-            planner.announce(&plan);
+            let plan = planner.plan(page?).await?;
+            report.limit_reached |= plan.limit_reached;
             report.unchanged += plan.unchanged;
             report.skipped += plan.skipped;
             estimate.ads_to_embed += plan.compute.len() as u64;
-            estimate.ads_to_share += plan.share.len() as u64;
+            estimate.ads_to_share += plan.shared + plan.wait.len() as u64;
             estimate.ads_to_refresh += plan.refresh.len() as u64;
             // Every page gives some, so that the sample is not one board's alone.
             let room = DRY_RUN_SAMPLE.saturating_sub(sample.len()).min(DRY_RUN_SAMPLE / 2);
@@ -217,12 +220,14 @@ impl Job<'_> {
         estimate.sampled_ads = sample.len();
         if !sample.is_empty() {
             let clock = Instant::now();
-            drop(workers.chunks.send(sample).await);
-            drop(workers.chunks);
-            workers.embedded.collect::<Vec<_>>().await;
-            // One thread worked on the sample; all of them would work on the rest.
-            let threads = self.invocation.config.threads as f64;
-            let seconds_per_ad = clock.elapsed().as_secs_f64() / estimate.sampled_ads as f64 / threads;
+            // One thread works on the sample; all of them would work on the rest.
+            let at_once = workers.count() as f64;
+            let (chunks, embedded, threads) = workers.split();
+            drop(chunks.send(sample).await);
+            drop(chunks);
+            embedded.collect::<Vec<_>>().await;
+            threads.join().await?;
+            let seconds_per_ad = clock.elapsed().as_secs_f64() / estimate.sampled_ads as f64 / at_once;
             estimate.estimated_seconds = seconds_per_ad * estimate.ads_to_embed as f64;
         }
         report.dry_run = Some(estimate);

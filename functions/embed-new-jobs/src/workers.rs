@@ -10,12 +10,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::plan::Pending;
 
-/// Texts a chunk on a CPU: few, so that a stop is answered soon, and not one, so that channels cost nothing.
-const LEAST_CHUNK: usize = 8;
-
-/// Calls a chunk on a GPU: a chunk is sorted by length before it is cut into calls, which saves padding.
-const CALLS_PER_CHUNK: usize = 8;
-
 /// A chunk's vectors, in the order of its ads.
 pub(crate) struct Embedded {
     pub(crate) ads: Vec<(Pending, Result<Vec<f32>>)>,
@@ -28,6 +22,7 @@ pub(crate) struct Workers {
     pub(crate) identity: Identity,
     /// How many ads a chunk should hold.
     pub(crate) chunk: usize,
+    threads: Vec<thread::JoinHandle<()>>,
     pub(crate) chunks: Sender<Vec<Pending>>,
     pub(crate) embedded: Receiver<Embedded>,
 }
@@ -37,17 +32,46 @@ impl Workers {
     pub(crate) fn start(embedders: Vec<Box<dyn Embedder>>, stop: &CancellationToken) -> Result<Self> {
         let first = embedders.first().ok_or_else(|| Error::internal("there is no embedder"))?;
         let identity = first.identity().clone();
-        let chunk = LEAST_CHUNK.max(first.preferred_batch().saturating_mul(CALLS_PER_CHUNK).min(4096));
+        let chunk = first.preferred_chunk();
+        let mut threads = Vec::with_capacity(embedders.len());
         let (chunks, todo) = async_channel::bounded(2 * embedders.len());
         let (done, embedded) = async_channel::bounded(2 * embedders.len());
         for (index, embedder) in embedders.into_iter().enumerate() {
             let (todo, done, stop) = (todo.clone(), done.clone(), stop.clone());
-            thread::Builder::new()
+            let thread = thread::Builder::new()
                 .name(format!("embed-{index}"))
                 .spawn(move || work(embedder, &todo, &done, &stop))
                 .map_err(|error| Error::from(error).context("cannot start a thread"))?;
+            threads.push(thread);
         }
-        Ok(Self { identity, chunk, chunks, embedded })
+        Ok(Self { identity, chunk, threads, chunks, embedded })
+    }
+
+    /// How many chunks are worked on at once.
+    pub(crate) fn count(&self) -> usize {
+        self.threads.len()
+    }
+
+    /// Gives the channels away, and the threads to be joined once those are closed.
+    pub(crate) fn split(self) -> (Sender<Vec<Pending>>, Receiver<Embedded>, Threads) {
+        (self.chunks, self.embedded, Threads(self.threads))
+    }
+}
+
+/// The threads of workers whose channels are in use.
+pub(crate) struct Threads(Vec<thread::JoinHandle<()>>);
+
+impl Threads {
+    /// Waits for their end.
+    ///
+    /// # Errors
+    /// `Internal` where one panicked: what it held is neither embedded nor counted as failed.
+    pub(crate) async fn join(self) -> Result<()> {
+        let join = move || self.0.into_iter().map(thread::JoinHandle::join).all(|end| end.is_ok());
+        match tokio::task::spawn_blocking(join).await {
+            Ok(true) => Ok(()),
+            _ => Err(Error::internal("an inference thread ended early; the next run embeds what it held")),
+        }
     }
 }
 

@@ -23,6 +23,8 @@ pub(crate) struct Writer<'a> {
     pub(crate) table: &'a EmbeddingTable,
     pub(crate) identity: &'a Identity,
     pub(crate) created_at: Timestamp,
+    /// Only vectors written since this moment are current, in a run that embeds everything again.
+    pub(crate) force_since: Option<Timestamp>,
     pub(crate) in_flight: InFlight,
     pub(crate) progress: &'a Progress,
     pub(crate) rows: Vec<EmbeddingRow>,
@@ -38,17 +40,19 @@ impl Writer<'_> {
     pub(crate) async fn settle(&mut self, plan: PagePlan) -> Result<()> {
         self.report.unchanged += plan.unchanged;
         self.report.skipped += plan.skipped;
-        self.progress.advance(plan.unchanged + plan.skipped);
+        self.report.shared += plan.shared;
+        self.report.limit_reached |= plan.limit_reached;
+        self.progress.advance(plan.unchanged + plan.skipped + plan.shared);
         if !plan.remove.is_empty() {
             self.report.removed += self.warehouse.delete_embeddings(self.table, &plan.remove).await?;
         }
         if !plan.refresh.is_empty() {
             let count = plan.refresh.len() as u64;
-            self.share(plan.refresh).await?;
+            self.warehouse.update_filters(self.table, plan.refresh).await?;
             self.report.refreshed += count;
             self.progress.advance(count);
         }
-        self.waiting.extend(plan.share);
+        self.waiting.extend(plan.wait);
         self.write_if_due().await
     }
 
@@ -82,10 +86,7 @@ impl Writer<'_> {
 
     async fn write_if_due(&mut self) -> Result<()> {
         let has_work = !self.rows.is_empty() || !self.waiting.is_empty();
-        if self.rows.len() >= WRITE_ROWS
-            || self.waiting.len() >= WRITE_ROWS
-            || (has_work && self.last_write.elapsed() >= WRITE_INTERVAL)
-        {
+        if self.rows.len() >= WRITE_ROWS || (has_work && self.last_write.elapsed() >= WRITE_INTERVAL) {
             self.write().await?;
         }
         Ok(())
@@ -103,20 +104,16 @@ impl Writer<'_> {
         if !self.waiting.is_empty() {
             let waiting = std::mem::take(&mut self.waiting);
             let count = waiting.len();
-            self.waiting = self.share(waiting).await?;
+            let space = &self.identity.embedding_space;
+            let without =
+                self.warehouse.share_embeddings(self.table, space, waiting.clone(), self.force_since).await?;
+            self.waiting = waiting.into_iter().filter(|row| without.contains(&row.key)).collect();
             let shared = (count - self.waiting.len()) as u64;
             self.report.shared += shared;
             self.progress.advance(shared);
         }
         self.last_write = Instant::now();
         Ok(())
-    }
-
-    /// Gives the ads their text's vector; returns those whose text has none yet.
-    async fn share(&self, rows: Vec<SharedRow>) -> Result<Vec<SharedRow>> {
-        let space = &self.identity.embedding_space;
-        let without = self.warehouse.share_embeddings(self.table, space, rows.clone()).await?;
-        Ok(rows.into_iter().filter(|row| without.contains(&row.key)).collect())
     }
 
     /// Writes what is left. Ads that still wait then wait for a text that failed or, after a stop, for a later run.

@@ -48,8 +48,10 @@ impl Problem {
     pub(super) fn of(error: &Error) -> Self {
         let (status, detail) = match error.kind() {
             ErrorKind::InvalidInput => (StatusCode::BAD_REQUEST, error.to_string()),
-            ErrorKind::NotFound => (StatusCode::NOT_FOUND, error.to_string()),
-            ErrorKind::Conflict => (StatusCode::CONFLICT, error.to_string()),
+            // Not 404 and 409: those say that there is no such path, and that another run is under way.
+            ErrorKind::NotFound | ErrorKind::Conflict => {
+                (StatusCode::UNPROCESSABLE_ENTITY, error.to_string())
+            }
             ErrorKind::Unavailable => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "something that the run needs is out of reach for now; the log has the details".to_owned(),

@@ -36,13 +36,15 @@ const MEANINGS: &[(&str, ErrorKind, &str)] = &[
 pub(super) fn translate(error: ::duckdb::Error, path: &Path) -> Error {
     let text = error.to_string();
     let name = path.display();
+    let says_which_table = text.contains("Table with name cleaned_jobs does not exist");
+    // First, because the engine quotes the statement, and a statement can quote anything.
+    if is_statement_fault(&text) && !says_which_table {
+        return Error::invalid_input(text.split_whitespace().collect::<Vec<_>>().join(" "));
+    }
     if let Some((part, kind, sentence)) = MEANINGS.iter().find(|(part, _, _)| text.contains(part)) {
         tracing::debug!(engine = text, "DuckDB refused");
         let holder = if *part == "Could not set lock" { holder(&text) } else { String::new() };
         return Error::new(*kind, format!("{name} {sentence}{holder}"));
-    }
-    if is_statement_fault(&text) {
-        return Error::invalid_input(text.split_whitespace().collect::<Vec<_>>().join(" "));
     }
     Error::internal(format!("DuckDB failed on {name}")).caused_by(error)
 }

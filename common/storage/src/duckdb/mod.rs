@@ -8,6 +8,7 @@ mod errors;
 mod open;
 mod query;
 mod scan;
+mod shape;
 mod write;
 
 use std::collections::HashSet;
@@ -116,9 +117,13 @@ fn render(sql: &str, table: &EmbeddingTable) -> String {
 
 #[async_trait]
 impl Warehouse for DuckDb {
-    async fn create_tables(&self, embeddings: Option<&EmbeddingTable>) -> Result<()> {
-        let embeddings = embeddings.cloned();
-        self.write(move |connection| write::create_tables(connection, embeddings.as_ref())).await
+    async fn create_jobs(&self) -> Result<()> {
+        self.write(shape::create_jobs).await
+    }
+
+    async fn create_embeddings(&self, embeddings: &EmbeddingTable) -> Result<()> {
+        let embeddings = embeddings.clone();
+        self.write(move |connection| shape::create_embeddings(connection, &embeddings)).await
     }
 
     async fn append_jobs(&self, batches: BoxStream<'static, Result<Vec<JobAd>>>) -> Result<u64> {
@@ -171,9 +176,23 @@ impl Warehouse for DuckDb {
         table: &EmbeddingTable,
         space: &str,
         rows: Vec<SharedRow>,
+        since: Option<Timestamp>,
     ) -> Result<HashSet<JobKey>> {
         let (table, space) = (table.clone(), space.to_owned());
-        self.write(move |connection| write::share_embeddings(connection, &table, &space, &rows)).await
+        self.write(move |connection| {
+            write::stage_shared(connection, &rows)?;
+            write::share_staged(connection, &table, &space, since)
+        })
+        .await
+    }
+
+    async fn update_filters(&self, table: &EmbeddingTable, rows: Vec<SharedRow>) -> Result<()> {
+        let sql = render(include_str!("../../../../infra/duckdb/update_filters.sql"), table);
+        self.write(move |connection| {
+            write::stage_shared(connection, &rows)?;
+            Ok(connection.execute_batch(&sql)?)
+        })
+        .await
     }
 
     async fn delete_embeddings(&self, table: &EmbeddingTable, keys: &[JobKey]) -> Result<u64> {

@@ -25,11 +25,11 @@ pub(super) struct CatalogueColumn {
 pub(super) fn columns(connection: &Connection) -> ::duckdb::Result<Vec<CatalogueColumn>> {
     let mut statement =
         connection.prepare_cached(include_str!("../../../../infra/duckdb/list_columns.sql"))?;
-    statement
-        .query_map([], |row| {
-            Ok(CatalogueColumn { table: row.get(0)?, name: row.get(1)?, data_type: row.get(2)? })
-        })?
-        .collect()
+    statement.query_map([], column)?.collect()
+}
+
+pub(super) fn column(row: &::duckdb::Row<'_>) -> ::duckdb::Result<CatalogueColumn> {
+    Ok(CatalogueColumn { table: row.get(0)?, name: row.get(1)?, data_type: row.get(2)? })
 }
 
 /// Whether the file has this table.
@@ -117,14 +117,14 @@ fn plain(kind: ColumnType) -> DataType {
 fn cells(batch: &RecordBatch, types: &[ColumnType]) -> Result<Vec<Vec<Cell>>> {
     let mut rows = vec![Vec::with_capacity(types.len()); batch.num_rows()];
     for (array, &kind) in batch.columns().iter().zip(types) {
-        for (row, cell) in rows.iter_mut().zip(column(array, kind)?) {
+        for (row, cell) in rows.iter_mut().zip(values(array, kind)?) {
             row.push(cell);
         }
     }
     Ok(rows)
 }
 
-fn column(array: &ArrayRef, kind: ColumnType) -> Result<Vec<Cell>> {
+fn values(array: &ArrayRef, kind: ColumnType) -> Result<Vec<Cell>> {
     let defect = |error| Error::internal("a query's column cannot be read").caused_by(error);
     if kind == ColumnType::Vector {
         return vectors(array);

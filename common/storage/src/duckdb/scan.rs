@@ -41,7 +41,7 @@ fn read_pages(
     let sql = statement(&connection, scan).map_err(translate)?;
     let mut statement = connection.prepare(&sql).map_err(translate)?;
     let end: i64 = connection
-        .query_row("SELECT coalesce(max(rowid) + 1, 0) FROM cleaned_jobs", [], |row| row.get(0))
+        .query_row(include_str!("../../../../infra/duckdb/end_of_sightings.sql"), [], |row| row.get(0))
         .map_err(translate)?;
     let mut from = 0;
     while from < end {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use ::duckdb::{Connection, params};
-use common_core::job::{JobAd, JobKey};
+use common_core::job::{JobAd, JobKey, Timestamp};
 use common_core::{Error, Result};
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -29,29 +29,7 @@ impl From<Error> for Failure {
     }
 }
 
-type Outcome<T> = Result<T, Failure>;
-
-pub(super) fn create_tables(connection: &Connection, embeddings: Option<&EmbeddingTable>) -> Outcome<()> {
-    connection.execute_batch(include_str!("../../../../infra/duckdb/create_cleaned_jobs.sql"))?;
-    connection.execute_batch(include_str!("../../../../infra/duckdb/create_ml_runs.sql"))?;
-    let Some(table) = embeddings else { return Ok(()) };
-    connection
-        .execute_batch(&render(include_str!("../../../../infra/duckdb/create_job_embeddings.sql"), table))?;
-    let expected = format!("FLOAT[{}]", table.dimension);
-    let column = query::columns(connection)?
-        .into_iter()
-        .find(|column| column.table == table.name && column.name == "embedding");
-    match column {
-        Some(column) if column.data_type == expected => Ok(()),
-        other => Err(Error::conflict(format!(
-            "table {} holds embeddings of type {}, and this model makes {expected}: choose the model that filled \
-             it, or drop the table",
-            table.name,
-            other.map_or_else(|| "unknown".to_owned(), |column| column.data_type)
-        ))
-        .into()),
-    }
-}
+pub(super) type Outcome<T> = Result<T, Failure>;
 
 pub(super) fn append_jobs(
     connection: &Connection,
@@ -84,21 +62,24 @@ pub(super) fn merge_embeddings(
     put_staged(connection, table)
 }
 
-pub(super) fn share_embeddings(
-    connection: &Connection,
-    table: &EmbeddingTable,
-    space: &str,
-    rows: &[SharedRow],
-) -> Outcome<HashSet<JobKey>> {
-    connection
-        .execute_batch(&render(include_str!("../../../../infra/duckdb/stage_embeddings.sql"), table))?;
+pub(super) fn stage_shared(connection: &Connection, rows: &[SharedRow]) -> Outcome<()> {
     connection.execute_batch(include_str!("../../../../infra/duckdb/stage_shared.sql"))?;
     let mut appender = connection.appender_to_catalog_and_db("staged_shared", "temp", "main")?;
     appender.append_record_batch(batches::shared(rows)?)?;
     appender.flush()?;
-    drop(appender);
+    Ok(())
+}
+
+pub(super) fn share_staged(
+    connection: &Connection,
+    table: &EmbeddingTable,
+    space: &str,
+    since: Option<Timestamp>,
+) -> Outcome<HashSet<JobKey>> {
+    connection
+        .execute_batch(&render(include_str!("../../../../infra/duckdb/stage_embeddings.sql"), table))?;
     let sql = render(include_str!("../../../../infra/duckdb/share_embeddings.sql"), table);
-    connection.execute(&sql, params![space])?;
+    connection.execute(&sql, params![space, since.map(|moment| moment.naive_utc())])?;
     put_staged(connection, table)?;
     let mut statement = connection.prepare(include_str!("../../../../infra/duckdb/unshared.sql"))?;
     let unshared = statement

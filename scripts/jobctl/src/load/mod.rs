@@ -99,7 +99,7 @@ pub(crate) async fn run(config: &Config, args: LoadArgs) -> Result<()> {
 /// The warehouse, made where there is none, with the tables that ads need.
 pub(crate) async fn ready_warehouse(config: &Config) -> Result<Arc<dyn Warehouse>> {
     let warehouse = open_warehouse(config, Access::Create).await?;
-    warehouse.create_tables(None).await?;
+    warehouse.create_jobs().await?;
     Ok(warehouse)
 }
 

@@ -177,8 +177,8 @@ async fn a_failure_is_answered_by_its_kind_and_keeps_its_secrets() {
     let served = serve().await;
     for (mood, status, detail) in [
         ("invalid", 400, "limit is beyond the number of ads"),
-        ("missing", 404, "no table cleaned_jobs"),
-        ("conflict", 409, "the table has changed"),
+        ("missing", 422, "no table cleaned_jobs"),
+        ("conflict", 422, "the table has changed"),
         ("down", 503, "out of reach"),
         ("broken", 500, "the run failed; the log has the details"),
         ("panic", 500, "the run failed; the log has the details"),
