@@ -145,8 +145,10 @@ impl Job<'_> {
             }
             Ok(writer)
         };
-        let ((), writer) = futures::try_join!(reader, write)?;
+        let outcome = futures::try_join!(reader, write);
+        // Also after a failure: a process must not end while its threads are inside the model.
         threads.join().await?;
+        let ((), writer) = outcome?;
         let interrupted = self.invocation.shutdown.is_cancelled();
         let (mut report, statistics) = writer.finish(interrupted).await?;
         // No ads at all is how a table looks that is being swapped, not how a market ends.

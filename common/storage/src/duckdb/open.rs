@@ -14,7 +14,7 @@ pub(super) const LOCK_WAIT: Duration = Duration::from_secs(10);
 
 /// What DuckDB may keep in memory during a function's run; the rest goes to a temporary folder beside the file. Small,
 /// because it fills up with pages of the file, and a run's memory shall not depend on the size of the warehouse.
-const RUN_MEMORY: &str = "96MB";
+const RUN_MEMORY: &str = "128MB";
 
 /// The same for the operator's tool, whose loads and ad-hoc queries may be large; also what a run may fall back on
 /// where descriptions are so long that a page of them does not fit.
@@ -61,7 +61,6 @@ fn config(access: Access) -> ::duckdb::Result<Config> {
         .max_memory(if access == Access::Write { RUN_MEMORY } else { MOST_MEMORY })?
         // The cores belong to inference, and every thread of a statement wants memory of its own.
         .threads(if access == Access::Write { 1 } else { 2 })?
-        .with("preserve_insertion_order", "false")?
         // A statement that reads other files or installs extensions is not what an ad-hoc query is for.
         .enable_external_access(false)?
         .enable_autoload_extension(false)
