@@ -33,6 +33,20 @@ export_build_environment() {
   export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$(cache_dir)/target}"
 }
 
+# What the programs would read from the caller's shell: a demo and the tests decide for themselves.
+unset_settings() {
+  unset WAREHOUSE_URL ARTIFACTS_URL BIGQUERY_EMULATOR_HOST STORAGE_EMULATOR_HOST EMBEDDING_MODEL \
+    EMBEDDING_PRECISION DEVICE MODEL_DIR ORT_DYLIB_PATH THREADS PORT K_SERVICE CLOUD_RUN_JOB CLOUD_RUN_EXECUTION \
+    CLOUD_RUN_TASK_INDEX CLOUD_RUN_TASK_COUNT CLOUD_RUN_TASK_ATTEMPT GOOGLE_CLOUD_PROJECT LOG_FORMAT RUST_LOG RUSTFLAGS
+}
+
+# One script at a time builds and uses what was built: clones share the target folder, and a program that another clone
+# replaces halfway would be judged in this one's name.
+lock_build() {
+  exec 8>"$(cache_dir)/.build.lock"
+  flock --nonblock 8 || { say "waiting for another clone to finish" && flock 8; }
+}
+
 # sha256_of FILE
 sha256_of() { sha256sum "$1" | cut -d' ' -f1; }
 
