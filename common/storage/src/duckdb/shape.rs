@@ -40,7 +40,7 @@ fn compare(connection: &Connection, table: &str, sql: &str) -> Outcome<()> {
     if actual.is_empty() {
         // Fails in the engine's own words where there is nothing of that name.
         connection.prepare(&format!("SELECT 1 FROM \"{table}\""))?;
-        return refuse(format!("{table} is a view, and this program needs a table"));
+        return refuse(&format!("{table} is a view, and this program needs a table"));
     }
     for column in expected {
         let CatalogueColumn { name, data_type, .. } = column?;
@@ -48,17 +48,17 @@ fn compare(connection: &Connection, table: &str, sql: &str) -> Outcome<()> {
             Some(found) if found.data_type == data_type => {}
             Some(found) => {
                 let has = &found.data_type;
-                return refuse(format!(
+                return refuse(&format!(
                     "column {name} of table {table} is {has}, and this program needs {data_type}"
                 ));
             }
-            None => return refuse(format!("table {table} has no column {name} ({data_type})")),
+            None => return refuse(&format!("table {table} has no column {name} ({data_type})")),
         }
     }
     Ok(())
 }
 
-fn refuse(sentence: String) -> Outcome<()> {
+fn refuse(sentence: &str) -> Outcome<()> {
     let remedy = "rename that table or choose another warehouse, and the right one is made";
     Err(Failure::Ours(Error::conflict(format!("{sentence}: {remedy}"))))
 }
