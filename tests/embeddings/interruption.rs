@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rand::Rng;
 
-use crate::support::{Market, Running};
+use crate::support::{Market, Running, ads_with_text};
 
 #[test]
 fn killed_runs_leave_whole_rows_and_the_next_run_finishes() {
@@ -27,7 +27,7 @@ fn killed_runs_leave_whole_rows_and_the_next_run_finishes() {
     }
     let report = market.embedded(&[]);
     assert_eq!(report["failed"], 0);
-    market.assert_current(market.ads_with_text(&report));
+    market.assert_current(ads_with_text(&report));
     assert_eq!(market.embedded(&[])["embedded"], 0);
     assert!(partial > 0, "every kill came before the first write");
 }

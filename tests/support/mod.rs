@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 pub(crate) use http::Reply;
 pub(crate) use process::{Ended, Running, Service};
-pub(crate) use warehouse::{Vectors, ad};
+pub(crate) use warehouse::{Vectors, ad, ads_with_text};
 
 /// What a program may see of the caller's environment: where to find things, nothing that changes what it does.
 const KEPT_VARIABLES: [&str; 7] =

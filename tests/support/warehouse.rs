@@ -105,12 +105,12 @@ impl Market {
             assert_eq!(hash.as_ref(), texts.get(key), "{key} has the vector of another text");
         }
     }
+}
 
-    /// Ads with text, each of which must have a row once a run is done.
-    pub(crate) fn ads_with_text(&self, report: &Value) -> usize {
-        let ads = report["ads"].as_u64().unwrap() - report["skipped"].as_u64().unwrap();
-        usize::try_from(ads).unwrap()
-    }
+/// Ads with text, each of which must have a row once a run with this report is done.
+pub(crate) fn ads_with_text(report: &Value) -> usize {
+    let ads = report["ads"].as_u64().unwrap() - report["skipped"].as_u64().unwrap();
+    usize::try_from(ads).unwrap()
 }
 
 /// An ad with a title and a description, seen at minute `seen` of a day.
