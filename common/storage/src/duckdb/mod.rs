@@ -13,12 +13,13 @@ mod write;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ::duckdb::Connection;
 use async_trait::async_trait;
 use common_core::job::{ContentHash, DESCRIPTION_CHARS, JobAd, JobKey, Timestamp};
-use common_core::{Error, Result};
+use common_core::{Error, ErrorKind, Result};
 use futures::stream::BoxStream;
 
 use crate::Access;
@@ -38,6 +39,8 @@ struct Shared {
     writer: Mutex<Connection>,
     /// Where connections for readers are cloned from.
     readers: Mutex<Connection>,
+    /// Whether a statement did not fit into what a run starts with.
+    has_more_memory: AtomicBool,
 }
 
 impl DuckDb {
@@ -51,7 +54,9 @@ impl DuckDb {
         blocking(move || {
             let writer = open::open(&path, access, open::LOCK_WAIT)?;
             let readers = writer.try_clone().map_err(|error| errors::translate(error, &path))?;
-            let shared = Shared { path, writer: Mutex::new(writer), readers: Mutex::new(readers) };
+            let has_more_memory = AtomicBool::new(access != Access::Write);
+            let shared =
+                Shared { path, writer: Mutex::new(writer), readers: Mutex::new(readers), has_more_memory };
             Ok(Self { shared: Arc::new(shared) })
         })
         .await
@@ -66,13 +71,20 @@ impl DuckDb {
         blocking(move || work(&shared.reader()?).map_err(|error| shared.translate(error))).await
     }
 
-    /// Runs `work` in one transaction on the writer's connection, on a blocking thread: all of it or none.
+    /// Runs `work` in one transaction on the writer's connection, on a blocking thread: all of it or none. Work that
+    /// does not fit into a run's memory is done again with more.
     async fn write<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Connection) -> Result<T, write::Failure> + Send + 'static,
+        work: impl Fn(&Connection) -> Result<T, write::Failure> + Send + 'static,
     ) -> Result<T> {
         let shared = Arc::clone(&self.shared);
-        blocking(move || shared.transaction(work)).await
+        blocking(move || match shared.transaction(&work) {
+            Err(error) if error.kind() == ErrorKind::Exhausted && shared.allow_more_memory() => {
+                shared.transaction(&work)
+            }
+            outcome => outcome,
+        })
+        .await
     }
 }
 
@@ -94,6 +106,13 @@ impl Shared {
             write::Failure::Engine(error) => self.translate(error),
             write::Failure::Ours(error) => error,
         })
+    }
+
+    /// Lets DuckDB use more memory from now on; `false` where it may already.
+    fn allow_more_memory(&self) -> bool {
+        let is_first = !self.has_more_memory.swap(true, Ordering::Relaxed);
+        let raise = format!("SET memory_limit = '{}'", open::MOST_MEMORY);
+        is_first && self.reader().is_ok_and(|connection| connection.execute_batch(&raise).is_ok())
     }
 
     fn translate(&self, error: ::duckdb::Error) -> Error {
@@ -128,7 +147,9 @@ impl Warehouse for DuckDb {
 
     async fn append_jobs(&self, batches: BoxStream<'static, Result<Vec<JobAd>>>) -> Result<u64> {
         let runtime = tokio::runtime::Handle::current();
-        self.write(move |connection| write::append_jobs(connection, &runtime, batches)).await
+        let shared = Arc::clone(&self.shared);
+        blocking(move || shared.transaction(|connection| write::append_jobs(connection, &runtime, batches)))
+            .await
     }
 
     async fn count_jobs(&self, scan: &JobScan) -> Result<u64> {

@@ -14,10 +14,10 @@ pub(super) const LOCK_WAIT: Duration = Duration::from_secs(10);
 
 /// What DuckDB may keep in memory during a function's run; the rest goes to a temporary folder beside the file. Small,
 /// because it fills up with pages of the file, and a run's memory shall not depend on the size of the warehouse.
-const RUN_MEMORY: &str = "128MB";
+const RUN_MEMORY: &str = "64MB";
 
-/// The same for the operator's tool, whose loads and ad-hoc queries may be large; also what a run may fall back on
-/// where descriptions are so long that a page of them does not fit.
+/// The same for the operator's tool, whose loads and ad-hoc queries may be large; also what a run falls back on where a
+/// statement does not fit, for example because descriptions are very long.
 pub(super) const MOST_MEMORY: &str = "1GB";
 
 pub(super) fn open(path: &Path, access: Access, wait: Duration) -> Result<Connection> {

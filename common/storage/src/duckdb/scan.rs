@@ -8,7 +8,6 @@ use common_core::job::{JobKey, Timestamp};
 use common_core::{ErrorKind, Result};
 use futures::stream::BoxStream;
 
-use super::open::MOST_MEMORY;
 use super::{Shared, query, render};
 use crate::warehouse::{Candidate, FilterColumns, JobScan, Stored};
 
@@ -49,13 +48,7 @@ fn read_pages(
         let mut read =
             || statement.query_map(bounds, candidate).and_then(Iterator::collect).map_err(translate);
         let page = match read() {
-            Err(error) if error.kind() == ErrorKind::Exhausted => {
-                tracing::warn!("descriptions are long here: DuckDB may use {MOST_MEMORY} from now on");
-                connection
-                    .execute_batch(&format!("SET memory_limit = '{MOST_MEMORY}'"))
-                    .map_err(translate)?;
-                read()?
-            }
+            Err(error) if error.kind() == ErrorKind::Exhausted && shared.allow_more_memory() => read()?,
             page => page?,
         };
         if pages.send_blocking(Ok(page)).is_err() {
