@@ -1,8 +1,12 @@
--- Removes the rows of ads that were taken down. $1 tasks, $2 this task, $3 source or NULL.
+-- Removes the rows of ads that were taken down. $1 tasks, $2 this task, $3 source or NULL; $4 parts, $5 this part: a part
+-- is a share of the keys, so that the statement's hash table is small whatever the size of the tables.
 DELETE FROM job_embeddings
 WHERE ($3 IS NULL OR source = $3)
     AND ($1 = 1 OR ('0x' || left(sha256(source || '/' || job_id), 8))::BIGINT % $1 = $2)
+    AND hash(source, job_id) % $4 = $5
     AND NOT EXISTS (
         SELECT 1 FROM cleaned_jobs AS ad
-        WHERE ad.source = job_embeddings.source AND ad.job_id = job_embeddings.job_id
+        WHERE ad.source = job_embeddings.source
+            AND ad.job_id = job_embeddings.job_id
+            AND hash(ad.source, ad.job_id) % $4 = $5
     );

@@ -10,6 +10,7 @@ fn tables_coverage_and_runs_are_shown() {
     let market = Market::empty();
     market.load(&["1", "2", "3"].map(|id| ad(id, json!("Cook"), json!("Fry."), 0)));
     market.load(&[ad("1", json!("Cook"), json!("Fry."), 5)]);
+    market.execute(include_str!("../../infra/duckdb/create_ml_runs.sql"));
     market.execute(
         "CREATE TABLE job_embeddings AS \
          SELECT DISTINCT source, job_id, 's' AS embedding_space, 'v' || job_id AS model_version \

@@ -36,15 +36,21 @@ const MEANINGS: &[(&str, ErrorKind, &str)] = &[
 pub(super) fn translate(error: ::duckdb::Error, path: &Path) -> Error {
     let text = error.to_string();
     let name = path.display();
-    let says_which_table = text.contains("Table with name cleaned_jobs does not exist");
-    // First, because the engine quotes the statement, and a statement can quote anything.
-    if is_statement_fault(&text) && !says_which_table {
-        return Error::invalid_input(text.split_whitespace().collect::<Vec<_>>().join(" "));
+    let is_of = |kinds: &[&str]| kinds.iter().any(|kind| text.starts_with(&format!("{kind} Error")));
+    let fault = || Error::invalid_input(text.split_whitespace().collect::<Vec<_>>().join(" "));
+    // First, because these quote the statement, and a statement can hold any of the words below.
+    if is_of(&["Parser", "Binder", "Catalog"])
+        && !text.contains("Table with name cleaned_jobs does not exist")
+    {
+        return fault();
     }
     if let Some((part, kind, sentence)) = MEANINGS.iter().find(|(part, _, _)| text.contains(part)) {
         tracing::debug!(engine = text, "DuckDB refused");
         let holder = if *part == "Could not set lock" { holder(&text) } else { String::new() };
         return Error::new(*kind, format!("{name} {sentence}{holder}"));
+    }
+    if is_of(&["Conversion", "Permission", "Invalid Input", "Out of Range"]) {
+        return fault();
     }
     Error::internal(format!("DuckDB failed on {name}")).caused_by(error)
 }
@@ -54,10 +60,4 @@ fn holder(text: &str) -> String {
     let Some((_, rest)) = text.split_once("Conflicting lock is held in ") else { return String::new() };
     let end = rest.find(" by user").or_else(|| rest.find(". ")).unwrap_or(rest.len());
     format!(": {}; wait for it to end or stop it", rest[..end].trim_end_matches('.'))
-}
-
-fn is_statement_fault(text: &str) -> bool {
-    const KINDS: [&str; 7] =
-        ["Parser", "Binder", "Catalog", "Conversion", "Permission", "Invalid Input", "Out of Range"];
-    KINDS.iter().any(|kind| text.starts_with(&format!("{kind} Error")))
 }

@@ -27,6 +27,9 @@ use crate::warehouse::{
     Candidate, EmbeddingRow, EmbeddingTable, Forgotten, JobScan, QueryResult, RunRecord, SharedRow, Warehouse,
 };
 
+/// In how many parts the keys are compared when vanished ads are looked for.
+const PRUNE_PARTS: u32 = 16;
+
 /// A warehouse in one DuckDB file.
 pub struct DuckDb {
     shared: Arc<Shared>,
@@ -229,8 +232,18 @@ impl Warehouse for DuckDb {
         let scan = scan.clone();
         self.write(move |connection| {
             let sql = render(include_str!("../../../../infra/duckdb/prune_embeddings.sql"), &scan.embeddings);
-            let removed = connection
-                .execute(&sql, ::duckdb::params![scan.shard.count, scan.shard.index, scan.source])?;
+            let mut statement = connection.prepare(&sql)?;
+            let mut removed = 0;
+            for part in 0..PRUNE_PARTS {
+                let (shard, source) = (scan.shard, &scan.source);
+                removed += statement.execute(::duckdb::params![
+                    shard.count,
+                    shard.index,
+                    source,
+                    PRUNE_PARTS,
+                    part
+                ])?;
+            }
             Ok(removed as u64)
         })
         .await
