@@ -1,6 +1,6 @@
 //! A run that is killed at any moment leaves whole, current rows, and the next one finishes the work.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand::Rng;
 
@@ -11,10 +11,14 @@ fn killed_runs_leave_whole_rows_and_the_next_run_finishes() {
     let market = Market::titles(6000);
     let (mut before, mut partial) = (0, 0);
     for round in 0..10 {
-        // From before the model is loaded to the middle of the writing, which begins after about two seconds.
-        let milliseconds = rand::rng().random_range(100..6000);
+        let size = market.bytes();
         let run = Running::start(market.command("embed-new-jobs").env("DEVICE", "cpu").arg("--once"));
-        std::thread::sleep(Duration::from_millis(milliseconds));
+        // Before the model is loaded, while it works, and, however slow the machine, soon after it has written.
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while round % 3 == 2 && market.bytes() < size + 500_000 && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        std::thread::sleep(Duration::from_millis(rand::rng().random_range(0..1500)));
         drop(run); // kill -9
         let tables = "SELECT count(*) FROM information_schema.tables WHERE table_name = 'job_embeddings'";
         if market.count(tables) == 1 {

@@ -18,6 +18,12 @@ impl Market {
         self.folder.path().join("jobs.duckdb")
     }
 
+    /// Size of the warehouse's file and its log.
+    pub(crate) fn bytes(&self) -> u64 {
+        let size = |path: PathBuf| std::fs::metadata(path).map_or(0, |facts| facts.len());
+        size(self.file()) + size(self.file().with_extension("duckdb.wal"))
+    }
+
     /// Loads ads, each a JSON object with the columns that matter to the test.
     pub(crate) fn load(&self, ads: &[Value]) {
         let path = self.folder.path().join("ads.ndjson");
