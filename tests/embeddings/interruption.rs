@@ -14,7 +14,7 @@ fn killed_runs_leave_whole_rows_and_the_next_run_finishes() {
         let size = market.bytes();
         let run = Running::start(market.command("embed-new-jobs").env("DEVICE", "cpu").arg("--once"));
         // Before the model is loaded, while it works, and, however slow the machine, soon after it has written.
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         while round % 3 == 2 && market.bytes() < size + 500_000 && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(5));
         }
