@@ -13,7 +13,7 @@ use crate::Access;
 pub(super) const LOCK_WAIT: Duration = Duration::from_secs(10);
 
 /// What DuckDB may keep in memory during a function's run; the rest goes to a temporary folder beside the file. Small,
-/// because it fills up with pages of the file, and a run's memory shall not depend on the size of the warehouse.
+/// because it fills up with pages of the file, and a run's memory should depend little on the warehouse's size.
 const RUN_MEMORY: &str = "64MB";
 
 /// The same for the operator's tool, whose loads and ad-hoc queries may be large; also what a run falls back on where a
