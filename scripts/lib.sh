@@ -37,7 +37,8 @@ export_build_environment() {
 unset_settings() {
   unset WAREHOUSE_URL ARTIFACTS_URL BIGQUERY_EMULATOR_HOST STORAGE_EMULATOR_HOST EMBEDDING_MODEL \
     EMBEDDING_PRECISION DEVICE MODEL_DIR ORT_DYLIB_PATH THREADS PORT K_SERVICE CLOUD_RUN_JOB CLOUD_RUN_EXECUTION \
-    CLOUD_RUN_TASK_INDEX CLOUD_RUN_TASK_COUNT CLOUD_RUN_TASK_ATTEMPT GOOGLE_CLOUD_PROJECT LOG_FORMAT RUST_LOG RUSTFLAGS
+    CLOUD_RUN_TASK_INDEX CLOUD_RUN_TASK_COUNT CLOUD_RUN_TASK_ATTEMPT GOOGLE_CLOUD_PROJECT BIGQUERY_LOCATION MAX_BYTES_BILLED REQUEST_TIMEOUT_S \
+    VERTEX_LOCATION VERTEX_EMULATOR_HOST LOG_FORMAT RUST_LOG RUSTFLAGS
 }
 
 # One script at a time builds and uses what was built: clones share the target folder, and a program that another clone
@@ -57,16 +58,20 @@ require_sha256() {
   [[ $actual == "$2" ]] || die "$3: the download has sha256 $actual, expected $2"
 }
 
-# ensure_venv FOLDER REQUIREMENTS: a private Python environment, made again when the requirements change. A venv holds its
-# own path, so it is made in place; the stamp, written last, is what makes it count as complete.
+# is_current FOLDER REQUIREMENTS: whether that private Python environment is complete, and its Python still there.
+is_current() {
+  [[ $(cat "$1/.stamp" 2>/dev/null || true) == "$(sha256_of "$2")" && -x $1/bin/python ]]
+}
+
+# ensure_venv FOLDER REQUIREMENTS [PYTHON [PIP OPTION…]]: a private Python environment, made again when the requirements
+# change. A venv holds its own path, so it is made in place; the stamp, written last, is what makes it count as complete.
 ensure_venv() {
-  local folder=$1 requirements=$2 stamp
-  stamp=$(sha256_of "$requirements")
-  [[ $(cat "$folder/.stamp" 2>/dev/null || true) == "$stamp" ]] && return
+  local folder=$1 requirements=$2 python=${3:-python3} options=("${@:4}")
+  ! is_current "$folder" "$requirements" || return 0
   rm -rf "$folder"
-  python3 -m venv "$folder"
-  "$folder/bin/pip" install --quiet --disable-pip-version-check --requirement "$requirements"
-  printf '%s\n' "$stamp" >"$folder/.stamp"
+  "$python" -m venv "$folder"
+  "$folder/bin/pip" install --quiet --disable-pip-version-check "${options[@]}" --requirement "$requirements"
+  sha256_of "$requirements" >"$folder/.stamp"
 }
 
 # need_commands PACKAGE:COMMAND…: installs what is missing when we may, else asks for it with the one command to run.

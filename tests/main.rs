@@ -3,6 +3,7 @@
 // What a test cannot unwrap is a failure of the test.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod cloud;
 mod embeddings;
 mod faults;
 mod house;

@@ -1,7 +1,9 @@
 //! What the tests share: the bundle's programs as processes, a market of ads for them, and HTTP.
 
+mod emulators;
 mod http;
 mod process;
+pub(crate) mod proxy;
 mod warehouse;
 
 use std::io::Write;
@@ -10,6 +12,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
+pub(crate) use emulators::{Emulators, emulators};
 pub(crate) use http::Reply;
 pub(crate) use process::{Ended, Running, Service};
 pub(crate) use warehouse::{Vectors, ad, ads_with_text};

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::Args;
 use serde::{Deserialize, Serialize};
@@ -93,6 +94,11 @@ struct Environment {
     artifacts_url: Option<String>,
     bigquery_emulator_host: Option<String>,
     storage_emulator_host: Option<String>,
+    bigquery_location: Option<String>,
+    max_bytes_billed: Option<String>,
+    request_timeout_s: Option<String>,
+    vertex_location: Option<String>,
+    vertex_emulator_host: Option<String>,
     embedding_model: Option<String>,
     embedding_precision: Option<String>,
     device: Option<String>,
@@ -155,6 +161,16 @@ pub struct Config {
     pub bigquery_emulator_host: Option<String>,
     /// `STORAGE_EMULATOR_HOST`: an emulator to talk to, without credentials.
     pub storage_emulator_host: Option<String>,
+    /// `BIGQUERY_LOCATION`: where a dataset is made when there is none.
+    pub bigquery_location: String,
+    /// `MAX_BYTES_BILLED`: a query that would read more is refused by BigQuery.
+    pub max_bytes_billed: Option<u64>,
+    /// `VERTEX_LOCATION`: where Vertex AI embeds.
+    pub vertex_location: String,
+    /// `VERTEX_EMULATOR_HOST`: a server to talk to instead of Vertex AI, without credentials.
+    pub vertex_emulator_host: Option<String>,
+    /// `REQUEST_TIMEOUT_S`: the longest that one try of a request to Google may take.
+    pub request_timeout: Duration,
     /// `EMBEDDING_MODEL`.
     pub embedding_model: String,
     /// `EMBEDDING_PRECISION`.
@@ -198,7 +214,11 @@ impl Config {
         Self::from_variables(variables, common, embedding)
     }
 
-    fn from_variables(
+    /// [`Config::load`] with these variables instead of the environment's.
+    ///
+    /// # Errors
+    /// Those of [`Config::load`].
+    pub fn from_variables(
         variables: impl Iterator<Item = (String, String)>,
         common: &CommonArgs,
         embedding: &EmbeddingArgs,
@@ -219,6 +239,17 @@ impl Config {
             artifacts: pick(&common.artifacts_url, env.artifacts_url, "file:data/artifacts").parse()?,
             bigquery_emulator_host: env.bigquery_emulator_host,
             storage_emulator_host: env.storage_emulator_host,
+            bigquery_location: env.bigquery_location.unwrap_or_else(|| "asia-southeast1".into()),
+            max_bytes_billed: env
+                .max_bytes_billed
+                .map(|value| number("MAX_BYTES_BILLED", &value, 0, i64::MAX as u64))
+                .transpose()?,
+            vertex_location: env.vertex_location.unwrap_or_else(|| "us-central1".into()),
+            vertex_emulator_host: env.vertex_emulator_host,
+            request_timeout: env
+                .request_timeout_s
+                .map_or(Ok(60), |value| number("REQUEST_TIMEOUT_S", &value, 1, 3600))
+                .map(Duration::from_secs)?,
             embedding_model: model_name(pick(&embedding.model, env.embedding_model, "all-MiniLM-L6-v2"))?,
             embedding_precision: pick(&embedding.precision, env.embedding_precision, "fp32").parse()?,
             device: pick(&embedding.device, env.device, "auto").parse()?,

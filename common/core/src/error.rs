@@ -82,6 +82,13 @@ impl Error {
         self
     }
 
+    /// Adds what to do about it after the sentence.
+    #[must_use]
+    pub fn remedy(mut self, remedy: impl fmt::Display) -> Self {
+        self.message = format!("{}: {remedy}", self.message);
+        self
+    }
+
     /// What the failure means for whoever has to act on it.
     pub fn kind(&self) -> ErrorKind {
         self.kind

@@ -55,6 +55,10 @@ const CPU_CHUNK: (usize, usize) = (8, 32);
 /// `NotFound` and `Corrupt` where the model package is missing or altered, `Configuration` where the library or the
 /// device cannot be used.
 pub fn open(config: &Config, batch: Option<usize>) -> Result<Vec<Box<dyn Embedder>>> {
+    #[cfg(feature = "gcp")]
+    if let Some(name) = config.embedding_model.strip_prefix(crate::vertex::PREFIX) {
+        return crate::vertex::open(config, name);
+    }
     let package = ModelPackage::open(&config.model_dir, &config.embedding_model)?;
     let precision = config.embedding_precision;
     let tokenizer = Arc::new(TextTokenizer::open(&package.tokenizer()?, package.max_tokens)?);

@@ -4,6 +4,7 @@
 //! - [`tokenize`]: text to token ids
 //! - [`batch`]: which texts go through the model together
 //! - [`session`]: the ONNX Runtime library and a session on one device
+//! - `vertex` (feature `gcp`): vectors of a model that Google runs
 //! - [`embedder`]: the [`Embedder`] trait and its ONNX implementation
 
 pub mod batch;
@@ -11,5 +12,7 @@ pub mod embedder;
 pub mod model;
 pub mod session;
 pub mod tokenize;
+#[cfg(feature = "gcp")]
+mod vertex;
 
 pub use embedder::{Embedder, Identity, open};

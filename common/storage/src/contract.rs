@@ -1,5 +1,8 @@
 //! What every warehouse must do, in one suite: a backend's tests call [`warehouse`] on an empty one of theirs.
 
+// What a suite cannot unwrap is a failure of the backend.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
+
 use std::collections::HashSet;
 
 use chrono::{DateTime, TimeDelta};
@@ -14,7 +17,7 @@ use crate::warehouse::{
 const SPACE: &str = "model/weights/t1-256";
 
 /// Proves the contract of [`Warehouse`] on `warehouse`, which must be empty.
-pub(crate) async fn warehouse(warehouse: &dyn Warehouse) {
+pub async fn warehouse(warehouse: &dyn Warehouse) {
     missing_tables_are_named(warehouse).await;
     tables_are_made_once_and_never_reshaped(warehouse).await;
     appending_is_all_or_nothing(warehouse).await;
@@ -23,6 +26,7 @@ pub(crate) async fn warehouse(warehouse: &dyn Warehouse) {
     a_merge_is_one_row_an_ad_however_often(warehouse).await;
     a_text_is_known_by_space_and_time(warehouse).await;
     sharing_takes_the_newest_vector_and_names_what_has_none(warehouse).await;
+    vectors_come_back_in_bulk(warehouse).await;
     a_scan_and_its_writes_do_not_disturb_each_other(warehouse).await;
     takedowns_leave_every_table(warehouse).await;
     a_run_has_one_row(warehouse).await;
@@ -237,6 +241,22 @@ async fn sharing_takes_the_newest_vector_and_names_what_has_none(warehouse: &dyn
     let [unpaid, _] = expected;
     let paid = vec![Cell::Text("twice".into()), newest, Cell::Float(7.5)];
     assert_eq!(rows(warehouse, sql).await, [unpaid, paid]);
+}
+
+async fn vectors_come_back_in_bulk(warehouse: &dyn Warehouse) {
+    let foreign = EmbeddingRow { embedding_space: "another/space".into(), ..row("foreign", "x", [1.0, 0.0, 0.0], 5) };
+    let posted = FilterColumns { job_posted_timestamp: Some(moment(-9)), ..FilterColumns::default() };
+    let dated = EmbeddingRow { filters: posted, ..row("dated", "dated", [0.6, -0.8, -0.0], 6) };
+    warehouse.merge_embeddings(&table(), vec![foreign.clone(), dated.clone()]).await.unwrap();
+    let pages: Vec<Vec<EmbeddingRow>> = warehouse.scan_embeddings(&table(), SPACE).try_collect().await.unwrap();
+    let found = pages.concat();
+    assert!(found.contains(&dated), "{found:?}");
+    assert!(found.iter().all(|row| row.embedding_space == SPACE));
+    assert_eq!(found.len() as i64 + 1, count(warehouse, "job_embeddings").await);
+    let removed = [foreign.key, dated.key];
+    assert_eq!(warehouse.delete_embeddings(&table(), &removed).await.unwrap(), 2);
+    let nothing = EmbeddingTable { name: "job_embeddings_absent".into(), ..table() };
+    assert!(warehouse.known_texts(&nothing, SPACE, &[ContentHash::of("x")], None).await.unwrap().is_empty());
 }
 
 async fn a_scan_and_its_writes_do_not_disturb_each_other(warehouse: &dyn Warehouse) {

@@ -2,13 +2,21 @@
 //!
 //! - [`warehouse`]: the [`Warehouse`] trait and the rows that cross it
 //! - `duckdb` (feature `duckdb`): the warehouse in one file
+//! - `bigquery` (feature `gcp`): the warehouse in a BigQuery dataset
+//! - `contract` (feature `contract`): the suite that every warehouse passes; `artifacts::contract` is that of the stores
 //! - [`artifacts`]: the [`ArtifactStore`] trait, its directory backend, and leases on top of any store
 
 pub mod artifacts;
-#[cfg(test)]
-mod contract;
+#[cfg(any(feature = "duckdb", feature = "gcp"))]
+mod batches;
+#[cfg(feature = "gcp")]
+pub mod bigquery;
+#[cfg(any(test, feature = "contract"))]
+pub mod contract;
 #[cfg(feature = "duckdb")]
 pub mod duckdb;
+#[cfg(any(feature = "duckdb", feature = "gcp"))]
+mod shape;
 pub mod warehouse;
 
 use std::sync::Arc;
@@ -40,6 +48,11 @@ pub async fn open_warehouse(config: &Config, access: Access) -> Result<Arc<dyn W
     match &config.warehouse {
         #[cfg(feature = "duckdb")]
         WarehouseUrl::DuckDb(path) => Ok(Arc::new(duckdb::DuckDb::open(path, access).await?)),
+        #[cfg(feature = "gcp")]
+        WarehouseUrl::BigQuery { project, dataset } => {
+            Ok(Arc::new(bigquery::BigQuery::open(config, project, dataset, access).await?))
+        }
+        #[allow(unreachable_patterns)]
         other => Err(not_built("WAREHOUSE_URL", other)),
     }
 }
@@ -51,7 +64,10 @@ pub async fn open_warehouse(config: &Config, access: Access) -> Result<Arc<dyn W
 pub fn open_artifacts(config: &Config) -> Result<Arc<dyn ArtifactStore>> {
     match &config.artifacts {
         ArtifactsUrl::Directory(path) => Ok(Arc::new(artifacts::Directory::new(path))),
-        other @ ArtifactsUrl::Gcs { .. } => Err(not_built("ARTIFACTS_URL", other)),
+        #[cfg(feature = "gcp")]
+        ArtifactsUrl::Gcs { bucket, prefix } => Ok(Arc::new(artifacts::Gcs::open(config, bucket, prefix)?)),
+        #[allow(unreachable_patterns)]
+        other => Err(not_built("ARTIFACTS_URL", other)),
     }
 }
 

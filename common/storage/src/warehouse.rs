@@ -1,6 +1,7 @@
 //! The warehouse as the functions see it: rows in and out, whatever engine holds them.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use common_core::Result;
@@ -168,6 +169,24 @@ pub struct QueryResult {
     pub pages: BoxStream<'static, Result<Vec<Vec<Cell>>>>,
 }
 
+/// How much a backend likes to be given at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WriteSize {
+    /// Rows of embeddings a write.
+    pub rows: usize,
+    /// The longest that finished rows should wait for a write: what a killed run loses at most.
+    pub interval: Duration,
+}
+
+/// What one query of a run would read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct QueryCost {
+    /// Its name: that of its file under `infra`.
+    pub query: String,
+    /// Bytes that the warehouse charges for.
+    pub bytes_processed: u64,
+}
+
 /// What an embedding run needs from a warehouse, and what the operator's tool needs besides.
 ///
 /// Contract, the same for every backend (`contract` holds the suite that proves it): a write is whole or absent,
@@ -175,6 +194,9 @@ pub struct QueryResult {
 /// back bit for bit.
 #[async_trait]
 pub trait Warehouse: Send + Sync {
+    /// How much to write at once.
+    fn write_size(&self) -> WriteSize;
+
     /// Makes `cleaned_jobs` where it is missing.
     ///
     /// # Errors
@@ -200,6 +222,13 @@ pub trait Warehouse: Send + Sync {
 
     /// Every ad's latest sighting once, in pages. Writing embeddings while reading is safe.
     fn scan_jobs(&self, scan: JobScan) -> BoxStream<'static, Result<Vec<Candidate>>>;
+
+    /// Every row of one space, in pages.
+    fn scan_embeddings(
+        &self,
+        table: &EmbeddingTable,
+        space: &str,
+    ) -> BoxStream<'static, Result<Vec<EmbeddingRow>>>;
 
     /// Which of `hashes` have a vector of `space`, written since `since` where that is given.
     async fn known_texts(
@@ -246,4 +275,7 @@ pub trait Warehouse: Send + Sync {
 
     /// Removes the ads from every table that names ads; returns what left each table.
     async fn forget(&self, keys: &[JobKey]) -> Result<Vec<Forgotten>>;
+
+    /// What the queries of a run would cost, without running them; empty where queries are free.
+    async fn costs(&self, scan: &JobScan) -> Result<Vec<QueryCost>>;
 }

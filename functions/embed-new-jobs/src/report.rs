@@ -1,6 +1,7 @@
 //! What a run says of itself.
 
 use common::job::{JobKey, Shard};
+use common::storage::warehouse::QueryCost;
 use common::{Error, Result};
 use serde::Serialize;
 
@@ -55,6 +56,25 @@ pub(crate) struct Estimate {
     /// From the speed on a sample of the ads to embed.
     pub(crate) estimated_seconds: f64,
     pub(crate) sampled_ads: usize,
+    /// What each kind of query would read, where the warehouse charges for that.
+    pub(crate) queries: Vec<QueryCost>,
+    /// What those would cost once each, at the list price of BigQuery on demand.
+    pub(crate) estimated_query_usd: f64,
+}
+
+/// Price of reading a TiB on demand in the US multi-region; other places cost up to twice as much.
+/// <https://cloud.google.com/bigquery/pricing>
+const USD_PER_TIB: f64 = 6.25;
+
+/// A query is charged for this much at least.
+const LEAST_BYTES_BILLED: u64 = 10 << 20;
+
+impl Estimate {
+    /// Fills in the price of [`Estimate::queries`].
+    pub(crate) fn price_queries(&mut self) {
+        let bytes: u64 = self.queries.iter().map(|query| query.bytes_processed.max(LEAST_BYTES_BILLED)).sum();
+        self.estimated_query_usd = bytes as f64 / f64::from(1 << 20).powi(2) * USD_PER_TIB;
+    }
 }
 
 /// An ad that could not be embedded.

@@ -204,7 +204,10 @@ impl Job<'_> {
             ads_to_refresh: 0,
             estimated_seconds: 0.0,
             sampled_ads: 0,
+            queries: self.warehouse.costs(self.scan).await?,
+            estimated_query_usd: 0.0,
         };
+        estimate.price_queries();
         let mut sample = Vec::new();
         let mut pages = self.warehouse.scan_jobs(self.scan.clone());
         while let Some(page) = pages.next().await {

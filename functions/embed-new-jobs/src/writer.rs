@@ -1,6 +1,6 @@
 //! What becomes of the vectors: rows in batches, then the ads that share a text with one of them.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use common::Result;
 use common::embedding::Identity;
@@ -12,10 +12,6 @@ use common::storage::warehouse::{EmbeddingRow, EmbeddingTable, SharedRow};
 use crate::plan::{InFlight, PagePlan};
 use crate::report::{Report, Statistics};
 use crate::workers::Embedded;
-
-/// Rows a write, and the longest that finished work waits for one: what a killed run loses at most.
-const WRITE_ROWS: usize = 1024;
-const WRITE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Writes a run's rows and keeps its counts.
 pub(crate) struct Writer<'a> {
@@ -85,8 +81,9 @@ impl Writer<'_> {
     }
 
     async fn write_if_due(&mut self) -> Result<()> {
+        let size = self.warehouse.write_size();
         let has_work = !self.rows.is_empty() || !self.waiting.is_empty();
-        if self.rows.len() >= WRITE_ROWS || (has_work && self.last_write.elapsed() >= WRITE_INTERVAL) {
+        if self.rows.len() >= size.rows || (has_work && self.last_write.elapsed() >= size.interval) {
             self.write().await?;
         }
         Ok(())

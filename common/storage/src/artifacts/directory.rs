@@ -6,22 +6,26 @@
 //! want a path.
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind as Io, Write};
+use std::io::{self, ErrorKind as Io, Read};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use common_core::{Error, Result};
+use futures::{StreamExt, TryStreamExt};
+use tokio_util::io::ReaderStream;
 
-use super::{ArtifactStore, Generation};
+use super::{ArtifactStore, Facts, Generation, Reading, check_name};
 
 /// Artifacts under one folder, which is made at the first write.
 #[derive(Debug, Clone)]
 pub struct Directory {
     root: PathBuf,
 }
+
+/// Bytes a chunk of an object that is streamed.
+const CHUNK_BYTES: usize = 1 << 20;
 
 /// How many times a reader looks again for a state that was replaced and removed between two system calls.
 const READ_ATTEMPTS: usize = 100;
@@ -52,7 +56,7 @@ impl Directory {
         Err(Error::unavailable(format!("object {name} changes faster than it can be read")))
     }
 
-    fn swap(&self, name: &str, bytes: &[u8], expected: Option<&Generation>) -> Result<Generation> {
+    fn swap(&self, name: &str, mut bytes: impl Read, expected: Option<&Generation>) -> Result<Generation> {
         let states = self.states(name)?;
         let held = match expected {
             None => 0,
@@ -68,7 +72,7 @@ impl Directory {
         fs::create_dir_all(&states)?;
         let next = held + 1;
         let claim = state_path(&states, next);
-        let draft = self.draft(bytes)?;
+        let draft = self.draft(&mut bytes)?;
         match fs::hard_link(draft.path(), &claim) {
             Ok(()) => {}
             Err(error) if error.kind() == Io::AlreadyExists => return Err(lost()),
@@ -79,9 +83,76 @@ impl Directory {
             return Err(lost());
         }
         sync_folder(&states)?;
-        self.show(name, &states)?;
+        // The state is set: what follows is for people who look into the folder, and must not turn it into a failure.
+        if let Err(error) = self.show(name, &states) {
+            tracing::warn!(name, error = error.chain(), "the plain copy of an object could not be made");
+        }
         remove_replaced(&states, next);
         Ok(Generation(next.to_string()))
+    }
+
+    /// The newest state's file.
+    fn open(&self, name: &str) -> Result<Option<(File, Facts)>> {
+        let states = self.states(name)?;
+        for _ in 0..READ_ATTEMPTS {
+            let Some(number) = newest(&states)? else { return Ok(None) };
+            match File::open(state_path(&states, number)) {
+                Ok(file) => {
+                    let (size_bytes, generation) = (file.metadata()?.len(), Generation(number.to_string()));
+                    return Ok(Some((file, Facts { name: name.to_owned(), size_bytes, generation })));
+                }
+                Err(error) if error.kind() == Io::NotFound => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Error::unavailable(format!("object {name} changes faster than it can be read")))
+    }
+
+    /// Objects whose names begin with `prefix`: folders below `.generations` that hold a state.
+    fn find(&self, prefix: &str) -> Result<Vec<Facts>> {
+        let mut found = Vec::new();
+        let mut folders = vec![String::new()];
+        while let Some(folder) = folders.pop() {
+            let entries = match fs::read_dir(self.root.join(".generations").join(&folder)) {
+                Err(error) if error.kind() == Io::NotFound => continue,
+                entries => entries?,
+            };
+            for entry in entries {
+                let entry = entry?;
+                let Ok(part) = entry.file_name().into_string() else { continue };
+                if part.starts_with('@') || !entry.file_type()?.is_dir() {
+                    continue;
+                }
+                let name = if folder.is_empty() { part } else { format!("{folder}/{part}") };
+                if name.starts_with(prefix)
+                    && let Some((_, facts)) = self.open(&name)?
+                {
+                    found.push(facts);
+                }
+                if name.starts_with(prefix) || prefix.starts_with(&name) {
+                    folders.push(name);
+                }
+            }
+        }
+        found.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(found)
+    }
+
+    fn remove(&self, name: &str) -> Result<()> {
+        let states = self.states(name)?;
+        let mut numbers = numbers(&states)?;
+        // Old states first: a reader never finds one of them as the newest.
+        numbers.sort_unstable();
+        let paths = numbers.into_iter().map(|number| state_path(&states, number));
+        for path in paths.chain([self.root.join(name)]) {
+            match fs::remove_file(path) {
+                Err(error) if error.kind() != Io::NotFound => return Err(error.into()),
+                _ => {}
+            }
+        }
+        // Stays where names continue below it.
+        let _ = fs::remove_dir(states);
+        Ok(())
     }
 
     /// Points the plain file at the newest state, whoever wrote it.
@@ -107,9 +178,9 @@ impl Directory {
         }
     }
 
-    fn draft(&self, bytes: &[u8]) -> Result<tempfile::NamedTempFile> {
+    fn draft(&self, bytes: &mut impl Read) -> Result<tempfile::NamedTempFile> {
         let mut draft = tempfile::NamedTempFile::new_in(self.drafts()?)?;
-        draft.write_all(bytes)?;
+        io::copy(bytes, &mut draft)?;
         draft.as_file().sync_all()?;
         Ok(draft)
     }
@@ -125,12 +196,7 @@ impl Directory {
 
     /// The folder of an object's states.
     fn states(&self, name: &str) -> Result<PathBuf> {
-        // `@` and `.` begin this store's own names.
-        let is_plain =
-            |part: &str| !part.is_empty() && !part.starts_with(['.', '@']) && !part.contains(['\0', '\\']);
-        if !name.split('/').all(is_plain) {
-            return Err(Error::invalid_input(format!("{name:?} is no name of an artifact")));
-        }
+        check_name(name)?;
         Ok(self.root.join(".generations").join(name))
     }
 }
@@ -170,10 +236,9 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// A name that no other draft has, in this process or another.
+/// A name that no other draft has, in this process or another, on this machine or another.
 fn unique_name() -> String {
-    static COUNTER: AtomicU64 = AtomicU64::new(0);
-    format!("link-{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed))
+    format!("link-{}", uuid::Uuid::now_v7())
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
@@ -196,12 +261,37 @@ impl ArtifactStore for Directory {
         expected: Option<&Generation>,
     ) -> Result<Generation> {
         let (store, name, expected) = (self.clone(), name.to_owned(), expected.cloned());
-        blocking(move || store.swap(&name, &bytes, expected.as_ref())).await
+        blocking(move || store.swap(&name, &*bytes, expected.as_ref())).await
+    }
+
+    async fn put_new(&self, name: &str, file: &Path) -> Result<Generation> {
+        let (store, name, file) = (self.clone(), name.to_owned(), file.to_owned());
+        blocking(move || store.swap(&name, File::open(file)?, None)).await
+    }
+
+    async fn read(&self, name: &str) -> Result<Option<Reading>> {
+        let (store, owned) = (self.clone(), name.to_owned());
+        let Some((file, facts)) = blocking(move || store.open(&owned)).await? else { return Ok(None) };
+        // The open file is this state, also after it was replaced and its name removed.
+        let chunks = ReaderStream::with_capacity(tokio::fs::File::from_std(file), CHUNK_BYTES);
+        Ok(Some(Reading { facts, chunks: chunks.map_err(Error::from).boxed() }))
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<Facts>> {
+        let (store, prefix) = (self.clone(), prefix.to_owned());
+        blocking(move || store.find(&prefix)).await
+    }
+
+    async fn delete(&self, name: &str) -> Result<()> {
+        let (store, name) = (self.clone(), name.to_owned());
+        blocking(move || store.remove(&name)).await
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use common_core::ErrorKind;
 
     use super::*;
@@ -225,29 +315,10 @@ mod tests {
         assert_eq!(fs::read_dir(store.root.join(".drafts")).unwrap().count(), 0);
     }
 
-    #[test]
-    fn of_many_writers_none_is_lost() {
+    #[tokio::test]
+    async fn the_contract_holds() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Directory::new(folder.path());
-        let add_one = || loop {
-            let (number, generation) = match store.read("counter").unwrap() {
-                Some((bytes, generation)) => {
-                    (std::str::from_utf8(&bytes).unwrap().parse::<u32>().unwrap(), Some(generation))
-                }
-                None => (0, None),
-            };
-            match set(&store, "counter", &(number + 1).to_string(), generation.as_ref()) {
-                Ok(_) => return,
-                Err(error) => assert_eq!(error.kind(), ErrorKind::Conflict),
-            }
-        };
-        std::thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(|| (0..25).for_each(|_| add_one()));
-            }
-        });
-        assert_eq!(store.read("counter").unwrap().unwrap().0, "100");
-        assert_eq!(fs::read(folder.path().join("counter")).unwrap(), b"100");
+        super::super::contract::artifacts(Arc::new(Directory::new(folder.path()))).await;
     }
 
     #[test]
@@ -264,15 +335,5 @@ mod tests {
         let mut left = numbers(&states).unwrap();
         left.sort_unstable();
         assert_eq!(left, [2, 3]);
-    }
-
-    #[test]
-    fn names_cannot_leave_the_store_or_meet_its_own() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Directory::new(folder.path());
-        for name in ["", "/etc/passwd", "a/../../b", "..", "a//b", "a/", ".drafts/x", "a/@1", "a\0b"] {
-            let error = set(&store, name, "x", None).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::InvalidInput, "{name:?}");
-        }
     }
 }

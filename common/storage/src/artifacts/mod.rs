@@ -1,18 +1,47 @@
 //! Where index, models and leases are: immutable objects, and pointers that are swapped by compare-and-set.
 
+#[cfg(any(test, feature = "contract"))]
+pub mod contract;
 mod directory;
+#[cfg(feature = "gcp")]
+mod gcs;
 mod leases;
+
+use std::path::Path;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use common_core::Result;
+use common_core::{Error, Result};
+use futures::stream::BoxStream;
 
 pub use directory::Directory;
+#[cfg(feature = "gcp")]
+pub use gcs::Gcs;
 pub use leases::Leases;
 
 /// Which state of an object a write expects: the store's own word, to be compared and never interpreted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Generation(pub String);
+
+/// What a store knows of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// Its name.
+    pub name: String,
+    /// Its length.
+    pub size_bytes: u64,
+    /// Its state.
+    pub generation: Generation,
+}
+
+/// An object on its way out of the store.
+pub struct Reading {
+    /// What is read: this state, to the end.
+    pub facts: Facts,
+    /// Its bytes. `Corrupt` where they are not those that were written, `Conflict` where the object was replaced and its
+    /// old state is gone.
+    pub chunks: BoxStream<'static, Result<Bytes>>,
+}
 
 /// Objects under names with `/` between their parts.
 ///
@@ -36,4 +65,30 @@ pub trait ArtifactStore: Send + Sync {
         bytes: Bytes,
         expected: Option<&Generation>,
     ) -> Result<Generation>;
+
+    /// Writes an object that nobody has written yet, from a file of any size.
+    ///
+    /// # Errors
+    /// `Conflict` where there is one.
+    async fn put_new(&self, name: &str, file: &Path) -> Result<Generation>;
+
+    /// Streams the object, or `None` where there is none.
+    async fn read(&self, name: &str) -> Result<Option<Reading>>;
+
+    /// Objects whose names begin with `prefix`, in alphabetical order.
+    async fn list(&self, prefix: &str) -> Result<Vec<Facts>>;
+
+    /// Removes the object, whatever its state; it may be gone already. For what nobody writes any more.
+    async fn delete(&self, name: &str) -> Result<()>;
+}
+
+/// Refuses names that are empty, absolute, leave the store, or meet a store's own.
+fn check_name(name: &str) -> Result<()> {
+    // `@` and `.` begin the directory store's own names, and what is refused by one store is refused by all.
+    let is_plain = |part: &str| !part.is_empty() && !part.starts_with(['.', '@']) && !part.contains(['\0', '\\', '\n', '\r']);
+    if name.split('/').all(is_plain) {
+        Ok(())
+    } else {
+        Err(Error::invalid_input(format!("{name:?} is no name of an artifact")))
+    }
 }

@@ -3,18 +3,19 @@
 //! A writer excludes every other process from the file and a reader every writer, so functions open it per run and
 //! never for the life of a server. Every statement runs on a blocking thread.
 
-mod batches;
 mod errors;
+mod memory;
 mod open;
 mod query;
 mod scan;
 mod shape;
+mod vectors;
 mod write;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use ::duckdb::Connection;
 use async_trait::async_trait;
@@ -24,7 +25,8 @@ use futures::stream::BoxStream;
 
 use crate::Access;
 use crate::warehouse::{
-    Candidate, EmbeddingRow, EmbeddingTable, Forgotten, JobScan, QueryResult, RunRecord, SharedRow, Warehouse,
+    Candidate, EmbeddingRow, EmbeddingTable, Forgotten, JobScan, QueryCost, QueryResult, RunRecord, SharedRow,
+    Warehouse, WriteSize,
 };
 
 /// In how many parts the keys are compared when vanished ads are looked for.
@@ -42,8 +44,8 @@ struct Shared {
     writer: Mutex<Connection>,
     /// Where connections for readers are cloned from.
     readers: Mutex<Connection>,
-    /// Whether a statement did not fit into what a run starts with.
-    has_more_memory: AtomicBool,
+    /// Whether this is a run, which starts with little memory.
+    is_frugal: bool,
 }
 
 impl DuckDb {
@@ -57,9 +59,11 @@ impl DuckDb {
         blocking(move || {
             let writer = open::open(&path, access, open::LOCK_WAIT)?;
             let readers = writer.try_clone().map_err(|error| errors::translate(error, &path))?;
-            let has_more_memory = AtomicBool::new(access != Access::Write);
-            let shared =
-                Shared { path, writer: Mutex::new(writer), readers: Mutex::new(readers), has_more_memory };
+            let is_frugal = access == Access::Write;
+            if is_frugal {
+                memory::use_one_arena();
+            }
+            let shared = Shared { path, writer: Mutex::new(writer), readers: Mutex::new(readers), is_frugal };
             Ok(Self { shared: Arc::new(shared) })
         })
         .await
@@ -81,12 +85,7 @@ impl DuckDb {
         work: impl Fn(&Connection) -> Result<T, write::Failure> + Send + 'static,
     ) -> Result<T> {
         let shared = Arc::clone(&self.shared);
-        blocking(move || match shared.transaction(&work) {
-            Err(error) if error.kind() == ErrorKind::Exhausted && shared.allow_more_memory() => {
-                shared.transaction(&work)
-            }
-            outcome => outcome,
-        })
+        blocking(move || shared.with_room(|| shared.transaction(&work)))
         .await
     }
 }
@@ -111,11 +110,28 @@ impl Shared {
         })
     }
 
-    /// Lets DuckDB use more memory from now on; `false` where it may already.
-    fn allow_more_memory(&self) -> bool {
-        let is_first = !self.has_more_memory.swap(true, Ordering::Relaxed);
-        let raise = format!("SET memory_limit = '{}'", open::MOST_MEMORY);
-        is_first && self.reader().is_ok_and(|connection| connection.execute_batch(&raise).is_ok())
+    /// Runs `work`, and where it does not fit into a run's memory, once more with the most that there is.
+    fn with_room<T>(&self, work: impl Fn() -> Result<T>) -> Result<T> {
+        let outcome = match work() {
+            Err(error) if error.kind() == ErrorKind::Exhausted && self.is_frugal => {
+                tracing::debug!(error = error.chain(), "a statement needs more memory");
+                self.limit_memory(open::MOST_MEMORY)?;
+                let outcome = work();
+                // What is in use then stays in use, and goes when it is not.
+                let _ = self.limit_memory(open::RUN_MEMORY);
+                outcome
+            }
+            outcome => outcome,
+        };
+        if self.is_frugal {
+            memory::give_back();
+        }
+        outcome
+    }
+
+    fn limit_memory(&self, limit: &str) -> Result<()> {
+        let connection = self.reader()?;
+        connection.execute_batch(&format!("SET memory_limit = '{limit}'")).map_err(|error| self.translate(error))
     }
 
     fn translate(&self, error: ::duckdb::Error) -> Error {
@@ -139,6 +155,10 @@ fn render(sql: &str, table: &EmbeddingTable) -> String {
 
 #[async_trait]
 impl Warehouse for DuckDb {
+    fn write_size(&self) -> WriteSize {
+        WriteSize { rows: 1024, interval: Duration::from_secs(5) }
+    }
+
     async fn create_jobs(&self) -> Result<()> {
         self.write(shape::create_jobs).await
     }
@@ -162,6 +182,14 @@ impl Warehouse for DuckDb {
 
     fn scan_jobs(&self, scan: JobScan) -> BoxStream<'static, Result<Vec<Candidate>>> {
         scan::scan_jobs(Arc::clone(&self.shared), scan)
+    }
+
+    fn scan_embeddings(
+        &self,
+        table: &EmbeddingTable,
+        space: &str,
+    ) -> BoxStream<'static, Result<Vec<EmbeddingRow>>> {
+        vectors::scan_embeddings(Arc::clone(&self.shared), table.clone(), space.to_owned())
     }
 
     async fn known_texts(
@@ -271,6 +299,10 @@ impl Warehouse for DuckDb {
     async fn forget(&self, keys: &[JobKey]) -> Result<Vec<Forgotten>> {
         let keys = keys.to_vec();
         self.write(move |connection| write::forget(connection, &keys)).await
+    }
+
+    async fn costs(&self, _scan: &JobScan) -> Result<Vec<QueryCost>> {
+        Ok(Vec::new())
     }
 }
 

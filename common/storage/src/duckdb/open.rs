@@ -14,7 +14,7 @@ pub(super) const LOCK_WAIT: Duration = Duration::from_secs(10);
 
 /// What DuckDB may keep in memory during a function's run; the rest goes to a temporary folder beside the file. Small,
 /// because it fills up with pages of the file, and a run's memory should depend little on the warehouse's size.
-const RUN_MEMORY: &str = "64MB";
+pub(super) const RUN_MEMORY: &str = "32MB";
 
 /// The same for the operator's tool, whose loads and ad-hoc queries may be large; also what a run falls back on where a
 /// statement does not fit, for example because descriptions are very long.
@@ -59,6 +59,8 @@ fn config(access: Access) -> ::duckdb::Result<Config> {
     Config::default()
         .access_mode(mode)?
         .max_memory(if access == Access::Write { RUN_MEMORY } else { MOST_MEMORY })?
+        // Rows that are not in the file yet are in memory.
+        .with("checkpoint_threshold", "8MB")?
         // The cores belong to inference, and every thread of a statement wants memory of its own.
         .threads(if access == Access::Write { 1 } else { 2 })?
         // A statement that reads other files or installs extensions is not what an ad-hoc query is for.

@@ -1,11 +1,12 @@
 //! Reading the ads page by page, so that memory does not grow with the table and writers can work between pages.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use ::duckdb::types::FromSql;
 use ::duckdb::{Connection, Row, params};
 use common_core::job::{JobKey, Timestamp};
-use common_core::{ErrorKind, Result};
+use common_core::Result;
 use futures::stream::BoxStream;
 
 use super::{Shared, query, render};
@@ -38,19 +39,17 @@ fn read_pages(
     let connection = shared.reader()?;
     let translate = |error| shared.translate(error);
     let sql = statement(&connection, scan).map_err(translate)?;
-    let mut statement = connection.prepare(&sql).map_err(translate)?;
+    let statement = RefCell::new(connection.prepare(&sql).map_err(translate)?);
     let end: i64 = connection
         .query_row(include_str!("../../../../infra/duckdb/end_of_sightings.sql"), [], |row| row.get(0))
         .map_err(translate)?;
     let mut from = 0;
     while from < end {
         let bounds = params![scan.shard.count, scan.shard.index, scan.source, from, from + PAGE_ROWS];
-        let mut read =
-            || statement.query_map(bounds, candidate).and_then(Iterator::collect).map_err(translate);
-        let page = match read() {
-            Err(error) if error.kind() == ErrorKind::Exhausted && shared.allow_more_memory() => read()?,
-            page => page?,
-        };
+        let page = shared.with_room(|| {
+            let page = statement.borrow_mut().query_map(bounds, candidate).and_then(Iterator::collect);
+            page.map_err(translate)
+        })?;
         if pages.send_blocking(Ok(page)).is_err() {
             return Ok(());
         }

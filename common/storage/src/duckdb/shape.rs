@@ -1,64 +1,48 @@
-//! The tables' shape: made where they are missing, compared where they are there.
+//! The tables' shape: made where they are missing, completed by columns that a later version of ours added, refused where a
+//! column has another type.
 
-use ::duckdb::{Connection, params};
-use common_core::Error;
+use ::duckdb::Connection;
 
-use super::query::{self, CatalogueColumn};
-use super::render;
 use super::write::{Failure, Outcome};
+use super::{query, render};
+use crate::shape::{self, Column};
 use crate::warehouse::EmbeddingTable;
 
 const CLEANED_JOBS: &str = include_str!("../../../../infra/duckdb/create_cleaned_jobs.sql");
 const JOB_EMBEDDINGS: &str = include_str!("../../../../infra/duckdb/create_job_embeddings.sql");
 const ML_RUNS: &str = include_str!("../../../../infra/duckdb/create_ml_runs.sql");
+const ADD_COLUMN: &str = include_str!("../../../../infra/duckdb/add_column.sql");
 
 pub(super) fn create_jobs(connection: &Connection) -> Outcome<()> {
     create(connection, "cleaned_jobs", CLEANED_JOBS)
 }
 
 pub(super) fn create_embeddings(connection: &Connection, table: &EmbeddingTable) -> Outcome<()> {
-    compare(connection, "cleaned_jobs", CLEANED_JOBS)?;
+    if let Some(column) = missing(connection, "cleaned_jobs", CLEANED_JOBS)?.first() {
+        return Err(Failure::Ours(shape::lacks("cleaned_jobs", column)));
+    }
     create(connection, "ml_runs", ML_RUNS)?;
     create(connection, &table.name, &render(JOB_EMBEDDINGS, table))
 }
 
 fn create(connection: &Connection, table: &str, sql: &str) -> Outcome<()> {
     connection.execute_batch(sql)?;
-    compare(connection, table, sql)
-}
-
-/// Compares the table with the one that its statement makes. Columns beyond those are nobody's business.
-fn compare(connection: &Connection, table: &str, sql: &str) -> Outcome<()> {
-    let temporary = sql.replace("CREATE TABLE IF NOT EXISTS", "CREATE OR REPLACE TEMP TABLE");
-    let temporary = temporary.replace(&format!("TABLE {table} ("), "TABLE expected_shape (");
-    connection.execute_batch(&temporary)?;
-    let mut statement =
-        connection.prepare(include_str!("../../../../infra/duckdb/list_staged_columns.sql"))?;
-    let expected = statement.query_map(params!["expected_shape"], query::column)?;
-    let actual: Vec<CatalogueColumn> =
-        query::columns(connection)?.into_iter().filter(|column| column.table == table).collect();
-    if actual.is_empty() {
-        // Fails in the engine's own words where there is nothing of that name.
-        connection.prepare(&format!("SELECT 1 FROM \"{table}\""))?;
-        return refuse(&format!("{table} is a view, and this program needs a table"));
-    }
-    for column in expected {
-        let CatalogueColumn { name, data_type, .. } = column?;
-        match actual.iter().find(|found| found.name == name) {
-            Some(found) if found.data_type == data_type => {}
-            Some(found) => {
-                let has = &found.data_type;
-                return refuse(&format!(
-                    "column {name} of table {table} is {has}, and this program needs {data_type}"
-                ));
-            }
-            None => return refuse(&format!("table {table} has no column {name} ({data_type})")),
-        }
+    for column in shape::addable(table, missing(connection, table, sql)?)? {
+        let add = ADD_COLUMN.replace("job_embeddings", table);
+        let add = add.replace("{column}", &column.name).replace("{type}", &column.of_type);
+        connection.execute_batch(&add)?;
     }
     Ok(())
 }
 
-fn refuse(sentence: &str) -> Outcome<()> {
-    let remedy = "rename that table or choose another warehouse, and the right one is made";
-    Err(Failure::Ours(Error::conflict(format!("{sentence}: {remedy}"))))
+fn missing(connection: &Connection, table: &str, sql: &str) -> Outcome<Vec<Column>> {
+    let columns = query::columns(connection)?.into_iter().filter(|column| column.table == table);
+    let found: Vec<(String, String)> = columns.map(|column| (column.name, column.data_type)).collect();
+    if found.is_empty() {
+        // Fails in the engine's own words where there is nothing of that name.
+        connection.prepare(&format!("SELECT 1 FROM \"{table}\""))?;
+        let sentence = format!("{table} is a view, and this program needs a table");
+        return Err(Failure::Ours(shape::refuse(&sentence)));
+    }
+    Ok(shape::missing(table, sql, &found)?)
 }

@@ -8,7 +8,8 @@ use common_core::{Error, Result};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 
-use super::{batches, query, render};
+use super::{query, render};
+use crate::batches;
 use crate::warehouse::{EmbeddingRow, EmbeddingTable, Forgotten, RunRecord, SharedRow};
 
 /// Why a transaction is rolled back: the engine's reason or ours.
@@ -76,16 +77,40 @@ pub(super) fn share_staged(
     space: &str,
     since: Option<Timestamp>,
 ) -> Outcome<HashSet<JobKey>> {
-    connection
-        .execute_batch(&render(include_str!("../../../../infra/duckdb/stage_embeddings.sql"), table))?;
-    let sql = render(include_str!("../../../../infra/duckdb/share_embeddings.sql"), table);
-    connection.execute(&sql, params![space, since.map(|moment| moment.naive_utc())])?;
+    fetch_donors(connection, table, space, since)?;
+    for sql in [
+        include_str!("../../../../infra/duckdb/stage_embeddings.sql"),
+        include_str!("../../../../infra/duckdb/share_embeddings.sql"),
+    ] {
+        connection.execute_batch(&render(sql, table))?;
+    }
     put_staged(connection, table)?;
     let mut statement = connection.prepare(include_str!("../../../../infra/duckdb/unshared.sql"))?;
     let unshared = statement
         .query_map([], |row| Ok(JobKey { source: row.get(0)?, job_id: row.get(1)? }))?
         .collect::<::duckdb::Result<_>>()?;
     Ok(unshared)
+}
+
+/// Copies the rows that have the staged texts' vectors, one by one: only their pages are read.
+fn fetch_donors(
+    connection: &Connection,
+    table: &EmbeddingTable,
+    space: &str,
+    since: Option<Timestamp>,
+) -> Outcome<()> {
+    connection.execute_batch(&render(include_str!("../../../../infra/duckdb/stage_donors.sql"), table))?;
+    let mut find =
+        connection.prepare(&render(include_str!("../../../../infra/duckdb/find_donors.sql"), table))?;
+    let donors: Vec<i64> = find
+        .query_map(params![space, since.map(|moment| moment.naive_utc())], |row| row.get(0))?
+        .collect::<::duckdb::Result<_>>()?;
+    let mut fetch =
+        connection.prepare(&render(include_str!("../../../../infra/duckdb/fetch_donor.sql"), table))?;
+    for donor in donors {
+        fetch.execute(params![donor])?;
+    }
+    Ok(())
 }
 
 /// Puts the staged rows in place of those that their ads had.

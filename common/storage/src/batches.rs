@@ -1,4 +1,4 @@
-//! Rows as Arrow batches, the fastest way into DuckDB. Column order is that of the tables in `infra/duckdb`.
+//! Rows as Arrow batches, on their way into any warehouse. Column order is that of the tables in `infra`.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::warehouse::{EmbeddingRow, FilterColumns, SharedRow};
 
 type Columns = Vec<(&'static str, ArrayRef)>;
 
-pub(super) fn jobs(rows: &[JobAd]) -> Result<RecordBatch> {
+pub(crate) fn jobs(rows: &[JobAd]) -> Result<RecordBatch> {
     let text = |get: fn(&JobAd) -> Option<&str>| strings(rows.iter().map(get));
     let number = |get: fn(&JobAd) -> Option<f64>| floats(rows.iter().map(get));
     let moment = |get: fn(&JobAd) -> Option<Timestamp>| timestamps(rows.iter().map(get));
@@ -46,7 +46,7 @@ pub(super) fn jobs(rows: &[JobAd]) -> Result<RecordBatch> {
     ])
 }
 
-pub(super) fn embeddings(rows: &[EmbeddingRow], dimension: usize) -> Result<RecordBatch> {
+pub(crate) fn embeddings(rows: &[EmbeddingRow], dimension: usize) -> Result<RecordBatch> {
     if let Some(row) = rows.iter().find(|row| row.embedding.len() != dimension) {
         let length = row.embedding.len();
         return Err(Error::internal(format!(
@@ -72,14 +72,14 @@ pub(super) fn embeddings(rows: &[EmbeddingRow], dimension: usize) -> Result<Reco
     batch(columns)
 }
 
-pub(super) fn shared(rows: &[SharedRow]) -> Result<RecordBatch> {
+pub(crate) fn shared(rows: &[SharedRow]) -> Result<RecordBatch> {
     let mut columns = keyed(rows.iter().map(|row| &row.key));
     columns.push(("content_hash", strings(rows.iter().map(|row| Some(row.content_hash.to_string())))));
     columns.extend(filters(rows.iter().map(|row| &row.filters)));
     batch(columns)
 }
 
-pub(super) fn keys(rows: &[JobKey]) -> Result<RecordBatch> {
+pub(crate) fn keys(rows: &[JobKey]) -> Result<RecordBatch> {
     batch(keyed(rows.iter()))
 }
 

@@ -1,0 +1,197 @@
+//! Vertex AI's text embeddings: vectors of a model that Google runs, by its REST interface.
+//!
+//! <https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/text-embeddings-api>
+
+use common_core::config::{Config, WarehouseUrl};
+use common_core::job::PREPROCESSING_VERSION;
+use common_core::{Error, ErrorKind, Result};
+use common_google::{Body, Call, Client, Credentials, Limits, segment};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::runtime::Handle;
+
+use crate::embedder::{Embedder, Identity};
+
+/// How `EMBEDDING_MODEL` names a model that Google runs.
+pub(crate) const PREFIX: &str = "vertex:";
+
+/// What a vector is made for; vectors for different tasks do not compare.
+const TASK: &str = "SEMANTIC_SIMILARITY";
+
+/// The most texts and tokens that a request may hold. A token is one character at least, so characters are counted.
+const TEXTS_A_REQUEST: usize = 250;
+const CHARS_A_REQUEST: usize = 20_000;
+
+/// Texts a chunk: some requests' worth of ads.
+const CHUNK: usize = 100;
+
+struct Facts {
+    name: &'static str,
+    dimension: usize,
+    max_tokens: usize,
+}
+
+const MODELS: [Facts; 2] = [
+    Facts { name: "text-embedding-005", dimension: 768, max_tokens: 2048 },
+    Facts { name: "text-multilingual-embedding-002", dimension: 768, max_tokens: 2048 },
+];
+
+struct Vertex {
+    client: Client,
+    url: String,
+    identity: Identity,
+    runtime: Handle,
+}
+
+/// One embedder a thread of `config`, each with a request of its own under way. Called on a thread of a runtime.
+///
+/// # Errors
+/// `Configuration` for a model that is not known, or where no project is named.
+pub(crate) fn open(config: &Config, name: &str) -> Result<Vec<Box<dyn Embedder>>> {
+    let known = || MODELS.map(|facts| format!("{PREFIX}{}", facts.name)).join(", ");
+    let facts = MODELS.iter().find(|facts| facts.name == name).ok_or_else(|| {
+        Error::configuration(format!("EMBEDDING_MODEL is {PREFIX}{name:?}; of Vertex AI's, allowed is {}", known()))
+    })?;
+    let project = match (&config.google_cloud_project, &config.warehouse) {
+        (Some(project), _) | (None, WarehouseUrl::BigQuery { project, .. }) => project,
+        (None, WarehouseUrl::DuckDb(_)) => {
+            return Err(Error::configuration(
+                "GOOGLE_CLOUD_PROJECT is not set: it names the project that pays for Vertex AI",
+            ));
+        }
+    };
+    let location = &config.vertex_location;
+    let (root, credentials) = match &config.vertex_emulator_host {
+        Some(host) => (common_google::emulator(host), Credentials::anonymous()),
+        None => {
+            (format!("https://{location}-aiplatform.googleapis.com"), Credentials::application_default())
+        }
+    };
+    let url = format!(
+        "{root}/v1/projects/{}/locations/{}/publishers/google/models/{name}:predict",
+        segment(project),
+        segment(location)
+    );
+    let client = Client::new(credentials, Limits::of_attempt(config.request_timeout))?;
+    let space = format!("{PREFIX}{name}/{TASK}/{PREPROCESSING_VERSION}-{}", facts.max_tokens);
+    let identity = Identity {
+        model_name: format!("{PREFIX}{name}"),
+        model_version: format!("{space}/vertex"),
+        embedding_space: space,
+        dimension: facts.dimension,
+    };
+    let runtime = Handle::try_current()
+        .map_err(|error| Error::internal("Vertex AI is called outside a runtime").caused_by(error))?;
+    let embedder = || Vertex {
+        client: client.clone(),
+        url: url.clone(),
+        identity: identity.clone(),
+        runtime: runtime.clone(),
+    };
+    Ok((0..config.threads).map(|_| Box::new(embedder()) as Box<dyn Embedder>).collect())
+}
+
+impl Embedder for Vertex {
+    fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    fn preferred_chunk(&self) -> usize {
+        CHUNK
+    }
+
+    fn embed(&mut self, texts: &[&str]) -> Vec<Result<Vec<f32>>> {
+        let mut rest = texts;
+        let mut results = Vec::with_capacity(texts.len());
+        while !rest.is_empty() {
+            let (request, after) = rest.split_at(request_length(rest));
+            results.extend(self.request(request));
+            rest = after;
+        }
+        results
+    }
+}
+
+/// How many of `texts` fit into a request: one at least.
+fn request_length(texts: &[&str]) -> usize {
+    let mut chars = 0;
+    let fits = |text: &&&str| {
+        chars += text.chars().count();
+        chars <= CHARS_A_REQUEST
+    };
+    texts.iter().take(TEXTS_A_REQUEST).take_while(fits).count().max(1)
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    predictions: Vec<Prediction>,
+}
+
+#[derive(Deserialize)]
+struct Prediction {
+    embeddings: Embeddings,
+}
+
+#[derive(Deserialize)]
+struct Embeddings {
+    values: Vec<f32>,
+}
+
+impl Vertex {
+    /// One request for the texts; where it is refused for what is in it, one request a text, so that one fails alone.
+    fn request(&self, texts: &[&str]) -> Vec<Result<Vec<f32>>> {
+        match self.predict(texts) {
+            Ok(vectors) => vectors,
+            Err(error) if texts.len() == 1 => vec![Err(error)],
+            Err(error) if error.kind() == ErrorKind::InvalidInput => {
+                texts.iter().flat_map(|text| self.request(&[text])).collect()
+            }
+            Err(error) => {
+                let again = || Error::new(error.kind(), error.to_string());
+                texts.iter().map(|_| Err(again())).collect()
+            }
+        }
+    }
+
+    fn predict(&self, texts: &[&str]) -> Result<Vec<Result<Vec<f32>>>> {
+        let instances: Vec<_> = texts.iter().map(|text| json!({"content": text, "task_type": TASK})).collect();
+        let body = json!({"instances": instances, "parameters": {"autoTruncate": true}});
+        let call = Call::post("embedding by Vertex AI", self.url.clone(), Body::Json(body));
+        let answer = self.runtime.block_on(self.client.json(&call));
+        let answer = answer.map_err(|failure| failure.into_error(&call.doing))?;
+        let answer: Answer = serde_json::from_value(answer)
+            .map_err(|error| Error::internal("Vertex AI's answer has another form").caused_by(error))?;
+        if answer.predictions.len() != texts.len() {
+            let count = answer.predictions.len();
+            return Err(Error::internal(format!("Vertex AI sent {count} vectors for {} texts", texts.len())));
+        }
+        Ok(answer.predictions.into_iter().map(|prediction| self.unit(prediction.embeddings.values)).collect())
+    }
+
+    /// The vector with length 1. Google's are within rounding of that, and a search relies on it.
+    fn unit(&self, mut vector: Vec<f32>) -> Result<Vec<f32>> {
+        let norm = vector.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
+        if vector.len() != self.identity.dimension || !norm.is_finite() || norm < 0.5 {
+            return Err(Error::internal(format!(
+                "Vertex AI sent a vector of {} elements and length {norm}",
+                vector.len()
+            )));
+        }
+        vector.iter_mut().for_each(|x| *x = (f64::from(*x) / norm) as f32);
+        Ok(vector)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_holds_as_many_texts_as_may_be_and_one_at_least() {
+        let long = "é".repeat(9_000);
+        assert_eq!(request_length(&[&long, &long, &long]), 2);
+        let longer = "x".repeat(30_000);
+        assert_eq!(request_length(&[&longer, "a"]), 1);
+        assert_eq!(request_length(&["a"; 600]), TEXTS_A_REQUEST);
+    }
+}

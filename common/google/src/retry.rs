@@ -1,0 +1,61 @@
+//! How long a request may take, how often it is tried, and how long to wait between.
+
+use std::time::Duration;
+
+use rand::Rng;
+
+/// How long to go on with one request.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// The longest that one try may take, its answer included.
+    pub attempt: Duration,
+    /// The longest from the first try to the end of the last.
+    pub total: Duration,
+    /// The wait before the second try; it doubles from try to try, up to [`LONGEST_WAIT`].
+    pub first_wait: Duration,
+}
+
+/// The longest wait between two tries that we choose ourselves; a server may ask for more.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(32);
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            attempt: Duration::from_mins(1),
+            total: Duration::from_mins(5),
+            first_wait: Duration::from_millis(250),
+        }
+    }
+}
+
+impl Limits {
+    /// Limits for requests of which one try may take `attempt`.
+    pub fn of_attempt(attempt: Duration) -> Self {
+        Self { attempt, total: attempt * 5, ..Self::default() }
+    }
+
+    /// The wait after try number `attempt` (from 1): exponential with full jitter between its half and its whole, so
+    /// that clients that failed together do not come back together; never less than the server asked for.
+    pub fn wait(&self, attempt: u32, asked: Option<Duration>) -> Duration {
+        let doubled = self.first_wait.saturating_mul(1 << attempt.saturating_sub(1).min(16));
+        let longest = doubled.min(LONGEST_WAIT);
+        let own = longest.mul_f64(rand::rng().random_range(0.5..=1.0));
+        asked.map_or(own, |asked| asked.max(own))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_a_bound_and_obey_the_server() {
+        let limits = Limits { first_wait: Duration::from_millis(100), ..Limits::default() };
+        for (attempt, most) in [(1, 100), (2, 200), (4, 800), (60, 32_000)] {
+            let wait = limits.wait(attempt, None);
+            assert!(wait <= Duration::from_millis(most), "{attempt}: {wait:?}");
+            assert!(wait >= Duration::from_millis(most / 2), "{attempt}: {wait:?}");
+        }
+        assert_eq!(limits.wait(1, Some(Duration::from_secs(7))), Duration::from_secs(7));
+    }
+}

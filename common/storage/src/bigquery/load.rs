@@ -1,0 +1,93 @@
+//! Rows into a table: a Parquet file and one load job, which is free of charge and whole or absent.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
+use common_core::{Error, Result};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::Compression;
+use parquet::file::properties::WriterProperties;
+
+/// Rows that the writer holds before they go to the file.
+const ROW_GROUP_ROWS: usize = 16_384;
+
+/// A Parquet file in the making.
+pub(super) struct ParquetFile {
+    file: tempfile::NamedTempFile,
+    writer: Option<ArrowWriter<File>>,
+    required: &'static [&'static str],
+    pub(super) rows: u64,
+}
+
+impl ParquetFile {
+    /// An empty file whose `required` columns are marked as never NULL, as those of the table are.
+    pub(super) fn new(required: &'static [&'static str]) -> Result<Self> {
+        Ok(Self { file: tempfile::NamedTempFile::new()?, writer: None, required, rows: 0 })
+    }
+
+    pub(super) fn push(&mut self, batch: &RecordBatch) -> Result<()> {
+        let batch = for_parquet(batch, self.required)?;
+        if self.writer.is_none() {
+            let properties = WriterProperties::builder()
+                .set_compression(Compression::SNAPPY)
+                .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+                .set_coerce_types(true)
+                .build();
+            let file = self.file.reopen()?;
+            self.writer = Some(ArrowWriter::try_new(file, batch.schema(), Some(properties)).map_err(defect)?);
+        }
+        if let Some(writer) = &mut self.writer {
+            writer.write(&batch).map_err(defect)?;
+        }
+        self.rows += batch.num_rows() as u64;
+        Ok(())
+    }
+
+    /// The file, complete.
+    pub(super) fn finish(mut self) -> Result<tempfile::TempPath> {
+        if let Some(writer) = self.writer.take() {
+            writer.close().map_err(defect)?;
+        }
+        Ok(self.file.into_temp_path())
+    }
+}
+
+/// Our columns in the types that a load job turns into those of the tables: a moment is in UTC, a vector is a list.
+fn for_parquet(batch: &RecordBatch, required: &[&str]) -> Result<RecordBatch> {
+    let mut fields = Vec::new();
+    let mut columns: Vec<ArrayRef> = Vec::new();
+    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+        let data_type = match column.data_type() {
+            DataType::Timestamp(TimeUnit::Microsecond, None) => {
+                DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+            }
+            DataType::FixedSizeList(item, _) => {
+                DataType::List(Arc::new(Field::new("element", item.data_type().clone(), true)))
+            }
+            other => other.clone(),
+        };
+        let column = if data_type == *column.data_type() {
+            Arc::clone(column)
+        } else {
+            cast(column, &data_type).map_err(defect)?
+        };
+        fields.push(Field::new(field.name(), data_type, !required.contains(&field.name().as_str())));
+        columns.push(column);
+    }
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(defect)
+}
+
+fn defect(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::internal("rows cannot be written as Parquet").caused_by(error)
+}
+
+/// A file with one batch.
+pub(super) fn parquet(batch: &RecordBatch, required: &'static [&'static str]) -> Result<tempfile::TempPath> {
+    let mut file = ParquetFile::new(required)?;
+    file.push(batch)?;
+    file.finish()
+}
+

@@ -1,0 +1,423 @@
+//! The warehouse in a BigQuery dataset.
+//!
+//! - `statement`: a statement of `infra/bigquery` and its parameters
+//! - `jobs`: running one, so that a repeated request runs it once
+//! - `rows`: reading its answer page by page
+//! - `load`: rows in, as Parquet by load jobs
+//! - `shape`: the tables as they must be
+
+mod jobs;
+mod load;
+mod rows;
+mod shape;
+mod statement;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use common_core::config::Config;
+use common_core::job::{ContentHash, JobAd, JobKey, Timestamp};
+use common_core::{Error, ErrorKind, Result};
+use common_google::{Body, Call, Client, Credentials, Limits, segment};
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
+use serde_json::{Value, json};
+
+use self::load::ParquetFile;
+use self::statement::{Statement, key, shared};
+use crate::warehouse::{
+    Candidate, EmbeddingRow, EmbeddingTable, Forgotten, JobScan, QueryCost, QueryResult, RunRecord, SharedRow,
+    Warehouse, WriteSize,
+};
+use crate::{Access, batches};
+
+/// Names of tables that hold rows on their way elsewhere begin with this.
+const STAGED: &str = "staged_";
+
+/// Columns of `cleaned_jobs` that are never NULL.
+const REQUIRED: &[&str] = &["source", "scrape_timestamp", "job_id"];
+
+/// Ads that one statement takes as its parameter, of 10 MB at most.
+const ADS_A_STATEMENT: usize = 4096;
+
+/// A warehouse in a BigQuery dataset.
+pub struct BigQuery(Arc<Dataset>);
+
+struct Dataset {
+    client: Client,
+    /// Where the interface is: Google's, or an emulator's.
+    root: String,
+    project: String,
+    dataset: String,
+    /// Where the dataset is; jobs run there and are found there.
+    location: String,
+    max_bytes_billed: Option<u64>,
+    bytes_billed: AtomicU64,
+}
+
+impl BigQuery {
+    /// Opens the dataset; with [`Access::Create`] an absent one is made in `config.bigquery_location`.
+    ///
+    /// # Errors
+    /// `NotFound` where there is no such dataset or project, `Forbidden` without permission.
+    pub async fn open(config: &Config, project: &str, dataset: &str, access: Access) -> Result<Self> {
+        let (root, credentials) = match &config.bigquery_emulator_host {
+            Some(host) => (common_google::emulator(host), Credentials::anonymous()),
+            None => ("https://bigquery.googleapis.com".to_owned(), Credentials::application_default()),
+        };
+        let client = Client::new(credentials, Limits::of_attempt(config.request_timeout))?;
+        let mut this = Dataset {
+            client,
+            root,
+            project: project.to_owned(),
+            dataset: dataset.to_owned(),
+            location: String::new(),
+            max_bytes_billed: config.max_bytes_billed,
+            bytes_billed: AtomicU64::new(0),
+        };
+        let facts = this.find_or_make(access, &config.bigquery_location).await?;
+        this.location = jobs::text(&facts, "/location");
+        Ok(Self(Arc::new(this)))
+    }
+
+    /// Bytes that Google has billed for the statements of this handle.
+    pub fn bytes_billed(&self) -> u64 {
+        self.0.bytes_billed.load(Ordering::Relaxed)
+    }
+}
+
+impl Dataset {
+    async fn find_or_make(&self, access: Access, location: &str) -> Result<Value> {
+        let doing = format!("opening dataset {}.{}", self.project, self.dataset);
+        let failure = match self.client.json(&Call::get(&doing, self.dataset_url(""))).await {
+            Ok(facts) => return Ok(facts),
+            Err(failure) => failure,
+        };
+        if failure.kind() != ErrorKind::NotFound {
+            return Err(failure.into_error(&doing));
+        }
+        if access != Access::Create {
+            return Err(failure.into_error(&doing).remedy(
+                "load ads with `jobctl load FILE`, which makes it, or mend WAREHOUSE_URL",
+            ));
+        }
+        let reference = json!({"projectId": self.project, "datasetId": self.dataset});
+        let body = json!({"datasetReference": reference, "location": location});
+        let doing = format!("making dataset {}.{}", self.project, self.dataset);
+        match self.client.json(&Call::post(&doing, self.url("datasets"), Body::Json(body))).await {
+            Ok(facts) => Ok(facts),
+            Err(failure) if failure.kind() == ErrorKind::Conflict => {
+                let again = self.client.json(&Call::get(&doing, self.dataset_url(""))).await;
+                again.map_err(|failure| failure.into_error(&doing))
+            }
+            Err(failure) => Err(failure.into_error(&doing)),
+        }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}/bigquery/v2/projects/{}/{path}", self.root, segment(&self.project))
+    }
+
+    fn upload_url(&self, path: &str) -> String {
+        format!("{}/upload/bigquery/v2/projects/{}/{path}", self.root, segment(&self.project))
+    }
+
+    fn dataset_url(&self, path: &str) -> String {
+        let url = self.url(&format!("datasets/{}", segment(&self.dataset)));
+        if path.is_empty() { url } else { format!("{url}/{path}") }
+    }
+
+    /// A table's name as people write it.
+    fn name(&self, table: &str) -> String {
+        format!("{}.{}.{table}", self.project, self.dataset)
+    }
+
+    fn count_billed(&self, bytes: u64) {
+        self.bytes_billed.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Every table that rows can be in, in alphabetical order; no views.
+    async fn table_names(&self) -> Result<Vec<String>> {
+        let doing = format!("listing the tables of {}.{}", self.project, self.dataset);
+        let mut names = Vec::new();
+        let mut token = None;
+        loop {
+            let mut call = Call::get(&doing, self.dataset_url("tables")).with("maxResults", "1000");
+            if let Some(token) = token {
+                call = call.with("pageToken", token);
+            }
+            let page = self.client.json(&call).await.map_err(|failure| failure.into_error(&doing))?;
+            let tables = page.get("tables").and_then(Value::as_array).into_iter().flatten();
+            names.extend(
+                tables
+                    .filter(|table| jobs::text(table, "/type") == "TABLE")
+                    .map(|table| jobs::text(table, "/tableReference/tableId")),
+            );
+            match page.get("nextPageToken").and_then(Value::as_str) {
+                Some(next) => token = Some(next.to_owned()),
+                None => break,
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    async fn changed_rows(&self, statement: Statement) -> Result<u64> {
+        Ok(self.execute(&statement).await?.changed_rows())
+    }
+
+    fn delete_keys(&self, table: &str, keys: &[JobKey]) -> Statement {
+        let sql = include_str!("../../../../infra/bigquery/delete_keys.sql")
+            .replace("job_embeddings", &format!("`{table}`"));
+        let rows: Vec<Value> = keys.iter().map(key).collect();
+        Statement::new(format!("removing ads from {}", self.name(table)), sql).ads(&rows)
+    }
+
+    /// Loads the rows into a table of their own and merges that, so that a load that is refused changes nothing.
+    async fn merge(&self, table: &EmbeddingTable, rows: &[EmbeddingRow]) -> Result<()> {
+        let batch = batches::embeddings(rows, table.dimension)?;
+        let file = tokio::task::spawn_blocking(move || load::parquet(&batch, &[]))
+            .await
+            .map_err(|error| Error::internal("a thread that writes Parquet ended early").caused_by(error))??;
+        let staged = format!("{STAGED}embeddings_{}", uuid::Uuid::now_v7().simple());
+        let doing = format!("merging {} rows into {}", rows.len(), self.name(&table.name));
+        let named = |sql: &str| sql.replace("staged_embeddings", &format!("`{staged}`"));
+        let stage = named(include_str!("../../../../infra/bigquery/stage_embeddings.sql"));
+        let merge = include_str!("../../../../infra/bigquery/merge_embeddings.sql")
+            .replace("USING staged_embeddings", &format!("USING `{staged}`"));
+        let outcome = async {
+            self.execute(&Statement::new(&doing, stage)).await?;
+            self.load(&staged, "WRITE_TRUNCATE", &file).await?;
+            self.execute(&Statement::new(&doing, merge).on(table)).await
+        }
+        .await;
+        let url = self.dataset_url(&format!("tables/{}", segment(&staged)));
+        // It expires by itself where this fails.
+        let _ = self.client.send(&Call::delete(&doing, url)).await;
+        outcome.map(|_| ())
+    }
+}
+
+#[async_trait]
+impl Warehouse for BigQuery {
+    fn write_size(&self) -> WriteSize {
+        // A write is four requests and a merge of some seconds, and reads the keys of the whole table.
+        WriteSize { rows: 8192, interval: Duration::from_secs(30) }
+    }
+
+    async fn create_jobs(&self) -> Result<()> {
+        self.0.create_jobs_table().await
+    }
+
+    async fn create_embeddings(&self, embeddings: &EmbeddingTable) -> Result<()> {
+        self.0.create_embedding_tables(embeddings).await
+    }
+
+    async fn append_jobs(&self, mut rows: BoxStream<'static, Result<Vec<JobAd>>>) -> Result<u64> {
+        let mut file = ParquetFile::new(REQUIRED)?;
+        while let Some(rows) = rows.next().await {
+            let rows = rows?;
+            file = tokio::task::spawn_blocking(move || {
+                file.push(&batches::jobs(&rows)?)?;
+                Ok::<_, Error>(file)
+            })
+            .await
+            .map_err(|error| Error::internal("a thread that writes Parquet ended early").caused_by(error))??;
+        }
+        let count = file.rows;
+        if count > 0 {
+            let file = file.finish()?;
+            self.0.load("cleaned_jobs", "WRITE_APPEND", &file).await?;
+        }
+        Ok(count)
+    }
+
+    async fn count_jobs(&self, scan: &JobScan) -> Result<u64> {
+        let rows = self.0.collect(count_jobs(scan)).await?;
+        Ok(rows.first().and_then(|row| row.first()?.as_str()?.parse().ok()).unwrap_or_default())
+    }
+
+    fn scan_jobs(&self, scan: JobScan) -> BoxStream<'static, Result<Vec<Candidate>>> {
+        let this = Arc::clone(&self.0);
+        let pages = async move {
+            let has_table = this.table(&scan.embeddings.name).await?.is_some();
+            let rows = this.stream(scan_jobs(&scan, has_table), rows::PAGE_ROWS);
+            Ok::<_, Error>(rows.map(|page| page?.into_iter().map(rows::candidate).collect::<Result<Vec<_>>>()))
+        };
+        futures::stream::once(pages).try_flatten().boxed()
+    }
+
+    fn scan_embeddings(
+        &self,
+        table: &EmbeddingTable,
+        space: &str,
+    ) -> BoxStream<'static, Result<Vec<EmbeddingRow>>> {
+        let sql = include_str!("../../../../infra/bigquery/scan_embeddings.sql");
+        let statement = Statement::new("reading embeddings", sql).on(table).text("space", Some(space));
+        let rows = self.0.stream(statement, rows::VECTOR_PAGE_ROWS);
+        rows.map(|page| page?.into_iter().map(rows::embedding).collect::<Result<Vec<_>>>()).boxed()
+    }
+
+    async fn known_texts(
+        &self,
+        table: &EmbeddingTable,
+        space: &str,
+        hashes: &[ContentHash],
+        since: Option<Timestamp>,
+    ) -> Result<HashSet<ContentHash>> {
+        if hashes.is_empty() || self.0.table(&table.name).await?.is_none() {
+            return Ok(HashSet::new());
+        }
+        let rows = self.0.collect(known_texts(table, space, hashes, since)).await?;
+        let digits = rows.iter().filter_map(|row| row.first()?.as_str());
+        digits.map(ContentHash::parse).collect()
+    }
+
+    async fn merge_embeddings(&self, table: &EmbeddingTable, rows: Vec<EmbeddingRow>) -> Result<()> {
+        if rows.is_empty() { Ok(()) } else { self.0.merge(table, &rows).await }
+    }
+
+    async fn share_embeddings(
+        &self,
+        table: &EmbeddingTable,
+        space: &str,
+        rows: Vec<SharedRow>,
+        since: Option<Timestamp>,
+    ) -> Result<HashSet<JobKey>> {
+        let mut without = HashSet::new();
+        for rows in rows.chunks(ADS_A_STATEMENT) {
+            let ads: Vec<Value> = rows.iter().map(shared).collect();
+            let statement = |doing: &str, sql: &str| {
+                Statement::new(doing, sql).on(table).ads(&ads).text("space", Some(space)).moment("since", since)
+            };
+            let share = include_str!("../../../../infra/bigquery/share_embeddings.sql");
+            self.0.execute(&statement("sharing vectors", share)).await?;
+            let unshared = include_str!("../../../../infra/bigquery/unshared.sql");
+            for row in self.0.collect(statement("looking for ads without a vector", unshared)).await? {
+                without.insert(rows::key(&mut row.into_iter())?);
+            }
+        }
+        Ok(without)
+    }
+
+    async fn update_filters(&self, table: &EmbeddingTable, rows: Vec<SharedRow>) -> Result<()> {
+        for rows in rows.chunks(ADS_A_STATEMENT) {
+            let ads: Vec<Value> = rows.iter().map(shared).collect();
+            let sql = include_str!("../../../../infra/bigquery/update_filters.sql");
+            self.0.execute(&Statement::new("updating filter columns", sql).on(table).ads(&ads)).await?;
+        }
+        Ok(())
+    }
+
+    async fn delete_embeddings(&self, table: &EmbeddingTable, keys: &[JobKey]) -> Result<u64> {
+        let mut removed = 0;
+        for keys in keys.chunks(ADS_A_STATEMENT) {
+            removed += self.0.changed_rows(self.0.delete_keys(&table.name, keys)).await?;
+        }
+        Ok(removed)
+    }
+
+    async fn prune_embeddings(&self, scan: &JobScan) -> Result<u64> {
+        self.0.changed_rows(prune_embeddings(scan)).await
+    }
+
+    async fn record_run(&self, run: &RunRecord) -> Result<()> {
+        let sql = include_str!("../../../../infra/bigquery/record_run.sql");
+        let statement = Statement::new("recording the run", sql)
+            .text("function", Some(&run.function))
+            .text("run_id", Some(&run.run_id))
+            .moment("started_at", Some(run.started_at))
+            .moment("finished_at", run.finished_at)
+            .text("status", Some(&run.status))
+            .text("report", Some(&run.report.to_string()))
+            .text("code_version", Some(&run.code_version));
+        self.0.execute(&statement).await.map(|_| ())
+    }
+
+    async fn tables(&self) -> Result<Vec<String>> {
+        let names = self.0.table_names().await?;
+        Ok(names.into_iter().filter(|name| !name.starts_with(STAGED)).collect())
+    }
+
+    async fn query(&self, sql: &str) -> Result<QueryResult> {
+        if sql.trim().is_empty() {
+            return Err(Error::invalid_input("the statement is empty"));
+        }
+        let statement = Statement::new("the statement", sql);
+        let estimate = self.0.estimate(&statement).await?;
+        if estimate.statement_type != "SELECT" {
+            let of_type = estimate.statement_type;
+            return Err(Error::invalid_input(format!("the statement is {of_type}, and only SELECT is allowed here")));
+        }
+        self.0.ad_hoc(statement).await
+    }
+
+    async fn forget(&self, keys: &[JobKey]) -> Result<Vec<Forgotten>> {
+        let mut gone = Vec::new();
+        for table in self.0.table_names().await? {
+            let facts = self.0.table(&table).await?.unwrap_or_default();
+            let fields = facts.pointer("/schema/fields").and_then(Value::as_array).into_iter().flatten();
+            let names: HashSet<String> = fields.map(|field| jobs::text(field, "/name")).collect();
+            if !names.contains("source") || !names.contains("job_id") {
+                continue;
+            }
+            let mut rows = 0;
+            for keys in keys.chunks(ADS_A_STATEMENT) {
+                rows += self.0.changed_rows(self.0.delete_keys(&table, keys)).await?;
+            }
+            gone.push(Forgotten { table, rows });
+        }
+        Ok(gone)
+    }
+
+    async fn costs(&self, scan: &JobScan) -> Result<Vec<QueryCost>> {
+        let has_table = self.0.table(&scan.embeddings.name).await?.is_some();
+        let mut statements = vec![("count_jobs", count_jobs(scan)), ("scan_jobs", scan_jobs(scan, has_table))];
+        if has_table {
+            statements.push(("known_texts", known_texts(&scan.embeddings, "", &[], None)));
+            statements.push(("prune_embeddings", prune_embeddings(scan)));
+        }
+        let mut costs = Vec::new();
+        for (query, statement) in statements {
+            let bytes_processed = self.0.estimate(&statement).await?.bytes_processed;
+            costs.push(QueryCost { query: query.to_owned(), bytes_processed });
+        }
+        Ok(costs)
+    }
+}
+
+fn count_jobs(scan: &JobScan) -> Statement {
+    let sql = include_str!("../../../../infra/bigquery/count_jobs.sql");
+    Statement::new("counting ads", sql).share(scan.shard, scan.source.as_deref())
+}
+
+fn scan_jobs(scan: &JobScan, has_table: bool) -> Statement {
+    let sql = include_str!("../../../../infra/bigquery/scan_jobs.sql");
+    let nothing = format!("JOIN {} AS", include_str!("../../../../infra/bigquery/no_embeddings.sql").trim());
+    let sql = if has_table { sql.to_owned() } else { sql.replace("JOIN job_embeddings AS", &nothing) };
+    Statement::new("reading ads", sql).on(&scan.embeddings).share(scan.shard, scan.source.as_deref())
+}
+
+fn known_texts(
+    table: &EmbeddingTable,
+    space: &str,
+    hashes: &[ContentHash],
+    since: Option<Timestamp>,
+) -> Statement {
+    let joined = hashes.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    Statement::new("looking for known texts", include_str!("../../../../infra/bigquery/known_texts.sql"))
+        .on(table)
+        .text("space", Some(space))
+        .text("hashes", Some(&joined))
+        .moment("since", since)
+}
+
+fn prune_embeddings(scan: &JobScan) -> Statement {
+    let sql = include_str!("../../../../infra/bigquery/prune_embeddings.sql");
+    Statement::new("removing rows of vanished ads", sql)
+        .on(&scan.embeddings)
+        .share(scan.shard, scan.source.as_deref())
+}

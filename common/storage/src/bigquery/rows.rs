@@ -1,0 +1,234 @@
+//! Rows of an answer, page by page.
+
+use std::sync::Arc;
+
+use chrono::DateTime;
+use common_core::job::{ContentHash, JobKey, Timestamp};
+use common_core::{Error, Result};
+use common_google::{Call, segment};
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt};
+use serde_json::Value;
+
+use super::Dataset;
+use super::statement::Statement;
+use crate::warehouse::{Candidate, Cell, ColumnType, EmbeddingRow, FilterColumns, QueryResult, Stored};
+
+/// Rows a page of ads, and of vectors, which are some 10 KB of JSON each. BigQuery itself cuts pages at 10 MB.
+pub(super) const PAGE_ROWS: u32 = 10_000;
+pub(super) const VECTOR_PAGE_ROWS: u32 = 1_000;
+
+/// One row: its cells in order.
+pub(super) type Row = Vec<Value>;
+
+struct Page {
+    schema: Vec<Value>,
+    rows: Vec<Row>,
+    next: Option<String>,
+}
+
+/// The answer of a query that has run.
+#[derive(Clone)]
+struct Answer {
+    doing: String,
+    job: String,
+    page_rows: u32,
+}
+
+impl Dataset {
+    /// Runs a query and returns its rows in pages of `page_rows`.
+    pub(super) fn stream(
+        self: &Arc<Self>,
+        statement: Statement,
+        page_rows: u32,
+    ) -> BoxStream<'static, Result<Vec<Row>>> {
+        let this = Arc::clone(self);
+        let pages = async move {
+            let job = this.execute(&statement).await?.id;
+            let answer = Answer { doing: statement.doing, job, page_rows };
+            let first = this.page(&answer, None).await?;
+            Ok::<_, Error>(this.pages(answer, first))
+        };
+        stream::once(pages).try_flatten().boxed()
+    }
+
+    /// All rows of a query that has few.
+    pub(super) async fn collect(self: &Arc<Self>, statement: Statement) -> Result<Vec<Row>> {
+        let pages: Vec<Vec<Row>> = self.stream(statement, PAGE_ROWS).try_collect().await?;
+        Ok(pages.concat())
+    }
+
+    /// A query of the operator's, whatever its columns are.
+    pub(super) async fn ad_hoc(self: &Arc<Self>, statement: Statement) -> Result<QueryResult> {
+        let job = self.execute(&statement).await?.id;
+        let answer = Answer { doing: statement.doing, job, page_rows: VECTOR_PAGE_ROWS };
+        let first = self.page(&answer, None).await?;
+        let columns: Vec<(String, ColumnType)> = first.schema.iter().map(column).collect();
+        let types: Vec<ColumnType> = columns.iter().map(|(_, of_type)| *of_type).collect();
+        let pages = self.pages(answer, first).map(move |page| {
+            page?.into_iter().map(|row| cells(row, &types)).collect::<Result<Vec<_>>>()
+        });
+        Ok(QueryResult { columns, pages: pages.boxed() })
+    }
+
+    fn pages(self: &Arc<Self>, answer: Answer, first: Page) -> BoxStream<'static, Result<Vec<Row>>> {
+        let this = Arc::clone(self);
+        let rest = stream::try_unfold(first.next, move |token| {
+            let (this, answer) = (Arc::clone(&this), answer.clone());
+            async move {
+                let Some(token) = token else { return Ok(None) };
+                let page = this.page(&answer, Some(token)).await?;
+                Ok(Some((page.rows, page.next)))
+            }
+        });
+        stream::once(async { Ok(first.rows) }).chain(rest).boxed()
+    }
+
+    async fn page(&self, answer: &Answer, token: Option<String>) -> Result<Page> {
+        let mut call = Call::get(&answer.doing, self.url(&format!("queries/{}", segment(&answer.job))))
+            .with("location", &*self.location)
+            .with("maxResults", answer.page_rows.to_string())
+            .with("formatOptions.useInt64Timestamp", "true");
+        if let Some(token) = token {
+            call = call.with("pageToken", token);
+        }
+        let mut page = self.client.json(&call).await.map_err(|failure| failure.into_error(&answer.doing))?;
+        let schema = page.pointer_mut("/schema/fields").map(Value::take);
+        let rows = page.get_mut("rows").map(Value::take);
+        Ok(Page {
+            schema: array(schema),
+            rows: array(rows).into_iter().map(row).collect::<Result<_>>()?,
+            next: page.get("pageToken").and_then(Value::as_str).map(str::to_owned),
+        })
+    }
+}
+
+fn array(value: Option<Value>) -> Vec<Value> {
+    match value {
+        Some(Value::Array(values)) => values,
+        _ => Vec::new(),
+    }
+}
+
+/// `{"f": [{"v": cell}…]}` without its wrapping.
+fn row(mut value: Value) -> Result<Row> {
+    match value.get_mut("f").map(Value::take) {
+        Some(Value::Array(cells)) => Ok(cells.into_iter().map(unwrapped).collect()),
+        _ => Err(Error::internal("BigQuery sent a row without cells")),
+    }
+}
+
+fn unwrapped(mut cell: Value) -> Value {
+    cell.get_mut("v").map(Value::take).unwrap_or_default()
+}
+
+fn column(field: &Value) -> (String, ColumnType) {
+    let text = |name: &str| field.get(name).and_then(Value::as_str).unwrap_or_default();
+    let of_type = match (text("type"), text("mode")) {
+        ("FLOAT" | "FLOAT64", "REPEATED") => ColumnType::Vector,
+        ("BOOLEAN" | "BOOL", _) => ColumnType::Bool,
+        ("INTEGER" | "INT64", _) => ColumnType::Int,
+        ("FLOAT" | "FLOAT64" | "NUMERIC" | "BIGNUMERIC", _) => ColumnType::Float,
+        ("TIMESTAMP", _) => ColumnType::Timestamp,
+        _ => ColumnType::Text,
+    };
+    (text("name").to_owned(), of_type)
+}
+
+fn cells(row: Row, types: &[ColumnType]) -> Result<Vec<Cell>> {
+    row.into_iter().zip(types).map(|(value, of_type)| cell(value, *of_type)).collect()
+}
+
+fn cell(value: Value, of_type: ColumnType) -> Result<Cell> {
+    if of_type == ColumnType::Vector {
+        return vector(value).map(Cell::Vector);
+    }
+    let Some(text) = optional(value) else { return Ok(Cell::Null) };
+    Ok(match of_type {
+        ColumnType::Bool => Cell::Bool(text == "true"),
+        ColumnType::Int => Cell::Int(parsed(&text)?),
+        ColumnType::Float => Cell::Float(parsed(&text)?),
+        ColumnType::Timestamp => Cell::Timestamp(moment(&text)?),
+        ColumnType::Text | ColumnType::Vector => Cell::Text(text),
+    })
+}
+
+/// A scalar cell: text, or NULL.
+fn optional(value: Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(text),
+        other => Some(other.to_string()),
+    }
+}
+
+fn required(value: Value) -> Result<String> {
+    optional(value).ok_or_else(|| Error::corrupt("BigQuery sent NULL where a value must be"))
+}
+
+fn parsed<T: std::str::FromStr>(text: &str) -> Result<T> {
+    text.parse().map_err(|_| Error::internal(format!("BigQuery sent {text:?} where a number must be")))
+}
+
+fn moment(micros: &str) -> Result<Timestamp> {
+    DateTime::from_timestamp_micros(parsed(micros)?)
+        .ok_or_else(|| Error::internal(format!("BigQuery sent the moment {micros}, which no calendar has")))
+}
+
+/// The interface writes FLOAT64 with all its digits, and every element of ours came from an f32: nothing is lost.
+fn vector(value: Value) -> Result<Vec<f32>> {
+    array(Some(value)).into_iter().map(|element| Ok(parsed::<f64>(&required(unwrapped(element))?)? as f32)).collect()
+}
+
+fn filters(cells: &mut impl Iterator<Item = Value>) -> Result<FilterColumns> {
+    let mut next = || optional(cells.next().unwrap_or_default());
+    Ok(FilterColumns {
+        job_location: next(),
+        job_classification: next(),
+        job_work_type: next(),
+        job_posted_timestamp: next().map(|text| moment(&text)).transpose()?,
+        salary_mid: next().map(|text| parsed(&text)).transpose()?,
+    })
+}
+
+/// The first two cells: which ad.
+pub(super) fn key(cells: &mut impl Iterator<Item = Value>) -> Result<JobKey> {
+    let mut next = || required(cells.next().unwrap_or_default());
+    Ok(JobKey { source: next()?, job_id: next()? })
+}
+
+/// A row of `scan_jobs.sql`.
+pub(super) fn candidate(row: Row) -> Result<Candidate> {
+    let cells = &mut row.into_iter();
+    let key = key(cells)?;
+    let title = optional(cells.next().unwrap_or_default());
+    let description = optional(cells.next().unwrap_or_default());
+    let now = filters(cells)?;
+    let stored = match optional(cells.next().unwrap_or_default()) {
+        Some(content_hash) => Some(Stored {
+            content_hash,
+            embedding_space: required(cells.next().unwrap_or_default())?,
+            filters: filters(cells)?,
+        }),
+        None => None,
+    };
+    Ok(Candidate { key, title, description, filters: now, stored })
+}
+
+/// A row of `scan_embeddings.sql`.
+pub(super) fn embedding(row: Row) -> Result<EmbeddingRow> {
+    let cells = &mut row.into_iter();
+    let key = key(cells)?;
+    let embedding = vector(cells.next().unwrap_or_default())?;
+    let mut text = || required(cells.next().unwrap_or_default());
+    Ok(EmbeddingRow {
+        key,
+        embedding,
+        model_name: text()?,
+        created_at: moment(&text()?)?,
+        embedding_space: text()?,
+        model_version: text()?,
+        content_hash: ContentHash::parse(&text()?)?,
+        filters: filters(cells)?,
+    })
+}

@@ -1,0 +1,99 @@
+//! The tables' shape: made where they are missing, completed by columns that a later version of ours added, refused where a
+//! column has another type.
+
+use common_core::{Error, ErrorKind, Result};
+use common_google::{Call, segment};
+use serde_json::Value;
+
+use super::Dataset;
+use super::jobs::text;
+use super::statement::Statement;
+use crate::shape::{self, Column};
+use crate::warehouse::EmbeddingTable;
+
+const CLEANED_JOBS: &str = include_str!("../../../../infra/bigquery/create_cleaned_jobs.sql");
+const JOB_EMBEDDINGS: &str = include_str!("../../../../infra/bigquery/create_job_embeddings.sql");
+const ML_RUNS: &str = include_str!("../../../../infra/bigquery/create_ml_runs.sql");
+const ADD_COLUMN: &str = include_str!("../../../../infra/bigquery/add_column.sql");
+
+impl Dataset {
+    pub(super) async fn create_jobs_table(&self) -> Result<()> {
+        self.create("cleaned_jobs", CLEANED_JOBS).await
+    }
+
+    pub(super) async fn create_embedding_tables(&self, table: &EmbeddingTable) -> Result<()> {
+        let jobs = self.table("cleaned_jobs").await?.ok_or_else(|| {
+            Error::not_found(format!(
+                "{} does not exist: load ads with `jobctl load FILE`, or name the dataset that has them",
+                self.name("cleaned_jobs")
+            ))
+        })?;
+        if let Some(column) = self.missing("cleaned_jobs", CLEANED_JOBS, &jobs)?.first() {
+            return Err(shape::lacks(&self.name("cleaned_jobs"), column));
+        }
+        self.create("ml_runs", ML_RUNS).await?;
+        let statement = Statement::new("", JOB_EMBEDDINGS).on(table);
+        self.create(&table.name, &statement.sql).await?;
+        let found = self.table(&table.name).await?.unwrap_or_default();
+        let dimension = text(&found, "/labels/dimension");
+        if dimension.is_empty() || dimension == table.dimension.to_string() {
+            return Ok(());
+        }
+        Err(shape::refuse(&format!(
+            "{} holds vectors of {dimension} elements, and this model makes {}",
+            self.name(&table.name),
+            table.dimension
+        )))
+    }
+
+    async fn create(&self, table: &str, sql: &str) -> Result<()> {
+        // Looking first: a statement is a job, and jobs that change a table's metadata are rationed.
+        let found = match self.table(table).await? {
+            Some(found) => found,
+            None => {
+                self.execute(&Statement::new(format!("making {}", self.name(table)), sql)).await?;
+                self.table(table).await?.unwrap_or_default()
+            }
+        };
+        for column in shape::addable(&self.name(table), self.missing(table, sql, &found)?)? {
+            let sql = ADD_COLUMN
+                .replace("job_embeddings", table)
+                .replace("{column}", &column.name)
+                .replace("{type}", &column.of_type);
+            self.execute(&Statement::new(format!("adding a column to {}", self.name(table)), sql)).await?;
+        }
+        Ok(())
+    }
+
+    /// Columns of `sql` that the table lacks.
+    fn missing(&self, table: &str, sql: &str, found: &Value) -> Result<Vec<Column>> {
+        if text(found, "/type") == "VIEW" {
+            return Err(shape::refuse(&format!("{} is a view, and this program needs a table", self.name(table))));
+        }
+        let fields = found.pointer("/schema/fields").and_then(Value::as_array).into_iter().flatten();
+        let found: Vec<_> = fields.map(|field| (text(field, "/name"), sql_type(field))).collect();
+        shape::missing(&self.name(table), sql, &found)
+    }
+
+    /// What BigQuery knows of a table, or `None` where there is none.
+    pub(super) async fn table(&self, table: &str) -> Result<Option<Value>> {
+        let doing = format!("reading the shape of {}", self.name(table));
+        let url = self.dataset_url(&format!("tables/{}", segment(table)));
+        match self.client.json(&Call::get(&doing, url)).await {
+            Ok(found) => Ok(Some(found)),
+            Err(failure) if failure.kind() == ErrorKind::NotFound => Ok(None),
+            Err(failure) => Err(failure.into_error(&doing)),
+        }
+    }
+}
+
+/// A field's type in SQL's words; the interface has words of its own.
+fn sql_type(field: &Value) -> String {
+    let of_type = match text(field, "/type").as_str() {
+        "FLOAT" => "FLOAT64".to_owned(),
+        "INTEGER" => "INT64".to_owned(),
+        "BOOLEAN" => "BOOL".to_owned(),
+        other => other.to_owned(),
+    };
+    if text(field, "/mode") == "REPEATED" { format!("ARRAY<{of_type}>") } else { of_type }
+}

@@ -1,0 +1,81 @@
+//! A statement and its parameters, as BigQuery's REST interface wants them.
+
+use common_core::job::{DESCRIPTION_CHARS, JobKey, Shard, Timestamp};
+use serde_json::{Value, json};
+
+use crate::warehouse::{EmbeddingTable, FilterColumns, SharedRow};
+
+/// One statement of `infra/bigquery`, ready to run.
+#[derive(Debug, Clone)]
+pub(super) struct Statement {
+    /// What it does, as the beginning of an error's sentence.
+    pub(super) doing: String,
+    pub(super) sql: String,
+    pub(super) parameters: Vec<Value>,
+}
+
+impl Statement {
+    pub(super) fn new(doing: impl Into<String>, sql: impl Into<String>) -> Self {
+        Self { doing: doing.into(), sql: sql.into(), parameters: Vec::new() }
+    }
+
+    /// Puts table name and constants of ours into the text; values are always parameters.
+    pub(super) fn on(mut self, table: &EmbeddingTable) -> Self {
+        self.sql = self
+            .sql
+            .replace("job_embeddings", &table.name)
+            .replace("{dimension}", &table.dimension.to_string())
+            .replace("{description_chars}", &DESCRIPTION_CHARS.to_string());
+        self
+    }
+
+    pub(super) fn text(self, name: &str, value: Option<&str>) -> Self {
+        self.with(name, "STRING", value.map(str::to_owned))
+    }
+
+    pub(super) fn integer(self, name: &str, value: u32) -> Self {
+        self.with(name, "INT64", Some(value.to_string()))
+    }
+
+    pub(super) fn moment(self, name: &str, value: Option<Timestamp>) -> Self {
+        let text = value.map(|moment| moment.format("%Y-%m-%d %H:%M:%S%.6f+00:00").to_string());
+        self.with(name, "TIMESTAMP", text)
+    }
+
+    pub(super) fn share(self, shard: Shard, source: Option<&str>) -> Self {
+        self.integer("shards", shard.count).integer("shard", shard.index).text("source", source)
+    }
+
+    /// Small rows as one JSON text: one parameter, whatever their number.
+    pub(super) fn ads(self, rows: &[Value]) -> Self {
+        self.text("ads", Some(&Value::from(rows).to_string()))
+    }
+
+    fn with(mut self, name: &str, of_type: &str, value: Option<String>) -> Self {
+        self.parameters.push(json!({
+            "name": name,
+            "parameterType": {"type": of_type},
+            "parameterValue": {"value": value},
+        }));
+        self
+    }
+}
+
+pub(super) fn key(key: &JobKey) -> Value {
+    json!({"source": key.source, "job_id": key.job_id})
+}
+
+pub(super) fn shared(row: &SharedRow) -> Value {
+    let FilterColumns { job_location, job_classification, job_work_type, job_posted_timestamp, salary_mid } =
+        &row.filters;
+    json!({
+        "source": row.key.source,
+        "job_id": row.key.job_id,
+        "content_hash": row.content_hash.to_string(),
+        "job_location": job_location,
+        "job_classification": job_classification,
+        "job_work_type": job_work_type,
+        "job_posted_timestamp": job_posted_timestamp.map(|moment| moment.timestamp_micros()),
+        "salary_mid": salary_mid,
+    })
+}

@@ -1,0 +1,104 @@
+//! Reading embeddings in bulk, as Arrow batches.
+
+use std::sync::Arc;
+
+use ::duckdb::{Connection, params};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::{Float32Type, Float64Type, TimestampMicrosecondType};
+use chrono::DateTime;
+use common_core::job::{ContentHash, JobKey, Timestamp};
+use common_core::{Error, Result};
+use futures::stream::BoxStream;
+
+use super::{Shared, query, render};
+use crate::warehouse::{EmbeddingRow, EmbeddingTable, FilterColumns};
+
+/// Rows a page: some 6 MB of vectors.
+const PAGE_ROWS: i64 = 4096;
+
+pub(super) fn scan_embeddings(
+    shared: Arc<Shared>,
+    table: EmbeddingTable,
+    space: String,
+) -> BoxStream<'static, Result<Vec<EmbeddingRow>>> {
+    let (sender, receiver) = async_channel::bounded(1);
+    tokio::task::spawn_blocking(move || {
+        if let Err(error) = read_pages(&shared, &table, &space, &sender) {
+            // The reader may have gone: then nobody is left to tell.
+            let _ = sender.send_blocking(Err(error));
+        }
+    });
+    Box::pin(receiver)
+}
+
+fn read_pages(
+    shared: &Shared,
+    table: &EmbeddingTable,
+    space: &str,
+    pages: &async_channel::Sender<Result<Vec<EmbeddingRow>>>,
+) -> Result<()> {
+    let connection = shared.reader()?;
+    let translate = |error| shared.translate(error);
+    if !query::has_table(&connection, &table.name).map_err(translate)? {
+        return Ok(());
+    }
+    let end = render(include_str!("../../../../infra/duckdb/end_of_embeddings.sql"), table);
+    let end: i64 = connection.query_row(&end, [], |row| row.get(0)).map_err(translate)?;
+    let mut from = 0;
+    while from < end {
+        let batches = page(&connection, table, space, from).map_err(translate)?;
+        let rows = batches.iter().map(rows).collect::<Result<Vec<_>>>()?.concat();
+        if pages.send_blocking(Ok(rows)).is_err() {
+            return Ok(());
+        }
+        from += PAGE_ROWS;
+    }
+    Ok(())
+}
+
+fn page(
+    connection: &Connection,
+    table: &EmbeddingTable,
+    space: &str,
+    from: i64,
+) -> ::duckdb::Result<Vec<RecordBatch>> {
+    let sql = render(include_str!("../../../../infra/duckdb/scan_embeddings.sql"), table);
+    let mut statement = connection.prepare_cached(&sql)?;
+    Ok(statement.query_arrow(params![space, from, from + PAGE_ROWS])?.collect())
+}
+
+fn rows(batch: &RecordBatch) -> Result<Vec<EmbeddingRow>> {
+    (0..batch.num_rows()).map(|row| embedding(batch, row)).collect()
+}
+
+fn embedding(batch: &RecordBatch, row: usize) -> Result<EmbeddingRow> {
+    let text = |column: usize| optional(batch.column(column), row, |a| a.as_string::<i32>().value(row).to_owned());
+    let needed = |column: usize| text(column).ok_or_else(|| Error::corrupt("job_embeddings has a NULL key"));
+    let moment = |column: usize| -> Option<Timestamp> {
+        let micros = optional(batch.column(column), row, |a| {
+            a.as_primitive::<TimestampMicrosecondType>().value(row)
+        })?;
+        DateTime::from_timestamp_micros(micros)
+    };
+    let vector = batch.column(2).as_fixed_size_list().value(row);
+    Ok(EmbeddingRow {
+        key: JobKey { source: needed(0)?, job_id: needed(1)? },
+        embedding: vector.as_primitive::<Float32Type>().values().to_vec(),
+        model_name: needed(3)?,
+        created_at: moment(4).ok_or_else(|| Error::corrupt("job_embeddings has a row without created_at"))?,
+        embedding_space: needed(5)?,
+        model_version: needed(6)?,
+        content_hash: ContentHash::parse(&needed(7)?)?,
+        filters: FilterColumns {
+            job_location: text(8),
+            job_classification: text(9),
+            job_work_type: text(10),
+            job_posted_timestamp: moment(11),
+            salary_mid: optional(batch.column(12), row, |a| a.as_primitive::<Float64Type>().value(row)),
+        },
+    })
+}
+
+fn optional<T>(column: &ArrayRef, row: usize, value: impl FnOnce(&ArrayRef) -> T) -> Option<T> {
+    (!column.is_null(row)).then(|| value(column))
+}

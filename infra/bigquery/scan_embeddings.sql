@@ -1,0 +1,6 @@
+-- Every row of one space.
+SELECT
+    source, job_id, embedding, model_name, created_at, embedding_space, model_version, content_hash,
+    job_location, job_classification, job_work_type, job_posted_timestamp, salary_mid
+FROM job_embeddings
+WHERE embedding_space = @space;

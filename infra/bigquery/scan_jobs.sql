@@ -1,0 +1,29 @@
+-- Every ad's latest sighting beside what is stored of the ad.
+WITH ads AS (
+    SELECT
+        source, job_id, job_title, LEFT(job_description, {description_chars}) AS job_description,
+        job_location, job_classification, job_work_type, job_posted_timestamp,
+        (COALESCE(job_salary_min_sgd_monthly, job_salary_max_sgd_monthly)
+            + COALESCE(job_salary_max_sgd_monthly, job_salary_min_sgd_monthly)) / 2 AS salary_mid
+    FROM cleaned_jobs
+    WHERE (@source IS NULL OR source = @source)
+        AND (@shards = 1
+            OR MOD(CAST(CONCAT('0x', SUBSTR(TO_HEX(SHA256(CONCAT(source, '/', job_id))), 1, 8)) AS INT64), @shards) = @shard)
+    QUALIFY ROW_NUMBER() OVER (
+        PARTITION BY source, job_id
+        ORDER BY
+            scrape_timestamp DESC, bq_timestamp DESC NULLS LAST, job_title DESC NULLS LAST,
+            job_description DESC NULLS LAST
+    ) = 1
+)
+SELECT
+    ads.source, ads.job_id, ads.job_title, ads.job_description,
+    ads.job_location, ads.job_classification, ads.job_work_type, ads.job_posted_timestamp, ads.salary_mid,
+    stored.content_hash, stored.embedding_space,
+    stored.job_location AS stored_location,
+    stored.job_classification AS stored_classification,
+    stored.job_work_type AS stored_work_type,
+    stored.job_posted_timestamp AS stored_posted_timestamp,
+    stored.salary_mid AS stored_salary_mid
+FROM ads
+LEFT JOIN job_embeddings AS stored ON stored.source = ads.source AND stored.job_id = ads.job_id;

@@ -1,0 +1,7 @@
+-- One page of one space: rows with a row number in [$2, $3). $1 space.
+SELECT
+    source, job_id, embedding, model_name, created_at, embedding_space, model_version, content_hash,
+    job_location, job_classification, job_work_type, job_posted_timestamp, salary_mid
+FROM job_embeddings
+WHERE rowid >= $2 AND rowid < $3 AND embedding_space = $1
+ORDER BY rowid;

@@ -1,0 +1,116 @@
+//! The programs of the bundle on BigQuery and Cloud Storage, beside the same on DuckDB and a directory.
+
+use std::collections::BTreeMap;
+
+use common::storage::warehouse::{EmbeddingRow, EmbeddingTable};
+use futures::TryStreamExt;
+use serde_json::Value;
+
+use super::World;
+use crate::support::{Running, command};
+
+const ADS: &str = "120";
+
+fn run(world: &World, program: &str, arguments: &[&str], more: &[(&str, &str)]) -> Running {
+    let mut command = command(program);
+    command.envs(world.variables()).env("DEVICE", "cpu").envs(more.iter().copied()).args(arguments);
+    Running::start(&mut command)
+}
+
+fn report(running: Running) -> Value {
+    let ended = running.end();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    ended.answer()["report"].clone()
+}
+
+fn generate(world: &World) {
+    let ended = run(world, "jobctl", &["generate", "--jobs", ADS, "--seed", "11"], &[]).end();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+}
+
+/// Every row, without what names the run that wrote it.
+async fn rows(world: &World) -> BTreeMap<String, EmbeddingRow> {
+    let table = EmbeddingTable::of_model("all-MiniLM-L6-v2", 384);
+    let warehouse = world.warehouse().await;
+    let answer = warehouse.query("SELECT DISTINCT embedding_space FROM job_embeddings").await.unwrap();
+    let spaces = answer.pages.try_collect::<Vec<_>>().await.unwrap().concat();
+    let [space] = &spaces[..] else { panic!("{spaces:?}") };
+    let common::storage::warehouse::Cell::Text(space) = &space[0] else { panic!("{space:?}") };
+    let pages: Vec<Vec<EmbeddingRow>> = warehouse.scan_embeddings(&table, space).try_collect().await.unwrap();
+    let epoch = chrono::DateTime::UNIX_EPOCH;
+    let rows = pages.concat().into_iter().map(|row| EmbeddingRow { created_at: epoch, ..row });
+    rows.map(|row| (row.key.to_string(), row)).collect()
+}
+
+fn on_a_laptop(folder: &tempfile::TempDir, world: &World) -> World {
+    World {
+        warehouse_url: format!("duckdb:{}", folder.path().join("jobs.duckdb").display()),
+        artifacts_url: format!("file:{}", folder.path().join("artifacts").display()),
+        bigquery: world.bigquery.clone(),
+        storage: world.storage.clone(),
+        timeout_s: 60,
+    }
+}
+
+#[tokio::test]
+async fn both_worlds_hold_the_same_rows_and_four_tasks_hold_them_too() {
+    let Some(world) = World::on_emulators() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let laptop = on_a_laptop(&folder, &world);
+    generate(&world);
+    generate(&laptop);
+    let local = report(run(&laptop, "embed-new-jobs", &["--once"], &[]));
+
+    // A dry run makes nothing, and says what its queries would read.
+    let dry = report(run(&world, "embed-new-jobs", &["--once", "--dry-run"], &[]));
+    let costs = dry["dry_run"]["queries"].as_array().unwrap();
+    assert!(costs.iter().any(|cost| cost["query"] == "scan_jobs"), "{dry}");
+    assert_eq!(world.warehouse().await.tables().await.unwrap(), ["cleaned_jobs"]);
+
+    // Four tasks of one job at once, one of which is killed and tried again.
+    let task = |index: &'static str, attempt: &'static str| {
+        run(&world, "embed-new-jobs", &[], &[
+            ("CLOUD_RUN_JOB", "embed"),
+            ("CLOUD_RUN_TASK_INDEX", index),
+            ("CLOUD_RUN_TASK_COUNT", "4"),
+            ("CLOUD_RUN_TASK_ATTEMPT", attempt),
+        ])
+    };
+    let tasks: Vec<Running> = ["0", "1", "2", "3"].map(|index| task(index, "0")).into();
+    for running in tasks {
+        let ended = running.end();
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+    }
+    let again = task("2", "1").end();
+    assert_eq!(again.code, Some(0), "{again:?}");
+    let (cloud, laptop_rows) = (rows(&world).await, rows(&laptop).await);
+    assert_eq!(cloud.len() as u64, local["embedded"].as_u64().unwrap() + local["shared"].as_u64().unwrap());
+    assert!(cloud == laptop_rows, "the worlds differ");
+
+    // Nothing to do the second time; a takedown leaves both tables.
+    let second = report(run(&world, "embed-new-jobs", &["--once"], &[]));
+    assert_eq!((second["embedded"].as_u64(), second["shared"].as_u64()), (Some(0), Some(0)), "{second}");
+    let gone = cloud.values().next().unwrap().key.clone();
+    let forgotten = run(&world, "jobctl", &["forget", &gone.source, &gone.job_id], &[]).end();
+    assert_eq!(forgotten.code, Some(0), "{forgotten:?}");
+    assert_eq!(rows(&world).await.len(), cloud.len() - 1);
+    let inspected = run(&world, "jobctl", &["inspect"], &[]).end();
+    assert_eq!(inspected.code, Some(0), "{inspected:?}");
+    assert!(inspected.stdout.contains("job_embeddings"), "{inspected:?}");
+}
+
+#[tokio::test]
+async fn two_runs_at_once_leave_one_row_an_ad() {
+    let Some(world) = World::on_emulators() else { return };
+    generate(&world);
+    let both = [(); 2].map(|()| run(&world, "embed-new-jobs", &["--once"], &[]));
+    for running in both {
+        let ended = running.end();
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+    }
+    let warehouse = world.warehouse().await;
+    let sql = "SELECT source, job_id FROM job_embeddings GROUP BY source, job_id HAVING COUNT(*) > 1";
+    let twice = warehouse.query(sql).await.unwrap().pages.try_collect::<Vec<_>>().await.unwrap();
+    assert_eq!(twice.concat().len(), 0);
+    assert_eq!(rows(&world).await.len(), 120);
+}

@@ -1,0 +1,210 @@
+//! What networks and servers do to requests, done on purpose: nothing may be lost and nothing doubled.
+//!
+//! The same small load runs against a DuckDB file and, through a proxy that breaks requests by a seeded schedule, against the
+//! BigQuery emulator; then the tables must be equal. `JOB_MARKET_FAULT_SEEDS` sets how many schedules (default 25).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta};
+use common::ErrorKind;
+use common::job::{ContentHash, JobAd, JobKey, Shard, Timestamp};
+use common::storage::warehouse::{EmbeddingRow, EmbeddingTable, FilterColumns, JobScan, SharedRow};
+use common::storage::{Access, Warehouse, open_warehouse};
+use futures::{StreamExt, TryStreamExt, stream};
+
+use super::World;
+use crate::support::proxy::{Fault, Proxy};
+
+const SPACE: &str = "model/weights/t1-256";
+
+/// Longer than the client waits: [`World::timeout_s`] is 2 here.
+const LATE: Duration = Duration::from_millis(2500);
+
+fn moment(seconds: i64) -> Timestamp {
+    DateTime::from_timestamp(1_700_000_000, 123_456_000).expect("a moment") + TimeDelta::seconds(seconds)
+}
+
+fn key(source: &str, n: usize) -> JobKey {
+    JobKey { source: source.to_owned(), job_id: format!("job-{n}") }
+}
+
+fn ad(source: &str, n: usize, seen: i64) -> JobAd {
+    let JobKey { source, job_id } = key(source, n);
+    let job_title = Some(format!("Title {n} 👩‍⚕️"));
+    JobAd { source, job_id, scrape_timestamp: moment(seen), job_title, ..JobAd::default() }
+}
+
+fn row(source: &str, n: usize, created: i64) -> EmbeddingRow {
+    EmbeddingRow {
+        key: key(source, n),
+        embedding: (0..8).map(|i| ((n * 31 + i) as f32).sin() + created as f32).collect(),
+        model_name: "model".into(),
+        created_at: moment(created),
+        embedding_space: SPACE.into(),
+        model_version: format!("{SPACE}/fp32-cpu"),
+        content_hash: ContentHash::of(&format!("{source} text {n}")),
+        filters: FilterColumns { job_location: Some(String::new()), ..FilterColumns::default() },
+    }
+}
+
+type Stored = BTreeMap<JobKey, EmbeddingRow>;
+
+/// What a day does to a warehouse, in miniature: ads of one board, and a board a schedule keeps schedules apart.
+async fn load(warehouse: &dyn Warehouse, table: &EmbeddingTable, board: &str) -> common::Result<()> {
+    let scan = scan(table, board);
+    let ads = vec![Ok((0..30).map(|n| ad(board, n, 0)).collect()), Ok((0..10).map(|n| ad(board, n, 60)).collect())];
+    assert_eq!(warehouse.append_jobs(stream::iter(ads).boxed()).await?, 40);
+    warehouse.merge_embeddings(table, (0..20).map(|n| row(board, n, 1)).collect()).await?;
+    // Half of these replace a row, half are new.
+    warehouse.merge_embeddings(table, (10..30).map(|n| row(board, n, 2)).collect()).await?;
+    let like = |n: usize, other: usize| SharedRow {
+        key: key(board, n),
+        content_hash: row(board, other, 0).content_hash,
+        filters: FilterColumns { salary_mid: Some(0.1), ..FilterColumns::default() },
+    };
+    let shared: Vec<SharedRow> = (0..5).map(|n| like(n, n + 15)).chain([like(5, 99)]).collect();
+    let without = warehouse.share_embeddings(table, SPACE, shared, None).await?;
+    assert_eq!(without.into_iter().collect::<Vec<_>>(), [key(board, 5)]);
+    warehouse.merge_embeddings(table, (90..95).map(|n| row(board, n, 3)).collect()).await?;
+    // The last five rows are of no ad.
+    warehouse.prune_embeddings(&scan).await?;
+    let pages: Vec<_> = warehouse.scan_jobs(scan.clone()).try_collect().await?;
+    assert_eq!(pages.concat().len(), 30);
+    assert_eq!(warehouse.count_jobs(&scan).await?, 30);
+    Ok(())
+}
+
+fn scan(table: &EmbeddingTable, board: &str) -> JobScan {
+    JobScan { embeddings: table.clone(), shard: Shard::ALL, source: Some(board.to_owned()) }
+}
+
+async fn stored(warehouse: &dyn Warehouse, table: &EmbeddingTable, board: &str) -> Stored {
+    let pages: Vec<Vec<EmbeddingRow>> = warehouse.scan_embeddings(table, SPACE).try_collect().await.expect("rows");
+    let rows: Vec<EmbeddingRow> = pages.concat().into_iter().filter(|row| row.key.source == board).collect();
+    let count = rows.len();
+    let by_key: Stored = rows.into_iter().map(|row| (row.key.clone(), row)).collect();
+    assert_eq!(by_key.len(), count, "{board}: a row is there twice");
+    by_key
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_load_through_a_broken_network_leaves_what_a_whole_one_leaves() {
+    let Some(world) = World::on_emulators() else { return };
+    let seeds: u64 = std::env::var("JOB_MARKET_FAULT_SEEDS").map_or(25, |text| text.parse().expect("a number"));
+    let table = EmbeddingTable::of_model("all-MiniLM-L6-v2", 8);
+    let direct = world.warehouse().await;
+    direct.create_jobs().await.unwrap();
+    direct.create_embeddings(&table).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let local_url = format!("duckdb:{}", folder.path().join("jobs.duckdb").display());
+    let local_world = World { warehouse_url: local_url, ..World::on_emulators().unwrap() };
+    let local = local_world.warehouse().await;
+    local.create_jobs().await.unwrap();
+    local.create_embeddings(&table).await.unwrap();
+
+    let one = async |seed: u64| {
+        let board = format!("board-{seed}");
+        let proxy = Proxy::start(&world.bigquery, seed, 5, LATE).await;
+        let broken = World {
+            bigquery: proxy.url.clone(),
+            warehouse_url: world.warehouse_url.clone(),
+            artifacts_url: world.artifacts_url.clone(),
+            storage: world.storage.clone(),
+            timeout_s: 2,
+        };
+        let warehouse = open_warehouse(&broken.config(), Access::Write).await.unwrap();
+        if let Err(error) = load(warehouse.as_ref(), &table, &board).await {
+            panic!("seed {seed}: {}; faults {:?}", error.chain(), proxy.seen());
+        }
+        proxy.seen().len()
+    };
+    let faults: Vec<usize> = stream::iter(0..seeds).map(one).buffer_unordered(4).collect().await;
+    eprintln!("{} schedules, {} faults", faults.len(), faults.iter().sum::<usize>());
+    assert!(faults.iter().sum::<usize>() as u64 > seeds, "the schedules hardly break anything: {faults:?}");
+    for seed in 0..seeds {
+        let board = format!("board-{seed}");
+        load(local.as_ref(), &table, &board).await.unwrap();
+        let (cloud, laptop) =
+            (stored(direct.as_ref(), &table, &board).await, stored(local.as_ref(), &table, &board).await);
+        assert!(cloud == laptop, "seed {seed}: the tables differ");
+        assert_eq!(cloud.len(), 30);
+    }
+}
+
+#[tokio::test]
+async fn every_fault_alone_is_survived_by_every_kind_of_request() {
+    let Some(world) = World::on_emulators() else { return };
+    let table = EmbeddingTable::of_model("all-MiniLM-L6-v2", 8);
+    let direct = world.warehouse().await;
+    direct.create_jobs().await.unwrap();
+    direct.create_embeddings(&table).await.unwrap();
+    let proxy = Proxy::start(&world.bigquery, 0, 0, LATE).await;
+    let broken = World { bigquery: proxy.url.clone(), timeout_s: 2, ..world };
+    let warehouse = open_warehouse(&broken.config(), Access::Write).await.unwrap();
+    let all = [
+        Fault::TooMany,
+        Fault::Unavailable,
+        Fault::HtmlPage,
+        Fault::CutBefore,
+        Fault::CutAfter,
+        Fault::TooLate,
+        Fault::Truncated,
+        Fault::Expired,
+    ];
+    for (n, fault) in all.into_iter().enumerate() {
+        proxy.force(&[fault]);
+        let ads = vec![Ok(vec![ad("one", n, 0)])];
+        assert_eq!(warehouse.append_jobs(stream::iter(ads).boxed()).await.unwrap(), 1, "{fault:?}");
+        proxy.force(&[fault]);
+        warehouse.merge_embeddings(&table, vec![row("one", n, 1)]).await.unwrap();
+    }
+    assert_eq!(proxy.seen().len(), 2 * all.len());
+    assert_eq!(direct.count_jobs(&scan(&table, "one")).await.unwrap(), all.len() as u64);
+    let twice = direct.query("SELECT job_id FROM cleaned_jobs GROUP BY job_id HAVING COUNT(*) > 1").await.unwrap();
+    assert_eq!(twice.pages.try_collect::<Vec<_>>().await.unwrap().concat().len(), 0);
+    assert_eq!(stored(direct.as_ref(), &table, "one").await.len(), all.len());
+}
+
+#[tokio::test]
+async fn a_server_that_stays_away_is_named_when_the_time_is_over() {
+    let Some(world) = World::on_emulators() else { return };
+    drop(world.warehouse().await);
+    let proxy = Proxy::start(&world.bigquery, 0, 0, LATE).await;
+    let broken = World { bigquery: proxy.url.clone(), timeout_s: 1, ..world };
+    proxy.force(&[Fault::HtmlPage; 100]);
+    let error = open_warehouse(&broken.config(), Access::Write).await.map(|_| ()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    let text = error.to_string();
+    assert!(text.contains("opening dataset") && text.contains("HTTP 502") && text.contains("tries"), "{text}");
+}
+
+#[tokio::test]
+async fn an_object_is_written_once_through_a_broken_network() {
+    let Some(world) = World::on_emulators() else { return };
+    let direct = world.artifacts();
+    for seed in 0..10 {
+        let proxy = Proxy::start(&world.storage, seed, 3, LATE).await;
+        let broken = World {
+            storage: proxy.url.clone(),
+            timeout_s: 2,
+            warehouse_url: world.warehouse_url.clone(),
+            artifacts_url: world.artifacts_url.clone(),
+            bigquery: String::new(),
+        };
+        let store = broken.artifacts();
+        let name = format!("objects/{seed}");
+        let mut generation = None;
+        for n in 0..5 {
+            let text = format!("state {n}").into_bytes();
+            generation = Some(store.compare_and_set(&name, text.into(), generation.as_ref()).await.unwrap());
+        }
+        let (bytes, found) = direct.get(&name).await.unwrap().unwrap();
+        assert_eq!((&*bytes, Some(&found)), (&b"state 4"[..], generation.as_ref()), "{:?}", proxy.seen());
+        let read = store.read(&name).await.unwrap().unwrap();
+        assert_eq!(read.chunks.try_collect::<Vec<_>>().await.unwrap().concat(), b"state 4");
+        let other = store.compare_and_set(&name, b"late".to_vec().into(), None).await.unwrap_err();
+        assert_eq!(other.kind(), ErrorKind::Conflict);
+        assert_eq!(store.list("objects/").await.unwrap().len() as u64, seed + 1);
+    }
+}

@@ -1,0 +1,67 @@
+//! BigQuery and Cloud Storage, as servers that speak their interfaces: emulators, or with `scripts/test --live` Google's.
+
+mod bundle;
+mod contract;
+mod errors;
+mod faults;
+mod peers;
+
+use std::sync::Arc;
+
+use common::config::{CommonArgs, Config, EmbeddingArgs};
+use common::storage::{Access, ArtifactStore, Warehouse, open_artifacts, open_warehouse};
+
+use crate::support::{Emulators, emulators};
+
+/// A dataset and a bucket of one test, and what a program needs to find them.
+pub(crate) struct World {
+    pub(crate) warehouse_url: String,
+    pub(crate) artifacts_url: String,
+    /// Where the interfaces are.
+    pub(crate) bigquery: String,
+    pub(crate) storage: String,
+    /// Seconds that one try may take.
+    pub(crate) timeout_s: u64,
+}
+
+impl World {
+    /// A fresh one on the emulators, or `None` where there is no emulator for BigQuery here.
+    pub(crate) fn on_emulators() -> Option<Self> {
+        let emulators: &Emulators = emulators()?;
+        Some(Self {
+            warehouse_url: format!("bigquery://demo/{}", emulators.dataset()),
+            artifacts_url: format!("gs://{}/below/a prefix", emulators.bucket()),
+            bigquery: emulators.bigquery.clone(),
+            storage: emulators.storage.clone(),
+            timeout_s: 60,
+        })
+    }
+
+    /// The environment of a program that works here.
+    pub(crate) fn variables(&self) -> Vec<(String, String)> {
+        [
+            ("WAREHOUSE_URL", &self.warehouse_url),
+            ("ARTIFACTS_URL", &self.artifacts_url),
+            ("BIGQUERY_EMULATOR_HOST", &self.bigquery),
+            ("STORAGE_EMULATOR_HOST", &self.storage),
+            ("REQUEST_TIMEOUT_S", &self.timeout_s.to_string()),
+        ]
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| (name.to_owned(), value.clone()))
+        .collect()
+    }
+
+    pub(crate) fn config(&self) -> Config {
+        let (common, embedding) = (CommonArgs::default(), EmbeddingArgs::default());
+        Config::from_variables(self.variables().into_iter(), &common, &embedding).expect("a configuration")
+    }
+
+    pub(crate) async fn warehouse(&self) -> Arc<dyn Warehouse> {
+        open_warehouse(&self.config(), Access::Create).await.expect("the warehouse opens")
+    }
+
+    pub(crate) fn artifacts(&self) -> Arc<dyn ArtifactStore> {
+        open_artifacts(&self.config()).expect("the store opens")
+    }
+}

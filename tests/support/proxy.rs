@@ -1,0 +1,192 @@
+//! A proxy that does to requests what networks and servers do to them, by a schedule that a seed decides.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+
+/// What happens to one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The server is never asked: 429, come back in no time.
+    TooMany,
+    /// The server is never asked: 503 in Google's words.
+    Unavailable,
+    /// The server is never asked: a page of HTML from somebody between.
+    HtmlPage,
+    /// The connection ends before the server is asked.
+    CutBefore,
+    /// The server does its work, and the connection ends before it can say so.
+    CutAfter,
+    /// The server does its work and answers after the client has given up.
+    TooLate,
+    /// Half of the answer arrives.
+    Truncated,
+    /// The token is refused, once.
+    Expired,
+}
+
+const FAULTS: [Fault; 7] = [
+    Fault::TooMany,
+    Fault::Unavailable,
+    Fault::HtmlPage,
+    Fault::CutBefore,
+    Fault::CutAfter,
+    Fault::TooLate,
+    Fault::Truncated,
+];
+
+/// Requests in a row that may fail: one less than a client tries at least.
+const LONGEST_ROW: u32 = 3;
+
+struct Schedule {
+    random: ChaCha8Rng,
+    /// One request in so many fails; 0 for none.
+    one_in: u32,
+    /// What comes first, whatever the seed.
+    forced: Vec<Fault>,
+    in_a_row: u32,
+    seen: Vec<Fault>,
+}
+
+impl Schedule {
+    fn next(&mut self) -> Option<Fault> {
+        let fault = match self.forced.pop() {
+            Some(fault) => Some(fault),
+            None => (self.one_in > 0 && self.in_a_row < LONGEST_ROW && self.random.random_ratio(1, self.one_in))
+                .then(|| FAULTS[self.random.random_range(0..FAULTS.len())]),
+        };
+        self.in_a_row = if fault.is_some() { self.in_a_row + 1 } else { 0 };
+        self.seen.extend(fault);
+        fault
+    }
+}
+
+/// A running proxy; it ends with this value.
+pub(crate) struct Proxy {
+    /// `http://127.0.0.1:PORT`.
+    pub(crate) url: String,
+    schedule: Arc<Mutex<Schedule>>,
+    /// How long a late answer is late.
+    _stop: oneshot::Sender<()>,
+}
+
+impl Proxy {
+    /// A proxy before `upstream` (`http://host:port` or `host:port`) in which one request in `one_in` fails, as `seed`
+    /// decides; `late` is longer than the client waits for an answer.
+    pub(crate) async fn start(upstream: &str, seed: u64, one_in: u32, late: Duration) -> Self {
+        let upstream = upstream.trim_start_matches("http://").to_owned();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let random = ChaCha8Rng::seed_from_u64(seed);
+        let schedule = Schedule { random, one_in, forced: Vec::new(), in_a_row: 0, seen: Vec::new() };
+        let schedule = Arc::new(Mutex::new(schedule));
+        let (stop, mut stopped) = oneshot::channel::<()>();
+        let shared = Arc::clone(&schedule);
+        tokio::spawn(async move {
+            loop {
+                let client = tokio::select! {
+                    accepted = listener.accept() => match accepted { Ok((client, _)) => client, Err(_) => return },
+                    _ = &mut stopped => return,
+                };
+                let (schedule, upstream) = (Arc::clone(&shared), upstream.clone());
+                tokio::spawn(async move {
+                    // A connection that breaks is what this is about.
+                    let _ = serve(client, &upstream, &schedule, late).await;
+                });
+            }
+        });
+        Self { url, schedule, _stop: stop }
+    }
+
+    /// The next requests fail in these ways, in this order.
+    pub(crate) fn force(&self, faults: &[Fault]) {
+        self.schedule.lock().expect("no panic elsewhere").forced = faults.iter().rev().copied().collect();
+    }
+
+    /// What has happened so far.
+    pub(crate) fn seen(&self) -> Vec<Fault> {
+        self.schedule.lock().expect("no panic elsewhere").seen.clone()
+    }
+}
+
+/// One request of a connection, which then ends.
+async fn serve(
+    mut client: TcpStream,
+    upstream: &str,
+    schedule: &Mutex<Schedule>,
+    late: Duration,
+) -> std::io::Result<()> {
+    let request = read_request(&mut client).await?;
+    let fault = schedule.lock().expect("no panic elsewhere").next();
+    let refusal = |status: &str, headers: &str, body: &str| {
+        let length = body.len();
+        format!("HTTP/1.1 {status}\r\nConnection: close\r\n{headers}Content-Length: {length}\r\n\r\n{body}")
+    };
+    let json = |reason: &str| format!(r#"{{"error":{{"message":"by schedule","errors":[{{"reason":"{reason}"}}]}}}}"#);
+    let answer = match fault {
+        Some(Fault::TooMany) => {
+            refusal("429 Too Many Requests", "Retry-After: 0\r\n", &json("rateLimitExceeded")).into_bytes()
+        }
+        Some(Fault::Unavailable) => refusal("503 Service Unavailable", "", &json("backendError")).into_bytes(),
+        Some(Fault::HtmlPage) => refusal("502 Bad Gateway", "", "<html><h1>502</h1></html>").into_bytes(),
+        Some(Fault::Expired) => refusal("401 Unauthorized", "", &json("authError")).into_bytes(),
+        Some(Fault::CutBefore) => return Ok(()),
+        Some(Fault::CutAfter) => {
+            ask(upstream, &request).await?;
+            return Ok(());
+        }
+        Some(Fault::TooLate) => {
+            let answer = ask(upstream, &request).await?;
+            tokio::time::sleep(late).await;
+            answer
+        }
+        Some(Fault::Truncated) => {
+            let answer = ask(upstream, &request).await?;
+            answer[..answer.len() - answer.len().min(20) / 2].to_vec()
+        }
+        None => ask(upstream, &request).await?,
+    };
+    client.write_all(&answer).await?;
+    client.shutdown().await
+}
+
+/// The whole request, told to the server as the only one of its connection.
+async fn read_request(client: &mut TcpStream) -> std::io::Result<Vec<u8>> {
+    let mut request = Vec::new();
+    let head = loop {
+        if let Some(end) = request.windows(4).position(|window| window == b"\r\n\r\n") {
+            break end;
+        }
+        if client.read_buf(&mut request).await? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+    };
+    let text = String::from_utf8_lossy(&request[..head]).into_owned();
+    let length = text.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
+    });
+    let end = head + 4 + length.unwrap_or_default();
+    while request.len() < end {
+        if client.read_buf(&mut request).await? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    let mut alone = text.into_bytes();
+    alone.extend(b"\r\nConnection: close\r\n\r\n");
+    alone.extend(&request[head + 4..]);
+    Ok(alone)
+}
+
+async fn ask(upstream: &str, request: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut server = TcpStream::connect(upstream).await?;
+    server.write_all(request).await?;
+    let mut answer = Vec::new();
+    server.read_to_end(&mut answer).await?;
+    Ok(answer)
+}
