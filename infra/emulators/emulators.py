@@ -247,7 +247,7 @@ def status(state, _):
     if facts["bigquery"]:
         parts.insert(0, f"BigQuery at 127.0.0.1:{facts['bigquery']}")
     callers = [file.name for file in state.callers.iterdir()]
-    until = "stop" if "stop" in callers else f"the end of {' and '.join(sorted(callers))}"
+    until = "stop" if "stop" in callers else f"the end of process {' and '.join(sorted(callers))}"
     print(f"running: {', '.join(parts)}; until {until}")
 
 
@@ -271,15 +271,16 @@ def storage_command(venv, data, port):
     own = f"127.0.0.1:{port}"
     return [
         found[0], "-backend", "filesystem", "-filesystem-root", f"{data}/storage", "-scheme", "http",
-        "-log-level", "warn", "-host", "127.0.0.1", "-port", str(port), "-public-host", own, "-external-url", f"http://{own}",
-    ]  # fmt: skip
+        "-log-level", "warn", "-host", "127.0.0.1", "-port", str(port), "-public-host", own,
+        "-external-url", f"http://{own}",
+    ]
 
 
 def bigquery_command(venv, data, port, grpc_port):
     return [
         f"{venv}/bin/local-bigquery", "--host", "127.0.0.1", "--port", str(port), "--grpc-port", str(grpc_port),
         "--data-dir", f"{data}/bigquery", "--project", PROJECT, "serve",
-    ]  # fmt: skip
+    ]
 
 
 def supervise(state, arguments):
@@ -303,7 +304,7 @@ def supervise(state, arguments):
                     command, env=environment, cwd=data, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                     preexec_fn=die_with_parent,
                 )
-            )  # fmt: skip
+            )
 
     def clean_up():
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -347,6 +348,9 @@ def main():
     parser.add_argument("--storage", help="the environment of the Cloud Storage emulator")
     parser.add_argument("--bigquery", help="the environment of the BigQuery emulator")
     arguments = parser.parse_args()
+    if arguments.command in ("stop", "status") and not os.path.isdir(arguments.state):
+        print("not running")
+        sys.exit(NOT_RUNNING if arguments.command == "status" else 0)
     globals()[arguments.command](State(arguments.state), arguments)
 
 

@@ -11,6 +11,10 @@ use serde_json::Value;
 /// The longest text of a server that becomes part of a message, in characters.
 const MESSAGE_CHARS: usize = 300;
 
+/// How BigQuery, and its emulator, say that another statement changed the same table at the same time.
+const AT_ONCE: [&str; 4] =
+    ["Could not serialize access", "aborted due to concurrent update", "Failed to commit DuckLake", "Conflict on update"];
+
 /// Why a request did not succeed.
 #[derive(Debug)]
 pub struct Failure {
@@ -22,7 +26,8 @@ pub struct Failure {
     pub message: String,
     /// How long the server asked us to wait.
     pub retry_after: Option<Duration>,
-    /// How often the request was sent. After more than one, a refusal may be of our own earlier success.
+    /// How often the request was sent; 0 where a request that was answered tells of a job that failed. After more than one,
+    /// a refusal may be of our own earlier success.
     pub attempts: u32,
 }
 
@@ -63,7 +68,7 @@ impl Failure {
             reason: text("reason"),
             message: shorten(&text("message")),
             retry_after: None,
-            attempts: 1,
+            attempts: 0,
         }
     }
 
@@ -77,7 +82,7 @@ impl Failure {
                 _,
             ) => Kind::Unavailable,
             // Two statements that change one table at once: the one that came second is told to come again.
-            _ if self.message.contains("Could not serialize access") => Kind::Unavailable,
+            _ if AT_ONCE.iter().any(|words| self.message.contains(words)) => Kind::Unavailable,
             ("quotaExceeded" | "resourcesExceeded" | "bytesBilledLimitExceeded" | "responseTooLarge", _) => {
                 Kind::Exhausted
             }

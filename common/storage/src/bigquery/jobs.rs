@@ -110,8 +110,8 @@ impl Dataset {
                 Err(failure) => failure,
             };
             let wait = limits.wait(attempt, failure.retry_after);
-            // A failure with attempts has had its repeats; a job's own has not.
-            let is_jobs_own = failure.attempts <= 1 && failure.kind() == ErrorKind::Unavailable;
+            // Only a job that is known to have failed is run under another id: one that is out of sight may still succeed.
+            let is_jobs_own = failure.attempts == 0 && failure.kind() == ErrorKind::Unavailable;
             if !is_jobs_own || attempt >= JOB_ATTEMPTS || started.elapsed() + wait > limits.total {
                 failure.attempts = failure.attempts.max(attempt);
                 return Err(failure.into_error(doing));

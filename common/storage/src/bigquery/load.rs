@@ -62,11 +62,10 @@ fn for_parquet(batch: &RecordBatch, required: &[&str]) -> Result<RecordBatch> {
     for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
         let data_type = match column.data_type() {
             DataType::Timestamp(TimeUnit::Microsecond, None) => {
-                DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+                DataType::Timestamp(TimeUnit::Microsecond, Some("+00:00".into()))
             }
-            DataType::FixedSizeList(item, _) => {
-                DataType::List(Arc::new(Field::new("element", item.data_type().clone(), true)))
-            }
+            // The writer gives its items the name that BigQuery looks for (`set_coerce_types`).
+            DataType::FixedSizeList(item, _) => DataType::List(Arc::clone(item)),
             other => other.clone(),
         };
         let column = if data_type == *column.data_type() {

@@ -190,7 +190,7 @@ impl Dataset {
             .replace("USING staged_embeddings", &format!("USING `{staged}`"));
         let outcome = async {
             self.execute(&Statement::new(&doing, stage)).await?;
-            self.load(&staged, "WRITE_TRUNCATE", &file).await?;
+            self.load(&staged, "WRITE_EMPTY", &file).await?;
             self.execute(&Statement::new(&doing, merge).on(table)).await
         }
         .await;

@@ -44,8 +44,10 @@ struct Shared {
     writer: Mutex<Connection>,
     /// Where connections for readers are cloned from.
     readers: Mutex<Connection>,
-    /// Whether this is a run, which starts with little memory.
+    /// Whether this is a run, which gets by with little memory.
     is_frugal: bool,
+    /// Held by the one statement of a run that is under way: they share what memory there is.
+    turn: Mutex<()>,
 }
 
 impl DuckDb {
@@ -63,7 +65,8 @@ impl DuckDb {
             if is_frugal {
                 memory::use_one_arena();
             }
-            let shared = Shared { path, writer: Mutex::new(writer), readers: Mutex::new(readers), is_frugal };
+            let (writer, readers) = (Mutex::new(writer), Mutex::new(readers));
+            let shared = Shared { path, writer, readers, is_frugal, turn: Mutex::new(()) };
             Ok(Self { shared: Arc::new(shared) })
         })
         .await
@@ -72,10 +75,13 @@ impl DuckDb {
     /// Runs `work` on a reader's connection, on a blocking thread.
     async fn read<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Connection) -> ::duckdb::Result<T> + Send + 'static,
+        work: impl Fn(&Connection) -> ::duckdb::Result<T> + Send + 'static,
     ) -> Result<T> {
         let shared = Arc::clone(&self.shared);
-        blocking(move || work(&shared.reader()?).map_err(|error| shared.translate(error))).await
+        blocking(move || {
+            shared.with_room(|| work(&shared.reader()?).map_err(|error| shared.translate(error)))
+        })
+        .await
     }
 
     /// Runs `work` in one transaction on the writer's connection, on a blocking thread: all of it or none. Work that
@@ -112,20 +118,22 @@ impl Shared {
 
     /// Runs `work`, and where it does not fit into a run's memory, once more with the most that there is.
     fn with_room<T>(&self, work: impl Fn() -> Result<T>) -> Result<T> {
+        if !self.is_frugal {
+            return work();
+        }
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let outcome = match work() {
-            Err(error) if error.kind() == ErrorKind::Exhausted && self.is_frugal => {
+            Err(error) if error.kind() == ErrorKind::Exhausted => {
                 tracing::debug!(error = error.chain(), "a statement needs more memory");
                 self.limit_memory(open::MOST_MEMORY)?;
-                let outcome = work();
-                // What is in use then stays in use, and goes when it is not.
-                let _ = self.limit_memory(open::RUN_MEMORY);
-                outcome
+                work()
             }
             outcome => outcome,
         };
-        if self.is_frugal {
-            memory::give_back();
-        }
+        // A limit that cannot be kept has driven out what could go.
+        let _ = self.limit_memory(open::IDLE_MEMORY);
+        self.limit_memory(open::RUN_MEMORY)?;
+        memory::give_back();
         outcome
     }
 

@@ -46,7 +46,7 @@ fn read_pages(
     let end: i64 = connection.query_row(&end, [], |row| row.get(0)).map_err(translate)?;
     let mut from = 0;
     while from < end {
-        let batches = page(&connection, table, space, from).map_err(translate)?;
+        let batches = shared.with_room(|| page(&connection, table, space, from).map_err(translate))?;
         let rows = batches.iter().map(rows).collect::<Result<Vec<_>>>()?.concat();
         if pages.send_blocking(Ok(rows)).is_err() {
             return Ok(());

@@ -1,0 +1,159 @@
+"""Analyses our statements in BigQuery's own dialect against our own tables: names, types, parameters.
+
+The tables are what our CREATE statements say, the parameters what the Rust code sends. Nothing runs, and the analyser knows
+nothing of what only the service decides: quotas, what an option may be, which parts of the dialect it offers.
+"""
+
+import argparse
+import os
+import re
+import sys
+from pathlib import Path
+
+import wasmtime
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+BIGQUERY = REPOSITORY / "infra/bigquery"
+# Statements of jobctl are the same for both warehouses.
+JOBCTL = REPOSITORY / "scripts/jobctl/sql"
+CODE = REPOSITORY / "common/storage/src/bigquery"
+
+# What the code puts into the text of a statement.
+PLACEHOLDERS = {
+    "{dimension}": "384",
+    "{description_chars}": "4000",
+    "{column}": "one_more",
+    "{type}": "STRING",
+    "{table}": "job_embeddings",
+}
+# The functions of statement.rs that add a parameter, and the type that each declares.
+DECLARED_BY = {"text": "STRING", "integer": "INT64", "moment": "TIMESTAMP"}
+
+
+def keep_compiled(folder):
+    """The analyser is WASM that takes most of a minute to compile: compiled code is kept."""
+    compiled = Path(folder) / "analyser.cwasm"
+    compile_file = wasmtime.Module.from_file
+
+    def from_file(engine, path):
+        try:
+            return wasmtime.Module.deserialize_file(engine, str(compiled))
+        except wasmtime.WasmtimeError:
+            # None yet, or one for another processor.
+            print("compiling the analyser, once", file=sys.stderr)
+        module = compile_file(engine, path)
+        fresh = compiled.with_suffix(f".{os.getpid()}")
+        fresh.write_bytes(module.serialize())
+        fresh.rename(compiled)
+        return module
+
+    wasmtime.Module.from_file = staticmethod(from_file)
+
+
+def parameters_of_code():
+    """Names and types of the parameters that the code sends."""
+    found = {}
+    for path in sorted(CODE.glob("*.rs")):
+        for function, name in re.findall(r'\.(text|integer|moment)\(\s*"(\w+)"', path.read_text()):
+            found[name] = DECLARED_BY[function]
+    return found
+
+
+def statement(path):
+    """The text of a file as the code would send it."""
+    text = path.read_text()
+    if path.name == "no_embeddings.sql":
+        # A part of another statement, analysed in its place there.
+        whole = (path.parent / "scan_jobs.sql").read_text()
+        assert "JOIN job_embeddings AS" in whole, "scan_jobs.sql has no place for no_embeddings.sql"
+        text = whole.replace("JOIN job_embeddings AS", f"JOIN {text.strip()} AS")
+    for placeholder, value in PLACEHOLDERS.items():
+        text = text.replace(placeholder, value)
+    return text
+
+
+class Analyser:
+    def __init__(self, parameters):
+        # After keep_compiled: the module compiles when it is first used.
+        from zetasql import api, types
+        from zetasql.types.proto_model.generated import ErrorMessageMode, ProductMode, ResolvedNodeKind
+
+        self.api, self.types = api, types
+        kinds = types.TypeKind
+        simple = {"STRING": kinds.TYPE_STRING, "INT64": kinds.TYPE_INT64, "TIMESTAMP": kinds.TYPE_TIMESTAMP}
+        self.language = types.LanguageOptions.maximum_features()
+        # FLOAT64 and not DOUBLE: the dialect of the service, not the one inside Google.
+        self.language.product_mode = ProductMode.PRODUCT_EXTERNAL
+        # By default SELECT alone.
+        self.language.supported_statement_kinds = [kind for kind in ResolvedNodeKind if kind.name.endswith("_STMT")]
+        self.options = types.AnalyzerOptions(
+            language_options=self.language,
+            error_message_mode=ErrorMessageMode.ERROR_MESSAGE_ONE_LINE,  # Says where: [at 3:14].
+            query_parameters=[
+                types.AnalyzerOptions.QueryParameter(name=name, type=api.TypeFactory.create_simple_type(simple[type_]))
+                for name, type_ in parameters.items()
+            ],
+        )
+        self.tables = {}
+        self.catalog = self.catalog_of({})
+
+    def catalog_of(self, tables):
+        builder = self.api.CatalogBuilder("bigquery")
+        for name, columns in tables.items():
+            table = self.api.TableBuilder(name)
+            for column in columns:
+                table.add_column(column.name, column.type)
+            builder.add_table(table.build())
+        functions = self.types.ZetaSQLBuiltinFunctionOptions(language_options=self.language)
+        return builder.with_builtin_functions(functions).build()
+
+    def add_tables(self, paths):
+        for path in paths:
+            for created in self.analyse(statement(path)):
+                self.tables[".".join(created.name_path)] = created.column_definition_list
+        self.catalog = self.catalog_of(self.tables)
+
+    def analyse(self, text):
+        """Every statement of the text, resolved."""
+        place = self.types.ParseResumeLocation(input=text, byte_position=0)
+        resolved = []
+        while text.encode()[place.byte_position :].strip():
+            resolved.append(self.api.Analyzer.analyze_next_statement_static(place, self.options, self.catalog))
+        return resolved
+
+
+def sentence(error):
+    """One line, without what is the same in every message."""
+    return " ".join(re.sub(r"^\[INVALID_ARGUMENT\] ", "", str(error)).split())
+
+
+def main():
+    arguments = argparse.ArgumentParser(description="Analyses our statements for BigQuery.")
+    arguments.add_argument("--cache", required=True, help="a folder for the compiled analyser")
+    arguments.add_argument("files", nargs="*", type=Path, help="default: all of infra/bigquery and scripts/jobctl/sql")
+    arguments = arguments.parse_args()
+
+    keep_compiled(arguments.cache)
+    from zetasql.core.exceptions import ZetaSQLError
+
+    analyser = Analyser(parameters_of_code())
+    creating = [*sorted(BIGQUERY.glob("create_*.sql")), BIGQUERY / "stage_embeddings.sql"]
+    try:
+        analyser.add_tables(creating)
+    except ZetaSQLError as error:
+        sys.exit(f"the tables cannot be made: {sentence(error)}")
+    failed = 0
+    for path in arguments.files or [*sorted(BIGQUERY.glob("*.sql")), *sorted(JOBCTL.glob("*.sql"))]:
+        try:
+            path = path.resolve()
+            name = path.relative_to(REPOSITORY) if path.is_relative_to(REPOSITORY) else path
+            analyser.analyse(statement(path))
+            print(f"ok {name}")
+        except ZetaSQLError as error:
+            failed += 1
+            print(f"{name}: {sentence(error)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+//! The emulators of BigQuery and Cloud Storage, once a test run.
+
+use std::process::Command;
+use std::sync::OnceLock;
+
+use super::left_out;
+
+/// Where the emulators answer.
+pub(crate) struct Emulators {
+    /// `host:port`.
+    pub(crate) bigquery: String,
+    /// `http://host:port`.
+    pub(crate) storage: String,
+}
+
+/// Running emulators, started at the first call; `None`, said loudly, where BigQuery's cannot run here.
+pub(crate) fn emulators() -> Option<&'static Emulators> {
+    static EMULATORS: OnceLock<Option<Emulators>> = OnceLock::new();
+    let emulators = EMULATORS.get_or_init(start).as_ref();
+    if emulators.is_none() {
+        left_out("a test against BigQuery", "its emulator needs Python 3.13 (scripts/emulators says more)");
+    }
+    emulators
+}
+
+fn start() -> Option<Emulators> {
+    let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    if let (Some(bigquery), Some(storage)) = (set("BIGQUERY_EMULATOR_HOST"), set("STORAGE_EMULATOR_HOST")) {
+        return Some(Emulators { bigquery, storage });
+    }
+    // They live as long as what runs the tests: one process a test or one for all.
+    let runner = std::os::unix::process::parent_id().to_string();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/emulators");
+    let output = Command::new(script).args(["start", "--while", &runner]).output().expect("scripts/emulators");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "scripts/emulators start: {said}");
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    let value = |name: &str| printed.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+    Some(Emulators {
+        bigquery: value("BIGQUERY_EMULATOR_HOST")?.to_owned(),
+        storage: value("STORAGE_EMULATOR_HOST")?.to_owned(),
+    })
+}
+
+impl Emulators {
+    /// The name of a dataset that nobody has used.
+    pub(crate) fn dataset(&self) -> String {
+        format!("d{}", unique())
+    }
+
+    /// A new bucket.
+    pub(crate) fn bucket(&self) -> String {
+        let name = format!("b{}", unique());
+        let url = format!("{}/storage/v1/b?project=demo", self.storage);
+        let made = ureq::post(url).send_json(serde_json::json!({ "name": name })).expect("a bucket");
+        assert_eq!(made.status(), 200);
+        name
+    }
+}
+
+fn unique() -> String {
+    let mut bytes = [0; 8];
+    rand::Rng::fill(&mut rand::rng(), &mut bytes);
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
