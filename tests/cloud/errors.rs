@@ -1,11 +1,16 @@
 //! What a user gets wrong, and what the server refuses: one sentence that names the thing and the remedy.
 
-use common::storage::warehouse::EmbeddingTable;
+use std::time::Duration;
+
+use common::job::{ContentHash, JobKey};
+use common::storage::warehouse::{EmbeddingRow, EmbeddingTable, FilterColumns};
 use common::storage::{Access, open_warehouse};
 use common::{Error, ErrorKind};
+use futures::TryStreamExt;
 use serde_json::json;
 
 use super::World;
+use crate::support::proxy::{Fault, Proxy};
 
 async fn refused(world: &World) -> Error {
     open_warehouse(&world.config(), Access::Write).await.map(|_| ()).unwrap_err()
@@ -74,4 +79,47 @@ async fn a_missing_bucket_is_named() {
     let error = store.compare_and_set("a", b"x".to_vec().into(), None).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound, "{}", error.chain());
     assert!(error.to_string().contains("no-such-bucket"), "{error}");
+}
+
+#[tokio::test]
+async fn a_row_that_the_server_refuses_is_named_and_the_others_are_written() {
+    let Some(world) = World::on_emulators() else { return };
+    let table = EmbeddingTable::of_model("all-MiniLM-L6-v2", 3);
+    let direct = world.warehouse().await;
+    direct.create_jobs().await.unwrap();
+    direct.create_embeddings(&table).await.unwrap();
+    let proxy = Proxy::start(&world.bigquery, 0, 0, Duration::ZERO).await;
+    let watched = World { bigquery: proxy.url.clone(), ..world };
+    let warehouse = open_warehouse(&watched.config(), Access::Write).await.unwrap();
+    let ids = ["a", "b", "unwelcome-row", "c", "d"];
+    let row = |id: &&str| EmbeddingRow {
+        key: JobKey { source: "MCF".into(), job_id: (*id).to_owned() },
+        embedding: vec![1.0, 0.0, 0.0],
+        model_name: "model".into(),
+        created_at: chrono::DateTime::UNIX_EPOCH,
+        embedding_space: "space".into(),
+        model_version: "version".into(),
+        content_hash: ContentHash::of(id),
+        filters: FilterColumns::default(),
+    };
+    proxy.refuse("unwelcome-row");
+    let refused = warehouse.merge_embeddings(&table, ids.iter().map(row).collect()).await.unwrap();
+    let named: Vec<_> = refused.iter().map(|row| &*row.key.job_id).collect();
+    assert_eq!(named, ["unwelcome-row"]);
+    assert!(refused[0].reason.contains("by schedule"), "{refused:?}");
+    let pages: Vec<Vec<EmbeddingRow>> = direct.scan_embeddings(&table, "space").try_collect().await.unwrap();
+    assert_eq!(pages.concat().len(), 4);
+}
+
+#[tokio::test]
+async fn no_permission_is_said_at_once_with_the_remedy() {
+    let Some(world) = World::on_emulators() else { return };
+    drop(world.warehouse().await);
+    let proxy = Proxy::start(&world.bigquery, 0, 0, Duration::ZERO).await;
+    let watched = World { bigquery: proxy.url.clone(), ..world };
+    proxy.force(&[Fault::Forbidden]);
+    let error = refused(&watched).await;
+    assert_eq!(error.kind(), ErrorKind::Forbidden);
+    assert!(error.to_string().contains("role"), "{error}");
+    assert_eq!(proxy.seen(), [Fault::Forbidden]);
 }

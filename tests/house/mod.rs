@@ -37,6 +37,22 @@ fn functions_know_common_alone_and_not_each_other() {
 }
 
 #[test]
+fn googles_interfaces_come_in_by_their_feature_alone() {
+    let is_googles = |name: &String| name.contains("google") || name.starts_with("gcp-") || name == "reqwest";
+    for program in ["embed-new-jobs", "jobctl"] {
+        assert!(tree(program, &[]).iter().any(is_googles));
+        let laptop = tree(program, &["--no-default-features", "--features", "duckdb"]);
+        assert!(laptop.contains(&"libduckdb-sys".to_owned()));
+        for crates in [laptop, tree(program, &["--no-default-features"])] {
+            assert!(!crates.iter().any(is_googles), "{crates:?}");
+        }
+    }
+    // And an image for the cloud has no DuckDB.
+    let image = tree("embed-new-jobs", &["--no-default-features", "--features", "gcp"]);
+    assert!(image.iter().any(is_googles) && !image.contains(&"libduckdb-sys".to_owned()), "{image:?}");
+}
+
+#[test]
 fn duckdb_comes_in_by_its_feature_alone() {
     let has = |crates: &[String], name: &str| crates.iter().any(|found| found == name);
     assert!(has(&tree("embed-new-jobs", &[]), "libduckdb-sys"));

@@ -28,6 +28,8 @@ pub(crate) enum Fault {
     Truncated,
     /// The token is refused, once.
     Expired,
+    /// The account may not.
+    Forbidden,
 }
 
 const FAULTS: [Fault; 7] = [
@@ -51,6 +53,8 @@ struct Schedule {
     forced: Vec<Fault>,
     in_a_row: u32,
     seen: Vec<Fault>,
+    /// Requests that hold these bytes are refused for what is in them.
+    unwelcome: Option<Vec<u8>>,
 }
 
 impl Schedule {
@@ -83,7 +87,7 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let random = ChaCha8Rng::seed_from_u64(seed);
-        let schedule = Schedule { random, one_in, forced: Vec::new(), in_a_row: 0, seen: Vec::new() };
+        let schedule = Schedule { random, one_in, forced: Vec::new(), in_a_row: 0, seen: Vec::new(), unwelcome: None };
         let schedule = Arc::new(Mutex::new(schedule));
         let (stop, mut stopped) = oneshot::channel::<()>();
         let shared = Arc::clone(&schedule);
@@ -108,6 +112,11 @@ impl Proxy {
         self.schedule.lock().expect("no panic elsewhere").forced = faults.iter().rev().copied().collect();
     }
 
+    /// From now on, requests that hold this text are refused for what is in them.
+    pub(crate) fn refuse(&self, text: &str) {
+        self.schedule.lock().expect("no panic elsewhere").unwelcome = Some(text.as_bytes().to_vec());
+    }
+
     /// What has happened so far.
     pub(crate) fn seen(&self) -> Vec<Fault> {
         self.schedule.lock().expect("no panic elsewhere").seen.clone()
@@ -128,6 +137,13 @@ async fn serve(
         format!("HTTP/1.1 {status}\r\nConnection: close\r\n{headers}Content-Length: {length}\r\n\r\n{body}")
     };
     let json = |reason: &str| format!(r#"{{"error":{{"message":"by schedule","errors":[{{"reason":"{reason}"}}]}}}}"#);
+    let unwelcome = schedule.lock().expect("no panic elsewhere").unwelcome.clone();
+    if let Some(text) = unwelcome
+        && request.windows(text.len()).any(|window| window == text)
+    {
+        client.write_all(refusal("400 Bad Request", "", &json("invalid")).as_bytes()).await?;
+        return client.shutdown().await;
+    }
     let answer = match fault {
         Some(Fault::TooMany) => {
             refusal("429 Too Many Requests", "Retry-After: 0\r\n", &json("rateLimitExceeded")).into_bytes()
@@ -135,6 +151,7 @@ async fn serve(
         Some(Fault::Unavailable) => refusal("503 Service Unavailable", "", &json("backendError")).into_bytes(),
         Some(Fault::HtmlPage) => refusal("502 Bad Gateway", "", "<html><h1>502</h1></html>").into_bytes(),
         Some(Fault::Expired) => refusal("401 Unauthorized", "", &json("authError")).into_bytes(),
+        Some(Fault::Forbidden) => refusal("403 Forbidden", "", &json("accessDenied")).into_bytes(),
         Some(Fault::CutBefore) => return Ok(()),
         Some(Fault::CutAfter) => {
             ask(upstream, &request).await?;

@@ -3,12 +3,14 @@
 //! - [`config`]: environment and flags, parsed and refused at start
 //! - [`error`]: one error type whose [`error::ErrorKind`] says what to do
 //! - [`job`]: the ad, its key, its text and that text's hash
+//! - [`memory`]: what the allocator keeps
 //! - [`telemetry`]: log lines for people and for Cloud Logging
 //! - [`shim`]: the three ways in (local, Cloud Run job, HTTP function), leases, shutdown
 
 pub mod config;
 pub mod error;
 pub mod job;
+pub mod memory;
 pub mod shim;
 pub mod telemetry;
 

@@ -2,6 +2,8 @@
 //!
 //! <https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/text-embeddings-api>
 
+use std::sync::{Arc, OnceLock};
+
 use common_core::config::{Config, WarehouseUrl};
 use common_core::job::PREPROCESSING_VERSION;
 use common_core::{Error, ErrorKind, Result};
@@ -18,7 +20,8 @@ pub(crate) const PREFIX: &str = "vertex:";
 /// What a vector is made for; vectors for different tasks do not compare.
 const TASK: &str = "SEMANTIC_SIMILARITY";
 
-/// The most texts and tokens that a request may hold. A token is one character at least, so characters are counted.
+/// The most texts and tokens that a request may hold. Characters are counted, of which most tokens have several; a
+/// request that is too long all the same is halved.
 const TEXTS_A_REQUEST: usize = 250;
 const CHARS_A_REQUEST: usize = 20_000;
 
@@ -41,6 +44,9 @@ struct Vertex {
     url: String,
     identity: Identity,
     runtime: Handle,
+    /// Why no more is asked: Vertex AI itself was not to be had, for as long as a request is tried. Every other request
+    /// would be tried as long, and a run has thousands.
+    over: Arc<OnceLock<(ErrorKind, String)>>,
 }
 
 /// One embedder a thread of `config`, each with a request of its own under way. Called on a thread of a runtime.
@@ -50,7 +56,8 @@ struct Vertex {
 pub(crate) fn open(config: &Config, name: &str) -> Result<Vec<Box<dyn Embedder>>> {
     let known = || MODELS.map(|facts| format!("{PREFIX}{}", facts.name)).join(", ");
     let facts = MODELS.iter().find(|facts| facts.name == name).ok_or_else(|| {
-        Error::configuration(format!("EMBEDDING_MODEL is {PREFIX}{name:?}; of Vertex AI's, allowed is {}", known()))
+        let value = format!("{PREFIX}{name}");
+        Error::configuration(format!("EMBEDDING_MODEL is {value:?}; of Vertex AI's, allowed is {}", known()))
     })?;
     let project = match (&config.google_cloud_project, &config.warehouse) {
         (Some(project), _) | (None, WarehouseUrl::BigQuery { project, .. }) => project,
@@ -63,9 +70,7 @@ pub(crate) fn open(config: &Config, name: &str) -> Result<Vec<Box<dyn Embedder>>
     let location = &config.vertex_location;
     let (root, credentials) = match &config.vertex_emulator_host {
         Some(host) => (common_google::emulator(host), Credentials::anonymous()),
-        None => {
-            (format!("https://{location}-aiplatform.googleapis.com"), Credentials::application_default())
-        }
+        None => (format!("https://{location}-aiplatform.googleapis.com"), Credentials::application_default()),
     };
     let url = format!(
         "{root}/v1/projects/{}/locations/{}/publishers/google/models/{name}:predict",
@@ -82,11 +87,13 @@ pub(crate) fn open(config: &Config, name: &str) -> Result<Vec<Box<dyn Embedder>>
     };
     let runtime = Handle::try_current()
         .map_err(|error| Error::internal("Vertex AI is called outside a runtime").caused_by(error))?;
+    let over = Arc::default();
     let embedder = || Vertex {
         client: client.clone(),
         url: url.clone(),
         identity: identity.clone(),
         runtime: runtime.clone(),
+        over: Arc::clone(&over),
     };
     Ok((0..config.threads).map(|_| Box::new(embedder()) as Box<dyn Embedder>).collect())
 }
@@ -138,23 +145,32 @@ struct Embeddings {
 }
 
 impl Vertex {
-    /// One request for the texts; where it is refused for what is in it, one request a text, so that one fails alone.
+    /// One request for the texts; where it is refused for what is in it, one for each half, so that in the end one text
+    /// fails alone.
     fn request(&self, texts: &[&str]) -> Vec<Result<Vec<f32>>> {
-        match self.predict(texts) {
-            Ok(vectors) => vectors,
-            Err(error) if texts.len() == 1 => vec![Err(error)],
-            Err(error) if error.kind() == ErrorKind::InvalidInput => {
-                texts.iter().flat_map(|text| self.request(&[text])).collect()
+        let error = match self.over.get() {
+            Some((kind, message)) => Error::new(*kind, message),
+            None => match self.predict(texts) {
+                Ok(vectors) => return vectors,
+                Err(error) => error,
+            },
+        };
+        match error.kind() {
+            ErrorKind::InvalidInput if texts.len() > 1 => {
+                let (first, second) = texts.split_at(texts.len() / 2);
+                return [first, second].into_iter().flat_map(|half| self.request(half)).collect();
             }
-            Err(error) => {
-                let again = || Error::new(error.kind(), error.to_string());
-                texts.iter().map(|_| Err(again())).collect()
+            ErrorKind::InvalidInput | ErrorKind::Internal => {}
+            kind => {
+                self.over.get_or_init(|| (kind, error.to_string()));
             }
         }
+        texts.iter().map(|_| Err(Error::new(error.kind(), error.to_string()))).collect()
     }
 
     fn predict(&self, texts: &[&str]) -> Result<Vec<Result<Vec<f32>>>> {
-        let instances: Vec<_> = texts.iter().map(|text| json!({"content": text, "task_type": TASK})).collect();
+        let instances: Vec<_> =
+            texts.iter().map(|text| json!({"content": text, "task_type": TASK})).collect();
         let body = json!({"instances": instances, "parameters": {"autoTruncate": true}});
         let call = Call::post("embedding by Vertex AI", self.url.clone(), Body::Json(body));
         let answer = self.runtime.block_on(self.client.json(&call));

@@ -14,10 +14,6 @@ use crate::credentials::Credentials;
 use crate::failure::Failure;
 use crate::retry::Limits;
 
-/// Bytes between the parts of an upload. No part of ours contains it: JSON has no line that begins with it, and the
-/// other part is followed by nothing.
-const BOUNDARY: &str = "part-of-job-market-upload";
-
 /// What a request carries.
 #[derive(Debug, Clone)]
 pub enum Body {
@@ -74,7 +70,15 @@ impl Call {
     }
 
     fn new(doing: impl Into<String>, method: Method, url: String, body: Body) -> Self {
-        Self { doing: doing.into(), method, url, query: Vec::new(), body, range: None, patience: Duration::ZERO }
+        Self {
+            doing: doing.into(),
+            method,
+            url,
+            query: Vec::new(),
+            body,
+            range: None,
+            patience: Duration::ZERO,
+        }
     }
 
     /// Asks for a part of the answer's body.
@@ -137,7 +141,8 @@ impl Client {
         let mut renewed_token = false;
         loop {
             attempts += 1;
-            let mut failure = match self.attempt(call).await {
+            let left = (self.limits.total + call.patience).saturating_sub(started.elapsed());
+            let mut failure = match self.attempt(call, left.min(self.limits.attempt + call.patience)).await {
                 Ok((headers, body)) => return Ok(Answer { headers, body, attempts }),
                 Err(failure) => failure,
             };
@@ -151,10 +156,17 @@ impl Client {
             } else {
                 return Err(failure);
             };
-            if started.elapsed() + wait >= self.limits.total {
+            if started.elapsed().saturating_add(wait) >= self.limits.total {
                 return Err(failure);
             }
-            tracing::debug!(attempts, ?wait, status = failure.status, reason = failure.reason, "{}: again", call.doing);
+            tracing::debug!(
+                attempts,
+                ?wait,
+                status = failure.status,
+                reason = failure.reason,
+                "{}: again",
+                call.doing
+            );
             tokio::time::sleep(wait).await;
         }
     }
@@ -177,11 +189,11 @@ impl Client {
         self.limits
     }
 
-    async fn attempt(&self, call: &Call) -> Result<(HeaderMap, Bytes), Failure> {
+    async fn attempt(&self, call: &Call, most: Duration) -> Result<(HeaderMap, Bytes), Failure> {
         let url = Url::parse_with_params(&call.url, &call.query)
             .map_err(|error| Failure::ours("address", format!("{:?} is no address: {error}", call.url)))?;
-        let mut request = self.http.request(call.method.clone(), url).timeout(self.limits.attempt + call.patience);
-        match self.credentials.token().await {
+        let mut request = self.http.request(call.method.clone(), url).timeout(most);
+        match self.credentials.token(most).await {
             Ok(Some(token)) => request = request.bearer_auth(token),
             Ok(None) => {}
             Err(error) if error.kind() == ErrorKind::Unavailable => {
@@ -201,7 +213,11 @@ impl Client {
         let response = request.send().await.map_err(|error| broken(&error))?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response.bytes().await.map_err(|error| broken(&error))?;
-        if status.is_success() { Ok((headers, body)) } else { Err(Failure::of_answer(status, &headers, &body)) }
+        if status.is_success() {
+            Ok((headers, body))
+        } else {
+            Err(Failure::of_answer(status, &headers, &body))
+        }
     }
 }
 
@@ -210,12 +226,14 @@ async fn upload(
     facts: &Value,
     payload: &Payload,
 ) -> Result<reqwest::RequestBuilder, Failure> {
+    // Which bytes the payload has is not ours to know.
+    let boundary = format!("part-{:032x}", rand::random::<u128>());
     let head = format!(
-        "--{BOUNDARY}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n{facts}\r\n\
-         --{BOUNDARY}\r\nContent-Type: application/octet-stream\r\n\r\n"
+        "--{boundary}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n{facts}\r\n\
+         --{boundary}\r\nContent-Type: application/octet-stream\r\n\r\n"
     );
-    let tail = format!("\r\n--{BOUNDARY}--\r\n");
-    let request = request.header(CONTENT_TYPE, format!("multipart/related; boundary={BOUNDARY}"));
+    let tail = format!("\r\n--{boundary}--\r\n");
+    let request = request.header(CONTENT_TYPE, format!("multipart/related; boundary={boundary}"));
     Ok(match payload {
         Payload::Bytes(bytes) => {
             let whole = [head.as_bytes(), bytes, tail.as_bytes()].concat();

@@ -12,8 +12,12 @@ use serde_json::Value;
 const MESSAGE_CHARS: usize = 300;
 
 /// How BigQuery, and its emulator, say that another statement changed the same table at the same time.
-const AT_ONCE: [&str; 4] =
-    ["Could not serialize access", "aborted due to concurrent update", "Failed to commit DuckLake", "Conflict on update"];
+const AT_ONCE: [&str; 4] = [
+    "Could not serialize access",
+    "aborted due to concurrent update",
+    "Failed to commit DuckLake",
+    "Conflict on update",
+];
 
 /// Why a request did not succeed.
 #[derive(Debug)]
@@ -34,7 +38,9 @@ pub struct Failure {
 impl Failure {
     /// Reads an answer other than 2xx, whoever wrote it: BigQuery's JSON, a front end's JSON, or a proxy's HTML.
     pub(crate) fn of_answer(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
-        let error = serde_json::from_slice::<Value>(body).ok().and_then(|mut body| Some(body.get_mut("error")?.take()));
+        let error = serde_json::from_slice::<Value>(body)
+            .ok()
+            .and_then(|mut body| Some(body.get_mut("error")?.take()));
         let error = error.unwrap_or_default();
         let reason = error.pointer("/errors/0/reason").or(error.get("status")).and_then(Value::as_str);
         let message = error.get("message").and_then(Value::as_str).map_or_else(
@@ -77,8 +83,14 @@ impl Failure {
         use ErrorKind as Kind;
         match (self.reason.as_str(), self.status) {
             (
-                "rateLimitExceeded" | "jobRateLimitExceeded" | "backendError" | "internalError" | "jobBackendError"
-                | "jobInternalError" | "tableUnavailable",
+                "rateLimitExceeded"
+                | "userRateLimitExceeded"
+                | "jobRateLimitExceeded"
+                | "backendError"
+                | "internalError"
+                | "jobBackendError"
+                | "jobInternalError"
+                | "tableUnavailable",
                 _,
             ) => Kind::Unavailable,
             // Two statements that change one table at once: the one that came second is told to come again.
@@ -88,7 +100,9 @@ impl Failure {
             }
             ("notFound", _) | (_, Some(404)) => Kind::NotFound,
             ("duplicate" | "conditionNotMet", _) | (_, Some(409 | 412)) => Kind::Conflict,
-            ("accessDenied" | "billingNotEnabled" | "noCredentials", _) | (_, Some(401 | 403)) => Kind::Forbidden,
+            ("accessDenied" | "billingNotEnabled" | "noCredentials", _) | (_, Some(401 | 403)) => {
+                Kind::Forbidden
+            }
             ("stopped", _) => Kind::Cancelled,
             (_, Some(408 | 429 | 500..=599)) => Kind::Unavailable,
             (_, Some(413)) => Kind::Exhausted,
@@ -147,9 +161,11 @@ mod tests {
 
     #[test]
     fn every_answer_has_a_kind_whoever_wrote_it() {
-        let json = |reason: &str| format!(r#"{{"error":{{"message":"m","errors":[{{"reason":"{reason}"}}]}}}}"#);
+        let json =
+            |reason: &str| format!(r#"{{"error":{{"message":"m","errors":[{{"reason":"{reason}"}}]}}}}"#);
         for (status, body, kind) in [
             (403, json("rateLimitExceeded"), ErrorKind::Unavailable),
+            (403, json("userRateLimitExceeded"), ErrorKind::Unavailable),
             (403, json("quotaExceeded"), ErrorKind::Exhausted),
             (403, json("accessDenied"), ErrorKind::Forbidden),
             (400, json("invalidQuery"), ErrorKind::InvalidInput),
@@ -180,8 +196,11 @@ mod tests {
 
     #[test]
     fn a_sentence_names_what_was_done_and_the_remedy() {
-        let error = answer(403, r#"{"error":{"message":"Access Denied: Project p.","errors":[{"reason":"accessDenied"}]}}"#)
-            .into_error("reading table p.d.t");
+        let error = answer(
+            403,
+            r#"{"error":{"message":"Access Denied: Project p.","errors":[{"reason":"accessDenied"}]}}"#,
+        )
+        .into_error("reading table p.d.t");
         assert_eq!(
             error.to_string(),
             "reading table p.d.t failed: HTTP 403, Access Denied: Project p (accessDenied): give this account the role that \

@@ -8,6 +8,8 @@
 //! Every request that goes through here may be repeated: writes carry a job id or a precondition, so that the second of
 //! two that arrived changes nothing.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
+
 pub mod client;
 pub mod credentials;
 pub mod failure;
@@ -18,9 +20,12 @@ pub use credentials::Credentials;
 pub use failure::Failure;
 pub use retry::Limits;
 
+/// What a segment of a path may hold as it is: RFC 3986's unreserved characters. Not every server takes `%2D` for `-`.
+const ESCAPED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
 /// `text` as one segment of a path.
 pub fn segment(text: &str) -> String {
-    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+    percent_encoding::utf8_percent_encode(text, &ESCAPED).to_string()
 }
 
 /// The address of an emulator that a variable names, with or without its scheme.

@@ -102,6 +102,15 @@ pub struct EmbeddingRow {
     pub filters: FilterColumns,
 }
 
+/// A row that a warehouse refused.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refused {
+    /// Whose row.
+    pub key: JobKey,
+    /// What the warehouse said.
+    pub reason: String,
+}
+
 /// An ad whose text has been embedded already: its row is made from the row that holds that text's vector.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SharedRow {
@@ -239,8 +248,9 @@ pub trait Warehouse: Send + Sync {
         since: Option<Timestamp>,
     ) -> Result<HashSet<ContentHash>>;
 
-    /// Puts one row an ad, in place of the one it had. Atomic; `rows` hold no key twice.
-    async fn merge_embeddings(&self, table: &EmbeddingTable, rows: Vec<EmbeddingRow>) -> Result<()>;
+    /// Puts one row an ad, in place of the one it had. Atomic; `rows` hold no key twice. Returns the rows that the
+    /// warehouse refused for what is in them: the others are written.
+    async fn merge_embeddings(&self, table: &EmbeddingTable, rows: Vec<EmbeddingRow>) -> Result<Vec<Refused>>;
 
     /// Puts one row an ad with the newest vector that its text has in `space`, written since `since` where that is
     /// given; returns the keys whose text has none. Atomic: what is found is still there when it is copied.

@@ -93,9 +93,12 @@ impl Writer<'_> {
         if !self.rows.is_empty() {
             let rows = std::mem::take(&mut self.rows);
             let hashes: Vec<ContentHash> = rows.iter().map(|row| row.content_hash).collect();
-            self.warehouse.merge_embeddings(self.table, rows).await?;
+            let refused = self.warehouse.merge_embeddings(self.table, rows).await?;
             self.in_flight.remove(hashes.iter());
-            self.report.embedded += hashes.len() as u64;
+            for row in &refused {
+                self.report.fail(&row.key, &row.reason);
+            }
+            self.report.embedded += (hashes.len() - refused.len()) as u64;
             self.progress.advance(hashes.len() as u64);
         }
         if !self.waiting.is_empty() {

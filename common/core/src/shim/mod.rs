@@ -37,7 +37,7 @@ use uuid::Uuid;
 use crate::config::{Config, Mode};
 use crate::error::{Error, Result};
 use crate::job::Timestamp;
-use crate::telemetry;
+use crate::{memory, telemetry};
 
 use cli::{Cli, RunArgs};
 use http::Endpoint;
@@ -133,6 +133,7 @@ impl<O: Args + DeserializeOwned + Send + 'static> Program<O> {
             return print_config(&config, mode);
         }
         telemetry::init(self.function, &config)?;
+        memory::use_one_arena();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()

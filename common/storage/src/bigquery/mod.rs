@@ -29,7 +29,7 @@ use serde_json::{Value, json};
 use self::load::ParquetFile;
 use self::statement::{Statement, key, shared};
 use crate::warehouse::{
-    Candidate, EmbeddingRow, EmbeddingTable, Forgotten, JobScan, QueryCost, QueryResult, RunRecord, SharedRow,
+    Candidate, EmbeddingRow, EmbeddingTable, Forgotten, JobScan, QueryCost, QueryResult, Refused, RunRecord, SharedRow,
     Warehouse, WriteSize,
 };
 use crate::{Access, batches};
@@ -276,8 +276,25 @@ impl Warehouse for BigQuery {
         digits.map(ContentHash::parse).collect()
     }
 
-    async fn merge_embeddings(&self, table: &EmbeddingTable, rows: Vec<EmbeddingRow>) -> Result<()> {
-        if rows.is_empty() { Ok(()) } else { self.0.merge(table, &rows).await }
+    async fn merge_embeddings(&self, table: &EmbeddingTable, rows: Vec<EmbeddingRow>) -> Result<Vec<Refused>> {
+        let mut refused = Vec::new();
+        let mut parts = vec![rows];
+        while let Some(mut part) = parts.pop().filter(|part| !part.is_empty()) {
+            match self.0.merge(table, &part).await {
+                Ok(()) => {}
+                // A load is refused whole, and names no ad: halving finds the rows that it is about.
+                Err(error) if error.kind() == ErrorKind::InvalidInput => {
+                    if let [row] = &part[..] {
+                        refused.push(Refused { key: row.key.clone(), reason: error.to_string() });
+                    } else {
+                        let half = part.split_off(part.len() / 2);
+                        parts.extend([half, part]);
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(refused)
     }
 
     async fn share_embeddings(

@@ -4,7 +4,6 @@
 //! never for the life of a server. Every statement runs on a blocking thread.
 
 mod errors;
-mod memory;
 mod open;
 mod query;
 mod scan;
@@ -20,12 +19,12 @@ use std::time::Duration;
 use ::duckdb::Connection;
 use async_trait::async_trait;
 use common_core::job::{ContentHash, DESCRIPTION_CHARS, JobAd, JobKey, Timestamp};
-use common_core::{Error, ErrorKind, Result};
+use common_core::{Error, ErrorKind, Result, memory};
 use futures::stream::BoxStream;
 
 use crate::Access;
 use crate::warehouse::{
-    Candidate, EmbeddingRow, EmbeddingTable, Forgotten, JobScan, QueryCost, QueryResult, RunRecord, SharedRow,
+    Candidate, EmbeddingRow, EmbeddingTable, Forgotten, JobScan, QueryCost, QueryResult, Refused, RunRecord, SharedRow,
     Warehouse, WriteSize,
 };
 
@@ -62,9 +61,6 @@ impl DuckDb {
             let writer = open::open(&path, access, open::LOCK_WAIT)?;
             let readers = writer.try_clone().map_err(|error| errors::translate(error, &path))?;
             let is_frugal = access == Access::Write;
-            if is_frugal {
-                memory::use_one_arena();
-            }
             let (writer, readers) = (Mutex::new(writer), Mutex::new(readers));
             let shared = Shared { path, writer, readers, is_frugal, turn: Mutex::new(()) };
             Ok(Self { shared: Arc::new(shared) })
@@ -226,9 +222,11 @@ impl Warehouse for DuckDb {
         found.iter().map(|digits| ContentHash::parse(digits)).collect()
     }
 
-    async fn merge_embeddings(&self, table: &EmbeddingTable, rows: Vec<EmbeddingRow>) -> Result<()> {
+    async fn merge_embeddings(&self, table: &EmbeddingTable, rows: Vec<EmbeddingRow>) -> Result<Vec<Refused>> {
         let table = table.clone();
-        self.write(move |connection| write::merge_embeddings(connection, &table, &rows)).await
+        self.write(move |connection| write::merge_embeddings(connection, &table, &rows)).await?;
+        // The columns take whatever the rows' types can hold.
+        Ok(Vec::new())
     }
 
     async fn share_embeddings(
