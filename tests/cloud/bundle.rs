@@ -69,12 +69,17 @@ async fn both_worlds_hold_the_same_rows_and_four_tasks_hold_them_too() {
 
     // Four tasks of one job at once, one of which is killed and tried again.
     let task = |index: &'static str, attempt: &'static str| {
-        run(&world, "embed-new-jobs", &[], &[
-            ("CLOUD_RUN_JOB", "embed"),
-            ("CLOUD_RUN_TASK_INDEX", index),
-            ("CLOUD_RUN_TASK_COUNT", "4"),
-            ("CLOUD_RUN_TASK_ATTEMPT", attempt),
-        ])
+        run(
+            &world,
+            "embed-new-jobs",
+            &[],
+            &[
+                ("CLOUD_RUN_JOB", "embed"),
+                ("CLOUD_RUN_TASK_INDEX", index),
+                ("CLOUD_RUN_TASK_COUNT", "4"),
+                ("CLOUD_RUN_TASK_ATTEMPT", attempt),
+            ],
+        )
     };
     let tasks: Vec<Running> = ["0", "1", "2", "3"].map(|index| task(index, "0")).into();
     for running in tasks {

@@ -53,7 +53,8 @@ type Stored = BTreeMap<JobKey, EmbeddingRow>;
 /// What a day does to a warehouse, in miniature: ads of one board, and a board a schedule keeps schedules apart.
 async fn load(warehouse: &dyn Warehouse, table: &EmbeddingTable, board: &str) -> common::Result<()> {
     let scan = scan(table, board);
-    let ads = vec![Ok((0..30).map(|n| ad(board, n, 0)).collect()), Ok((0..10).map(|n| ad(board, n, 60)).collect())];
+    let ads =
+        vec![Ok((0..30).map(|n| ad(board, n, 0)).collect()), Ok((0..10).map(|n| ad(board, n, 60)).collect())];
     assert_eq!(warehouse.append_jobs(stream::iter(ads).boxed()).await?, 40);
     warehouse.merge_embeddings(table, (0..20).map(|n| row(board, n, 1)).collect()).await?;
     // Half of these replace a row, half are new.
@@ -80,7 +81,8 @@ fn scan(table: &EmbeddingTable, board: &str) -> JobScan {
 }
 
 async fn stored(warehouse: &dyn Warehouse, table: &EmbeddingTable, board: &str) -> Stored {
-    let pages: Vec<Vec<EmbeddingRow>> = warehouse.scan_embeddings(table, SPACE).try_collect().await.expect("rows");
+    let pages: Vec<Vec<EmbeddingRow>> =
+        warehouse.scan_embeddings(table, SPACE).try_collect().await.expect("rows");
     let rows: Vec<EmbeddingRow> = pages.concat().into_iter().filter(|row| row.key.source == board).collect();
     let count = rows.len();
     let by_key: Stored = rows.into_iter().map(|row| (row.key.clone(), row)).collect();
@@ -91,7 +93,8 @@ async fn stored(warehouse: &dyn Warehouse, table: &EmbeddingTable, board: &str) 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_load_through_a_broken_network_leaves_what_a_whole_one_leaves() {
     let Some(world) = World::on_emulators() else { return };
-    let seeds: u64 = std::env::var("JOB_MARKET_FAULT_SEEDS").map_or(25, |text| text.parse().expect("a number"));
+    let seeds: u64 =
+        std::env::var("JOB_MARKET_FAULT_SEEDS").map_or(25, |text| text.parse().expect("a number"));
     let table = EmbeddingTable::of_model("all-MiniLM-L6-v2", 8);
     let direct = world.warehouse().await;
     direct.create_jobs().await.unwrap();
@@ -161,7 +164,8 @@ async fn every_fault_alone_is_survived_by_every_kind_of_request() {
     }
     assert_eq!(proxy.seen().len(), 2 * all.len());
     assert_eq!(direct.count_jobs(&scan(&table, "one")).await.unwrap(), all.len() as u64);
-    let twice = direct.query("SELECT job_id FROM cleaned_jobs GROUP BY job_id HAVING COUNT(*) > 1").await.unwrap();
+    let twice =
+        direct.query("SELECT job_id FROM cleaned_jobs GROUP BY job_id HAVING COUNT(*) > 1").await.unwrap();
     assert_eq!(twice.pages.try_collect::<Vec<_>>().await.unwrap().concat().len(), 0);
     assert_eq!(stored(direct.as_ref(), &table, "one").await.len(), all.len());
 }
@@ -176,7 +180,10 @@ async fn a_server_that_stays_away_is_named_when_the_time_is_over() {
     let error = open_warehouse(&broken.config(), Access::Write).await.map(|_| ()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     let text = error.to_string();
-    assert!(text.contains("opening dataset") && text.contains("HTTP 502") && text.contains("tries"), "{text}");
+    assert!(
+        text.contains("opening dataset") && text.contains("HTTP 502") && text.contains("tries"),
+        "{text}"
+    );
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use common::config::{CommonArgs, Config, EmbeddingArgs};
 use common::storage::{Access, ArtifactStore, Warehouse, open_artifacts, open_warehouse};
 
-use crate::support::{Emulators, emulators};
+use crate::support::{Emulators, emulators, unique};
 
 /// A dataset and a bucket of one test, and what a program needs to find them.
 pub(crate) struct World {
@@ -33,6 +33,19 @@ impl World {
             artifacts_url: format!("gs://{}/below/a prefix", emulators.bucket()),
             bigquery: emulators.bigquery.clone(),
             storage: emulators.storage.clone(),
+            timeout_s: 60,
+        })
+    }
+
+    /// One in Google Cloud that `scripts/test --live` names, or `None` in any other run.
+    pub(crate) fn live() -> Option<Self> {
+        let named = |variable| std::env::var(variable).ok().filter(|value| !value.is_empty());
+        let id = unique();
+        Some(Self {
+            warehouse_url: format!("{}_check_{id}", named("JOB_MARKET_LIVE_WAREHOUSE")?),
+            artifacts_url: format!("{}/check-{id}", named("JOB_MARKET_LIVE_ARTIFACTS")?),
+            bigquery: named("BIGQUERY_EMULATOR_HOST").unwrap_or_default(),
+            storage: named("STORAGE_EMULATOR_HOST").unwrap_or_default(),
             timeout_s: 60,
         })
     }

@@ -11,7 +11,10 @@ use crate::support::{Running, command, left_out, python};
 async fn googles_clients_find_the_same_rows_and_objects() {
     let Some(world) = World::on_emulators() else { return };
     let Some(python) = python() else {
-        return left_out("googles_clients_find_the_same_rows_and_objects", "the Python of scripts/test is missing");
+        return left_out(
+            "googles_clients_find_the_same_rows_and_objects",
+            "the Python of scripts/test is missing",
+        );
     };
     let mut load = command("jobctl");
     load.envs(world.variables()).args(["generate", "--jobs", "60", "--seed", "5"]);

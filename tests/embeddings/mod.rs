@@ -4,3 +4,4 @@ mod incremental;
 mod interruption;
 mod odd_texts;
 mod vectors;
+mod vertex;

@@ -31,7 +31,8 @@ fn start() -> Option<Emulators> {
     // They live as long as what runs the tests: one process a test or one for all.
     let runner = std::os::unix::process::parent_id().to_string();
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/emulators");
-    let output = Command::new(script).args(["start", "--while", &runner]).output().expect("scripts/emulators");
+    let output =
+        Command::new(script).args(["start", "--while", &runner]).output().expect("scripts/emulators");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "scripts/emulators start: {said}");
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -58,7 +59,8 @@ impl Emulators {
     }
 }
 
-fn unique() -> String {
+/// A name that nobody has used.
+pub(crate) fn unique() -> String {
     let mut bytes = [0; 8];
     rand::Rng::fill(&mut rand::rng(), &mut bytes);
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()

@@ -61,8 +61,10 @@ impl Schedule {
     fn next(&mut self) -> Option<Fault> {
         let fault = match self.forced.pop() {
             Some(fault) => Some(fault),
-            None => (self.one_in > 0 && self.in_a_row < LONGEST_ROW && self.random.random_ratio(1, self.one_in))
-                .then(|| FAULTS[self.random.random_range(0..FAULTS.len())]),
+            None => {
+                (self.one_in > 0 && self.in_a_row < LONGEST_ROW && self.random.random_ratio(1, self.one_in))
+                    .then(|| FAULTS[self.random.random_range(0..FAULTS.len())])
+            }
         };
         self.in_a_row = if fault.is_some() { self.in_a_row + 1 } else { 0 };
         self.seen.extend(fault);
@@ -87,7 +89,8 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let random = ChaCha8Rng::seed_from_u64(seed);
-        let schedule = Schedule { random, one_in, forced: Vec::new(), in_a_row: 0, seen: Vec::new(), unwelcome: None };
+        let schedule =
+            Schedule { random, one_in, forced: Vec::new(), in_a_row: 0, seen: Vec::new(), unwelcome: None };
         let schedule = Arc::new(Mutex::new(schedule));
         let (stop, mut stopped) = oneshot::channel::<()>();
         let shared = Arc::clone(&schedule);
@@ -136,7 +139,9 @@ async fn serve(
         let length = body.len();
         format!("HTTP/1.1 {status}\r\nConnection: close\r\n{headers}Content-Length: {length}\r\n\r\n{body}")
     };
-    let json = |reason: &str| format!(r#"{{"error":{{"message":"by schedule","errors":[{{"reason":"{reason}"}}]}}}}"#);
+    let json = |reason: &str| {
+        format!(r#"{{"error":{{"message":"by schedule","errors":[{{"reason":"{reason}"}}]}}}}"#)
+    };
     let unwelcome = schedule.lock().expect("no panic elsewhere").unwelcome.clone();
     if let Some(text) = unwelcome
         && request.windows(text.len()).any(|window| window == text)
@@ -148,7 +153,9 @@ async fn serve(
         Some(Fault::TooMany) => {
             refusal("429 Too Many Requests", "Retry-After: 0\r\n", &json("rateLimitExceeded")).into_bytes()
         }
-        Some(Fault::Unavailable) => refusal("503 Service Unavailable", "", &json("backendError")).into_bytes(),
+        Some(Fault::Unavailable) => {
+            refusal("503 Service Unavailable", "", &json("backendError")).into_bytes()
+        }
         Some(Fault::HtmlPage) => refusal("502 Bad Gateway", "", "<html><h1>502</h1></html>").into_bytes(),
         Some(Fault::Expired) => refusal("401 Unauthorized", "", &json("authError")).into_bytes(),
         Some(Fault::Forbidden) => refusal("403 Forbidden", "", &json("accessDenied")).into_bytes(),

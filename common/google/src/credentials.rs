@@ -118,7 +118,12 @@ impl Credentials {
                 .build_access_token_credentials(),
             _ => Builder::default().with_scopes([SCOPE]).build_access_token_credentials(),
         };
-        built.map_err(|error| Error::new(ErrorKind::Forbidden, NO_CREDENTIALS).caused_by(first_cause(&error)))
+        built.map_err(|error| {
+            // The sentences after the first say again what ours says.
+            let text = error.to_string();
+            let cause = text.split(". ").next().unwrap_or_default();
+            Error::new(ErrorKind::Forbidden, NO_CREDENTIALS).caused_by(cause)
+        })
     }
 }
 

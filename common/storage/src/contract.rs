@@ -244,11 +244,13 @@ async fn sharing_takes_the_newest_vector_and_names_what_has_none(warehouse: &dyn
 }
 
 async fn vectors_come_back_in_bulk(warehouse: &dyn Warehouse) {
-    let foreign = EmbeddingRow { embedding_space: "another/space".into(), ..row("foreign", "x", [1.0, 0.0, 0.0], 5) };
+    let foreign =
+        EmbeddingRow { embedding_space: "another/space".into(), ..row("foreign", "x", [1.0, 0.0, 0.0], 5) };
     let posted = FilterColumns { job_posted_timestamp: Some(moment(-9)), ..FilterColumns::default() };
     let dated = EmbeddingRow { filters: posted, ..row("dated", "dated", [0.6, -0.8, -0.0], 6) };
     warehouse.merge_embeddings(&table(), vec![foreign.clone(), dated.clone()]).await.unwrap();
-    let pages: Vec<Vec<EmbeddingRow>> = warehouse.scan_embeddings(&table(), SPACE).try_collect().await.unwrap();
+    let pages: Vec<Vec<EmbeddingRow>> =
+        warehouse.scan_embeddings(&table(), SPACE).try_collect().await.unwrap();
     let found = pages.concat();
     assert!(found.contains(&dated), "{found:?}");
     assert!(found.iter().all(|row| row.embedding_space == SPACE));

@@ -75,7 +75,8 @@ fn column(line: &str) -> Option<Column> {
 mod tests {
     use super::*;
 
-    const TABLE: &str = "-- Why.\nCREATE TABLE IF NOT EXISTS t (\n    a VARCHAR NOT NULL,\n    b FLOAT[3]\n);\n";
+    const TABLE: &str =
+        "-- Why.\nCREATE TABLE IF NOT EXISTS t (\n    a VARCHAR NOT NULL,\n    b FLOAT[3]\n);\n";
 
     fn found(columns: &[(&str, &str)]) -> Vec<(String, String)> {
         columns.iter().map(|(name, of_type)| ((*name).to_owned(), (*of_type).to_owned())).collect()
@@ -83,7 +84,11 @@ mod tests {
 
     #[test]
     fn a_missing_column_is_named_and_added_only_where_it_may_be_null() {
-        assert!(missing("t", TABLE, &found(&[("b", "FLOAT[3]"), ("a", "VARCHAR"), ("c", "X")])).unwrap().is_empty());
+        assert!(
+            missing("t", TABLE, &found(&[("b", "FLOAT[3]"), ("a", "VARCHAR"), ("c", "X")]))
+                .unwrap()
+                .is_empty()
+        );
         let lacks_b = missing("t", TABLE, &found(&[("a", "VARCHAR")])).unwrap();
         assert_eq!(addable("t", lacks_b).unwrap()[0].of_type, "FLOAT[3]");
         let lacks_a = missing("t", TABLE, &found(&[("b", "FLOAT[3]")])).unwrap();

@@ -250,7 +250,8 @@ pub trait Warehouse: Send + Sync {
 
     /// Puts one row an ad, in place of the one it had. Atomic; `rows` hold no key twice. Returns the rows that the
     /// warehouse refused for what is in them: the others are written.
-    async fn merge_embeddings(&self, table: &EmbeddingTable, rows: Vec<EmbeddingRow>) -> Result<Vec<Refused>>;
+    async fn merge_embeddings(&self, table: &EmbeddingTable, rows: Vec<EmbeddingRow>)
+    -> Result<Vec<Refused>>;
 
     /// Puts one row an ad with the newest vector that its text has in `space`, written since `since` where that is
     /// given; returns the keys whose text has none. Atomic: what is found is still there when it is copied.

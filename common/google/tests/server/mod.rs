@@ -97,9 +97,7 @@ impl Server {
                 });
                 tokio::spawn(async move {
                     // A connection that breaks is what some tests are about.
-                    let _ = Builder::new(TokioExecutor::new())
-                        .serve_connection(TokioIo::new(stream), service)
-                        .await;
+                    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
                 });
             }
         });

@@ -23,7 +23,12 @@ pub async fn artifacts(store: Arc<dyn ArtifactStore>) {
     a_prefix_is_listed_in_order_and_emptied(store).await;
 }
 
-async fn set(store: &dyn ArtifactStore, name: &str, text: &str, held: Option<&Generation>) -> Result<Generation> {
+async fn set(
+    store: &dyn ArtifactStore,
+    name: &str,
+    text: &str,
+    held: Option<&Generation>,
+) -> Result<Generation> {
     store.compare_and_set(name, Bytes::from(text.to_owned()), held).await
 }
 
@@ -81,7 +86,8 @@ async fn of_many_writers_none_is_lost(store: &dyn ArtifactStore) {
 
 async fn a_file_is_written_once_and_streams_back(store: &dyn ArtifactStore) {
     // Longer than any part that a store reads at once, and of no round length.
-    let bytes: Vec<u8> = (0..(17 << 20) + 13_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let bytes: Vec<u8> =
+        (0..(17 << 20) + 13_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(&bytes).unwrap();
     let name = "indexes/v1/vectors.bin";
@@ -106,10 +112,14 @@ async fn a_prefix_is_listed_in_order_and_emptied(store: &dyn ArtifactStore) {
         let found = store.list(prefix).await.unwrap();
         found.into_iter().map(|facts| facts.name).collect::<Vec<_>>()
     };
-    let all = ["indexes/champion.json", "indexes/v1/empty", "indexes/v1/vectors.bin", "indexes/v2/manifest.json"];
+    let all =
+        ["indexes/champion.json", "indexes/v1/empty", "indexes/v1/vectors.bin", "indexes/v2/manifest.json"];
     assert_eq!(names("indexes/").await, all);
     assert_eq!(names("indexes/v").await, all[1..]);
-    assert_eq!(store.list("indexes/champion").await.unwrap()[0].size_bytes, "indexes/champion.json".len() as u64);
+    assert_eq!(
+        store.list("indexes/champion").await.unwrap()[0].size_bytes,
+        "indexes/champion.json".len() as u64
+    );
     for name in all {
         store.delete(name).await.unwrap();
     }

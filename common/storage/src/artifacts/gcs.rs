@@ -64,14 +64,20 @@ impl Bucket {
     fn error(&self, failure: Failure, doing: &str) -> Error {
         let is_buckets = failure.kind() == ErrorKind::NotFound && failure.message.contains("bucket");
         let error = failure.into_error(doing);
-        if is_buckets { error.remedy(format!("make bucket {}, or mend ARTIFACTS_URL", self.bucket)) } else { error }
+        if is_buckets {
+            error.remedy(format!("make bucket {}, or mend ARTIFACTS_URL", self.bucket))
+        } else {
+            error
+        }
     }
 
     /// `None` where there is no such object.
     async fn found(&self, call: &Call) -> Result<Option<Answer>> {
         match self.client.send(call).await {
             Ok(answer) => Ok(Some(answer)),
-            Err(failure) if failure.kind() == ErrorKind::NotFound && !failure.message.contains("bucket") => Ok(None),
+            Err(failure) if failure.kind() == ErrorKind::NotFound && !failure.message.contains("bucket") => {
+                Ok(None)
+            }
             Err(failure) => Err(self.error(failure, &call.doing)),
         }
     }
@@ -131,7 +137,8 @@ impl Bucket {
 impl ArtifactStore for Gcs {
     async fn get(&self, name: &str) -> Result<Option<(Bytes, Generation)>> {
         check_name(name)?;
-        let call = Call::get(format!("reading {}", self.0.shown(name)), self.0.object_url(name)).with("alt", "media");
+        let call = Call::get(format!("reading {}", self.0.shown(name)), self.0.object_url(name))
+            .with("alt", "media");
         let Some(Answer { headers, body, .. }) = self.0.found(&call).await? else { return Ok(None) };
         if let Some(expected) = crc32c_of(&headers)
             && expected != crc32c::crc32c(&body)
@@ -200,7 +207,8 @@ impl ArtifactStore for Gcs {
                 let page = this.client.json(&call).await.map_err(|failure| this.error(failure, &doing))?;
                 let items = page.get("items").and_then(Value::as_array).into_iter().flatten();
                 let items = items.map(|item| facts(&this.prefix, item)).collect::<Result<Vec<_>>>()?;
-                let next = page.get("nextPageToken").and_then(Value::as_str).map(|token| Some(token.to_owned()));
+                let next =
+                    page.get("nextPageToken").and_then(Value::as_str).map(|token| Some(token.to_owned()));
                 Ok::<_, Error>(Some((items, next)))
             }
         });
@@ -228,7 +236,11 @@ fn facts(prefix: &str, object: &Value) -> Result<Facts> {
 
 fn generation(object: &Value) -> Result<Generation> {
     let found = text(object, "/generation");
-    if found.is_empty() { Err(Error::internal("Cloud Storage named no generation")) } else { Ok(Generation(found)) }
+    if found.is_empty() {
+        Err(Error::internal("Cloud Storage named no generation"))
+    } else {
+        Ok(Generation(found))
+    }
 }
 
 fn text(value: &Value, pointer: &str) -> String {

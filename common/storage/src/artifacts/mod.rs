@@ -85,7 +85,9 @@ pub trait ArtifactStore: Send + Sync {
 /// Refuses names that are empty, absolute, leave the store, or meet a store's own.
 fn check_name(name: &str) -> Result<()> {
     // `@` and `.` begin the directory store's own names, and what is refused by one store is refused by all.
-    let is_plain = |part: &str| !part.is_empty() && !part.starts_with(['.', '@']) && !part.contains(['\0', '\\', '\n', '\r']);
+    let is_plain = |part: &str| {
+        !part.is_empty() && !part.starts_with(['.', '@']) && !part.contains(['\0', '\\', '\n', '\r'])
+    };
     if name.split('/').all(is_plain) {
         Ok(())
     } else {

@@ -8,7 +8,7 @@ use common_google::client::Payload;
 use common_google::{Body, Call, Failure, segment};
 use serde_json::{Value, json};
 
-use super::Dataset;
+use super::dataset::Dataset;
 use super::statement::Statement;
 
 /// How long a request waits for a job before it answers that the job still runs.
@@ -167,7 +167,10 @@ impl Dataset {
             if is_query {
                 let call = Call::get(doing, self.url(&format!("queries/{}", segment(id))))
                     .with("location", &*self.location)
-                    .with("timeoutMs", LONG_POLL_MS.min(self.client.limits().attempt.as_millis() as u64 / 2).to_string())
+                    .with(
+                        "timeoutMs",
+                        LONG_POLL_MS.min(self.client.limits().attempt.as_millis() as u64 / 2).to_string(),
+                    )
                     .with("maxResults", "0");
                 // A job that failed says so at the next look, with all it has to say.
                 match self.client.send(&call).await {

@@ -89,4 +89,3 @@ pub(super) fn parquet(batch: &RecordBatch, required: &'static [&'static str]) ->
     file.push(batch)?;
     file.finish()
 }
-

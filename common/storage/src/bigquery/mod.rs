@@ -1,11 +1,13 @@
 //! The warehouse in a BigQuery dataset.
 //!
 //! - `statement`: a statement of `infra/bigquery` and its parameters
+//! - `dataset`: where the tables are, and the requests that are no jobs
 //! - `jobs`: running one, so that a repeated request runs it once
 //! - `rows`: reading its answer page by page
 //! - `load`: rows in, as Parquet by load jobs
 //! - `shape`: the tables as they must be
 
+mod dataset;
 mod jobs;
 mod load;
 mod rows;
@@ -21,16 +23,17 @@ use async_trait::async_trait;
 use common_core::config::Config;
 use common_core::job::{ContentHash, JobAd, JobKey, Timestamp};
 use common_core::{Error, ErrorKind, Result};
-use common_google::{Body, Call, Client, Credentials, Limits, segment};
+use common_google::{Client, Credentials, Limits};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use self::dataset::Dataset;
 use self::load::ParquetFile;
-use self::statement::{Statement, key, shared};
+use self::statement::{Statement, shared};
 use crate::warehouse::{
-    Candidate, EmbeddingRow, EmbeddingTable, Forgotten, JobScan, QueryCost, QueryResult, Refused, RunRecord, SharedRow,
-    Warehouse, WriteSize,
+    Candidate, EmbeddingRow, EmbeddingTable, Forgotten, JobScan, QueryCost, QueryResult, Refused, RunRecord,
+    SharedRow, Warehouse, WriteSize,
 };
 use crate::{Access, batches};
 
@@ -45,18 +48,6 @@ const ADS_A_STATEMENT: usize = 4096;
 
 /// A warehouse in a BigQuery dataset.
 pub struct BigQuery(Arc<Dataset>);
-
-struct Dataset {
-    client: Client,
-    /// Where the interface is: Google's, or an emulator's.
-    root: String,
-    project: String,
-    dataset: String,
-    /// Where the dataset is; jobs run there and are found there.
-    location: String,
-    max_bytes_billed: Option<u64>,
-    bytes_billed: AtomicU64,
-}
 
 impl BigQuery {
     /// Opens the dataset; with [`Access::Create`] an absent one is made in `config.bigquery_location`.
@@ -83,121 +74,17 @@ impl BigQuery {
         Ok(Self(Arc::new(this)))
     }
 
+    /// Removes the dataset with everything in it: for whoever made it for a check.
+    ///
+    /// # Errors
+    /// `Forbidden` without permission; `NotFound` where it is gone already.
+    pub async fn remove(self) -> Result<()> {
+        self.0.remove().await
+    }
+
     /// Bytes that Google has billed for the statements of this handle.
     pub fn bytes_billed(&self) -> u64 {
         self.0.bytes_billed.load(Ordering::Relaxed)
-    }
-}
-
-impl Dataset {
-    async fn find_or_make(&self, access: Access, location: &str) -> Result<Value> {
-        let doing = format!("opening dataset {}.{}", self.project, self.dataset);
-        let failure = match self.client.json(&Call::get(&doing, self.dataset_url(""))).await {
-            Ok(facts) => return Ok(facts),
-            Err(failure) => failure,
-        };
-        if failure.kind() != ErrorKind::NotFound {
-            return Err(failure.into_error(&doing));
-        }
-        if access != Access::Create {
-            return Err(failure.into_error(&doing).remedy(
-                "load ads with `jobctl load FILE`, which makes it, or mend WAREHOUSE_URL",
-            ));
-        }
-        let reference = json!({"projectId": self.project, "datasetId": self.dataset});
-        let body = json!({"datasetReference": reference, "location": location});
-        let doing = format!("making dataset {}.{}", self.project, self.dataset);
-        match self.client.json(&Call::post(&doing, self.url("datasets"), Body::Json(body))).await {
-            Ok(facts) => Ok(facts),
-            Err(failure) if failure.kind() == ErrorKind::Conflict => {
-                let again = self.client.json(&Call::get(&doing, self.dataset_url(""))).await;
-                again.map_err(|failure| failure.into_error(&doing))
-            }
-            Err(failure) => Err(failure.into_error(&doing)),
-        }
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("{}/bigquery/v2/projects/{}/{path}", self.root, segment(&self.project))
-    }
-
-    fn upload_url(&self, path: &str) -> String {
-        format!("{}/upload/bigquery/v2/projects/{}/{path}", self.root, segment(&self.project))
-    }
-
-    fn dataset_url(&self, path: &str) -> String {
-        let url = self.url(&format!("datasets/{}", segment(&self.dataset)));
-        if path.is_empty() { url } else { format!("{url}/{path}") }
-    }
-
-    /// A table's name as people write it.
-    fn name(&self, table: &str) -> String {
-        format!("{}.{}.{table}", self.project, self.dataset)
-    }
-
-    fn count_billed(&self, bytes: u64) {
-        self.bytes_billed.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    /// Every table that rows can be in, in alphabetical order; no views.
-    async fn table_names(&self) -> Result<Vec<String>> {
-        let doing = format!("listing the tables of {}.{}", self.project, self.dataset);
-        let mut names = Vec::new();
-        let mut token = None;
-        loop {
-            let mut call = Call::get(&doing, self.dataset_url("tables")).with("maxResults", "1000");
-            if let Some(token) = token {
-                call = call.with("pageToken", token);
-            }
-            let page = self.client.json(&call).await.map_err(|failure| failure.into_error(&doing))?;
-            let tables = page.get("tables").and_then(Value::as_array).into_iter().flatten();
-            names.extend(
-                tables
-                    .filter(|table| jobs::text(table, "/type") == "TABLE")
-                    .map(|table| jobs::text(table, "/tableReference/tableId")),
-            );
-            match page.get("nextPageToken").and_then(Value::as_str) {
-                Some(next) => token = Some(next.to_owned()),
-                None => break,
-            }
-        }
-        names.sort_unstable();
-        Ok(names)
-    }
-
-    async fn changed_rows(&self, statement: Statement) -> Result<u64> {
-        Ok(self.execute(&statement).await?.changed_rows())
-    }
-
-    fn delete_keys(&self, table: &str, keys: &[JobKey]) -> Statement {
-        let sql = include_str!("../../../../infra/bigquery/delete_keys.sql")
-            .replace("job_embeddings", &format!("`{table}`"));
-        let rows: Vec<Value> = keys.iter().map(key).collect();
-        Statement::new(format!("removing ads from {}", self.name(table)), sql).ads(&rows)
-    }
-
-    /// Loads the rows into a table of their own and merges that, so that a load that is refused changes nothing.
-    async fn merge(&self, table: &EmbeddingTable, rows: &[EmbeddingRow]) -> Result<()> {
-        let batch = batches::embeddings(rows, table.dimension)?;
-        let file = tokio::task::spawn_blocking(move || load::parquet(&batch, &[]))
-            .await
-            .map_err(|error| Error::internal("a thread that writes Parquet ended early").caused_by(error))??;
-        let staged = format!("{STAGED}embeddings_{}", uuid::Uuid::now_v7().simple());
-        let doing = format!("merging {} rows into {}", rows.len(), self.name(&table.name));
-        let named = |sql: &str| sql.replace("staged_embeddings", &format!("`{staged}`"));
-        let stage = named(include_str!("../../../../infra/bigquery/stage_embeddings.sql"));
-        let merge = include_str!("../../../../infra/bigquery/merge_embeddings.sql")
-            .replace("USING staged_embeddings", &format!("USING `{staged}`"));
-        let outcome = async {
-            self.execute(&Statement::new(&doing, stage)).await?;
-            self.load(&staged, "WRITE_EMPTY", &file).await?;
-            self.execute(&Statement::new(&doing, merge).on(table)).await
-        }
-        .await;
-        let url = self.dataset_url(&format!("tables/{}", segment(&staged)));
-        // It expires by itself where this fails.
-        let _ = self.client.send(&Call::delete(&doing, url)).await;
-        outcome.map(|_| ())
     }
 }
 
@@ -225,7 +112,9 @@ impl Warehouse for BigQuery {
                 Ok::<_, Error>(file)
             })
             .await
-            .map_err(|error| Error::internal("a thread that writes Parquet ended early").caused_by(error))??;
+            .map_err(|error| {
+                Error::internal("a thread that writes Parquet ended early").caused_by(error)
+            })??;
         }
         let count = file.rows;
         if count > 0 {
@@ -245,7 +134,9 @@ impl Warehouse for BigQuery {
         let pages = async move {
             let has_table = this.table(&scan.embeddings.name).await?.is_some();
             let rows = this.stream(scan_jobs(&scan, has_table), rows::PAGE_ROWS);
-            Ok::<_, Error>(rows.map(|page| page?.into_iter().map(rows::candidate).collect::<Result<Vec<_>>>()))
+            Ok::<_, Error>(
+                rows.map(|page| page?.into_iter().map(rows::candidate).collect::<Result<Vec<_>>>()),
+            )
         };
         futures::stream::once(pages).try_flatten().boxed()
     }
@@ -276,7 +167,11 @@ impl Warehouse for BigQuery {
         digits.map(ContentHash::parse).collect()
     }
 
-    async fn merge_embeddings(&self, table: &EmbeddingTable, rows: Vec<EmbeddingRow>) -> Result<Vec<Refused>> {
+    async fn merge_embeddings(
+        &self,
+        table: &EmbeddingTable,
+        rows: Vec<EmbeddingRow>,
+    ) -> Result<Vec<Refused>> {
         let mut refused = Vec::new();
         let mut parts = vec![rows];
         while let Some(mut part) = parts.pop().filter(|part| !part.is_empty()) {
@@ -308,7 +203,11 @@ impl Warehouse for BigQuery {
         for rows in rows.chunks(ADS_A_STATEMENT) {
             let ads: Vec<Value> = rows.iter().map(shared).collect();
             let statement = |doing: &str, sql: &str| {
-                Statement::new(doing, sql).on(table).ads(&ads).text("space", Some(space)).moment("since", since)
+                Statement::new(doing, sql)
+                    .on(table)
+                    .ads(&ads)
+                    .text("space", Some(space))
+                    .moment("since", since)
             };
             let share = include_str!("../../../../infra/bigquery/share_embeddings.sql");
             self.0.execute(&statement("sharing vectors", share)).await?;
@@ -367,7 +266,9 @@ impl Warehouse for BigQuery {
         let estimate = self.0.estimate(&statement).await?;
         if estimate.statement_type != "SELECT" {
             let of_type = estimate.statement_type;
-            return Err(Error::invalid_input(format!("the statement is {of_type}, and only SELECT is allowed here")));
+            return Err(Error::invalid_input(format!(
+                "the statement is {of_type}, and only SELECT is allowed here"
+            )));
         }
         self.0.ad_hoc(statement).await
     }
@@ -392,7 +293,8 @@ impl Warehouse for BigQuery {
 
     async fn costs(&self, scan: &JobScan) -> Result<Vec<QueryCost>> {
         let has_table = self.0.table(&scan.embeddings.name).await?.is_some();
-        let mut statements = vec![("count_jobs", count_jobs(scan)), ("scan_jobs", scan_jobs(scan, has_table))];
+        let mut statements =
+            vec![("count_jobs", count_jobs(scan)), ("scan_jobs", scan_jobs(scan, has_table))];
         if has_table {
             statements.push(("known_texts", known_texts(&scan.embeddings, "", &[], None)));
             statements.push(("prune_embeddings", prune_embeddings(scan)));

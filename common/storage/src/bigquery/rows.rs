@@ -10,7 +10,7 @@ use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use serde_json::Value;
 
-use super::Dataset;
+use super::dataset::Dataset;
 use super::statement::Statement;
 use crate::warehouse::{Candidate, Cell, ColumnType, EmbeddingRow, FilterColumns, QueryResult, Stored};
 
@@ -65,9 +65,9 @@ impl Dataset {
         let first = self.page(&answer, None).await?;
         let columns: Vec<(String, ColumnType)> = first.schema.iter().map(column).collect();
         let types: Vec<ColumnType> = columns.iter().map(|(_, of_type)| *of_type).collect();
-        let pages = self.pages(answer, first).map(move |page| {
-            page?.into_iter().map(|row| cells(row, &types)).collect::<Result<Vec<_>>>()
-        });
+        let pages = self
+            .pages(answer, first)
+            .map(move |page| page?.into_iter().map(|row| cells(row, &types)).collect::<Result<Vec<_>>>());
         Ok(QueryResult { columns, pages: pages.boxed() })
     }
 
@@ -177,7 +177,10 @@ fn moment(micros: &str) -> Result<Timestamp> {
 
 /// The interface writes FLOAT64 with all its digits, and every element of ours came from an f32: nothing is lost.
 fn vector(value: Value) -> Result<Vec<f32>> {
-    array(Some(value)).into_iter().map(|element| Ok(parsed::<f64>(&required(unwrapped(element))?)? as f32)).collect()
+    array(Some(value))
+        .into_iter()
+        .map(|element| Ok(parsed::<f64>(&required(unwrapped(element))?)? as f32))
+        .collect()
 }
 
 fn filters(cells: &mut impl Iterator<Item = Value>) -> Result<FilterColumns> {

@@ -5,7 +5,7 @@ use common_core::{Error, ErrorKind, Result};
 use common_google::{Call, segment};
 use serde_json::Value;
 
-use super::Dataset;
+use super::dataset::Dataset;
 use super::jobs::text;
 use super::statement::Statement;
 use crate::shape::{self, Column};
@@ -68,7 +68,10 @@ impl Dataset {
     /// Columns of `sql` that the table lacks.
     fn missing(&self, table: &str, sql: &str, found: &Value) -> Result<Vec<Column>> {
         if text(found, "/type") == "VIEW" {
-            return Err(shape::refuse(&format!("{} is a view, and this program needs a table", self.name(table))));
+            return Err(shape::refuse(&format!(
+                "{} is a view, and this program needs a table",
+                self.name(table)
+            )));
         }
         let fields = found.pointer("/schema/fields").and_then(Value::as_array).into_iter().flatten();
         let found: Vec<_> = fields.map(|field| (text(field, "/name"), sql_type(field))).collect();

@@ -24,12 +24,12 @@ use futures::stream::BoxStream;
 
 use crate::Access;
 use crate::warehouse::{
-    Candidate, EmbeddingRow, EmbeddingTable, Forgotten, JobScan, QueryCost, QueryResult, Refused, RunRecord, SharedRow,
-    Warehouse, WriteSize,
+    Candidate, EmbeddingRow, EmbeddingTable, Forgotten, JobScan, QueryCost, QueryResult, Refused, RunRecord,
+    SharedRow, Warehouse, WriteSize,
 };
 
 /// In how many parts the keys are compared when vanished ads are looked for.
-const PRUNE_PARTS: u32 = 16;
+const PRUNE_PARTS: u32 = 64;
 
 /// A warehouse in one DuckDB file.
 pub struct DuckDb {
@@ -87,8 +87,7 @@ impl DuckDb {
         work: impl Fn(&Connection) -> Result<T, write::Failure> + Send + 'static,
     ) -> Result<T> {
         let shared = Arc::clone(&self.shared);
-        blocking(move || shared.with_room(|| shared.transaction(&work)))
-        .await
+        blocking(move || shared.with_room(|| shared.transaction(&work))).await
     }
 }
 
@@ -135,7 +134,9 @@ impl Shared {
 
     fn limit_memory(&self, limit: &str) -> Result<()> {
         let connection = self.reader()?;
-        connection.execute_batch(&format!("SET memory_limit = '{limit}'")).map_err(|error| self.translate(error))
+        connection
+            .execute_batch(&format!("SET memory_limit = '{limit}'"))
+            .map_err(|error| self.translate(error))
     }
 
     fn translate(&self, error: ::duckdb::Error) -> Error {
@@ -222,7 +223,11 @@ impl Warehouse for DuckDb {
         found.iter().map(|digits| ContentHash::parse(digits)).collect()
     }
 
-    async fn merge_embeddings(&self, table: &EmbeddingTable, rows: Vec<EmbeddingRow>) -> Result<Vec<Refused>> {
+    async fn merge_embeddings(
+        &self,
+        table: &EmbeddingTable,
+        rows: Vec<EmbeddingRow>,
+    ) -> Result<Vec<Refused>> {
         let table = table.clone();
         self.write(move |connection| write::merge_embeddings(connection, &table, &rows)).await?;
         // The columns take whatever the rows' types can hold.

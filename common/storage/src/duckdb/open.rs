@@ -14,11 +14,11 @@ pub(super) const LOCK_WAIT: Duration = Duration::from_secs(10);
 
 /// What DuckDB may hold in memory while a statement of a run is under way; the rest goes to a temporary folder beside the
 /// file.
-pub(super) const RUN_MEMORY: &str = "48MB";
+pub(super) const RUN_MEMORY: &str = "40MB";
 
 /// What it may keep from statement to statement: rows that are not in the file yet, and no pages of the file to speak of,
 /// of which it would otherwise hold as many as fit. A run's memory should not depend on the warehouse's size.
-pub(super) const IDLE_MEMORY: &str = "24MB";
+pub(super) const IDLE_MEMORY: &str = "20MB";
 
 /// The same for the operator's tool, whose loads and ad-hoc queries may be large; also what a run falls back on where a
 /// statement does not fit, for example because descriptions are very long.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use ::duckdb::types::FromSql;
 use ::duckdb::{Connection, Row, params};
-use common_core::job::{JobKey, Timestamp};
 use common_core::Result;
+use common_core::job::{JobKey, Timestamp};
 use futures::stream::BoxStream;
 
 use super::{Shared, query, render};

@@ -72,12 +72,12 @@ fn rows(batch: &RecordBatch) -> Result<Vec<EmbeddingRow>> {
 }
 
 fn embedding(batch: &RecordBatch, row: usize) -> Result<EmbeddingRow> {
-    let text = |column: usize| optional(batch.column(column), row, |a| a.as_string::<i32>().value(row).to_owned());
+    let text =
+        |column: usize| optional(batch.column(column), row, |a| a.as_string::<i32>().value(row).to_owned());
     let needed = |column: usize| text(column).ok_or_else(|| Error::corrupt("job_embeddings has a NULL key"));
     let moment = |column: usize| -> Option<Timestamp> {
-        let micros = optional(batch.column(column), row, |a| {
-            a.as_primitive::<TimestampMicrosecondType>().value(row)
-        })?;
+        let micros =
+            optional(batch.column(column), row, |a| a.as_primitive::<TimestampMicrosecondType>().value(row))?;
         DateTime::from_timestamp_micros(micros)
     };
     let vector = batch.column(2).as_fixed_size_list().value(row);

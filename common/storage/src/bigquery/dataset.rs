@@ -1,0 +1,145 @@
+//! The dataset behind the warehouse: its addresses and tables, and the two writes that take more than a statement.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use common_core::job::JobKey;
+use common_core::{Error, ErrorKind, Result};
+use common_google::{Body, Call, Client, segment};
+use serde_json::{Value, json};
+
+use super::statement::{Statement, key};
+use super::{STAGED, jobs, load};
+use crate::warehouse::{EmbeddingRow, EmbeddingTable};
+use crate::{Access, batches};
+
+/// A dataset and who talks to it.
+pub(super) struct Dataset {
+    pub(super) client: Client,
+    /// Where the interface is: Google's, or an emulator's.
+    pub(super) root: String,
+    pub(super) project: String,
+    pub(super) dataset: String,
+    /// Where the dataset is; jobs run there and are found there.
+    pub(super) location: String,
+    pub(super) max_bytes_billed: Option<u64>,
+    pub(super) bytes_billed: AtomicU64,
+}
+
+impl Dataset {
+    pub(super) async fn find_or_make(&self, access: Access, location: &str) -> Result<Value> {
+        let doing = format!("opening dataset {}.{}", self.project, self.dataset);
+        let failure = match self.client.json(&Call::get(&doing, self.dataset_url(""))).await {
+            Ok(facts) => return Ok(facts),
+            Err(failure) => failure,
+        };
+        if failure.kind() != ErrorKind::NotFound {
+            return Err(failure.into_error(&doing));
+        }
+        if access != Access::Create {
+            return Err(failure
+                .into_error(&doing)
+                .remedy("load ads with `jobctl load FILE`, which makes it, or mend WAREHOUSE_URL"));
+        }
+        let reference = json!({"projectId": self.project, "datasetId": self.dataset});
+        let body = json!({"datasetReference": reference, "location": location});
+        let doing = format!("making dataset {}.{}", self.project, self.dataset);
+        match self.client.json(&Call::post(&doing, self.url("datasets"), Body::Json(body))).await {
+            Ok(facts) => Ok(facts),
+            Err(failure) if failure.kind() == ErrorKind::Conflict => {
+                let again = self.client.json(&Call::get(&doing, self.dataset_url(""))).await;
+                again.map_err(|failure| failure.into_error(&doing))
+            }
+            Err(failure) => Err(failure.into_error(&doing)),
+        }
+    }
+
+    pub(super) async fn remove(&self) -> Result<()> {
+        let doing = format!("removing dataset {}.{}", self.project, self.dataset);
+        let call = Call::delete(&doing, self.dataset_url("")).with("deleteContents", "true");
+        self.client.send(&call).await.map(|_| ()).map_err(|failure| failure.into_error(&doing))
+    }
+
+    pub(super) fn url(&self, path: &str) -> String {
+        format!("{}/bigquery/v2/projects/{}/{path}", self.root, segment(&self.project))
+    }
+
+    pub(super) fn upload_url(&self, path: &str) -> String {
+        format!("{}/upload/bigquery/v2/projects/{}/{path}", self.root, segment(&self.project))
+    }
+
+    pub(super) fn dataset_url(&self, path: &str) -> String {
+        let url = self.url(&format!("datasets/{}", segment(&self.dataset)));
+        if path.is_empty() { url } else { format!("{url}/{path}") }
+    }
+
+    /// A table's name as people write it.
+    pub(super) fn name(&self, table: &str) -> String {
+        format!("{}.{}.{table}", self.project, self.dataset)
+    }
+
+    pub(super) fn count_billed(&self, bytes: u64) {
+        self.bytes_billed.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Every table that rows can be in, in alphabetical order; no views.
+    pub(super) async fn table_names(&self) -> Result<Vec<String>> {
+        let doing = format!("listing the tables of {}.{}", self.project, self.dataset);
+        let mut names = Vec::new();
+        let mut token = None;
+        loop {
+            let mut call = Call::get(&doing, self.dataset_url("tables")).with("maxResults", "1000");
+            if let Some(token) = token {
+                call = call.with("pageToken", token);
+            }
+            let page = self.client.json(&call).await.map_err(|failure| failure.into_error(&doing))?;
+            let tables = page.get("tables").and_then(Value::as_array).into_iter().flatten();
+            names.extend(
+                tables
+                    .filter(|table| jobs::text(table, "/type") == "TABLE")
+                    .map(|table| jobs::text(table, "/tableReference/tableId")),
+            );
+            match page.get("nextPageToken").and_then(Value::as_str) {
+                Some(next) => token = Some(next.to_owned()),
+                None => break,
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    pub(super) async fn changed_rows(&self, statement: Statement) -> Result<u64> {
+        Ok(self.execute(&statement).await?.changed_rows())
+    }
+
+    pub(super) fn delete_keys(&self, table: &str, keys: &[JobKey]) -> Statement {
+        let sql = include_str!("../../../../infra/bigquery/delete_keys.sql")
+            .replace("job_embeddings", &format!("`{table}`"));
+        let rows: Vec<Value> = keys.iter().map(key).collect();
+        Statement::new(format!("removing ads from {}", self.name(table)), sql).ads(&rows)
+    }
+
+    /// Loads the rows into a table of their own and merges that, so that a load that is refused changes nothing.
+    pub(super) async fn merge(&self, table: &EmbeddingTable, rows: &[EmbeddingRow]) -> Result<()> {
+        let batch = batches::embeddings(rows, table.dimension)?;
+        let file =
+            tokio::task::spawn_blocking(move || load::parquet(&batch, &[])).await.map_err(|error| {
+                Error::internal("a thread that writes Parquet ended early").caused_by(error)
+            })??;
+        let staged = format!("{STAGED}embeddings_{}", uuid::Uuid::now_v7().simple());
+        let doing = format!("merging {} rows into {}", rows.len(), self.name(&table.name));
+        let named = |sql: &str| sql.replace("staged_embeddings", &format!("`{staged}`"));
+        let stage = named(include_str!("../../../../infra/bigquery/stage_embeddings.sql"));
+        let merge = include_str!("../../../../infra/bigquery/merge_embeddings.sql")
+            .replace("USING staged_embeddings", &format!("USING `{staged}`"));
+        let outcome = async {
+            self.execute(&Statement::new(&doing, stage)).await?;
+            self.load(&staged, "WRITE_EMPTY", &file).await?;
+            self.execute(&Statement::new(&doing, merge).on(table)).await
+        }
+        .await;
+        let url = self.dataset_url(&format!("tables/{}", segment(&staged)));
+        // It expires by itself where this fails.
+        let _ = self.client.send(&Call::delete(&doing, url)).await;
+        outcome.map(|_| ())
+    }
+}
