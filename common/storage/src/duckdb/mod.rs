@@ -111,23 +111,26 @@ impl Shared {
         })
     }
 
-    /// Runs `work`, and where it does not fit into a run's memory, once more with the most that there is.
+    /// Runs `work`, and where it does not fit into a run's memory, again with more.
     fn with_room<T>(&self, work: impl Fn() -> Result<T>) -> Result<T> {
         if !self.is_frugal {
             return work();
         }
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let outcome = match work() {
-            Err(error) if error.kind() == ErrorKind::Exhausted => {
-                tracing::debug!(error = error.chain(), "a statement needs more memory");
-                self.limit_memory(open::MOST_MEMORY)?;
-                work()
+        let mut outcome = work();
+        for limit in &open::RUN_MEMORY[1..] {
+            match &outcome {
+                Err(error) if error.kind() == ErrorKind::Exhausted => {
+                    tracing::debug!(limit, error = error.chain(), "a statement needs more memory");
+                    self.limit_memory(limit)?;
+                    outcome = work();
+                }
+                _ => break,
             }
-            outcome => outcome,
-        };
+        }
         // A limit that cannot be kept has driven out what could go.
         let _ = self.limit_memory(open::IDLE_MEMORY);
-        self.limit_memory(open::RUN_MEMORY)?;
+        self.limit_memory(open::RUN_MEMORY[0])?;
         memory::give_back();
         outcome
     }

@@ -12,17 +12,20 @@ use crate::Access;
 /// How long to wait for another process that holds the file.
 pub(super) const LOCK_WAIT: Duration = Duration::from_secs(10);
 
-/// What DuckDB may hold in memory while a statement of a run is under way; the rest goes to a temporary folder beside the
-/// file.
-pub(super) const RUN_MEMORY: &str = "40MB";
+/// What DuckDB may hold in memory while a statement of a run is under way, the rest going to a temporary folder beside the
+/// file; and what it may if that was too little, for example because descriptions are very long. The first is just enough,
+/// because whatever it is, it fills up with pages of the file.
+pub(super) const RUN_MEMORY: [&str; 3] = ["30MB", "60MB", MOST_MEMORY];
 
-/// What it may keep from statement to statement: rows that are not in the file yet, and no pages of the file to speak of,
-/// of which it would otherwise hold as many as fit. A run's memory should not depend on the warehouse's size.
-pub(super) const IDLE_MEMORY: &str = "20MB";
+/// What it may keep from statement to statement: rows that are not in the file yet, and no pages of the file to speak of.
+/// A run's memory should not depend on the warehouse's size.
+pub(super) const IDLE_MEMORY: &str = "14MB";
 
-/// The same for the operator's tool, whose loads and ad-hoc queries may be large; also what a run falls back on where a
-/// statement does not fit, for example because descriptions are very long.
-pub(super) const MOST_MEMORY: &str = "1GB";
+/// Size of the log at which rows move from memory into the file.
+const CHECKPOINT_THRESHOLD: &str = "4MB";
+
+/// What DuckDB may hold for the operator's tool, whose loads and ad-hoc queries may be large.
+const MOST_MEMORY: &str = "1GB";
 
 pub(super) fn open(path: &Path, access: Access, wait: Duration) -> Result<Connection> {
     prepare_path(path, access)?;
@@ -62,9 +65,8 @@ fn config(access: Access) -> ::duckdb::Result<Config> {
     let mode = if access == Access::Read { AccessMode::ReadOnly } else { AccessMode::ReadWrite };
     Config::default()
         .access_mode(mode)?
-        .max_memory(if access == Access::Write { RUN_MEMORY } else { MOST_MEMORY })?
-        // Rows that are not in the file yet are in memory.
-        .with("checkpoint_threshold", "8MB")?
+        .max_memory(if access == Access::Write { RUN_MEMORY[0] } else { MOST_MEMORY })?
+        .with("checkpoint_threshold", CHECKPOINT_THRESHOLD)?
         // The cores belong to inference, and every thread of a statement wants memory of its own.
         .threads(if access == Access::Write { 1 } else { 2 })?
         // A statement that reads other files or installs extensions is not what an ad-hoc query is for.
