@@ -108,9 +108,12 @@ async fn write(
         // Making rows is not what is measured, but a run holds a batch of them, too: it counts as memory.
         let batch: Vec<EmbeddingRow> = (first..end).map(row).collect();
         let (started, cpu_before) = (Instant::now(), cpu_time());
-        warehouse.merge_embeddings(table, batch).await?;
+        let refused = warehouse.merge_embeddings(table, batch).await?;
         wall += started.elapsed();
         cpu += cpu_time().saturating_sub(cpu_before);
+        if let Some(row) = refused.first() {
+            return Err(Error::corrupt(format!("{} was refused: {}", row.key, row.reason)));
+        }
         first = end;
         progress.show(first);
     }
@@ -151,17 +154,19 @@ fn row(n: u64) -> EmbeddingRow {
     let filters = FilterColumns {
         job_location: Some(dice.one_of(&LOCATIONS).to_owned()),
         job_classification: Some(dice.one_of(&CLASSIFICATIONS).to_owned()),
-        job_work_type: (dice.next() % 10 > 0).then(|| dice.one_of(&WORK_TYPES).to_owned()),
-        job_posted_timestamp: Some(moment(FIRST_CREATED_MICROS - (dice.next() % 5_000_000_000_000) as i64)),
+        job_work_type: (dice.below(10) > 0).then(|| dice.one_of(&WORK_TYPES).to_owned()),
+        job_posted_timestamp: Some(moment(
+            FIRST_CREATED_MICROS - dice.below(5_000_000_000_000).cast_signed(),
+        )),
         // Half of the ads name no salary.
-        salary_mid: (dice.next() % 2 > 0).then(|| (4000 + dice.next() % 16_000) as f64 / 2.0),
+        salary_mid: (dice.below(2) > 0).then(|| (4000 + dice.below(16_000)) as f64 / 2.0),
     };
     let text = format!("An ad with number {n}");
     EmbeddingRow {
         key: JobKey { source: source.to_owned(), job_id: format!("{source}-2026-{n:07}") },
         embedding: dice.unit_vector(),
         model_name: MODEL.to_owned(),
-        created_at: moment(FIRST_CREATED_MICROS + n as i64),
+        created_at: moment(FIRST_CREATED_MICROS + n.cast_signed()),
         embedding_space: SPACE.to_owned(),
         model_version: format!("{SPACE}/fp32-cpu-g1"),
         content_hash: ContentHash::of(&text),
@@ -189,8 +194,12 @@ impl Dice {
         z ^ (z >> 31)
     }
 
+    fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+
     fn one_of(&mut self, words: &[&'static str]) -> &'static str {
-        words[self.next() as usize % words.len()]
+        words[self.below(words.len() as u64) as usize]
     }
 
     /// Elements about as a model's are: normally distributed, and with all the digits that a JSON answer must carry.
