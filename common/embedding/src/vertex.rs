@@ -193,7 +193,9 @@ impl Vertex {
                 vector.len()
             )));
         }
-        vector.iter_mut().for_each(|x| *x = (f64::from(*x) / norm) as f32);
+        for x in &mut vector {
+            *x = (f64::from(*x) / norm) as f32;
+        }
         Ok(vector)
     }
 }

@@ -190,8 +190,12 @@ impl Client {
     }
 
     async fn attempt(&self, call: &Call, most: Duration) -> Result<(HeaderMap, Bytes), Failure> {
-        let url = Url::parse_with_params(&call.url, &call.query)
+        let mut url = Url::parse(&call.url)
             .map_err(|error| Failure::ours("address", format!("{:?} is no address: {error}", call.url)))?;
+        // Nothing to add would still add a question mark.
+        if !call.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&call.query);
+        }
         let mut request = self.http.request(call.method.clone(), url).timeout(most);
         match self.credentials.token(most).await {
             Ok(Some(token)) => request = request.bearer_auth(token),

@@ -43,10 +43,10 @@ impl Failure {
             .and_then(|mut body| Some(body.get_mut("error")?.take()));
         let error = error.unwrap_or_default();
         let reason = error.pointer("/errors/0/reason").or(error.get("status")).and_then(Value::as_str);
-        let message = error.get("message").and_then(Value::as_str).map_or_else(
-            || format!("an answer that is no JSON ({} bytes)", body.len()),
-            |text| shorten(text),
-        );
+        let message = error
+            .get("message")
+            .and_then(Value::as_str)
+            .map_or_else(|| format!("an answer that is no JSON ({} bytes)", body.len()), shorten);
         Self {
             status: Some(status.as_u16()),
             reason: reason.unwrap_or_default().to_owned(),

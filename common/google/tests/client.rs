@@ -46,6 +46,7 @@ async fn a_request_carries_its_parameters_its_range_and_its_json() {
     assert_eq!(seen[0].address, "/tables/t?q=a+b%26c");
     assert_eq!((seen[0].header("range"), seen[0].header("authorization")), (Some("bytes=10-19"), None));
     assert_eq!(serde_json::from_slice::<Value>(&seen[1].body).unwrap(), json!({"query": "é"}));
+    assert_eq!(seen[1].address, "/q");
     assert_eq!((&*seen[1].method, seen[1].header("content-type")), ("POST", Some("application/json")));
     assert_eq!((&*seen[2].method, seen[2].header("content-length")), ("DELETE", Some("0")));
 }
@@ -98,13 +99,13 @@ async fn what_stays_is_not() {
 
 #[tokio::test]
 async fn a_server_that_is_too_slow_is_given_up_when_the_time_is_over() {
-    let server = Server::start(|_| Step::Late(Duration::from_secs(60))).await;
+    let server = Server::start(|_| Step::Late(Duration::from_mins(1))).await;
     let (attempt, total) = (Duration::from_millis(200), Duration::from_millis(900));
     let client = Client::new(Credentials::anonymous(), Limits { attempt, total, ..LIMITS }).unwrap();
     let started = Instant::now();
     let failure = client.send(&get(&server)).await.unwrap_err();
     let seconds = started.elapsed().as_secs_f64();
-    assert!((0.6..3.0).contains(&seconds), "{seconds}");
+    assert!((0.6..10.0).contains(&seconds), "{seconds}");
     assert!((2..=5).contains(&failure.attempts), "{failure:?}");
     assert_eq!(failure.kind(), ErrorKind::Unavailable);
     let said = sentence(failure);
@@ -242,14 +243,14 @@ async fn a_metadata_server_that_is_down_for_a_moment_or_for_ever_is_no_reason_to
     let metadata = Server::start(|number| match number {
         0 => Step::status(503, "not yet"),
         1 => Step::Cut,
-        2 => Step::Late(Duration::from_secs(60)),
+        2 => Step::Late(Duration::from_mins(1)),
         _ => Step::ok(r#"{"access_token":"t","expires_in":3600,"token_type":"Bearer"}"#),
     })
     .await;
     let server = Server::start(|_| Step::ok("{}")).await;
     let limits = Limits { attempt: Duration::from_secs(1), ..LIMITS };
     let client = Client::new(Credentials::metadata_server(&metadata.url), limits).unwrap();
-    assert_eq!(client.send(&get(&server)).await.unwrap().attempts, 4);
+    assert!(client.send(&get(&server)).await.unwrap().attempts >= 4);
     assert_eq!(bearers(&server), ["Bearer t"]);
 
     // A server without an account for us says so; that is final.
