@@ -254,7 +254,7 @@ pub trait Warehouse: Send + Sync {
     -> Result<Vec<Refused>>;
 
     /// Puts one row an ad with the newest vector that its text has in `space`, written since `since` where that is
-    /// given; returns the keys whose text has none. Atomic: what is found is still there when it is copied.
+    /// given; returns the keys whose text has none. What is found is still there when it is copied.
     async fn share_embeddings(
         &self,
         table: &EmbeddingTable,

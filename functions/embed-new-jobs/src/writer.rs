@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
-use common::Result;
 use common::embedding::Identity;
 use common::job::{ContentHash, JobKey, Timestamp};
 use common::shim::Progress;
 use common::storage::Warehouse;
 use common::storage::warehouse::{EmbeddingRow, EmbeddingTable, SharedRow};
+use common::{ErrorKind, Result};
 
 use crate::plan::{InFlight, PagePlan};
 use crate::report::{Report, Statistics};
@@ -69,6 +69,10 @@ impl Writer<'_> {
                         content_hash: ad.content_hash,
                         filters: ad.filters,
                     });
+                }
+                // It is not the ad's fault: the other ads would fail in the same way.
+                Err(error) if !matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Internal) => {
+                    return Err(error);
                 }
                 Err(error) => {
                     self.in_flight.remove(std::iter::once(&ad.content_hash));

@@ -13,6 +13,7 @@ mod load;
 mod rows;
 mod shape;
 mod statement;
+mod wire;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -91,7 +92,7 @@ impl BigQuery {
 #[async_trait]
 impl Warehouse for BigQuery {
     fn write_size(&self) -> WriteSize {
-        // A write is four requests and a merge of some seconds, and reads the keys of the whole table.
+        // A write is some ten requests and a merge of some seconds, and reads the keys of the whole table.
         WriteSize { rows: 8192, interval: Duration::from_secs(30) }
     }
 

@@ -12,14 +12,15 @@ use serde_json::Value;
 
 use super::dataset::Dataset;
 use super::statement::Statement;
+use super::wire::{self, Raw};
 use crate::warehouse::{Candidate, Cell, ColumnType, EmbeddingRow, FilterColumns, QueryResult, Stored};
 
-/// Rows a page of ads, and of vectors, which are some 10 KB of JSON each. BigQuery itself cuts pages at 10 MB.
+/// Rows a page of ads, and of vectors, which are some 11 KB of JSON each. BigQuery itself cuts pages at 10 MB.
 pub(super) const PAGE_ROWS: u32 = 10_000;
-pub(super) const VECTOR_PAGE_ROWS: u32 = 1_000;
+pub(super) const VECTOR_PAGE_ROWS: u32 = 500;
 
 /// One row: its cells in order.
-pub(super) type Row = Vec<Value>;
+pub(super) type Row = Vec<Raw>;
 
 struct Page {
     schema: Vec<Value>,
@@ -88,38 +89,25 @@ impl Dataset {
         let mut call = Call::get(&answer.doing, self.url(&format!("queries/{}", segment(&answer.job))))
             .with("location", &*self.location)
             .with("maxResults", answer.page_rows.to_string())
-            .with("formatOptions.useInt64Timestamp", "true");
+            .with("formatOptions.useInt64Timestamp", "true")
+            // Indented, a vector is twice as long.
+            .with("prettyPrint", "false");
         if let Some(token) = token {
             call = call.with("pageToken", token);
         }
-        let mut page = self.client.json(&call).await.map_err(|failure| failure.into_error(&answer.doing))?;
-        let schema = page.pointer_mut("/schema/fields").map(Value::take);
-        let rows = page.get_mut("rows").map(Value::take);
+        let body = self.client.send(&call).await.map_err(|failure| failure.into_error(&answer.doing))?.body;
+        let page: wire::Page = serde_json::from_slice(&body)
+            .map_err(|error| Error::internal("BigQuery sent rows of another form").caused_by(error))?;
         Ok(Page {
-            schema: array(schema),
-            rows: array(rows).into_iter().map(row).collect::<Result<_>>()?,
-            next: page.get("pageToken").and_then(Value::as_str).map(str::to_owned),
+            schema: page.schema.map(|schema| schema.fields).unwrap_or_default(),
+            rows: page
+                .rows
+                .into_iter()
+                .map(|row| row.cells.into_iter().map(|cell| cell.value).collect())
+                .collect(),
+            next: page.page_token,
         })
     }
-}
-
-fn array(value: Option<Value>) -> Vec<Value> {
-    match value {
-        Some(Value::Array(values)) => values,
-        _ => Vec::new(),
-    }
-}
-
-/// `{"f": [{"v": cell}…]}` without its wrapping.
-fn row(mut value: Value) -> Result<Row> {
-    match value.get_mut("f").map(Value::take) {
-        Some(Value::Array(cells)) => Ok(cells.into_iter().map(unwrapped).collect()),
-        _ => Err(Error::internal("BigQuery sent a row without cells")),
-    }
-}
-
-fn unwrapped(mut cell: Value) -> Value {
-    cell.get_mut("v").map(Value::take).unwrap_or_default()
 }
 
 fn column(field: &Value) -> (String, ColumnType) {
@@ -139,7 +127,7 @@ fn cells(row: Row, types: &[ColumnType]) -> Result<Vec<Cell>> {
     row.into_iter().zip(types).map(|(value, of_type)| cell(value, *of_type)).collect()
 }
 
-fn cell(value: Value, of_type: ColumnType) -> Result<Cell> {
+fn cell(value: Raw, of_type: ColumnType) -> Result<Cell> {
     if of_type == ColumnType::Vector {
         return vector(value).map(Cell::Vector);
     }
@@ -154,15 +142,16 @@ fn cell(value: Value, of_type: ColumnType) -> Result<Cell> {
 }
 
 /// A scalar cell: text, or NULL.
-fn optional(value: Value) -> Option<String> {
+fn optional(value: Raw) -> Option<String> {
     match value {
-        Value::Null => None,
-        Value::String(text) => Some(text),
-        other => Some(other.to_string()),
+        Raw::Null => None,
+        Raw::Text(text) => Some(text),
+        Raw::List(values) => Some(values.into_iter().filter_map(optional).collect::<Vec<_>>().join(", ")),
+        Raw::Other(value) => Some(value.to_string()),
     }
 }
 
-fn required(value: Value) -> Result<String> {
+fn required(value: Raw) -> Result<String> {
     optional(value).ok_or_else(|| Error::corrupt("BigQuery sent NULL where a value must be"))
 }
 
@@ -176,14 +165,12 @@ fn moment(micros: &str) -> Result<Timestamp> {
 }
 
 /// The interface writes FLOAT64 with all its digits, and every element of ours came from an f32: nothing is lost.
-fn vector(value: Value) -> Result<Vec<f32>> {
-    array(Some(value))
-        .into_iter()
-        .map(|element| Ok(parsed::<f64>(&required(unwrapped(element))?)? as f32))
-        .collect()
+fn vector(value: Raw) -> Result<Vec<f32>> {
+    let Raw::List(elements) = value else { return Ok(Vec::new()) };
+    elements.into_iter().map(|element| Ok(parsed::<f64>(&required(element)?)? as f32)).collect()
 }
 
-fn filters(cells: &mut impl Iterator<Item = Value>) -> Result<FilterColumns> {
+fn filters(cells: &mut impl Iterator<Item = Raw>) -> Result<FilterColumns> {
     let mut next = || optional(cells.next().unwrap_or_default());
     Ok(FilterColumns {
         job_location: next(),
@@ -195,7 +182,7 @@ fn filters(cells: &mut impl Iterator<Item = Value>) -> Result<FilterColumns> {
 }
 
 /// The first two cells: which ad.
-pub(super) fn key(cells: &mut impl Iterator<Item = Value>) -> Result<JobKey> {
+pub(super) fn key(cells: &mut impl Iterator<Item = Raw>) -> Result<JobKey> {
     let mut next = || required(cells.next().unwrap_or_default());
     Ok(JobKey { source: next()?, job_id: next()? })
 }

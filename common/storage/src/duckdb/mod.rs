@@ -28,6 +28,9 @@ use crate::warehouse::{
     SharedRow, Warehouse, WriteSize,
 };
 
+/// Rows that take another ad's vector in one transaction.
+const SHARED_ROWS: usize = 512;
+
 /// In how many parts the keys are compared when vanished ads are looked for.
 const PRUNE_PARTS: u32 = 64;
 
@@ -244,12 +247,17 @@ impl Warehouse for DuckDb {
         rows: Vec<SharedRow>,
         since: Option<Timestamp>,
     ) -> Result<HashSet<JobKey>> {
-        let (table, space) = (table.clone(), space.to_owned());
-        self.write(move |connection| {
-            write::stage_shared(connection, &rows)?;
-            write::share_staged(connection, &table, &space, since)
-        })
-        .await
+        let mut without = HashSet::new();
+        // Part by part, because all of a part's vectors are in memory, more than once.
+        for part in rows.chunks(SHARED_ROWS) {
+            let (table, space, part) = (table.clone(), space.to_owned(), part.to_vec());
+            let unshared = self.write(move |connection| {
+                write::stage_shared(connection, &part)?;
+                write::share_staged(connection, &table, &space, since)
+            });
+            without.extend(unshared.await?);
+        }
+        Ok(without)
     }
 
     async fn update_filters(&self, table: &EmbeddingTable, rows: Vec<SharedRow>) -> Result<()> {
