@@ -29,7 +29,7 @@ impl World {
     pub(crate) fn on_emulators() -> Option<Self> {
         let emulators: &Emulators = emulators()?;
         Some(Self {
-            warehouse_url: format!("bigquery://demo/{}", emulators.dataset()),
+            warehouse_url: format!("bigquery://demo/dataset_{}", unique()),
             artifacts_url: format!("gs://{}/below/a prefix", emulators.bucket()),
             bigquery: emulators.bigquery.clone(),
             storage: emulators.storage.clone(),

@@ -44,14 +44,9 @@ fn start() -> Option<Emulators> {
 }
 
 impl Emulators {
-    /// The name of a dataset that nobody has used.
-    pub(crate) fn dataset(&self) -> String {
-        format!("d{}", unique())
-    }
-
     /// A new bucket.
     pub(crate) fn bucket(&self) -> String {
-        let name = format!("b{}", unique());
+        let name = format!("bucket-{}", unique());
         let url = format!("{}/storage/v1/b?project=demo", self.storage);
         let made = ureq::post(url).send_json(serde_json::json!({ "name": name })).expect("a bucket");
         assert_eq!(made.status(), 200);
@@ -59,9 +54,8 @@ impl Emulators {
     }
 }
 
-/// A name that nobody has used.
+/// What no other name ends in.
 pub(crate) fn unique() -> String {
-    let mut bytes = [0; 8];
-    rand::Rng::fill(&mut rand::rng(), &mut bytes);
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let number: u64 = rand::Rng::random(&mut rand::rng());
+    format!("{number:016x}")
 }

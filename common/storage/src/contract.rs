@@ -254,7 +254,8 @@ async fn vectors_come_back_in_bulk(warehouse: &dyn Warehouse) {
     let found = pages.concat();
     assert!(found.contains(&dated), "{found:?}");
     assert!(found.iter().all(|row| row.embedding_space == SPACE));
-    assert_eq!(found.len() as i64 + 1, count(warehouse, "job_embeddings").await);
+    let stored = usize::try_from(count(warehouse, "job_embeddings").await).unwrap();
+    assert_eq!(found.len() + 1, stored);
     let removed = [foreign.key, dated.key];
     assert_eq!(warehouse.delete_embeddings(&table(), &removed).await.unwrap(), 2);
     let nothing = EmbeddingTable { name: "job_embeddings_absent".into(), ..table() };

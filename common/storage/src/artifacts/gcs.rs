@@ -30,7 +30,7 @@ struct Bucket {
     client: Client,
     /// Where the interface is: Google's, or an emulator's.
     root: String,
-    bucket: String,
+    name: String,
     prefix: String,
 }
 
@@ -46,26 +46,26 @@ impl Gcs {
         };
         let client = Client::new(credentials, Limits::of_attempt(config.request_timeout))?;
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-        Ok(Self(Arc::new(Bucket { client, root, bucket: bucket.to_owned(), prefix })))
+        Ok(Self(Arc::new(Bucket { client, root, name: bucket.to_owned(), prefix })))
     }
 }
 
 impl Bucket {
     fn object_url(&self, name: &str) -> String {
         let object = format!("{}{name}", self.prefix);
-        format!("{}/storage/v1/b/{}/o/{}", self.root, segment(&self.bucket), segment(&object))
+        format!("{}/storage/v1/b/{}/o/{}", self.root, segment(&self.name), segment(&object))
     }
 
     /// An object's name as people write it.
     fn shown(&self, name: &str) -> String {
-        format!("gs://{}/{}{name}", self.bucket, self.prefix)
+        format!("gs://{}/{}{name}", self.name, self.prefix)
     }
 
     fn error(&self, failure: Failure, doing: &str) -> Error {
         let is_buckets = failure.kind() == ErrorKind::NotFound && failure.message.contains("bucket");
         let error = failure.into_error(doing);
         if is_buckets {
-            error.remedy(format!("make bucket {}, or mend ARTIFACTS_URL", self.bucket))
+            error.remedy(format!("make bucket {}, or mend ARTIFACTS_URL", self.name))
         } else {
             error
         }
@@ -95,7 +95,7 @@ impl Bucket {
         // Tells our own write from another's where the answer was lost and the second try is refused.
         let writer = uuid::Uuid::now_v7().to_string();
         let facts = json!({"name": format!("{}{name}", self.prefix), "metadata": {"writer": writer}});
-        let url = format!("{}/upload/storage/v1/b/{}/o", self.root, segment(&self.bucket));
+        let url = format!("{}/upload/storage/v1/b/{}/o", self.root, segment(&self.name));
         let call = Call::post(format!("writing {}", self.shown(name)), url, Body::Upload(facts, payload))
             .with("uploadType", "multipart")
             .with("ifGenerationMatch", expected);
@@ -171,7 +171,7 @@ impl ArtifactStore for Gcs {
         check_name(name)?;
         let Some(found) = self.0.metadata(name).await? else { return Ok(None) };
         let facts = facts(&self.0.prefix, &found)?;
-        let expected = found.get("crc32c").and_then(Value::as_str).and_then(|text| decoded(text));
+        let expected = found.get("crc32c").and_then(Value::as_str).and_then(decoded);
         let (this, name, size) = (Arc::clone(&self.0), name.to_owned(), facts.size_bytes);
         let generation = facts.generation.0.clone();
         let chunks = stream::try_unfold((0, 0), move |(from, crc)| {
@@ -199,7 +199,7 @@ impl ArtifactStore for Gcs {
             let doing = doing.clone();
             async move {
                 let Some(token) = token else { return Ok(None) };
-                let url = format!("{}/storage/v1/b/{}/o", this.root, segment(&this.bucket));
+                let url = format!("{}/storage/v1/b/{}/o", this.root, segment(&this.name));
                 let mut call = Call::get(&doing, url).with("prefix", format!("{}{prefix}", this.prefix));
                 if let Some(token) = token {
                     call = call.with("pageToken", token);

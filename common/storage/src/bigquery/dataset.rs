@@ -18,7 +18,7 @@ pub(super) struct Dataset {
     /// Where the interface is: Google's, or an emulator's.
     pub(super) root: String,
     pub(super) project: String,
-    pub(super) dataset: String,
+    pub(super) id: String,
     /// Where the dataset is; jobs run there and are found there.
     pub(super) location: String,
     pub(super) max_bytes_billed: Option<u64>,
@@ -27,7 +27,7 @@ pub(super) struct Dataset {
 
 impl Dataset {
     pub(super) async fn find_or_make(&self, access: Access, location: &str) -> Result<Value> {
-        let doing = format!("opening dataset {}.{}", self.project, self.dataset);
+        let doing = format!("opening dataset {}.{}", self.project, self.id);
         let failure = match self.client.json(&Call::get(&doing, self.dataset_url(""))).await {
             Ok(facts) => return Ok(facts),
             Err(failure) => failure,
@@ -40,9 +40,9 @@ impl Dataset {
                 .into_error(&doing)
                 .remedy("load ads with `jobctl load FILE`, which makes it, or mend WAREHOUSE_URL"));
         }
-        let reference = json!({"projectId": self.project, "datasetId": self.dataset});
+        let reference = json!({"projectId": self.project, "datasetId": self.id});
         let body = json!({"datasetReference": reference, "location": location});
-        let doing = format!("making dataset {}.{}", self.project, self.dataset);
+        let doing = format!("making dataset {}.{}", self.project, self.id);
         match self.client.json(&Call::post(&doing, self.url("datasets"), Body::Json(body))).await {
             Ok(facts) => Ok(facts),
             Err(failure) if failure.kind() == ErrorKind::Conflict => {
@@ -54,7 +54,7 @@ impl Dataset {
     }
 
     pub(super) async fn remove(&self) -> Result<()> {
-        let doing = format!("removing dataset {}.{}", self.project, self.dataset);
+        let doing = format!("removing dataset {}.{}", self.project, self.id);
         let call = Call::delete(&doing, self.dataset_url("")).with("deleteContents", "true");
         self.client.send(&call).await.map(|_| ()).map_err(|failure| failure.into_error(&doing))
     }
@@ -68,13 +68,13 @@ impl Dataset {
     }
 
     pub(super) fn dataset_url(&self, path: &str) -> String {
-        let url = self.url(&format!("datasets/{}", segment(&self.dataset)));
+        let url = self.url(&format!("datasets/{}", segment(&self.id)));
         if path.is_empty() { url } else { format!("{url}/{path}") }
     }
 
     /// A table's name as people write it.
     pub(super) fn name(&self, table: &str) -> String {
-        format!("{}.{}.{table}", self.project, self.dataset)
+        format!("{}.{}.{table}", self.project, self.id)
     }
 
     pub(super) fn count_billed(&self, bytes: u64) {
@@ -83,7 +83,7 @@ impl Dataset {
 
     /// Every table that rows can be in, in alphabetical order; no views.
     pub(super) async fn table_names(&self) -> Result<Vec<String>> {
-        let doing = format!("listing the tables of {}.{}", self.project, self.dataset);
+        let doing = format!("listing the tables of {}.{}", self.project, self.id);
         let mut names = Vec::new();
         let mut token = None;
         loop {

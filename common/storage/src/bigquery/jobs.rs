@@ -54,7 +54,7 @@ impl Dataset {
         let configuration = json!({
             "load": {
                 "destinationTable": {
-                    "projectId": self.project, "datasetId": self.dataset, "tableId": table,
+                    "projectId": self.project, "datasetId": self.id, "tableId": table,
                 },
                 "sourceFormat": "PARQUET",
                 "parquetOptions": {"enableListInference": true},
@@ -86,7 +86,7 @@ impl Dataset {
         let mut query = json!({
             "query": statement.sql,
             "useLegacySql": false,
-            "defaultDataset": {"projectId": self.project, "datasetId": self.dataset},
+            "defaultDataset": {"projectId": self.project, "datasetId": self.id},
         });
         if !statement.parameters.is_empty() {
             query["parameterMode"] = "NAMED".into();

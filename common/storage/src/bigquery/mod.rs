@@ -65,7 +65,7 @@ impl BigQuery {
             client,
             root,
             project: project.to_owned(),
-            dataset: dataset.to_owned(),
+            id: dataset.to_owned(),
             location: String::new(),
             max_bytes_billed: config.max_bytes_billed,
             bytes_billed: AtomicU64::new(0),

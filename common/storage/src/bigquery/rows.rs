@@ -105,7 +105,7 @@ impl Dataset {
                 .into_iter()
                 .map(|row| row.cells.into_iter().map(|cell| cell.value).collect())
                 .collect(),
-            next: page.page_token,
+            next: page.next,
         })
     }
 }

@@ -48,13 +48,12 @@ impl Dataset {
 
     async fn create(&self, table: &str, sql: &str) -> Result<()> {
         // Looking first: a statement is a job, and jobs that change a table's metadata are rationed.
-        let found = match self.table(table).await? {
-            Some(found) => found,
-            None => {
-                self.execute(&Statement::new(format!("making {}", self.name(table)), sql)).await?;
-                self.table(table).await?.unwrap_or_default()
-            }
-        };
+        let mut found = self.table(table).await?;
+        if found.is_none() {
+            self.execute(&Statement::new(format!("making {}", self.name(table)), sql)).await?;
+            found = self.table(table).await?;
+        }
+        let found = found.unwrap_or_default();
         for column in shape::addable(&self.name(table), self.missing(table, sql, &found)?)? {
             let sql = ADD_COLUMN
                 .replace("job_embeddings", table)

@@ -30,16 +30,16 @@ impl Statement {
     }
 
     pub(super) fn text(self, name: &str, value: Option<&str>) -> Self {
-        self.with(name, "STRING", value.map(str::to_owned))
+        self.with(name, "STRING", value)
     }
 
     pub(super) fn integer(self, name: &str, value: u32) -> Self {
-        self.with(name, "INT64", Some(value.to_string()))
+        self.with(name, "INT64", Some(&value.to_string()))
     }
 
     pub(super) fn moment(self, name: &str, value: Option<Timestamp>) -> Self {
         let text = value.map(|moment| moment.format("%Y-%m-%d %H:%M:%S%.6f+00:00").to_string());
-        self.with(name, "TIMESTAMP", text)
+        self.with(name, "TIMESTAMP", text.as_deref())
     }
 
     pub(super) fn share(self, shard: Shard, source: Option<&str>) -> Self {
@@ -51,7 +51,7 @@ impl Statement {
         self.text("ads", Some(&Value::from(rows).to_string()))
     }
 
-    fn with(mut self, name: &str, of_type: &str, value: Option<String>) -> Self {
+    fn with(mut self, name: &str, of_type: &str, value: Option<&str>) -> Self {
         self.parameters.push(json!({
             "name": name,
             "parameterType": {"type": of_type},

@@ -13,7 +13,7 @@ pub(super) struct Page {
     #[serde(default)]
     pub(super) rows: Vec<Row>,
     #[serde(rename = "pageToken")]
-    pub(super) page_token: Option<String>,
+    pub(super) next: Option<String>,
 }
 
 #[derive(serde::Deserialize)]
@@ -121,6 +121,6 @@ mod tests {
             page.rows.into_iter().flat_map(|row| row.cells).map(|cell| cell.value).collect();
         let list = Raw::List(vec![Raw::Text("0.5".into()), Raw::Null]);
         assert_eq!(cells, [Raw::Null, Raw::Text("x".into()), list, Raw::Other(serde_json::json!({"f": []}))]);
-        assert!(page.page_token.is_none() && page.schema.is_none());
+        assert!(page.next.is_none() && page.schema.is_none());
     }
 }
