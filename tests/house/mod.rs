@@ -30,6 +30,13 @@ fn core_knows_no_other_crate_of_ours() {
 }
 
 #[test]
+fn google_knows_core_alone() {
+    let crates = tree("common-google", &[]);
+    let ours: Vec<_> = crates.iter().filter(|name| name.starts_with("common")).collect();
+    assert_eq!(ours, ["common-google", "common-core"]);
+}
+
+#[test]
 fn functions_know_common_alone_and_not_each_other() {
     let direct = tree("embed-new-jobs", &["--depth", "1"]);
     let ours: Vec<_> = direct.iter().filter(|name| name.starts_with("common") || *name == "jobctl").collect();
