@@ -3,7 +3,6 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::time::Duration;
 
 use clap::Args;
 use serde::{Deserialize, Serialize};
@@ -144,7 +143,7 @@ pub struct Config {
     /// `VERTEX_EMULATOR_HOST`: a server to talk to instead of Vertex AI, without credentials.
     pub vertex_emulator_host: Option<String>,
     /// `REQUEST_TIMEOUT_S`: the longest that one try of a request to Google may take.
-    pub request_timeout: Duration,
+    pub request_timeout_s: u64,
     /// `EMBEDDING_MODEL`.
     pub embedding_model: String,
     /// `EMBEDDING_PRECISION`.
@@ -220,10 +219,9 @@ impl Config {
                 .transpose()?,
             vertex_location: env.vertex_location.unwrap_or_else(|| "us-central1".into()),
             vertex_emulator_host: env.vertex_emulator_host,
-            request_timeout: env
+            request_timeout_s: env
                 .request_timeout_s
-                .map_or(Ok(60), |value| number("REQUEST_TIMEOUT_S", &value, 1, 3600))
-                .map(Duration::from_secs)?,
+                .map_or(Ok(60), |value| number("REQUEST_TIMEOUT_S", &value, 1, 3600))?,
             embedding_model: model_name(pick(&embedding.model, env.embedding_model, "all-MiniLM-L6-v2"))?,
             embedding_precision: pick(&embedding.precision, env.embedding_precision, "fp32").parse()?,
             device: pick(&embedding.device, env.device, "auto").parse()?,

@@ -77,7 +77,7 @@ pub(crate) fn open(config: &Config, name: &str) -> Result<Vec<Box<dyn Embedder>>
         segment(project),
         segment(location)
     );
-    let client = Client::new(credentials, Limits::of_attempt(config.request_timeout))?;
+    let client = Client::new(credentials, Limits::of_seconds(config.request_timeout_s))?;
     let space = format!("{PREFIX}{name}/{TASK}/{PREPROCESSING_VERSION}-{}", facts.max_tokens);
     let identity = Identity {
         model_name: format!("{PREFIX}{name}"),

@@ -29,8 +29,9 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Limits for requests of which one try may take `attempt`.
-    pub fn of_attempt(attempt: Duration) -> Self {
+    /// Limits for requests of which one try may take `attempt_s` seconds, and all together five times that.
+    pub fn of_seconds(attempt_s: u64) -> Self {
+        let attempt = Duration::from_secs(attempt_s);
         Self { attempt, total: attempt * 5, ..Self::default() }
     }
 

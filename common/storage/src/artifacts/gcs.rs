@@ -44,7 +44,7 @@ impl Gcs {
             Some(host) => (common_google::emulator(host), Credentials::anonymous()),
             None => ("https://storage.googleapis.com".to_owned(), Credentials::application_default()),
         };
-        let client = Client::new(credentials, Limits::of_attempt(config.request_timeout))?;
+        let client = Client::new(credentials, Limits::of_seconds(config.request_timeout_s))?;
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
         Ok(Self(Arc::new(Bucket { client, root, name: bucket.to_owned(), prefix })))
     }

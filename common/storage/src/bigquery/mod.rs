@@ -60,7 +60,7 @@ impl BigQuery {
             Some(host) => (common_google::emulator(host), Credentials::anonymous()),
             None => ("https://bigquery.googleapis.com".to_owned(), Credentials::application_default()),
         };
-        let client = Client::new(credentials, Limits::of_attempt(config.request_timeout))?;
+        let client = Client::new(credentials, Limits::of_seconds(config.request_timeout_s))?;
         let mut this = Dataset {
             client,
             root,
