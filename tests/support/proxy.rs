@@ -77,7 +77,7 @@ pub(crate) struct Proxy {
     /// `http://127.0.0.1:PORT`.
     pub(crate) url: String,
     schedule: Arc<Mutex<Schedule>>,
-    /// How long a late answer is late.
+    /// Dropped with this value, which ends the proxy.
     _stop: oneshot::Sender<()>,
 }
 

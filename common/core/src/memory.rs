@@ -3,8 +3,7 @@
 
 /// Makes all threads allocate from one arena; for the first line of a program, before it has threads. By default every
 /// thread may get an arena of its own, and what it has freed stays there: a long run's memory would creep up with the
-/// number of threads that ever ran a statement. The heavy lifting is not slowed down, because ONNX Runtime and DuckDB
-/// take their large blocks seldom and keep them.
+/// number of threads that ever ran a statement.
 pub fn use_one_arena() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: sets a parameter of the allocator, and touches no memory of ours.
