@@ -4,9 +4,8 @@ use std::fs;
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Float32Type, TimeUnit};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use super::{path, refused, said, text};
+use super::{path, refused, said, text, whole_parquet};
 use crate::support::Market;
 
 #[test]
@@ -46,10 +45,9 @@ fn vectors_leave_as_float32_bit_for_bit() {
     );
     let file = path(&market, "vectors.parquet");
     said(&market, &["export", "job_embeddings", text(&file)]);
-    let reader = ParquetRecordBatchReaderBuilder::try_new(fs::File::open(file).unwrap()).unwrap();
-    let fields = reader.schema().fields().clone();
-    assert_eq!(fields[3].data_type(), &DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())));
-    let batch = reader.build().unwrap().next().unwrap().unwrap();
+    let batch = whole_parquet(&file);
+    let created_at = batch.schema().field(3).data_type().clone();
+    assert_eq!(created_at, DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())));
     let vectors = batch.column(2).as_list::<i32>();
     assert_eq!(vectors.len(), 1);
     let vector = vectors.value(0);

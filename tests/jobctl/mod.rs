@@ -9,6 +9,8 @@ mod sql;
 
 use std::path::{Path, PathBuf};
 
+use arrow::array::RecordBatch;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 
 use crate::support::{Ended, Market, Running};
@@ -37,6 +39,14 @@ fn refused(market: &Market, code: i32, arguments: &[&str]) -> String {
 /// The rows of a query.
 fn rows(market: &Market, statement: &str) -> Vec<Value> {
     serde_json::from_str(&said(market, &["sql", "--format", "json", statement])).expect("a list")
+}
+
+/// All rows of a Parquet file in their order.
+fn whole_parquet(file: &Path) -> RecordBatch {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(std::fs::File::open(file).unwrap()).unwrap();
+    let schema = reader.schema().clone();
+    let batches: Vec<RecordBatch> = reader.build().unwrap().map(Result::unwrap).collect();
+    arrow::compute::concat_batches(&schema, &batches).unwrap()
 }
 
 /// A file of this content in the market's folder.

@@ -68,11 +68,23 @@ impl Running {
 
     /// Waits for a line of the log.
     pub(crate) fn wait_for_line(&mut self, what: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+        let lines = self.wait_for_lines_after(0, what, &is_it);
+        lines.into_iter().find(|line| is_it(line)).expect("it was there")
+    }
+
+    /// Waits for a line of the log that comes after the first `before`, and returns all after those.
+    pub(crate) fn wait_for_lines_after(
+        &mut self,
+        before: usize,
+        what: &str,
+        is_it: impl Fn(&Value) -> bool,
+    ) -> Vec<Value> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let ended = self.child.try_wait().expect("a child");
-            if let Some(line) = self.log().into_iter().find(|line| is_it(line)) {
-                return line;
+            let lines: Vec<Value> = self.log().into_iter().skip(before).collect();
+            if lines.iter().any(&is_it) {
+                return lines;
             }
             let stderr = || self.stderr.lock().unwrap().join("\n");
             assert!(ended.is_none(), "ended before {what}: {}", stderr());

@@ -12,11 +12,12 @@ use serde_json::Value;
 const MESSAGE_CHARS: usize = 300;
 
 /// How BigQuery, and its emulator, say that another statement changed the same table at the same time.
-const AT_ONCE: [&str; 4] = [
+const AT_ONCE: [&str; 5] = [
     "Could not serialize access",
     "aborted due to concurrent update",
-    "Failed to commit DuckLake",
-    "Conflict on update",
+    "Failed to commit",
+    "Conflict on ",
+    "write-write conflict",
 ];
 
 /// Why a request did not succeed.

@@ -62,7 +62,7 @@ impl DuckDb {
         let path = path.to_owned();
         blocking(move || {
             let writer = open::open(&path, access, open::LOCK_WAIT)?;
-            let readers = writer.try_clone().map_err(|error| errors::translate(error, &path))?;
+            let readers = clone(&writer).map_err(|error| errors::translate(error, &path))?;
             let is_frugal = access == Access::Write;
             let (writer, readers) = (Mutex::new(writer), Mutex::new(readers));
             let shared = Shared { path, writer, readers, is_frugal, turn: Mutex::new(()) };
@@ -97,7 +97,7 @@ impl DuckDb {
 impl Shared {
     fn reader(&self) -> Result<Connection> {
         let readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
-        readers.try_clone().map_err(|error| self.translate(error))
+        clone(&readers).map_err(|error| self.translate(error))
     }
 
     fn transaction<T>(&self, work: impl FnOnce(&Connection) -> Result<T, write::Failure>) -> Result<T> {
@@ -148,6 +148,12 @@ impl Shared {
     fn translate(&self, error: ::duckdb::Error) -> Error {
         errors::translate(error, &self.path)
     }
+}
+
+fn clone(connection: &Connection) -> ::duckdb::Result<Connection> {
+    let clone = connection.try_clone()?;
+    open::enter(&clone)?;
+    Ok(clone)
 }
 
 /// Runs `work` where it may block.
