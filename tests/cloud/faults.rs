@@ -4,6 +4,7 @@
 //! BigQuery emulator; then the tables must be equal. `JOB_MARKET_FAULT_SEEDS` sets how many schedules (default 25).
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta};
@@ -91,24 +92,29 @@ async fn stored(warehouse: &dyn Warehouse, table: &EmbeddingTable) -> Stored {
     by_key
 }
 
+/// Schedules that share a dataset. Not all of them: the emulator gets slower with every statement that a table has seen.
+const TOGETHER: u64 = 25;
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_load_through_a_broken_network_leaves_what_a_whole_one_leaves() {
-    let Some(world) = World::on_emulators() else { return };
     let seeds: u64 =
         std::env::var("JOB_MARKET_FAULT_SEEDS").map_or(25, |text| text.parse().expect("a number"));
+    let mut faults = 0;
+    for first in (0..seeds).step_by(TOGETHER as usize) {
+        let Some(world) = World::on_emulators() else { return };
+        faults += loads_through_a_broken_network(&world, first..(first + TOGETHER).min(seeds)).await;
+        eprintln!("{} schedules, {faults} faults", (first + TOGETHER).min(seeds));
+    }
+    assert!(faults > seeds, "the schedules hardly break anything: {faults}");
+}
+
+/// Returns how many faults there were.
+async fn loads_through_a_broken_network(world: &World, seeds: Range<u64>) -> u64 {
     let table = EmbeddingTable::of_model("all-MiniLM-L6-v2", 8);
     let direct = world.warehouse().await;
     direct.create_jobs().await.unwrap();
     direct.create_embeddings(&table).await.unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let local_url = format!("duckdb:{}", folder.path().join("jobs.duckdb").display());
-    let local_world = World { warehouse_url: local_url, ..World::on_emulators().unwrap() };
-    let local = local_world.warehouse().await;
-    local.create_jobs().await.unwrap();
-    local.create_embeddings(&table).await.unwrap();
-
     let one = async |seed: u64| {
-        let board = format!("board-{seed}");
         let proxy = Proxy::start(&world.bigquery, seed, 5, LATE).await;
         let broken = World {
             bigquery: proxy.url.clone(),
@@ -118,23 +124,29 @@ async fn a_load_through_a_broken_network_leaves_what_a_whole_one_leaves() {
             timeout_s: 2,
         };
         let warehouse = open_warehouse(&broken.config(), Access::Write).await.unwrap();
-        if let Err(error) = load(warehouse.as_ref(), &table, &board).await {
+        if let Err(error) = load(warehouse.as_ref(), &table, &format!("board-{seed}")).await {
             panic!("seed {seed}: {}; faults {:?}", error.chain(), proxy.seen());
         }
-        proxy.seen().len()
+        proxy.seen().len() as u64
     };
-    let faults: Vec<usize> = stream::iter(0..seeds).map(one).buffer_unordered(8).collect().await;
-    eprintln!("{} schedules, {} faults", faults.len(), faults.iter().sum::<usize>());
-    assert!(faults.iter().sum::<usize>() as u64 > seeds, "the schedules hardly break anything: {faults:?}");
-    for seed in 0..seeds {
+    let faults: Vec<u64> = stream::iter(seeds.clone()).map(one).buffer_unordered(8).collect().await;
+
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("duckdb:{}", folder.path().join("jobs.duckdb").display());
+    let local = World { warehouse_url: url, ..World::on_emulators().unwrap() }.warehouse().await;
+    local.create_jobs().await.unwrap();
+    local.create_embeddings(&table).await.unwrap();
+    let ads = 30 * (seeds.end - seeds.start);
+    for seed in seeds {
         load(local.as_ref(), &table, &format!("board-{seed}")).await.unwrap();
     }
     let (cloud, laptop) = (stored(direct.as_ref(), &table).await, stored(local.as_ref(), &table).await);
     let differing = laptop.iter().find(|(key, row)| cloud.get(key) != Some(row));
     assert_eq!(differing.map(|(key, _)| key), None, "the tables differ");
-    assert_eq!((cloud.len() as u64, laptop.len() as u64), (30 * seeds, 30 * seeds));
+    assert_eq!((cloud.len() as u64, laptop.len() as u64), (ads, ads));
     let counted = direct.count_jobs(&JobScan { source: None, ..scan(&table, "") }).await.unwrap();
-    assert_eq!(counted, 30 * seeds);
+    assert_eq!(counted, ads);
+    faults.into_iter().sum()
 }
 
 #[tokio::test]

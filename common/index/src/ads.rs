@@ -1,0 +1,273 @@
+//! What answers show of an ad, and what filters look at: columns of one Arrow file, read where they lie.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, DictionaryArray, Float64Array, Int32Array, PrimitiveArray, RecordBatch, StringArray,
+    TimestampMicrosecondArray, UInt32Array,
+};
+use arrow::buffer::{NullBuffer, ScalarBuffer};
+use arrow::datatypes::{ArrowPrimitiveType, DataType, Float64Type, Int32Type, TimestampMicrosecondType, UInt32Type};
+use chrono::{DateTime, Utc};
+use common_core::{Error, Result};
+
+use crate::build::Metadata;
+use crate::files::{Mapped, write_batch};
+use crate::{Row, TextId};
+
+/// The file's name.
+pub const FILE: &str = "ads.arrow";
+
+/// An ad as answers show it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[allow(missing_docs)]
+pub struct Ad<'a> {
+    pub source: &'a str,
+    pub job_id: &'a str,
+    pub job_title: Option<&'a str>,
+    pub company_name: Option<&'a str>,
+    pub job_location: Option<&'a str>,
+    pub job_classification: Option<&'a str>,
+    pub job_work_type: Option<&'a str>,
+    pub currency: Option<&'a str>,
+    pub job_url: Option<&'a str>,
+    pub salary_min_monthly: Option<f64>,
+    pub salary_max_monthly: Option<f64>,
+    pub posted: Option<DateTime<Utc>>,
+}
+
+/// A column of few different values, which filters may name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Column {
+    Source,
+    Location,
+    Classification,
+    WorkType,
+    Company,
+    Currency,
+}
+
+/// Names of the columns, in the order of [`Column`] and after them.
+const DICTIONARIES: [&str; 6] =
+    ["source", "job_location", "job_classification", "job_work_type", "company_name", "currency"];
+const TEXTS: [&str; 3] = ["job_id", "job_title", "job_url"];
+const SALARIES: [&str; 3] = ["salary_min_monthly", "salary_max_monthly", "salary_mid_monthly"];
+
+/// All ads of an index, those of one text beside each other, newest first.
+pub struct Ads {
+    text: UInt32Array,
+    dictionaries: Vec<DictionaryArray<Int32Type>>,
+    texts: Vec<StringArray>,
+    salaries: Vec<Float64Array>,
+    posted: TimestampMicrosecondArray,
+    /// Rows in the order of (source, job_id).
+    by_key: UInt32Array,
+}
+
+impl Ads {
+    /// Opens the mapped file.
+    ///
+    /// # Errors
+    /// `Corrupt` where it is not the file that [`write`] writes.
+    pub fn open(mapped: Mapped, path: &Path) -> Result<Self> {
+        let batch = mapped.into_batch(path)?;
+        Self::of(&batch).ok_or_else(|| Error::corrupt(format!("{} lacks a column", path.display())))
+    }
+
+    fn of(batch: &RecordBatch) -> Option<Self> {
+        let column = |name: &str| batch.column_by_name(name);
+        Some(Self {
+            text: column("text")?.as_primitive_opt::<UInt32Type>()?.clone(),
+            dictionaries: DICTIONARIES
+                .iter()
+                .map(|name| Some(column(name)?.as_dictionary_opt::<Int32Type>()?.clone()))
+                .collect::<Option<_>>()?,
+            texts: TEXTS
+                .iter()
+                .map(|name| Some(column(name)?.as_string_opt::<i32>()?.clone()))
+                .collect::<Option<_>>()?,
+            salaries: SALARIES
+                .iter()
+                .map(|name| Some(column(name)?.as_primitive_opt::<Float64Type>()?.clone()))
+                .collect::<Option<_>>()?,
+            posted: column("posted")?.as_primitive_opt::<TimestampMicrosecondType>()?.clone(),
+            by_key: column("by_key")?.as_primitive_opt::<UInt32Type>()?.clone(),
+        })
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
+    /// Which text an ad has.
+    pub fn text(&self, row: Row) -> TextId {
+        self.text.value(row as usize)
+    }
+
+    /// One ad.
+    pub fn ad(&self, row: Row) -> Ad<'_> {
+        let text = |n: usize| value(&self.texts[n], row);
+        let word = |column: Column| self.word(column, row);
+        let salary = |n: usize| {
+            let column = &self.salaries[n];
+            (!column.is_null(row as usize)).then(|| column.value(row as usize))
+        };
+        Ad {
+            source: word(Column::Source).unwrap_or_default(),
+            job_id: text(0).unwrap_or_default(),
+            job_title: text(1),
+            job_url: text(2),
+            company_name: word(Column::Company),
+            job_location: word(Column::Location),
+            job_classification: word(Column::Classification),
+            job_work_type: word(Column::WorkType),
+            currency: word(Column::Currency),
+            salary_min_monthly: salary(0),
+            salary_max_monthly: salary(1),
+            posted: (!self.posted.is_null(row as usize))
+                .then(|| DateTime::from_timestamp_micros(self.posted.value(row as usize)))
+                .flatten(),
+        }
+    }
+
+    /// The value of one ad in a column of few values.
+    pub fn word(&self, column: Column, row: Row) -> Option<&str> {
+        let dictionary = &self.dictionaries[column as usize];
+        let key = dictionary.key(row as usize)?;
+        Some(dictionary.values().as_string::<i32>().value(key))
+    }
+
+    /// The ad of this name.
+    pub fn row_of(&self, source: &str, job_id: &str) -> Option<Row> {
+        let place = self.by_key.values().partition_point(|&row| {
+            let ad = (self.word(Column::Source, row).unwrap_or_default(), value(&self.texts[0], row));
+            ad < (source, Some(job_id))
+        });
+        let row = *self.by_key.values().get(place)?;
+        (self.word(Column::Source, row) == Some(source) && value(&self.texts[0], row) == Some(job_id))
+            .then_some(row)
+    }
+
+    /// How often each value of a column occurs, most frequent first.
+    pub fn counts(&self, column: Column) -> Vec<(String, u32)> {
+        let dictionary = &self.dictionaries[column as usize];
+        let values = dictionary.values().as_string::<i32>();
+        let mut counts = vec![0; values.len()];
+        for &key in self.keys(column) {
+            if let Some(count) = counts.get_mut(key as usize) {
+                *count += 1;
+            }
+        }
+        let mut named: Vec<(String, u32)> =
+            values.iter().flatten().map(str::to_owned).zip(counts).filter(|(name, _)| !name.is_empty()).collect();
+        named.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        named
+    }
+
+    /// Each ad's value as a number; −1 where it has none.
+    pub(crate) fn keys(&self, column: Column) -> &[i32] {
+        self.dictionaries[column as usize].keys().values()
+    }
+
+    /// For each number of a column, whether its value is one of `wanted`, ignoring case.
+    pub(crate) fn codes_of(&self, column: Column, wanted: &[String]) -> Vec<bool> {
+        let wanted: Vec<String> = wanted.iter().map(|word| word.to_lowercase()).collect();
+        let values = self.dictionaries[column as usize].values().as_string::<i32>();
+        values.iter().map(|value| value.is_some_and(|value| wanted.contains(&value.to_lowercase()))).collect()
+    }
+
+    /// Middle of the monthly salary; not a number where it is unknown.
+    pub(crate) fn salary_mid(&self) -> &[f64] {
+        self.salaries[2].values()
+    }
+
+    /// Microseconds since 1970; the smallest number where it is unknown.
+    pub(crate) fn posted(&self) -> &[i64] {
+        self.posted.values()
+    }
+}
+
+fn value(column: &StringArray, row: Row) -> Option<&str> {
+    (!column.is_null(row as usize)).then(|| column.value(row as usize))
+}
+
+/// Writes the ads, sorted by text, to `folder`.
+///
+/// # Errors
+/// As the file system says.
+pub(crate) fn write(folder: &Path, ads: &[Metadata]) -> Result<()> {
+    let mut columns: Vec<(&str, ArrayRef)> = Vec::new();
+    columns.push(("text", Arc::new(UInt32Array::from_iter_values(ads.iter().map(|ad| ad.text)))));
+    let words: [fn(&Metadata) -> Option<&str>; 6] = [
+        |ad| Some(&ad.key.source),
+        |ad| ad.job_location.as_deref(),
+        |ad| ad.job_classification.as_deref(),
+        |ad| ad.job_work_type.as_deref(),
+        |ad| ad.company_name.as_deref(),
+        |ad| ad.currency.as_deref(),
+    ];
+    for (name, word) in DICTIONARIES.iter().zip(words) {
+        columns.push((name, Arc::new(dictionary(ads.iter().map(word))?)));
+    }
+    let texts: [fn(&Metadata) -> Option<&str>; 3] =
+        [|ad| Some(&ad.key.job_id), |ad| ad.job_title.as_deref(), |ad| ad.job_url.as_deref()];
+    for (name, text) in TEXTS.iter().zip(texts) {
+        columns.push((name, Arc::new(ads.iter().map(text).collect::<StringArray>())));
+    }
+    let salaries: [fn(&Metadata) -> Option<f64>; 3] =
+        [|ad| ad.salary_min_monthly, |ad| ad.salary_max_monthly, Metadata::salary_mid_monthly];
+    for (name, salary) in SALARIES.iter().zip(salaries) {
+        columns.push((name, Arc::new(primitive::<Float64Type>(ads.iter().map(salary), f64::NAN))));
+    }
+    let posted = ads.iter().map(|ad| ad.posted.map(|moment| moment.timestamp_micros()));
+    let posted = primitive::<TimestampMicrosecondType>(posted, i64::MIN).with_data_type(DataType::Timestamp(
+        arrow::datatypes::TimeUnit::Microsecond,
+        Some("UTC".into()),
+    ));
+    columns.push(("posted", Arc::new(posted)));
+    let mut by_key: Vec<Row> = (0..ads.len() as Row).collect();
+    by_key.sort_unstable_by_key(|&row| &ads[row as usize].key);
+    columns.push(("by_key", Arc::new(UInt32Array::from(by_key))));
+    let batch = RecordBatch::try_from_iter_with_nullable(
+        columns.into_iter().map(|(name, column)| (name, column, true)),
+    )
+    .map_err(|error| Error::internal("the ads' columns do not fit each other").caused_by(error))?;
+    write_batch(&folder.join(FILE), &batch)
+}
+
+/// Values that are missing are `nothing` below the mask, so that a filter need not look at the mask.
+fn primitive<T: ArrowPrimitiveType>(
+    values: impl Iterator<Item = Option<T::Native>> + Clone,
+    nothing: T::Native,
+) -> PrimitiveArray<T> {
+    let mask: NullBuffer = values.clone().map(|value| value.is_some()).collect::<Vec<_>>().into();
+    let values: ScalarBuffer<T::Native> = values.map(|value| value.unwrap_or(nothing)).collect();
+    PrimitiveArray::new(values, Some(mask))
+}
+
+fn dictionary<'a>(
+    words: impl Iterator<Item = Option<&'a str>> + Clone,
+) -> Result<DictionaryArray<Int32Type>> {
+    let mut known: HashMap<&str, i32> = HashMap::new();
+    let mut values: Vec<&str> = Vec::new();
+    let keys = words.map(|word| {
+        let word = word?;
+        Some(*known.entry(word).or_insert_with(|| {
+            values.push(word);
+            values.len() as i32 - 1
+        }))
+    });
+    let keys: Vec<Option<i32>> = keys.collect();
+    let keys: Int32Array = primitive(keys.into_iter(), -1);
+    DictionaryArray::try_new(keys, Arc::new(StringArray::from(values)))
+        .map_err(|error| Error::internal("a column of words does not hold together").caused_by(error))
+}

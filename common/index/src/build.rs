@@ -1,0 +1,423 @@
+//! Building: ads in, a folder of files out, measured.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use arrow::array::{ArrayRef, FixedSizeBinaryArray, Float32Array, ListArray, RecordBatch, UInt32Array};
+use chrono::{DateTime, Utc};
+use common_core::job::{ContentHash, JobKey};
+use common_core::{Error, Result};
+use sha2::{Digest, Sha256};
+
+use crate::codes::{Code, Codes};
+use crate::files::{Mapped, facts, write_batch};
+use crate::graph::DEGREE;
+use crate::grow::Growing;
+use crate::lexicon::LexiconBuilder;
+use crate::manifest::{FORMAT, GraphFacts, LARGEST_TEXTS, Manifest, Origin, Quality};
+use crate::measure::{QUERIES, Truth};
+use crate::projection::Projection;
+use crate::reader::{CODES, ENTRIES, JobIndex, LINKS, SCALES, TEXTS, VECTORS};
+use crate::{TextId, ads, lexicon};
+
+/// Vectors in the order in which they came.
+const SPOOL: &str = "spool.tmp";
+
+/// From so many texts on, walking a graph takes less time than comparing all codes.
+pub const GRAPH_TEXTS: usize = 20_000;
+
+/// How many best a walk keeps: tried from the first on, until recall is [`WANTED_RECALL`].
+const WIDTHS: [usize; 7] = [32, 48, 64, 96, 128, 192, 256];
+const WANTED_RECALL: f64 = 0.99;
+
+/// An ad with its vector.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub struct IndexedAd {
+    pub key: JobKey,
+    pub content_hash: ContentHash,
+    /// `[dimension] f32`, L2-normalised.
+    pub embedding: Vec<f32>,
+    pub job_title: Option<String>,
+    /// As much of it as was embedded.
+    pub job_description: Option<String>,
+    pub company_name: Option<String>,
+    pub job_location: Option<String>,
+    pub job_classification: Option<String>,
+    pub job_work_type: Option<String>,
+    pub job_currency: Option<String>,
+    pub job_url: Option<String>,
+    pub salary_min_monthly: Option<f64>,
+    pub salary_max_monthly: Option<f64>,
+    pub job_posted_timestamp: Option<DateTime<Utc>>,
+}
+
+/// What an index holds of an ad beside its vector.
+#[derive(Debug)]
+pub(crate) struct Metadata {
+    pub(crate) text: TextId,
+    pub(crate) key: JobKey,
+    pub(crate) job_title: Option<String>,
+    pub(crate) company_name: Option<String>,
+    pub(crate) job_location: Option<String>,
+    pub(crate) job_classification: Option<String>,
+    pub(crate) job_work_type: Option<String>,
+    pub(crate) currency: Option<String>,
+    pub(crate) job_url: Option<String>,
+    pub(crate) salary_min_monthly: Option<f64>,
+    pub(crate) salary_max_monthly: Option<f64>,
+    pub(crate) posted: Option<DateTime<Utc>>,
+}
+
+impl Metadata {
+    /// The middle of the salary, or the one end that is known.
+    pub(crate) fn salary_mid_monthly(&self) -> Option<f64> {
+        match (self.salary_min_monthly, self.salary_max_monthly) {
+            (Some(least), Some(most)) => Some(f64::midpoint(least, most)),
+            (one, other) => one.or(other),
+        }
+    }
+}
+
+/// What to build.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BuildOptions {
+    /// Space of the vectors.
+    pub embedding_space: String,
+    /// Model of the vectors.
+    pub model_version: String,
+    /// Elements a vector.
+    pub dimension: usize,
+    /// The code that builds.
+    pub code_version: String,
+    /// From how many texts on there is a graph.
+    pub graph_texts: usize,
+    /// The largest share of texts that may have come or gone for the last index's graph to be grown further.
+    pub most_changed: f64,
+}
+
+/// Takes ads one by one, and makes an index of them.
+pub struct Builder {
+    folder: PathBuf,
+    options: BuildOptions,
+    started: Instant,
+    spool: BufWriter<File>,
+    texts: HashMap<ContentHash, u32>,
+    hashes: Vec<ContentHash>,
+    ads: Vec<Metadata>,
+    lexicon: LexiconBuilder,
+    digest: [u64; 4],
+}
+
+/// Every text's place among those that came, in the order that the index has; how many of them the last index had in that order.
+struct Order {
+    arrivals: Vec<usize>,
+    places: Option<Vec<Option<TextId>>>,
+    stayed: usize,
+}
+
+impl Builder {
+    /// Begins an index in `folder`, which is made where it is missing.
+    ///
+    /// # Errors
+    /// As the file system says.
+    pub fn new(folder: &Path, options: BuildOptions) -> Result<Self> {
+        std::fs::create_dir_all(folder)?;
+        let spool = BufWriter::new(File::create(folder.join(SPOOL))?);
+        Ok(Self {
+            folder: folder.to_owned(),
+            options,
+            started: Instant::now(),
+            spool,
+            texts: HashMap::new(),
+            hashes: Vec::new(),
+            ads: Vec::new(),
+            lexicon: LexiconBuilder::default(),
+            digest: [0; 4],
+        })
+    }
+
+    /// Takes in an ad; no ad comes twice.
+    ///
+    /// # Errors
+    /// `Corrupt` where its vector is of another length or not of numbers.
+    pub fn add(&mut self, ad: IndexedAd) -> Result<()> {
+        if ad.embedding.len() != self.options.dimension || !ad.embedding.iter().all(|value| value.is_finite()) {
+            return Err(Error::corrupt(format!(
+                "the vector of {} is not {} numbers: embed it again with embed-new-jobs --force",
+                ad.key, self.options.dimension
+            )));
+        }
+        self.note(&ad);
+        let next = self.hashes.len() as u32;
+        let text = *self.texts.entry(ad.content_hash).or_insert(next);
+        if text == next {
+            self.hashes.push(ad.content_hash);
+            self.spool.write_all(bytemuck::cast_slice(&ad.embedding))?;
+            let part = |text: &Option<String>| text.clone().unwrap_or_default();
+            self.lexicon.add(&part(&ad.job_title), &part(&ad.job_description));
+        }
+        self.ads.push(Metadata {
+            text,
+            key: ad.key,
+            job_title: ad.job_title,
+            company_name: ad.company_name,
+            job_location: ad.job_location,
+            job_classification: ad.job_classification,
+            job_work_type: ad.job_work_type,
+            currency: ad.job_currency,
+            job_url: ad.job_url,
+            salary_min_monthly: ad.salary_min_monthly,
+            salary_max_monthly: ad.salary_max_monthly,
+            posted: ad.job_posted_timestamp,
+        });
+        Ok(())
+    }
+
+    /// How many ads it has.
+    pub fn len(&self) -> usize {
+        self.ads.len()
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.ads.is_empty()
+    }
+
+    /// A digest of everything it was given, whatever the order: equal digests, equal indexes.
+    pub fn digest(&self) -> String {
+        hex::encode(bytemuck::bytes_of(&self.digest))
+    }
+
+    fn note(&mut self, ad: &IndexedAd) {
+        // The vector is not in it: within a space, the text's hash stands for it.
+        let members = serde_json::json!([
+            ad.key, ad.content_hash.to_string(), ad.job_title, ad.company_name, ad.job_location, ad.job_classification,
+            ad.job_work_type, ad.job_currency, ad.job_url, ad.salary_min_monthly, ad.salary_max_monthly,
+            ad.job_posted_timestamp
+        ]);
+        let hash: [u8; 32] = Sha256::digest(members.to_string()).into();
+        for (sum, part) in self.digest.iter_mut().zip(hash.as_chunks::<8>().0) {
+            *sum = sum.wrapping_add(u64::from_le_bytes(*part));
+        }
+    }
+
+    /// Writes the index and measures it. With the last index, its graph is grown further where little has changed.
+    ///
+    /// # Errors
+    /// As the file system says.
+    pub fn finish(mut self, last: Option<&JobIndex>) -> Result<Manifest> {
+        self.spool.flush()?;
+        let spool = Mapped::open(
+            &self.folder.join(SPOOL),
+            (self.hashes.len() * self.options.dimension * 4) as u64,
+        )?;
+        let last = last.filter(|last| {
+            let manifest = last.manifest();
+            manifest.embedding_space == self.options.embedding_space
+                && manifest.dimension == self.options.dimension
+        });
+        let order = self.order(spool.numbers(), last);
+        self.write_vectors(spool.numbers(), &order)?;
+        drop(spool);
+        std::fs::remove_file(self.folder.join(SPOOL))?;
+        let first_rows = self.write_ads(&order)?;
+        let labels = self.ads.iter().map(|ad| {
+            [ad.job_title.as_deref().unwrap_or_default(), ad.company_name.as_deref().unwrap_or_default()]
+        });
+        let terms = std::mem::take(&mut self.lexicon).write(&self.folder, &order.arrivals, labels)?;
+        let elements = self.hashes.len() * self.options.dimension;
+        let vectors = Mapped::open(&self.folder.join(VECTORS), elements as u64 * 4)?;
+        self.write_texts(&order, first_rows, terms, vectors.numbers())?;
+        let has_graph = self.hashes.len() >= self.options.graph_texts.max(1);
+        let grown_from = if has_graph { self.write_graph(&order, last)? } else { None };
+        let mut manifest = self.manifest(&order, has_graph, grown_from, last)?;
+        manifest.write(&self.folder)?;
+        self.measure(&mut manifest)?;
+        manifest.write(&self.folder)?;
+        Ok(manifest)
+    }
+
+    /// Texts that the last index has keep their order, so that its graph can be kept; others follow by hash, which is an order as good as
+    /// drawn by lot.
+    fn order(&self, vectors: &[f32], last: Option<&JobIndex>) -> Order {
+        let dimension = self.options.dimension;
+        let mut arrivals: Vec<usize> = Vec::with_capacity(self.hashes.len());
+        let mut stays = vec![false; self.hashes.len()];
+        let mut places = None;
+        if let Some(last) = last.filter(|last| last.graph().is_some()) {
+            let old: Vec<Option<TextId>> = (0..last.manifest().texts as TextId)
+                .map(|text| {
+                    let digits = hex::encode(last.hash_of(text));
+                    let arrival = *self.texts.get(&ContentHash::parse(&digits).ok()?)? as usize;
+                    let vector = &vectors[arrival * dimension..][..dimension];
+                    // Another precision may have written it since.
+                    (vector == last.vector_of(text)).then(|| {
+                        arrivals.push(arrival);
+                        stays[arrival] = true;
+                        arrivals.len() as TextId - 1
+                    })
+                })
+                .collect();
+            let changed = (old.len() - arrivals.len()) + (self.hashes.len() - arrivals.len());
+            if changed as f64 <= self.options.most_changed * old.len() as f64 {
+                places = Some(old);
+            } else {
+                arrivals.clear();
+                stays.fill(false);
+            }
+        }
+        let stayed = arrivals.len();
+        arrivals.extend((0..self.hashes.len()).filter(|&arrival| !stays[arrival]));
+        arrivals[stayed..].sort_unstable_by_key(|&arrival| self.hashes[arrival]);
+        Order { arrivals, places, stayed }
+    }
+
+    fn write_vectors(&self, spool: &[f32], order: &Order) -> Result<()> {
+        let create = |name: &str| Ok::<_, Error>(BufWriter::new(File::create(self.folder.join(name))?));
+        let (mut vectors, mut codes, mut scales) = (create(VECTORS)?, create(CODES)?, create(SCALES)?);
+        for &arrival in &order.arrivals {
+            let vector = &spool[arrival * self.options.dimension..][..self.options.dimension];
+            let code = Code::of(vector);
+            vectors.write_all(bytemuck::cast_slice(vector))?;
+            codes.write_all(bytemuck::cast_slice(&code.code))?;
+            scales.write_all(&code.scale.to_le_bytes())?;
+        }
+        for mut file in [vectors, codes, scales] {
+            file.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Sorts the ads by text and newest first, and writes them; returns where each text's begin.
+    fn write_ads(&mut self, order: &Order) -> Result<Vec<u32>> {
+        let mut place = vec![0 as TextId; order.arrivals.len()];
+        for (now, &arrival) in order.arrivals.iter().enumerate() {
+            place[arrival] = now as TextId;
+        }
+        for ad in &mut self.ads {
+            ad.text = place[ad.text as usize];
+        }
+        self.ads.sort_unstable_by(|a, b| {
+            a.text.cmp(&b.text).then(b.posted.cmp(&a.posted)).then_with(|| a.key.cmp(&b.key))
+        });
+        ads::write(&self.folder, &self.ads)?;
+        let mut first_rows = vec![0; order.arrivals.len()];
+        for (row, ad) in self.ads.iter().enumerate().rev() {
+            first_rows[ad.text as usize] = row as u32;
+        }
+        Ok(first_rows)
+    }
+
+    fn write_texts(
+        &self,
+        order: &Order,
+        first_rows: Vec<u32>,
+        terms: ListArray,
+        vectors: &[f32],
+    ) -> Result<()> {
+        let defect = |error| Error::internal("the texts' columns do not fit each other").caused_by(error);
+        let projection = Projection::fit(vectors, self.options.dimension);
+        let points: Vec<[f32; 2]> =
+            vectors.chunks_exact(self.options.dimension).map(|vector| projection.point(vector)).collect();
+        let axis = |n: usize| Float32Array::from_iter_values(points.iter().map(|point| point[n]));
+        let hashes: Vec<Vec<u8>> =
+            order.arrivals.iter().map(|&n| hex::decode(self.hashes[n].to_string()).unwrap_or_default()).collect();
+        let hashes = if hashes.is_empty() {
+            FixedSizeBinaryArray::new(32, Vec::<u8>::new().into(), None)
+        } else {
+            FixedSizeBinaryArray::try_from_iter(hashes.into_iter()).map_err(defect)?
+        };
+        let columns: [(&str, ArrayRef); 5] = [
+            ("first_row", Arc::new(UInt32Array::from(first_rows))),
+            ("content_hash", Arc::new(hashes)),
+            ("terms", Arc::new(terms)),
+            ("x", Arc::new(axis(0))),
+            ("y", Arc::new(axis(1))),
+        ];
+        let batch = RecordBatch::try_from_iter(columns).map_err(defect)?;
+        write_batch(&self.folder.join(TEXTS), &batch)
+    }
+
+    /// Writes the graph; returns the version it grew from.
+    fn write_graph(&self, order: &Order, last: Option<&JobIndex>) -> Result<Option<String>> {
+        let texts = order.arrivals.len();
+        let codes = Mapped::open(&self.folder.join(CODES), (texts * self.options.dimension) as u64)?;
+        let scales = Mapped::open(&self.folder.join(SCALES), (texts * 4) as u64)?;
+        let codes =
+            Codes { codes: codes.numbers(), scales: scales.numbers(), dimension: self.options.dimension };
+        let (mut growing, grown_from) = match (&order.places, last, last.and_then(JobIndex::graph)) {
+            (Some(places), Some(last), Some((graph, _))) => {
+                (Growing::without(codes, graph, places), Some(last.manifest().version.clone()))
+            }
+            _ => (Growing::new(codes), None),
+        };
+        let new: Vec<TextId> = (order.stayed as TextId..texts as TextId).collect();
+        growing.insert(&new);
+        let (links, entries) = growing.finish();
+        std::fs::write(self.folder.join(LINKS), bytemuck::cast_slice::<u32, u8>(&links))?;
+        std::fs::write(self.folder.join(ENTRIES), bytemuck::cast_slice::<u32, u8>(&entries))?;
+        Ok(grown_from)
+    }
+
+    fn manifest(
+        &self,
+        order: &Order,
+        has_graph: bool,
+        grown_from: Option<String>,
+        last: Option<&JobIndex>,
+    ) -> Result<Manifest> {
+        let mut names = vec![VECTORS, CODES, SCALES, ads::FILE, lexicon::FILE, TEXTS];
+        if has_graph {
+            names.extend([LINKS, ENTRIES]);
+        }
+        let before = last.filter(|_| grown_from.is_some()).map_or(0, |last| last.manifest().texts);
+        let (texts, stayed) = (order.arrivals.len() as u64, order.stayed as u64);
+        Ok(Manifest {
+            format: FORMAT,
+            version: String::new(),
+            created_at: Utc::now(),
+            code_version: self.options.code_version.clone(),
+            embedding_space: self.options.embedding_space.clone(),
+            model_version: self.options.model_version.clone(),
+            dimension: self.options.dimension,
+            ads: self.ads.len() as u64,
+            texts,
+            largest_texts: LARGEST_TEXTS,
+            graph: has_graph.then_some(GraphFacts { degree: DEGREE, search_width: WIDTHS[0] }),
+            grown_from,
+            changed_texts: (texts - stayed) + before.saturating_sub(stayed),
+            quality: Quality::default(),
+            origin: Origin { digest: self.digest() },
+            files: names.iter().map(|name| facts(&self.folder, name)).collect::<Result<_>>()?,
+        })
+    }
+
+    /// Finds the narrowest walk that is good enough, and writes down how good the index is with it.
+    fn measure(&self, manifest: &mut Manifest) -> Result<()> {
+        let mut index = JobIndex::open(&self.folder)?;
+        let truth = Truth::of(&index, QUERIES);
+        let mut measured = truth.compare(&index);
+        for width in WIDTHS.into_iter().skip(1) {
+            let Some(graph) = &mut manifest.graph else { break };
+            if measured.recall_at_10 >= WANTED_RECALL {
+                break;
+            }
+            graph.search_width = width;
+            index.set_search_width(width);
+            measured = truth.compare(&index);
+        }
+        manifest.quality = Quality {
+            recall_at_10: measured.recall_at_10,
+            queries: measured.queries as u64,
+            p50_ms: measured.p50_ms,
+            p99_ms: measured.p99_ms,
+            build_seconds: self.started.elapsed().as_secs_f64(),
+        };
+        Ok(())
+    }
+}

@@ -1,0 +1,265 @@
+//! Words: which ones tell a text from others, and which ads have them in title or company.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, ListArray, RecordBatch, StringArray, UInt32Array};
+use arrow::buffer::OffsetBuffer;
+use arrow::datatypes::{DataType, Field, UInt32Type};
+use common_core::{Error, Result};
+
+use crate::Row;
+use crate::files::{Mapped, write_batch};
+
+/// The file's name.
+pub const FILE: &str = "lexicon.arrow";
+/// A word's number.
+pub type TermId = u32;
+
+/// Words that tell nothing, however rare they are in a small market.
+const COMMON: &str = " a about all also an and any are as at be been but by can do each etc for from has have he her his how i if in \
+    into is it its may more most must new no not of on one or other our out own per she should so such than that the their them there \
+    these they this those to up us was we well were what when which who will with within work you your ";
+
+/// The most terms that a word typed halfway stands for.
+const EXPANSIONS: usize = 200;
+
+/// The words of a text in lower case: letters and digits, `+` and `#` (c++, c#), 2 to 40 characters, no bare numbers.
+pub fn words(text: &str) -> impl Iterator<Item = String> {
+    text.split(|c: char| !(c.is_alphanumeric() || c == '+' || c == '#'))
+        .map(|word| word.trim_start_matches(['+', '#']).to_lowercase())
+        .filter(|word| (2..=40).contains(&word.chars().count()) && word.chars().any(char::is_alphabetic))
+}
+
+/// Whether a word is one of the language's most common.
+pub(crate) fn is_common(word: &str) -> bool {
+    COMMON.split(' ').any(|common| common == word)
+}
+
+/// All words of an index, in alphabetical order.
+pub struct Lexicon {
+    terms: StringArray,
+    /// In how many texts a word occurs.
+    texts: UInt32Array,
+    /// Ads with the word in title or company.
+    ads: ListArray,
+    /// Length of every ad's title and company, in words.
+    lengths: Vec<u8>,
+}
+
+impl Lexicon {
+    /// Opens the mapped file; `ads` is how many ads the index has.
+    ///
+    /// # Errors
+    /// `Corrupt` where it is not the file that [`write`] writes.
+    pub fn open(mapped: Mapped, path: &Path, ads: usize) -> Result<Self> {
+        let batch = mapped.into_batch(path)?;
+        let of = |batch: &RecordBatch| {
+            let postings = batch.column_by_name("ads")?.as_list_opt::<i32>()?.clone();
+            let mut lengths = vec![0u8; ads];
+            for &row in postings.values().as_primitive_opt::<UInt32Type>()?.values() {
+                let length = lengths.get_mut(row as usize)?;
+                *length = length.saturating_add(1);
+            }
+            Some(Self {
+                terms: batch.column_by_name("term")?.as_string_opt::<i32>()?.clone(),
+                texts: batch.column_by_name("texts")?.as_primitive_opt::<UInt32Type>()?.clone(),
+                ads: postings,
+                lengths,
+            })
+        };
+        of(&batch).ok_or_else(|| Error::corrupt(format!("{} lacks a column", path.display())))
+    }
+
+    /// The word of a number.
+    pub fn term(&self, id: TermId) -> &str {
+        self.terms.value(id as usize)
+    }
+
+    /// The number of a word.
+    pub fn id(&self, word: &str) -> Option<TermId> {
+        let place = self.first(word);
+        (place < self.terms.len() && self.terms.value(place) == word).then_some(place as TermId)
+    }
+
+    /// In how many texts a word occurs.
+    pub fn texts(&self, id: TermId) -> u32 {
+        self.texts.value(id as usize)
+    }
+
+    fn first(&self, word: &str) -> usize {
+        let (mut low, mut high) = (0, self.terms.len());
+        while low < high {
+            let middle = usize::midpoint(low, high);
+            if self.terms.value(middle) < word { low = middle + 1 } else { high = middle }
+        }
+        low
+    }
+
+    /// Ads by the words of their title and company, best first, each with its score (BM25, k1 1.2, b 0.75; Robertson & Zaragoza 2009). The last
+    /// word may be typed halfway.
+    pub fn find(&self, query: &str) -> Vec<(Row, f32)> {
+        let words: Vec<String> = words_of_query(query);
+        let is_open = query.chars().next_back().is_some_and(char::is_alphanumeric);
+        let ads = self.lengths.len().max(1) as f32;
+        let mean = self.lengths.iter().map(|&length| f32::from(length)).sum::<f32>() / ads;
+        let mut scores: HashMap<Row, (u32, f32)> = HashMap::new();
+        for (n, word) in words.iter().enumerate() {
+            let is_prefix = is_open && n + 1 == words.len();
+            let mut best: HashMap<Row, f32> = HashMap::new();
+            for id in self.matching(word, is_prefix) {
+                let postings = self.ads.value(id);
+                let rows = postings.as_primitive::<UInt32Type>().values();
+                let count = rows.len() as f32;
+                let idf = (1.0 + (ads - count + 0.5) / (count + 0.5)).ln();
+                // A whole word is worth more than the beginning of one.
+                let idf = if self.terms.value(id) == word { idf } else { idf * 0.7 };
+                for &row in rows {
+                    let length = f32::from(self.lengths[row as usize]);
+                    let score = idf * 2.2 / (1.0 + 1.2 * (0.25 + 0.75 * length / mean.max(1.0)));
+                    let entry = best.entry(row).or_default();
+                    *entry = entry.max(score);
+                }
+            }
+            for (row, score) in best {
+                let entry = scores.entry(row).or_default();
+                *entry = (entry.0 + 1, entry.1 + score);
+            }
+        }
+        // Ads with more of the words come first, whatever the words weigh.
+        let mut found: Vec<(Row, u32, f32)> = scores.into_iter().map(|(row, (n, score))| (row, n, score)).collect();
+        found.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(b.2.total_cmp(&a.2)).then(a.0.cmp(&b.0)));
+        found.into_iter().map(|(row, _, score)| (row, score)).collect()
+    }
+
+    fn matching(&self, word: &str, is_prefix: bool) -> Vec<usize> {
+        if !is_prefix {
+            return self.id(word).map(|id| id as usize).into_iter().collect();
+        }
+        (self.first(word)..self.terms.len())
+            .take_while(|&id| self.terms.value(id).starts_with(word))
+            .filter(|&id| self.ads.value_length(id) > 0)
+            .take(EXPANSIONS)
+            .collect()
+    }
+}
+
+/// A query's words; the first letter of a word counts as one, because it may be all that is typed yet.
+fn words_of_query(query: &str) -> Vec<String> {
+    let mut words: Vec<String> = words(query).collect();
+    if words.is_empty() {
+        words.extend(query.chars().find(|c| c.is_alphanumeric()).map(|c| c.to_lowercase().to_string()));
+    }
+    words.truncate(16);
+    words
+}
+
+/// Words while an index is built.
+#[derive(Default)]
+pub(crate) struct LexiconBuilder {
+    ids: HashMap<String, TermId>,
+    texts: Vec<u32>,
+    /// Every text's different words and how often each occurs (up to 255), text after text.
+    occurrences: Vec<(TermId, u8)>,
+    ends: Vec<usize>,
+}
+
+/// The most terms kept of a text.
+const KEPT: usize = 24;
+
+impl LexiconBuilder {
+    fn id(&mut self, word: String) -> TermId {
+        let next = self.ids.len() as TermId;
+        let id = *self.ids.entry(word).or_insert(next);
+        if id == next {
+            self.texts.push(0);
+        }
+        id
+    }
+
+    /// Takes in the next text.
+    pub(crate) fn add(&mut self, title: &str, description: &str) {
+        let mut counts: HashMap<TermId, u8> = HashMap::new();
+        for (part, weight) in [(title, 3), (description, 1)] {
+            for word in words(part).filter(|word| !is_common(word)) {
+                let count = counts.entry(self.id(word)).or_default();
+                *count = count.saturating_add(weight);
+            }
+        }
+        let mut counts: Vec<(TermId, u8)> = counts.into_iter().collect();
+        counts.sort_unstable();
+        for (id, _) in &counts {
+            self.texts[*id as usize] += 1;
+        }
+        self.occurrences.extend(counts);
+        self.ends.push(self.occurrences.len());
+    }
+
+    /// Writes the words to `folder`, and returns each text's distinctive ones in the order of `texts`; `labels` are every ad's title and
+    /// company.
+    pub(crate) fn write<'a>(
+        mut self,
+        folder: &Path,
+        texts: &[usize],
+        labels: impl Iterator<Item = [&'a str; 2]>,
+    ) -> Result<ListArray> {
+        let mut postings: Vec<(TermId, Row)> = Vec::new();
+        for (row, label) in labels.enumerate() {
+            let row_words = label.iter().flat_map(|part| words(part)).collect::<Vec<_>>();
+            postings.extend(row_words.into_iter().map(|word| (self.id(word), row as Row)));
+        }
+        let mut order: Vec<(&str, TermId)> = self.ids.iter().map(|(word, &id)| (word.as_str(), id)).collect();
+        order.sort_unstable();
+        let mut place = vec![0 as TermId; order.len()];
+        for (now, (_, before)) in order.iter().enumerate() {
+            place[*before as usize] = now as TermId;
+        }
+        for posting in &mut postings {
+            posting.0 = place[posting.0 as usize];
+        }
+        postings.sort_unstable();
+        postings.dedup();
+        let mut lengths = vec![0usize; order.len()];
+        for (id, _) in &postings {
+            lengths[*id as usize] += 1;
+        }
+        let rows = list(lengths, postings.iter().map(|(_, row)| *row));
+        let counts = order.iter().map(|(_, id)| self.texts[*id as usize]);
+        let columns: [(&str, ArrayRef); 3] = [
+            ("term", Arc::new(StringArray::from_iter_values(order.iter().map(|(word, _)| word)))),
+            ("texts", Arc::new(UInt32Array::from_iter_values(counts))),
+            ("ads", Arc::new(rows)),
+        ];
+        let batch = RecordBatch::try_from_iter(columns)
+            .map_err(|error| Error::internal("the lexicon's columns do not fit each other").caused_by(error))?;
+        write_batch(&folder.join(FILE), &batch)?;
+        let kept: Vec<Vec<TermId>> =
+            texts.iter().map(|&text| self.distinctive(text).into_iter().map(|id| place[id as usize]).collect()).collect();
+        Ok(list(kept.iter().map(Vec::len).collect(), kept.into_iter().flatten()))
+    }
+
+    /// The words that tell a text from others, most telling first: in another text too, but in no more than a tenth of all.
+    fn distinctive(&self, text: usize) -> Vec<TermId> {
+        let total = self.ends.len();
+        let start = if text == 0 { 0 } else { self.ends[text - 1] };
+        let most = (total / 10).max(3) as u32;
+        let mut scored: Vec<(f32, TermId)> = self.occurrences[start..self.ends[text]]
+            .iter()
+            .filter(|(id, _)| (2..=most).contains(&self.texts[*id as usize]))
+            .map(|&(id, count)| {
+                let idf = (total as f32 / self.texts[id as usize] as f32).ln();
+                ((1.0 + f32::from(count).ln()) * idf, id)
+            })
+            .collect();
+        scored.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        scored.truncate(KEPT);
+        scored.into_iter().map(|(_, id)| id).collect()
+    }
+}
+
+fn list(lengths: Vec<usize>, values: impl Iterator<Item = u32>) -> ListArray {
+    let field = Arc::new(Field::new("item", DataType::UInt32, false));
+    let values: ArrayRef = Arc::new(UInt32Array::from_iter_values(values));
+    ListArray::new(field, OffsetBuffer::from_lengths(lengths), values, None)
+}

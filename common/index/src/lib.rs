@@ -1,0 +1,43 @@
+//! The vector index: which ads are like this one, with filters, and why.
+//!
+//! An index is a folder of files that are written once and memory-mapped. Ads with the same text share one *text*, the unit
+//! of search: a repost is no neighbour, but another ad of the same text.
+//!
+//! - [`build`]: from ads with vectors to the folder, from scratch or from the last one
+//! - [`reader`]: the folder opened, [`JobIndex`]; [`search`]: which way a query takes; [`filter`]: which ads it may find
+//! - [`codes`], [`kernels`]: vectors in one byte an element, and the products that searching consists of
+//! - [`graph`], [`grow`]: the graph that finds neighbours among many texts, and how it is made
+//! - [`ads`]: what answers show of an ad; [`lexicon`], [`reasons`]: words, and why two ads are alike
+//! - [`manifest`], [`files`]: what the folder says of itself, and that it is as it was written
+//! - [`measure`]: recall against exact search; [`projection`]: the map of the market
+//!
+//! It knows neither warehouse nor store.
+
+pub mod ads;
+pub mod build;
+pub mod codes;
+pub mod files;
+pub mod filter;
+pub mod graph;
+pub mod grow;
+pub mod kernels;
+pub mod lexicon;
+pub mod manifest;
+pub mod measure;
+pub mod projection;
+pub mod reader;
+pub mod reasons;
+pub mod search;
+
+pub use ads::Ad;
+pub use build::{BuildOptions, Builder, IndexedAd};
+pub use filter::Filter;
+pub use manifest::Manifest;
+pub use reader::JobIndex;
+pub use reasons::Reason;
+pub use search::{Hit, Query};
+
+/// An ad's place in an index.
+pub type Row = u32;
+/// A text's place in an index.
+pub type TextId = u32;

@@ -1,0 +1,75 @@
+//! Why an ad was found: only what both sides say.
+
+use crate::Row;
+use crate::lexicon::{TermId, is_common, words};
+use crate::reader::JobIndex;
+
+/// The most terms a reason names.
+const TERMS: usize = 5;
+
+/// Something that two ads, or a text and an ad, have in common.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reason {
+    /// Both are of this classification.
+    Classification(String),
+    /// Both have these words, most telling first.
+    Terms(Vec<String>),
+    /// Both pay between these amounts a month.
+    Salary {
+        /// The higher of the lower ends.
+        from: f64,
+        /// The lower of the upper ends.
+        to: f64,
+        /// Of both.
+        currency: String,
+    },
+}
+
+impl JobIndex {
+    /// What two ads have in common.
+    pub fn reasons_between(&self, a: Row, b: Row) -> Vec<Reason> {
+        let mut reasons = Vec::new();
+        let (one, other) = (self.ad(a), self.ad(b));
+        if let Some(class) = one.job_classification.filter(|class| !class.trim().is_empty())
+            && Some(class) == other.job_classification
+        {
+            reasons.push(Reason::Classification(class.to_owned()));
+        }
+        let known = self.terms_of(b);
+        let shared = self.terms_of(a).iter().copied().filter(|term| known.contains(term));
+        reasons.extend(self.terms(shared));
+        if let (Some(one), Some(other)) = (range(&one), range(&other))
+            && one.2 == other.2
+        {
+            let (from, to) = (one.0.max(other.0), one.1.min(other.1));
+            if from <= to {
+                reasons.push(Reason::Salary { from, to, currency: one.2.to_owned() });
+            }
+        }
+        reasons
+    }
+
+    /// What a text and an ad have in common.
+    pub fn reasons_for_text(&self, text: &str, b: Row) -> Vec<Reason> {
+        let asked: Vec<TermId> = words(text)
+            .filter(|word| !is_common(word))
+            .filter_map(|word| self.lexicon.id(&word))
+            .collect();
+        let shared = self.terms_of(b).iter().copied().filter(|term| asked.contains(term));
+        self.terms(shared).into_iter().collect()
+    }
+
+    fn terms(&self, shared: impl Iterator<Item = TermId>) -> Option<Reason> {
+        let mut terms: Vec<TermId> = shared.collect();
+        terms.sort_by_key(|&term| self.lexicon.texts(term));
+        terms.truncate(TERMS);
+        let words: Vec<String> = terms.into_iter().map(|term| self.lexicon.term(term).to_owned()).collect();
+        (!words.is_empty()).then_some(Reason::Terms(words))
+    }
+}
+
+fn range<'a>(ad: &crate::Ad<'a>) -> Option<(f64, f64, &'a str)> {
+    let (least, most) = (ad.salary_min_monthly, ad.salary_max_monthly);
+    let currency = ad.currency.filter(|currency| !currency.is_empty()).unwrap_or("SGD");
+    Some((least.or(most)?, most.or(least)?, currency))
+}

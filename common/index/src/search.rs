@@ -1,0 +1,201 @@
+//! Which way a query takes through the index.
+//!
+//! - few texts may be found: all of them are compared exactly
+//! - more, but no more than one in [`SCANNED_SHARE`]: their codes are compared, and the best again exactly
+//! - else the graph is walked, wider where a filter lets fewer pass, and the best are compared again exactly
+//!
+//! Similarities in answers are always exact.
+
+use std::collections::HashSet;
+
+use crate::codes::Code;
+use crate::filter::{Filter, Rows};
+use crate::graph::Near;
+use crate::kernels::kernels;
+use crate::reader::JobIndex;
+use crate::{Row, TextId};
+
+/// Up to so many texts are compared exactly.
+const EXACT_TEXTS: usize = 4096;
+/// A filter that lets fewer than one in so many texts pass is answered by comparing all that pass.
+const SCANNED_SHARE: usize = 4;
+/// The widest walk.
+const WIDEST: usize = 1024;
+
+/// What is looked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Query<'a> {
+    /// `[dimension] f32`, L2-normalised.
+    pub vector: &'a [f32],
+    /// How many ads to find.
+    pub top_k: usize,
+    /// Which ads may be found.
+    pub filter: &'a Filter,
+    /// The least similarity of an ad that is found.
+    pub min_similarity: Option<f32>,
+    /// Whether every ad is to be compared exactly, however long that takes.
+    pub exact: bool,
+    /// The ad that is asked about, which is no answer.
+    pub not: Option<Row>,
+    /// Whether ads of the same text are answers of their own.
+    pub include_reposts: bool,
+}
+
+/// An ad that was found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Hit {
+    /// The ad.
+    pub row: Row,
+    /// Cosine similarity, exactly.
+    pub similarity: f32,
+    /// Further ads of the same text that the filter lets pass.
+    pub reposts: u32,
+}
+
+impl JobIndex {
+    /// The nearest ads, nearest first: as many as there are up to `top_k`.
+    pub fn search(&self, query: &Query<'_>) -> Vec<Hit> {
+        let allowed = query.filter.rows(&self.ads);
+        let apart = Apart { index: self, query, rows: allowed.as_ref() };
+        let least = query.min_similarity.unwrap_or(f32::NEG_INFINITY);
+        // Each text found gives at least one ad, so that many texts are enough.
+        let near = self.nearest(query, &apart);
+        let mut hits = Vec::with_capacity(query.top_k);
+        for near in near.iter().filter(|near| near.similarity >= least) {
+            let mut rows = apart.rows_of(near.text);
+            if query.include_reposts {
+                hits.extend(rows.map(|row| Hit { row, similarity: near.similarity, reposts: 0 }));
+            } else if let Some(row) = rows.next() {
+                hits.push(Hit { row, similarity: near.similarity, reposts: rows.count() as u32 });
+            }
+            if hits.len() >= query.top_k {
+                break;
+            }
+        }
+        hits.truncate(query.top_k);
+        hits
+    }
+
+    /// The `top_k` nearest texts that may be found, nearest first, with exact similarities.
+    fn nearest(&self, query: &Query<'_>, apart: &Apart<'_>) -> Vec<Near> {
+        let texts = self.manifest().texts as usize;
+        let wanted = query.top_k;
+        let passing = apart.rows.map_or(texts, Rows::len);
+        if query.exact || passing <= EXACT_TEXTS {
+            return self.exactly(query.vector, apart.texts(), wanted);
+        }
+        let code = Code::of(query.vector);
+        let probe = self.codes().probe_of(&code);
+        if let Some((graph, width)) = self.graph()
+            && passing * SCANNED_SHARE >= texts
+        {
+            let width = width.max(wanted * 2) * texts / passing.clamp(1, texts);
+            let width = width.min(WIDEST);
+            let mut found = Vec::new();
+            self.pool.with(|visited| {
+                graph.walk(&probe, width, visited, |near| {
+                    if apart.allows(near.text) {
+                        found.push(near);
+                    }
+                })
+            });
+            // A filter may let pass only what is far from here; then everything that passes is compared.
+            if found.len() >= wanted {
+                return self.refine(query.vector, found, wanted);
+            }
+        }
+        let found = apart.texts().map(|text| Near { text, similarity: probe.similarity(text) }).collect();
+        self.refine(query.vector, found, wanted)
+    }
+
+    /// Compares the best of `found` exactly.
+    fn refine(&self, vector: &[f32], mut found: Vec<Near>, wanted: usize) -> Vec<Near> {
+        // Codes are off by less than a tenth of what lies between the tenth and the fiftieth neighbour of real ads.
+        let kept = wanted * 3 + 32;
+        if found.len() > kept {
+            found.select_nth_unstable_by(kept, Near::order);
+            found.truncate(kept);
+        }
+        self.exactly(vector, found.into_iter().map(|near| near.text), wanted)
+    }
+
+    fn exactly(&self, vector: &[f32], texts: impl Iterator<Item = TextId>, wanted: usize) -> Vec<Near> {
+        let dot = kernels().dot;
+        let mut found: Vec<Near> = Vec::new();
+        let room = (wanted * 4).max(1024);
+        for text in texts {
+            let near = Near { text, similarity: dot(vector, self.vector_of(text)) };
+            found.push(near);
+            if found.len() >= room * 2 {
+                found.select_nth_unstable_by(room, Near::order);
+                found.truncate(room);
+            }
+        }
+        found.sort_unstable_by(Near::order);
+        found.truncate(wanted);
+        found
+    }
+}
+
+/// What may be found: the filter's rows, without the ad that is asked about and, unless they are wanted, its reposts.
+struct Apart<'a> {
+    index: &'a JobIndex,
+    query: &'a Query<'a>,
+    rows: Option<&'a Rows>,
+}
+
+impl<'a> Apart<'a> {
+    fn own_text(&self) -> Option<TextId> {
+        self.query.not.map(|row| self.index.ads.text(row))
+    }
+
+    /// A text's ads that may be found, newest first.
+    fn rows_of(&self, text: TextId) -> impl Iterator<Item = Row> + '_ {
+        let is_own = self.own_text() == Some(text);
+        self.index.rows_of(text).filter(move |&row| {
+            let is_not_asked = if self.query.include_reposts { self.query.not != Some(row) } else { !is_own };
+            is_not_asked && self.rows.is_none_or(|rows| rows.contains(row))
+        })
+    }
+
+    fn allows(&self, text: TextId) -> bool {
+        self.rows_of(text).next().is_some()
+    }
+
+    /// Every text that may be found.
+    fn texts(&self) -> Box<dyn Iterator<Item = TextId> + 'a> {
+        let index = self.index;
+        let own = self.own_text().filter(|_| !self.query.include_reposts);
+        match self.rows {
+            None => {
+                let texts = 0..index.manifest().texts as TextId;
+                // With reposts, the own text stays unless the ad asked about is its only one.
+                let alone = self
+                    .own_text()
+                    .filter(|&text| !self.query.include_reposts || index.rows_of(text).len() == 1);
+                Box::new(texts.filter(move |&text| Some(text) != alone))
+            }
+            Some(rows) => {
+                let mut last = None;
+                let not = self.query.not;
+                Box::new(rows.iter().filter(move |&row| not != Some(row)).map(|row| index.ads.text(row)).filter(
+                    // Ads of one text lie beside each other.
+                    move |&text| own != Some(text) && last.replace(text) != Some(text),
+                ))
+            }
+        }
+    }
+}
+
+/// Share of `exact` that `found` holds.
+pub(crate) fn overlap(exact: &[Near], found: &[Near]) -> f64 {
+    if exact.is_empty() {
+        return 1.0;
+    }
+    let texts: HashSet<TextId> = found.iter().map(|near| near.text).collect();
+    // A text that is as near as the last of the exact ones is as good.
+    let last = exact.last().map_or(f32::NEG_INFINITY, |near| near.similarity);
+    let ties = found.iter().filter(|near| near.similarity >= last).count();
+    let same = exact.iter().filter(|near| texts.contains(&near.text)).count();
+    same.max(ties).min(exact.len()) as f64 / exact.len() as f64
+}
