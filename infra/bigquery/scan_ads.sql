@@ -5,6 +5,7 @@ WITH ads AS (
         job_location, job_classification, job_work_type, job_currency, job_url,
         job_salary_min_sgd_monthly, job_salary_max_sgd_monthly, job_posted_timestamp
     FROM cleaned_jobs
+    WHERE TRUE
     QUALIFY ROW_NUMBER() OVER (
         PARTITION BY source, job_id
         ORDER BY

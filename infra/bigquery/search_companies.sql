@@ -3,6 +3,7 @@
 WITH ads AS (
     SELECT source, job_id, company_name
     FROM cleaned_jobs
+    WHERE TRUE
     QUALIFY ROW_NUMBER() OVER (
         PARTITION BY source, job_id
         ORDER BY
