@@ -6,7 +6,6 @@ use common_core::{Error, Result};
 use futures::TryStreamExt;
 
 use super::dataset::Dataset;
-use super::jobs::number;
 use super::rows;
 use super::statement::Statement;
 use crate::warehouse::{
@@ -82,17 +81,17 @@ impl Dataset {
         table: &EmbeddingTable,
         kind: VectorIndexKind,
     ) -> Result<VectorIndexState> {
-        let facts = self.table(&table.name).await?.ok_or_else(|| {
-            Error::not_found(format!(
-                "{} does not exist: make embeddings with `embed-new-jobs`",
-                self.name(&table.name)
-            ))
-        })?;
+        if self.table(&table.name).await?.is_none() {
+            let name = self.name(&table.name);
+            return Err(Error::not_found(format!(
+                "{name} does not exist: make embeddings with `embed-new-jobs`"
+            )));
+        }
         // Looking first: a statement that makes an index is one that changes a table's metadata, and those are rationed.
         if let Some(state) = self.vector_index(table).await? {
             return Ok(state);
         }
-        let rows = number(&facts, "/numRows").unwrap_or_default();
+        let rows = self.embedding_spaces(table).await?.iter().map(|(_, rows)| rows).sum();
         if rows < INDEXED_ROWS {
             return Ok(VectorIndexState::TooFewRows { rows, needed: INDEXED_ROWS });
         }

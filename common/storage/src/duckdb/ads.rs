@@ -108,3 +108,74 @@ fn indexed(ad: JobAd, row: EmbeddingRow) -> IndexedAd {
         job_posted_timestamp: ad.job_posted_timestamp,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use common_core::job::ContentHash;
+    use futures::{StreamExt, TryStreamExt, stream};
+
+    use super::*;
+    use crate::duckdb::DuckDb;
+    use crate::warehouse::FilterColumns;
+    use crate::{Access, Warehouse};
+
+    const ADS: usize = BLOCK_ROWS as usize + 4000;
+
+    fn seen(n: usize, day: i64) -> JobAd {
+        JobAd {
+            source: "MCF".into(),
+            job_id: n.to_string(),
+            scrape_timestamp: chrono::DateTime::UNIX_EPOCH + chrono::TimeDelta::days(day),
+            job_title: Some(format!("{n} on day {day}")),
+            job_description: Some(format!("ad {n} ").repeat(300)),
+            ..JobAd::default()
+        }
+    }
+
+    fn embedded(n: usize) -> EmbeddingRow {
+        EmbeddingRow {
+            key: JobKey { source: "MCF".into(), job_id: n.to_string() },
+            embedding: vec![n as f32; 384],
+            model_name: "model".into(),
+            created_at: chrono::DateTime::UNIX_EPOCH,
+            embedding_space: "space".into(),
+            model_version: "version".into(),
+            content_hash: ContentHash::of(&n.to_string()),
+            filters: FilterColumns::default(),
+        }
+    }
+
+    /// In the little memory of a run, over more than one block, the sightings in another order than the vectors.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn every_ad_comes_once_with_its_own_vector() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("jobs.duckdb");
+        let table = EmbeddingTable::of_model("all-MiniLM-L6-v2", 384);
+        let made = DuckDb::open(&path, Access::Create).await.unwrap();
+        made.create_jobs().await.unwrap();
+        made.create_embeddings(&table).await.unwrap();
+        let batches = (0..3).flat_map(|day| (0..ADS).rev().map(move |n| seen(n, day)));
+        let batches: Vec<Vec<JobAd>> = stream::iter(batches).chunks(8192).collect().await;
+        made.append_jobs(stream::iter(batches.into_iter().map(Ok)).boxed()).await.unwrap();
+        for part in (0..ADS).collect::<Vec<_>>().chunks(4096) {
+            let rows = part.iter().map(|&n| embedded(n)).collect();
+            made.merge_embeddings(&table, rows).await.unwrap();
+        }
+        drop(made);
+
+        let run = DuckDb::open(&path, Access::Write).await.unwrap();
+        let mut pages = run.scan_ads(&table, "space");
+        let mut found = HashMap::new();
+        while let Some(page) = pages.try_next().await.unwrap() {
+            assert!(page.len() <= vectors::PAGE_ROWS as usize);
+            found.extend(page.into_iter().map(|ad| (ad.key.job_id, (ad.job_title, ad.embedding))));
+        }
+        assert_eq!(found.len(), ADS);
+        for (id, (title, vector)) in found {
+            assert_eq!(title.unwrap(), format!("{id} on day 2"));
+            assert_eq!(vector, vec![id.parse::<f32>().unwrap(); 384]);
+        }
+    }
+}

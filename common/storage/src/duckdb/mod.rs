@@ -379,5 +379,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let warehouse = DuckDb::open(&folder.path().join("new/jobs.duckdb"), Access::Create).await.unwrap();
         crate::contract::warehouse(&warehouse).await;
+        crate::contract::vector_search(&warehouse).await;
     }
 }
