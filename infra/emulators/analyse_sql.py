@@ -27,7 +27,24 @@ PLACEHOLDERS = {
     "{table}": "job_embeddings",
 }
 # The functions of statement.rs that add a parameter, and the type that each declares.
-DECLARED_BY = {"text": "STRING", "integer": "INT64", "moment": "TIMESTAMP"}
+DECLARED_BY = {
+    "text": "STRING",
+    "integer": "INT64",
+    "moment": "TIMESTAMP",
+    "number": "FLOAT64",
+    "numbers": "ARRAY<FLOAT64>",
+    "lower_texts": "ARRAY<STRING>",
+}
+
+# What BigQuery says of itself and we read.
+INFORMATION_SCHEMA = """
+CREATE TABLE VECTOR_INDEXES (
+    index_catalog STRING, index_schema STRING, table_name STRING, index_name STRING, index_status STRING,
+    creation_time TIMESTAMP, last_modification_time TIMESTAMP, last_refresh_time TIMESTAMP, disable_time TIMESTAMP,
+    disable_reason STRING, ddl STRING, coverage_percentage INT64, unindexed_row_count INT64,
+    total_logical_bytes INT64, total_storage_bytes INT64
+)
+"""
 
 
 def keep_compiled(folder):
@@ -54,7 +71,7 @@ def parameters_of_code():
     """Names and types of the parameters that the code sends."""
     found = {}
     for path in sorted(CODE.glob("*.rs")):
-        for function, name in re.findall(r'\.(text|integer|moment)\(\s*"(\w+)"', path.read_text()):
+        for function, name in re.findall(rf'\.({"|".join(DECLARED_BY)})\(\s*"(\w+)"', path.read_text()):
             found[name] = DECLARED_BY[function]
     return found
 
@@ -76,29 +93,52 @@ class Analyser:
     def __init__(self, parameters):
         # After keep_compiled: the module compiles when it is first used.
         from zetasql import api, types
-        from zetasql.types.proto_model.generated import ErrorMessageMode, ProductMode, ResolvedNodeKind
+        from zetasql.types.proto_model.generated import (
+            ErrorMessageMode,
+            LanguageFeature,
+            ProductMode,
+            ResolvedNodeKind,
+        )
 
         self.api, self.types = api, types
-        kinds = types.TypeKind
-        simple = {"STRING": kinds.TYPE_STRING, "INT64": kinds.TYPE_INT64, "TIMESTAMP": kinds.TYPE_TIMESTAMP}
         self.language = types.LanguageOptions.maximum_features()
         # FLOAT64 and not DOUBLE: the dialect of the service, not the one inside Google.
         self.language.product_mode = ProductMode.PRODUCT_EXTERNAL
+        # The service has it; the analyser's makers count it as unfinished.
+        self.language.enabled_language_features.append(LanguageFeature.FEATURE_VECTOR_SEARCH_TVF)
         # By default SELECT alone.
         self.language.supported_statement_kinds = [kind for kind in ResolvedNodeKind if kind.name.endswith("_STMT")]
         self.options = types.AnalyzerOptions(
             language_options=self.language,
             error_message_mode=ErrorMessageMode.ERROR_MESSAGE_ONE_LINE,  # Says where: [at 3:14].
             query_parameters=[
-                types.AnalyzerOptions.QueryParameter(name=name, type=api.TypeFactory.create_simple_type(simple[type_]))
-                for name, type_ in parameters.items()
+                types.AnalyzerOptions.QueryParameter(name=name, type=self.type_of(declared))
+                for name, declared in parameters.items()
             ],
         )
         self.tables = {}
-        self.catalog = self.catalog_of({})
+        self.catalog = self.catalog_of("nothing", {})
+        self.information_schema = self.catalog_of(
+            "INFORMATION_SCHEMA", self.columns(self.analyse(INFORMATION_SCHEMA))
+        )
 
-    def catalog_of(self, tables):
-        builder = self.api.CatalogBuilder("bigquery")
+    def type_of(self, declared):
+        """`INT64`, or `ARRAY<INT64>`."""
+        kinds, factory = self.types.TypeKind, self.api.TypeFactory
+        array = re.fullmatch(r"ARRAY<(\w+)>", declared)
+        element = array[1] if array else declared
+        # The analyser's name of FLOAT64 is that of the dialect inside Google.
+        kind = getattr(kinds, "TYPE_" + {"FLOAT64": "DOUBLE"}.get(element, element))
+        type_ = factory.create_simple_type(kind)
+        return factory.create_array_type(type_) if array else type_
+
+    @staticmethod
+    def columns(created):
+        """The columns of every table that a text creates."""
+        return {".".join(table.name_path): table.column_definition_list for table in created}
+
+    def catalog_of(self, name, tables):
+        builder = self.api.CatalogBuilder(name)
         for name, columns in tables.items():
             table = self.api.TableBuilder(name)
             for column in columns:
@@ -109,9 +149,9 @@ class Analyser:
 
     def add_tables(self, paths):
         for path in paths:
-            for created in self.analyse(statement(path)):
-                self.tables[".".join(created.name_path)] = created.column_definition_list
-        self.catalog = self.catalog_of(self.tables)
+            self.tables |= self.columns(self.analyse(statement(path)))
+        self.catalog = self.catalog_of("bigquery", self.tables)
+        self.catalog.catalog = [self.information_schema]
 
     def analyse(self, text):
         """Every statement of the text, resolved."""
@@ -137,7 +177,7 @@ def main():
     from zetasql.core.exceptions import ZetaSQLError
 
     analyser = Analyser(parameters_of_code())
-    creating = [*sorted(BIGQUERY.glob("create_*.sql")), BIGQUERY / "stage_embeddings.sql"]
+    creating = [path for path in sorted(BIGQUERY.glob("*.sql")) if "CREATE TABLE" in path.read_text()]
     try:
         analyser.add_tables(creating)
     except ZetaSQLError as error:

@@ -3,12 +3,15 @@
 
 use std::panic::AssertUnwindSafe;
 
+use common::ErrorKind;
 use common::config::{ArtifactsUrl, WarehouseUrl};
 use common::storage::bigquery::BigQuery;
+use common::storage::warehouse::{EmbeddingTable, VectorIndexKind, VectorIndexState};
 use common::storage::{Access, artifacts, contract};
 use futures::FutureExt;
 
 use super::World;
+use super::errors::execute;
 
 /// Fails the test with what `suite` failed with, after the cleaning up.
 fn resume(outcome: std::thread::Result<()>) {
@@ -25,10 +28,56 @@ async fn bigquery_keeps_the_contract_of_a_warehouse() {
         panic!("{} is not in BigQuery", world.warehouse_url)
     };
     let warehouse = BigQuery::open(&config, project, dataset, Access::Create).await.unwrap();
-    let outcome = AssertUnwindSafe(contract::warehouse(&warehouse)).catch_unwind().await;
+    let is_live = World::live().is_some();
+    let suites = async {
+        contract::warehouse(&warehouse).await;
+        // The emulator does not run VECTOR_SEARCH.
+        if is_live {
+            contract::vector_search(&warehouse).await;
+        }
+    };
+    let outcome = AssertUnwindSafe(suites).catch_unwind().await;
     eprintln!("{}: {} bytes billed", world.warehouse_url, warehouse.bytes_billed());
     warehouse.remove().await.unwrap();
     resume(outcome);
+}
+
+/// Rows as another program could put them there.
+fn insert(world: &World, table: &EmbeddingTable, from: u32, to: u32) {
+    let sql = format!(
+        "INSERT INTO {} (source, job_id, embedding, model_name, created_at, embedding_space, model_version, content_hash) \
+         SELECT 'MCF', CAST(n AS STRING), [n + 0.5, 1.0], 'model', CURRENT_TIMESTAMP(), 'space', 'version', 'hash' \
+         FROM UNNEST(GENERATE_ARRAY({from}, {to})) AS n",
+        table.name
+    );
+    execute(world, &sql);
+}
+
+/// On the emulator, which has the service's lower bounds (5,000 rows, and what it takes for 10 MB) and fills an index at once.
+#[tokio::test]
+async fn a_vector_index_is_made_once_there_are_rows_enough() {
+    let Some(world) = World::on_emulators() else { return };
+    let warehouse = world.warehouse().await;
+    warehouse.create_jobs().await.unwrap();
+    for (kind, name) in [(VectorIndexKind::Ivf, "ivf"), (VectorIndexKind::TreeAh, "tree")] {
+        let table = EmbeddingTable::of_model(name, 2);
+        let error = warehouse.refresh_vector_index(&table, kind).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{}", error.chain());
+        assert!(error.to_string().contains(&table.name), "{error}");
+        warehouse.create_embeddings(&table).await.unwrap();
+        insert(&world, &table, 1, 4999);
+        let state = warehouse.refresh_vector_index(&table, kind).await.unwrap();
+        assert_eq!(state, VectorIndexState::TooFewRows { rows: 4999, needed: 5000 });
+        insert(&world, &table, 5000, 5000);
+        for _ in 0..2 {
+            let state = warehouse.refresh_vector_index(&table, kind).await.unwrap();
+            let reason = "TEMPORARILY DISABLED".to_owned();
+            assert_eq!(state, VectorIndexState::Disabled { reason });
+        }
+        insert(&world, &table, 5001, 101_000);
+        let state = warehouse.refresh_vector_index(&table, kind).await.unwrap();
+        assert_eq!(state, VectorIndexState::Active { coverage_percent: 100 });
+    }
 }
 
 #[tokio::test]

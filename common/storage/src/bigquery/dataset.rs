@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use common_core::job::JobKey;
-use common_core::{Error, ErrorKind, Result};
+use common_core::{ErrorKind, Result};
 use common_google::{Body, Call, Client, segment};
 use serde_json::{Value, json};
 
@@ -121,10 +121,7 @@ impl Dataset {
     /// Loads the rows into a table of their own and merges that, so that a load that is refused changes nothing.
     pub(super) async fn merge(&self, table: &EmbeddingTable, rows: &[EmbeddingRow]) -> Result<()> {
         let batch = batches::embeddings(rows, table.dimension)?;
-        let file =
-            tokio::task::spawn_blocking(move || load::parquet(&batch, &[])).await.map_err(|error| {
-                Error::internal("a thread that writes Parquet ended early").caused_by(error)
-            })??;
+        let file = load::blocking(move || load::parquet(&batch, &[])).await?;
         let staged = format!("{STAGED}embeddings_{}", uuid::Uuid::now_v7().simple());
         let doing = format!("merging {} rows into {}", rows.len(), self.name(&table.name));
         let named = |sql: &str| sql.replace("staged_embeddings", &format!("`{staged}`"));

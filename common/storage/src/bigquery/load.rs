@@ -89,3 +89,12 @@ pub(super) fn parquet(batch: &RecordBatch, required: &'static [&'static str]) ->
     file.push(batch)?;
     file.finish()
 }
+
+/// Runs `work` on a Parquet file where it may block.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Error::internal("a thread that writes Parquet ended early").caused_by(error))?
+}

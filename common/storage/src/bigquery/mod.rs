@@ -5,12 +5,14 @@
 //! - `jobs`: running one, so that a repeated request runs it once
 //! - `rows`: reading its answer page by page
 //! - `load`: rows in, as Parquet by load jobs
+//! - `search`: rows near a vector, and the index for that
 //! - `shape`: the tables as they must be
 
 mod dataset;
 mod jobs;
 mod load;
 mod rows;
+mod search;
 mod shape;
 mod statement;
 mod wire;
@@ -33,8 +35,9 @@ use self::dataset::Dataset;
 use self::load::ParquetFile;
 use self::statement::{Statement, shared};
 use crate::warehouse::{
-    Candidate, EmbeddingRow, EmbeddingTable, Forgotten, JobScan, QueryCost, QueryResult, Refused, RunRecord,
-    SharedRow, Warehouse, WriteSize,
+    Candidate, EmbeddingRow, EmbeddingTable, Forgotten, IndexState, IndexedAd, JobScan, QueryCost,
+    QueryResult, Refused, RunRecord, SharedRow, VectorHit, VectorIndexKind, VectorIndexState, VectorQuery,
+    Warehouse, WriteSize,
 };
 use crate::{Access, batches};
 
@@ -108,18 +111,15 @@ impl Warehouse for BigQuery {
         let mut file = ParquetFile::new(REQUIRED)?;
         while let Some(rows) = rows.next().await {
             let rows = rows?;
-            file = tokio::task::spawn_blocking(move || {
+            file = load::blocking(move || {
                 file.push(&batches::jobs(&rows)?)?;
-                Ok::<_, Error>(file)
+                Ok(file)
             })
-            .await
-            .map_err(|error| {
-                Error::internal("a thread that writes Parquet ended early").caused_by(error)
-            })??;
+            .await?;
         }
         let count = file.rows;
         if count > 0 {
-            let file = file.finish()?;
+            let file = load::blocking(move || file.finish()).await?;
             self.0.load("cleaned_jobs", "WRITE_APPEND", &file).await?;
         }
         Ok(count)
@@ -151,6 +151,47 @@ impl Warehouse for BigQuery {
         let statement = Statement::new("reading embeddings", sql).on(table).text("space", Some(space));
         let rows = self.0.stream(statement, rows::VECTOR_PAGE_ROWS);
         rows.map(|page| page?.into_iter().map(rows::embedding).collect::<Result<Vec<_>>>()).boxed()
+    }
+
+    fn scan_ads(&self, table: &EmbeddingTable, space: &str) -> BoxStream<'static, Result<Vec<IndexedAd>>> {
+        let (this, table) = (Arc::clone(&self.0), table.clone());
+        let sql = include_str!("../../../../infra/bigquery/scan_ads.sql");
+        let statement = Statement::new("reading ads", sql).on(&table).text("space", Some(space));
+        let pages = async move {
+            if this.table(&table.name).await?.is_none() {
+                return Ok(futures::stream::empty().boxed());
+            }
+            let rows = this.stream(statement, rows::VECTOR_PAGE_ROWS);
+            Ok::<_, Error>(
+                rows.map(|page| page?.into_iter().map(rows::indexed_ad).collect::<Result<Vec<_>>>()).boxed(),
+            )
+        };
+        futures::stream::once(pages).try_flatten().boxed()
+    }
+
+    async fn index_state(&self, table: &EmbeddingTable, space: &str) -> Result<IndexState> {
+        self.0.index_state(table, space).await
+    }
+
+    async fn embedding_spaces(&self, table: &EmbeddingTable) -> Result<Vec<(String, u64)>> {
+        self.0.embedding_spaces(table).await
+    }
+
+    async fn search_embeddings(
+        &self,
+        table: &EmbeddingTable,
+        space: &str,
+        query: &VectorQuery,
+    ) -> Result<Vec<VectorHit>> {
+        self.0.search(table, space, query.checked(table)?).await
+    }
+
+    async fn refresh_vector_index(
+        &self,
+        table: &EmbeddingTable,
+        kind: VectorIndexKind,
+    ) -> Result<VectorIndexState> {
+        self.0.refresh_vector_index(table, kind).await
     }
 
     async fn known_texts(

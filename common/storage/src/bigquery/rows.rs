@@ -13,7 +13,10 @@ use serde_json::Value;
 use super::dataset::Dataset;
 use super::statement::Statement;
 use super::wire::{self, Raw};
-use crate::warehouse::{Candidate, Cell, ColumnType, EmbeddingRow, FilterColumns, QueryResult, Stored};
+use crate::warehouse::{
+    Candidate, Cell, ColumnType, EmbeddingRow, FilterColumns, IndexState, IndexedAd, QueryResult, Stored,
+    VectorHit,
+};
 
 /// Rows a page of ads, and of vectors, which are some 11 KB of JSON each. BigQuery itself cuts pages at 10 MB.
 pub(super) const PAGE_ROWS: u32 = 10_000;
@@ -221,4 +224,56 @@ pub(super) fn embedding(row: Row) -> Result<EmbeddingRow> {
         content_hash: ContentHash::parse(&text()?)?,
         filters: filters(cells)?,
     })
+}
+
+/// A row of `scan_ads.sql`.
+pub(super) fn indexed_ad(row: Row) -> Result<IndexedAd> {
+    let cells = &mut row.into_iter();
+    let key = key(cells)?;
+    let content_hash = ContentHash::parse(&required(cells.next().unwrap_or_default())?)?;
+    let embedding = vector(cells.next().unwrap_or_default())?;
+    let mut next = || optional(cells.next().unwrap_or_default());
+    Ok(IndexedAd {
+        key,
+        content_hash,
+        embedding,
+        job_title: next(),
+        job_description: next(),
+        company_name: next(),
+        job_location: next(),
+        job_classification: next(),
+        job_work_type: next(),
+        job_currency: next(),
+        job_url: next(),
+        salary_min_monthly: next().map(|text| parsed(&text)).transpose()?,
+        salary_max_monthly: next().map(|text| parsed(&text)).transpose()?,
+        job_posted_timestamp: next().map(|text| moment(&text)).transpose()?,
+    })
+}
+
+/// A row of `index_state.sql`.
+pub(super) fn index_state(row: Row) -> Result<IndexState> {
+    let cells = &mut row.into_iter();
+    let mut next = || optional(cells.next().unwrap_or_default());
+    Ok(IndexState {
+        rows: next().map(|text| parsed(&text)).transpose()?.unwrap_or_default(),
+        newest: next().map(|text| moment(&text)).transpose()?,
+        checksum: next().map(|text| parsed::<i64>(&text)).transpose()?.unwrap_or_default() as u64,
+    })
+}
+
+/// A row of `embedding_spaces.sql`.
+pub(super) fn space(row: Row) -> Result<(String, u64)> {
+    let cells = &mut row.into_iter();
+    let mut next = || required(cells.next().unwrap_or_default());
+    Ok((next()?, parsed(&next()?)?))
+}
+
+/// A row of a search.
+pub(super) fn hit(row: Row) -> Result<VectorHit> {
+    let cells = &mut row.into_iter();
+    let key = key(cells)?;
+    let mut next = || required(cells.next().unwrap_or_default());
+    let content_hash = ContentHash::parse(&next()?)?;
+    Ok(VectorHit { key, content_hash, similarity: parsed::<f64>(&next()?)? as f32 })
 }

@@ -42,6 +42,19 @@ impl Statement {
         self.with(name, "TIMESTAMP", text.as_deref())
     }
 
+    pub(super) fn number(self, name: &str, value: Option<f64>) -> Self {
+        self.with(name, "FLOAT64", value.map(|value| value.to_string()).as_deref())
+    }
+
+    pub(super) fn numbers(self, name: &str, values: impl Iterator<Item = f64>) -> Self {
+        self.with_array(name, "FLOAT64", values.map(|value| value.to_string()))
+    }
+
+    /// Values that are compared ignoring case.
+    pub(super) fn lower_texts(self, name: &str, values: &[String]) -> Self {
+        self.with_array(name, "STRING", values.iter().map(|value| value.to_lowercase()))
+    }
+
     pub(super) fn share(self, shard: Shard, source: Option<&str>) -> Self {
         self.integer("shards", shard.count).integer("shard", shard.index).text("source", source)
     }
@@ -56,6 +69,16 @@ impl Statement {
             "name": name,
             "parameterType": {"type": of_type},
             "parameterValue": {"value": value},
+        }));
+        self
+    }
+
+    fn with_array(mut self, name: &str, of_type: &str, values: impl Iterator<Item = String>) -> Self {
+        let values: Vec<Value> = values.map(|value| json!({"value": value})).collect();
+        self.parameters.push(json!({
+            "name": name,
+            "parameterType": {"type": "ARRAY", "arrayType": {"type": of_type}},
+            "parameterValue": {"arrayValues": values},
         }));
         self
     }

@@ -3,10 +3,12 @@
 //! A writer excludes every other process from the file and a reader every writer, so functions open it per run and
 //! never for the life of a server. Every statement runs on a blocking thread.
 
+mod ads;
 mod errors;
 mod open;
 mod query;
 mod scan;
+mod search;
 mod shape;
 mod vectors;
 mod write;
@@ -24,8 +26,9 @@ use futures::stream::BoxStream;
 
 use crate::Access;
 use crate::warehouse::{
-    Candidate, EmbeddingRow, EmbeddingTable, Forgotten, JobScan, QueryCost, QueryResult, Refused, RunRecord,
-    SharedRow, Warehouse, WriteSize,
+    Candidate, EmbeddingRow, EmbeddingTable, Forgotten, IndexState, IndexedAd, JobScan, QueryCost,
+    QueryResult, Refused, RunRecord, SharedRow, VectorHit, VectorIndexKind, VectorIndexState, VectorQuery,
+    Warehouse, WriteSize,
 };
 
 /// Rows that take another ad's vector in one transaction.
@@ -209,6 +212,39 @@ impl Warehouse for DuckDb {
         vectors::scan_embeddings(Arc::clone(&self.shared), table.clone(), space.to_owned())
     }
 
+    fn scan_ads(&self, table: &EmbeddingTable, space: &str) -> BoxStream<'static, Result<Vec<IndexedAd>>> {
+        ads::scan_ads(Arc::clone(&self.shared), table.clone(), space.to_owned())
+    }
+
+    async fn index_state(&self, table: &EmbeddingTable, space: &str) -> Result<IndexState> {
+        let (table, space) = (table.clone(), space.to_owned());
+        self.read(move |connection| search::index_state(connection, &table, &space)).await
+    }
+
+    async fn embedding_spaces(&self, table: &EmbeddingTable) -> Result<Vec<(String, u64)>> {
+        let table = table.clone();
+        self.read(move |connection| search::embedding_spaces(connection, &table)).await
+    }
+
+    async fn search_embeddings(
+        &self,
+        table: &EmbeddingTable,
+        space: &str,
+        query: &VectorQuery,
+    ) -> Result<Vec<VectorHit>> {
+        let (table, space, query) = (table.clone(), space.to_owned(), query.checked(table)?.clone());
+        let found = self.read(move |connection| search::search(connection, &table, &space, &query)).await?;
+        found.into_iter().map(search::Found::hit).collect()
+    }
+
+    async fn refresh_vector_index(
+        &self,
+        _table: &EmbeddingTable,
+        _kind: VectorIndexKind,
+    ) -> Result<VectorIndexState> {
+        Ok(VectorIndexState::None)
+    }
+
     async fn known_texts(
         &self,
         table: &EmbeddingTable,
@@ -343,5 +379,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let warehouse = DuckDb::open(&folder.path().join("new/jobs.duckdb"), Access::Create).await.unwrap();
         crate::contract::warehouse(&warehouse).await;
+        crate::contract::vector_search(&warehouse).await;
     }
 }

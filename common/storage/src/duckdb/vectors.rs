@@ -14,7 +14,7 @@ use super::{Shared, query, render};
 use crate::warehouse::{EmbeddingRow, EmbeddingTable, FilterColumns};
 
 /// Rows a page: some 6 MB of vectors.
-const PAGE_ROWS: i64 = 4096;
+pub(super) const PAGE_ROWS: i64 = 4096;
 
 pub(super) fn scan_embeddings(
     shared: Arc<Shared>,
@@ -42,21 +42,35 @@ fn read_pages(
     if !query::has_table(&connection, &table.name).map_err(translate)? {
         return Ok(());
     }
-    let end = render(include_str!("../../../../infra/duckdb/end_of_embeddings.sql"), table);
-    let end: i64 = connection.query_row(&end, [], |row| row.get(0)).map_err(translate)?;
-    let mut from = 0;
-    while from < end {
-        let batches = shared.with_room(|| page(&connection, table, space, from).map_err(translate))?;
-        let rows = batches.iter().map(rows).collect::<Result<Vec<_>>>()?.concat();
-        if pages.send_blocking(Ok(rows)).is_err() {
+    let end = end(&connection, table).map_err(translate)?;
+    for from in (0..end).step_by(PAGE_ROWS as usize) {
+        if pages.send_blocking(Ok(page(shared, &connection, table, space, from)?)).is_err() {
             return Ok(());
         }
-        from += PAGE_ROWS;
     }
     Ok(())
 }
 
-fn page(
+/// One past the greatest row number.
+pub(super) fn end(connection: &Connection, table: &EmbeddingTable) -> ::duckdb::Result<i64> {
+    let sql = render(include_str!("../../../../infra/duckdb/end_of_embeddings.sql"), table);
+    connection.query_row(&sql, [], |row| row.get(0))
+}
+
+/// Rows of `space` from row number `from` on, among the next [`PAGE_ROWS`].
+pub(super) fn page(
+    shared: &Shared,
+    connection: &Connection,
+    table: &EmbeddingTable,
+    space: &str,
+    from: i64,
+) -> Result<Vec<EmbeddingRow>> {
+    let translate = |error| shared.translate(error);
+    let batches = shared.with_room(|| batches(connection, table, space, from).map_err(translate))?;
+    Ok(batches.iter().map(rows).collect::<Result<Vec<_>>>()?.concat())
+}
+
+fn batches(
     connection: &Connection,
     table: &EmbeddingTable,
     space: &str,

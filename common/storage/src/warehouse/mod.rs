@@ -1,5 +1,7 @@
 //! The warehouse as the functions see it: rows in and out, whatever engine holds them.
 
+mod vectors;
+
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -8,6 +10,10 @@ use common_core::Result;
 use common_core::job::{ContentHash, JobAd, JobKey, Shard, Timestamp};
 use futures::stream::BoxStream;
 use serde::Serialize;
+
+pub use vectors::{
+    IndexState, IndexedAd, VectorFilter, VectorHit, VectorIndexKind, VectorIndexState, VectorQuery,
+};
 
 /// The model that plain `job_embeddings` belongs to; every other model has a table of its own beside it.
 const HOME_MODEL: &str = "all-MiniLM-L6-v2";
@@ -196,7 +202,8 @@ pub struct QueryCost {
     pub bytes_processed: u64,
 }
 
-/// What an embedding run needs from a warehouse, and what the operator's tool needs besides.
+/// What an embedding run needs from a warehouse, what an index and a search need, and what the operator's tool needs
+/// besides.
 ///
 /// Contract, the same for every backend (`contract` holds the suite that proves it): a write is whole or absent,
 /// and doing it twice is doing it once; timestamps are UTC to the microsecond; NULL and `''` differ; vectors come
@@ -238,6 +245,42 @@ pub trait Warehouse: Send + Sync {
         table: &EmbeddingTable,
         space: &str,
     ) -> BoxStream<'static, Result<Vec<EmbeddingRow>>>;
+
+    /// Every ad of `cleaned_jobs` that has a vector of `space`, by its latest sighting, once; in pages of bounded size, in no
+    /// order. Nothing where there is no `table`.
+    ///
+    /// # Errors
+    /// `NotFound` where there is no `cleaned_jobs`.
+    fn scan_ads(&self, table: &EmbeddingTable, space: &str) -> BoxStream<'static, Result<Vec<IndexedAd>>>;
+
+    /// What the rows of `space` are; reads no vectors. All zero where there is no `table`.
+    async fn index_state(&self, table: &EmbeddingTable, space: &str) -> Result<IndexState>;
+
+    /// The spaces in `table` and how many rows each has, most first; none where there is no `table`.
+    async fn embedding_spaces(&self, table: &EmbeddingTable) -> Result<Vec<(String, u64)>>;
+
+    /// The ads of `space` nearest to the query's vector, filtered inside the search: best first, ads of one similarity by
+    /// source and id. Exact, but where the warehouse has a vector index. Nothing where there is no `table`.
+    ///
+    /// # Errors
+    /// `InvalidInput` where the vector is of another length than the table's, or zero, or not of numbers.
+    async fn search_embeddings(
+        &self,
+        table: &EmbeddingTable,
+        space: &str,
+        query: &VectorQuery,
+    ) -> Result<Vec<VectorHit>>;
+
+    /// Makes the warehouse's own vector index where it has use for one and has none, and looks at it once. It fills by
+    /// itself: a caller that waits for it asks again. One that is there stays, whatever its kind.
+    ///
+    /// # Errors
+    /// `NotFound` where there is no `table`, in a warehouse that makes indexes.
+    async fn refresh_vector_index(
+        &self,
+        table: &EmbeddingTable,
+        kind: VectorIndexKind,
+    ) -> Result<VectorIndexState>;
 
     /// Which of `hashes` have a vector of `space`, written since `since` where that is given.
     async fn known_texts(

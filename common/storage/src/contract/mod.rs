@@ -1,7 +1,11 @@
-//! What every warehouse must do, in one suite: a backend's tests call [`warehouse`] on an empty one of theirs.
+//! What every warehouse must do, in one suite: a backend's tests call [`warehouse`] on an empty one of theirs, then
+//! [`vector_search`].
 
 // What a suite cannot unwrap is a failure of the backend.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
+
+mod ads;
+mod search;
 
 use std::collections::HashSet;
 
@@ -13,6 +17,8 @@ use futures::{StreamExt, TryStreamExt, stream};
 use crate::warehouse::{
     Candidate, Cell, EmbeddingRow, EmbeddingTable, FilterColumns, JobScan, RunRecord, SharedRow, Warehouse,
 };
+
+pub use search::vector_search;
 
 const SPACE: &str = "model/weights/t1-256";
 
@@ -31,6 +37,11 @@ pub async fn warehouse(warehouse: &dyn Warehouse) {
     takedowns_leave_every_table(warehouse).await;
     a_run_has_one_row(warehouse).await;
     queries_keep_types_and_refuse_writes(warehouse).await;
+    ads::an_index_holds_every_ad_with_a_vector_as_it_was_last_seen(warehouse).await;
+    ads::a_change_of_the_rows_is_seen_without_their_vectors(warehouse).await;
+    ads::few_rows_need_no_vector_index(warehouse).await;
+    search::searches_by_company_go_by_the_latest_sighting(warehouse).await;
+    search::a_vector_that_cannot_be_compared_is_refused(warehouse).await;
 }
 
 fn table() -> EmbeddingTable {
@@ -84,7 +95,7 @@ async fn append(warehouse: &dyn Warehouse, batches: Vec<Result<Vec<JobAd>>>) -> 
     warehouse.append_jobs(stream::iter(batches).boxed()).await
 }
 
-async fn ads(warehouse: &dyn Warehouse, scan: JobScan) -> Vec<Candidate> {
+async fn candidates(warehouse: &dyn Warehouse, scan: JobScan) -> Vec<Candidate> {
     let pages: Vec<Vec<Candidate>> = warehouse.scan_jobs(scan).try_collect().await.unwrap();
     pages.concat()
 }
@@ -128,7 +139,7 @@ async fn appending_is_all_or_nothing(warehouse: &dyn Warehouse) {
     let error = append(warehouse, bad).await.unwrap_err();
     assert_eq!(error.to_string(), "row 2 is bad");
     assert_eq!(count(warehouse, "cleaned_jobs").await, 0);
-    assert!(ads(warehouse, scan()).await.is_empty());
+    assert!(candidates(warehouse, scan()).await.is_empty());
 }
 
 async fn a_scan_returns_the_latest_sighting_of_every_ad(warehouse: &dyn Warehouse) {
@@ -151,7 +162,7 @@ async fn a_scan_returns_the_latest_sighting_of_every_ad(warehouse: &dyn Warehous
     let batches = vec![Ok(vec![later_load, first_load, odd, ranged]), Ok(Vec::new()), Ok(seen_again)];
     assert_eq!(append(warehouse, batches).await.unwrap(), 7);
 
-    let mut found = ads(warehouse, scan()).await;
+    let mut found = candidates(warehouse, scan()).await;
     found.sort_by(|a, b| a.key.cmp(&b.key));
     let titles: Vec<_> =
         found.iter().map(|ad| (ad.key.job_id.as_str(), ad.title.as_deref().unwrap())).collect();
@@ -173,7 +184,7 @@ async fn shards_are_disjoint_and_complete(warehouse: &dyn Warehouse) {
     for index in 0..3 {
         let shard = Shard { index, count: 3 };
         let part = JobScan { shard, ..scan() };
-        let found = ads(warehouse, part.clone()).await;
+        let found = candidates(warehouse, part.clone()).await;
         assert_eq!(warehouse.count_jobs(&part).await.unwrap(), found.len() as u64);
         for ad in found {
             assert!(shard.contains(&ad.key), "{} is not of shard {index}", ad.key);
@@ -182,7 +193,7 @@ async fn shards_are_disjoint_and_complete(warehouse: &dyn Warehouse) {
     }
     assert_eq!(seen.len(), 4);
     let elsewhere = JobScan { source: Some("O'Neil\"%".into()), ..scan() };
-    assert!(ads(warehouse, elsewhere).await.is_empty());
+    assert!(candidates(warehouse, elsewhere).await.is_empty());
 }
 
 async fn a_merge_is_one_row_an_ad_however_often(warehouse: &dyn Warehouse) {
@@ -204,7 +215,7 @@ async fn a_merge_is_one_row_an_ad_however_often(warehouse: &dyn Warehouse) {
     let Cell::Vector(ref back) = rows[1][1] else { panic!("{:?}", rows[1][1]) };
     assert_eq!(back.iter().map(|x| x.to_bits()).collect::<Vec<_>>(), exact.map(f32::to_bits));
 
-    let found = ads(warehouse, scan()).await;
+    let found = candidates(warehouse, scan()).await;
     let stored = found.iter().find(|ad| ad.key == key("late")).unwrap().stored.as_ref().unwrap();
     assert_eq!(stored.content_hash, ContentHash::of("later").to_string());
     assert_eq!(stored.embedding_space, SPACE);

@@ -1,0 +1,172 @@
+//! Searches through the warehouse, and the vector index that makes them fast.
+
+use std::sync::Arc;
+
+use common_core::{Error, Result};
+use futures::TryStreamExt;
+
+use super::dataset::Dataset;
+use super::rows;
+use super::statement::Statement;
+use crate::warehouse::{
+    Cell, EmbeddingTable, IndexState, VectorHit, VectorIndexKind, VectorIndexState, VectorQuery,
+};
+
+/// BigQuery makes no vector index of fewer rows.
+const INDEXED_ROWS: u64 = 5_000;
+
+impl Dataset {
+    pub(super) async fn index_state(
+        self: &Arc<Self>,
+        table: &EmbeddingTable,
+        space: &str,
+    ) -> Result<IndexState> {
+        if self.table(&table.name).await?.is_none() {
+            return Ok(IndexState::default());
+        }
+        let sql = include_str!("../../../../infra/bigquery/index_state.sql");
+        let statement = Statement::new("looking at embeddings", sql).on(table).text("space", Some(space));
+        let state = self.collect(statement).await?.into_iter().next().map(rows::index_state);
+        state.unwrap_or_else(|| Ok(IndexState::default()))
+    }
+
+    pub(super) async fn embedding_spaces(
+        self: &Arc<Self>,
+        table: &EmbeddingTable,
+    ) -> Result<Vec<(String, u64)>> {
+        if self.table(&table.name).await?.is_none() {
+            return Ok(Vec::new());
+        }
+        let sql = include_str!("../../../../infra/bigquery/embedding_spaces.sql");
+        let found = self.collect(Statement::new("looking for spaces", sql).on(table)).await?;
+        found.into_iter().map(rows::space).collect()
+    }
+
+    pub(super) async fn search(
+        self: &Arc<Self>,
+        table: &EmbeddingTable,
+        space: &str,
+        query: &VectorQuery,
+    ) -> Result<Vec<VectorHit>> {
+        // Neither search takes the nearest none.
+        if query.top_k == 0 || self.table(&table.name).await?.is_none() {
+            return Ok(Vec::new());
+        }
+        let filter = &query.filter;
+        let sql = if filter.company.is_empty() {
+            include_str!("../../../../infra/bigquery/search_embeddings.sql")
+        } else {
+            include_str!("../../../../infra/bigquery/search_companies.sql")
+        };
+        let mut statement = Statement::new("searching for ads", sql)
+            .on(table)
+            .text("space", Some(space))
+            .numbers("vector", query.vector.iter().copied().map(f64::from))
+            .integer("top_k", u32::try_from(query.top_k).unwrap_or(u32::MAX))
+            .number("min_similarity", query.min_similarity.map(f64::from))
+            .number("salary_min", filter.salary_min_sgd_per_month)
+            .moment("posted_after", filter.posted_after)
+            .lower_texts("sources", &filter.source)
+            .lower_texts("locations", &filter.location)
+            .lower_texts("classifications", &filter.classification)
+            .lower_texts("work_types", &filter.work_type);
+        if !filter.company.is_empty() {
+            statement = statement.lower_texts("companies", &filter.company);
+        }
+        self.collect(statement).await?.into_iter().map(rows::hit).collect()
+    }
+
+    pub(super) async fn refresh_vector_index(
+        self: &Arc<Self>,
+        table: &EmbeddingTable,
+        kind: VectorIndexKind,
+    ) -> Result<VectorIndexState> {
+        if self.table(&table.name).await?.is_none() {
+            let name = self.name(&table.name);
+            return Err(Error::not_found(format!(
+                "{name} does not exist: make embeddings with `embed-new-jobs`"
+            )));
+        }
+        // Looking first: a statement that makes an index is one that changes a table's metadata, and those are rationed.
+        if let Some(state) = self.vector_index(table).await? {
+            return Ok(state);
+        }
+        let rows = self.embedding_spaces(table).await?.iter().map(|(_, rows)| rows).sum();
+        if rows < INDEXED_ROWS {
+            return Ok(VectorIndexState::TooFewRows { rows, needed: INDEXED_ROWS });
+        }
+        let sql = match kind {
+            VectorIndexKind::Ivf => include_str!("../../../../infra/bigquery/create_ivf_index.sql"),
+            VectorIndexKind::TreeAh => include_str!("../../../../infra/bigquery/create_tree_ah_index.sql"),
+        };
+        let doing = format!("making the vector index of {}", self.name(&table.name));
+        self.execute(&Statement::new(doing, sql).on(table)).await?;
+        Ok(self.vector_index(table).await?.unwrap_or(VectorIndexState::Building { coverage_percent: 0 }))
+    }
+
+    /// The table's vector index as it is now, or `None` where there is none.
+    async fn vector_index(self: &Arc<Self>, table: &EmbeddingTable) -> Result<Option<VectorIndexState>> {
+        let sql = include_str!("../../../../infra/bigquery/vector_index.sql");
+        let statement = Statement::new("looking at the vector index", sql).text("table", Some(&table.name));
+        let answer = self.ad_hoc(statement).await?;
+        let found: Vec<Vec<Vec<Cell>>> = answer.pages.try_collect().await?;
+        let columns: Vec<&str> = answer.columns.iter().map(|(name, _)| name.as_str()).collect();
+        Ok(found.concat().first().map(|index| state(&columns, index)))
+    }
+}
+
+/// What the columns of `INFORMATION_SCHEMA.VECTOR_INDEXES` mean.
+fn state(columns: &[&str], index: &[Cell]) -> VectorIndexState {
+    let cell = |name: &str| columns.iter().position(|column| *column == name).map(|place| &index[place]);
+    let text = |name: &str| match cell(name) {
+        Some(Cell::Text(text)) => text.as_str(),
+        _ => "",
+    };
+    // One whose disablement is pending is still used.
+    if !["ACTIVE", "PENDING DISABLEMENT"].contains(&text("index_status")) {
+        let status = text("index_status");
+        let reason = [status, text("disable_reason")].into_iter().filter(|part| !part.is_empty());
+        return VectorIndexState::Disabled { reason: reason.collect::<Vec<_>>().join(": ") };
+    }
+    let coverage_percent = match cell("coverage_percentage") {
+        Some(Cell::Int(percent)) => (*percent).clamp(0, 100) as u8,
+        _ => 0,
+    };
+    // BigQuery's words: at 0% no search uses it, and it is not available before its first refresh.
+    if coverage_percent == 0 || cell("last_refresh_time") == Some(&Cell::Null) {
+        VectorIndexState::Building { coverage_percent }
+    } else {
+        VectorIndexState::Active { coverage_percent }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_vector_index_is_used_once_it_covers_something() {
+        let columns = ["index_status", "coverage_percentage", "last_refresh_time", "disable_reason"];
+        let seen = |status: &str, percent: i64, refreshed: bool, reason: &str| {
+            let refresh = Cell::Timestamp(chrono::DateTime::UNIX_EPOCH);
+            let cells = [
+                Cell::Text(status.into()),
+                Cell::Int(percent),
+                if refreshed { refresh } else { Cell::Null },
+                if reason.is_empty() { Cell::Null } else { Cell::Text(reason.into()) },
+            ];
+            state(&columns, &cells)
+        };
+        let building = |coverage_percent| VectorIndexState::Building { coverage_percent };
+        assert_eq!(seen("ACTIVE", 0, false, ""), building(0));
+        assert_eq!(seen("ACTIVE", 7, false, ""), building(7));
+        assert_eq!(seen("ACTIVE", 98, true, ""), VectorIndexState::Active { coverage_percent: 98 });
+        assert_eq!(
+            seen("PENDING DISABLEMENT", 100, true, ""),
+            VectorIndexState::Active { coverage_percent: 100 }
+        );
+        let small = seen("TEMPORARILY DISABLED", 0, true, "BASE_TABLE_TOO_SMALL");
+        let reason = "TEMPORARILY DISABLED: BASE_TABLE_TOO_SMALL".to_owned();
+        assert_eq!(small, VectorIndexState::Disabled { reason });
+    }
+}

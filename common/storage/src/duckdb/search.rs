@@ -1,0 +1,92 @@
+//! What a table of embeddings holds, and which of its rows are nearest to a vector: always exact, by a scan.
+
+use ::duckdb::{Connection, Row, ToSql, params_from_iter};
+use common_core::Result;
+use common_core::job::{ContentHash, JobKey, Timestamp};
+
+use super::{query, render};
+use crate::warehouse::{EmbeddingTable, IndexState, VectorHit, VectorQuery};
+
+pub(super) fn index_state(
+    connection: &Connection,
+    table: &EmbeddingTable,
+    space: &str,
+) -> ::duckdb::Result<IndexState> {
+    if !query::has_table(connection, &table.name)? {
+        return Ok(IndexState::default());
+    }
+    let sql = render(include_str!("../../../../infra/duckdb/index_state.sql"), table);
+    connection.query_row(&sql, [space], |row| {
+        let newest: Option<Timestamp> = row.get(1)?;
+        Ok(IndexState { rows: row.get(0)?, newest, checksum: row.get(2)? })
+    })
+}
+
+pub(super) fn embedding_spaces(
+    connection: &Connection,
+    table: &EmbeddingTable,
+) -> ::duckdb::Result<Vec<(String, u64)>> {
+    if !query::has_table(connection, &table.name)? {
+        return Ok(Vec::new());
+    }
+    let sql = render(include_str!("../../../../infra/duckdb/embedding_spaces.sql"), table);
+    connection.prepare(&sql)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+}
+
+/// A row of the search, its hash not read yet.
+pub(super) struct Found {
+    key: JobKey,
+    content_hash: String,
+    similarity: f32,
+}
+
+pub(super) fn search(
+    connection: &Connection,
+    table: &EmbeddingTable,
+    space: &str,
+    asked: &VectorQuery,
+) -> ::duckdb::Result<Vec<Found>> {
+    if !query::has_table(connection, &table.name)? {
+        return Ok(Vec::new());
+    }
+    let filter = &asked.filter;
+    let mut values: Vec<Box<dyn ToSql>> = vec![
+        Box::new(format!("{:?}", asked.vector)),
+        Box::new(space.to_owned()),
+        Box::new(asked.top_k as u64),
+        Box::new(asked.min_similarity),
+        Box::new(array(&filter.source)),
+        Box::new(array(&filter.location)),
+        Box::new(array(&filter.classification)),
+        Box::new(array(&filter.work_type)),
+        Box::new(filter.salary_min_sgd_per_month),
+        Box::new(filter.posted_after.map(|moment| moment.naive_utc())),
+    ];
+    let sql = if filter.company.is_empty() {
+        include_str!("../../../../infra/duckdb/search_embeddings.sql")
+    } else {
+        values.push(Box::new(array(&filter.company)));
+        include_str!("../../../../infra/duckdb/search_companies.sql")
+    };
+    connection.prepare(&render(sql, table))?.query_map(params_from_iter(values), found)?.collect()
+}
+
+/// Values of a filter as one parameter: the engine's bindings take no lists.
+fn array(values: &[String]) -> String {
+    serde_json::Value::from(values).to_string()
+}
+
+fn found(row: &Row<'_>) -> ::duckdb::Result<Found> {
+    Ok(Found {
+        key: JobKey { source: row.get(0)?, job_id: row.get(1)? },
+        content_hash: row.get(2)?,
+        similarity: row.get(3)?,
+    })
+}
+
+impl Found {
+    pub(super) fn hit(self) -> Result<VectorHit> {
+        let content_hash = ContentHash::parse(&self.content_hash)?;
+        Ok(VectorHit { key: self.key, content_hash, similarity: self.similarity })
+    }
+}

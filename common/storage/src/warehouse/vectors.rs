@@ -1,0 +1,150 @@
+//! What building a vector index reads, and what a search through the warehouse asks and answers.
+
+use common_core::job::{ContentHash, JobKey, Timestamp};
+use common_core::{Error, Result};
+use serde::Serialize;
+
+use super::EmbeddingTable;
+
+/// An ad with its vector: what an index holds of it.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)] // The fields are columns of cleaned_jobs, but for the first three.
+pub struct IndexedAd {
+    pub key: JobKey,
+    /// Hash of the text whose vector this is.
+    pub content_hash: ContentHash,
+    /// `[dimension] f32`, L2-normalised.
+    pub embedding: Vec<f32>,
+    pub job_title: Option<String>,
+    /// Cut to the characters that enter the embedding text.
+    pub job_description: Option<String>,
+    pub company_name: Option<String>,
+    pub job_location: Option<String>,
+    pub job_classification: Option<String>,
+    pub job_work_type: Option<String>,
+    pub job_currency: Option<String>,
+    pub job_url: Option<String>,
+    pub salary_min_monthly: Option<f64>,
+    pub salary_max_monthly: Option<f64>,
+    pub job_posted_timestamp: Option<Timestamp>,
+}
+
+/// What the rows of one space are, without their vectors: while it is the same, an index of them need not be built again.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct IndexState {
+    /// How many rows.
+    pub rows: u64,
+    /// When the newest vector was made; a row that takes another's vector takes its moment too.
+    pub newest: Option<Timestamp>,
+    /// Of every row's key, text and filter columns, whatever their order: an ad that came for one that left changes nothing
+    /// else. Comparable within one warehouse alone.
+    pub checksum: u64,
+}
+
+/// Which ads are nearest to a vector.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct VectorQuery {
+    /// `[dimension] f32`, of the space that is searched; any length but zero.
+    pub vector: Vec<f32>,
+    /// At most so many.
+    pub top_k: usize,
+    /// Only these ads.
+    pub filter: VectorFilter,
+    /// Only ads at least so similar: a cosine, -1 to 1.
+    pub min_similarity: Option<f32>,
+}
+
+/// Which ads a search may find: those that have, in every column that is asked for, one of the values. Text is compared
+/// ignoring case; nothing in it is a wildcard.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct VectorFilter {
+    /// Any where empty; so are the others.
+    pub source: Vec<String>,
+    /// Of `job_location`.
+    pub location: Vec<String>,
+    /// Of `job_classification`.
+    pub classification: Vec<String>,
+    /// Of `job_work_type`.
+    pub work_type: Vec<String>,
+    /// Of the latest sighting's `company_name`, which is not beside the vectors: such a search reads `cleaned_jobs` too.
+    pub company: Vec<String>,
+    /// The least `salary_mid`; ads without a salary are left out.
+    pub salary_min_sgd_per_month: Option<f64>,
+    /// The earliest `job_posted_timestamp`; ads without one are left out.
+    pub posted_after: Option<Timestamp>,
+}
+
+/// An ad that a search found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VectorHit {
+    /// The ad.
+    pub key: JobKey,
+    /// Hash of its text: ads of one text have one hash.
+    pub content_hash: ContentHash,
+    /// Cosine of its vector and the query's, -1 to 1.
+    pub similarity: f32,
+}
+
+/// How a warehouse arranges the vectors of an index of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VectorIndexKind {
+    /// Lists of vectors around centres: for one query or a few at a time. Keeps the columns that filters need, so that a
+    /// filtered search finds as many as it should.
+    Ivf,
+    /// Trees of compressed vectors: for hundreds of queries at once. Filters apply to what it finds, which may then be fewer.
+    TreeAh,
+}
+
+/// What became of a warehouse's own vector index.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum VectorIndexState {
+    /// This warehouse has none and needs none: every search is exact.
+    None,
+    /// None is made of so few rows; every search is exact.
+    TooFewRows {
+        /// What the table has, of all spaces.
+        rows: u64,
+        /// What it must have.
+        needed: u64,
+    },
+    /// It is being filled, and searches do without it so far.
+    Building {
+        /// How much of the rows is in it.
+        coverage_percent: u8,
+    },
+    /// Searches use it; rows that are not in it yet are found all the same.
+    Active {
+        /// How much of the rows is in it.
+        coverage_percent: u8,
+    },
+    /// It is there, and the warehouse does not use it; every search is exact.
+    Disabled {
+        /// Why, in the warehouse's words.
+        reason: String,
+    },
+}
+
+impl VectorQuery {
+    /// The query, if it can be asked of `table`.
+    ///
+    /// # Errors
+    /// `InvalidInput` where the vector is of another length than the table's, or has no direction.
+    pub(crate) fn checked(&self, table: &EmbeddingTable) -> Result<&Self> {
+        if self.vector.len() != table.dimension {
+            return Err(Error::invalid_input(format!(
+                "the query's vector has {} elements, and those of {} have {}",
+                self.vector.len(),
+                table.name,
+                table.dimension
+            )));
+        }
+        let length: f32 = self.vector.iter().map(|x| x * x).sum();
+        if !length.is_normal() {
+            return Err(Error::invalid_input(
+                "the query's vector has no direction: it is zero, or not of numbers",
+            ));
+        }
+        Ok(self)
+    }
+}

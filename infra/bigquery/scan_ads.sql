@@ -1,0 +1,23 @@
+-- Every ad that has a vector of one space, by its latest sighting.
+WITH ads AS (
+    SELECT
+        source, job_id, job_title, LEFT(job_description, {description_chars}) AS job_description, company_name,
+        job_location, job_classification, job_work_type, job_currency, job_url,
+        job_salary_min_sgd_monthly, job_salary_max_sgd_monthly, job_posted_timestamp
+    FROM cleaned_jobs
+    WHERE TRUE
+    QUALIFY ROW_NUMBER() OVER (
+        PARTITION BY source, job_id
+        ORDER BY
+            scrape_timestamp DESC, bq_timestamp DESC NULLS LAST, job_title DESC NULLS LAST,
+            job_description DESC NULLS LAST
+    ) = 1
+)
+SELECT
+    ads.source, ads.job_id, stored.content_hash, stored.embedding,
+    ads.job_title, ads.job_description, ads.company_name,
+    ads.job_location, ads.job_classification, ads.job_work_type, ads.job_currency, ads.job_url,
+    ads.job_salary_min_sgd_monthly, ads.job_salary_max_sgd_monthly, ads.job_posted_timestamp
+FROM ads
+JOIN job_embeddings AS stored ON stored.source = ads.source AND stored.job_id = ads.job_id
+WHERE stored.embedding_space = @space;

@@ -1,0 +1,34 @@
+-- search_embeddings.sql among the ads of some companies, by an exact scan: a search by index takes no join before it has taken
+-- the nearest, and would find too few. The latest sighting says whose an ad is.
+WITH ads AS (
+    SELECT source, job_id, company_name
+    FROM cleaned_jobs
+    WHERE TRUE
+    QUALIFY ROW_NUMBER() OVER (
+        PARTITION BY source, job_id
+        ORDER BY
+            scrape_timestamp DESC, bq_timestamp DESC NULLS LAST, job_title DESC NULLS LAST,
+            job_description DESC NULLS LAST
+    ) = 1
+),
+found AS (
+    SELECT
+        stored.source, stored.job_id, stored.content_hash,
+        1 - COSINE_DISTANCE(stored.embedding, @vector) AS similarity
+    FROM job_embeddings AS stored
+    JOIN ads ON ads.source = stored.source AND ads.job_id = stored.job_id
+    WHERE stored.embedding_space = @space
+        AND LOWER(ads.company_name) IN UNNEST(@companies)
+        AND (IFNULL(ARRAY_LENGTH(@sources), 0) = 0 OR LOWER(stored.source) IN UNNEST(@sources))
+        AND (IFNULL(ARRAY_LENGTH(@locations), 0) = 0 OR LOWER(stored.job_location) IN UNNEST(@locations))
+        AND (IFNULL(ARRAY_LENGTH(@classifications), 0) = 0
+            OR LOWER(stored.job_classification) IN UNNEST(@classifications))
+        AND (IFNULL(ARRAY_LENGTH(@work_types), 0) = 0 OR LOWER(stored.job_work_type) IN UNNEST(@work_types))
+        AND (@salary_min IS NULL OR stored.salary_mid >= @salary_min)
+        AND (@posted_after IS NULL OR stored.job_posted_timestamp >= @posted_after)
+)
+SELECT source, job_id, content_hash, similarity
+FROM found
+WHERE @min_similarity IS NULL OR similarity >= @min_similarity
+ORDER BY similarity DESC, source, job_id
+LIMIT @top_k;

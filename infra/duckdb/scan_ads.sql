@@ -1,0 +1,22 @@
+-- The latest sightings of the ads of one block: embeddings of one space with a row number in [$2, $3). $1 space. Vectors stay
+-- out of it, and of cleaned_jobs only keys and moments are compared: memory is the block's, whatever the size of the tables.
+WITH block AS (
+    SELECT source, job_id
+    FROM job_embeddings
+    WHERE rowid >= $2 AND rowid < $3 AND embedding_space = $1
+),
+latest AS (
+    SELECT
+        arg_max(
+            ad.rowid, (ad.scrape_timestamp, coalesce(ad.bq_timestamp, TIMESTAMP '-infinity'), ad.rowid)
+        ) AS sighting
+    FROM block
+    JOIN cleaned_jobs AS ad ON ad.source = block.source AND ad.job_id = block.job_id
+    GROUP BY ad.source, ad.job_id
+)
+SELECT
+    source, job_id, job_title, left(job_description, {description_chars}) AS job_description, company_name,
+    job_location, job_classification, job_work_type, job_currency, job_url,
+    job_salary_min_sgd_monthly, job_salary_max_sgd_monthly, job_posted_timestamp
+FROM cleaned_jobs
+WHERE rowid IN (SELECT sighting FROM latest);

@@ -1,0 +1,38 @@
+-- search_embeddings.sql among the ads of some companies: $11, a JSON array. The latest sighting says whose an ad is; sightings
+-- of ads that none of these companies ever had are not compared.
+WITH named AS (
+    SELECT rowid AS sighting, source, job_id
+    FROM cleaned_jobs
+    WHERE lower(company_name) IN (SELECT lower(unnest(json_extract_string($11, '$[*]'))))
+),
+latest AS (
+    SELECT
+        ad.source, ad.job_id,
+        arg_max(
+            ad.rowid, (ad.scrape_timestamp, coalesce(ad.bq_timestamp, TIMESTAMP '-infinity'), ad.rowid)
+        ) AS sighting
+    FROM cleaned_jobs AS ad
+    SEMI JOIN named ON named.source = ad.source AND named.job_id = ad.job_id
+    GROUP BY ad.source, ad.job_id
+),
+ads AS (
+    SELECT source, job_id FROM latest WHERE sighting IN (SELECT sighting FROM named)
+)
+SELECT source, job_id, content_hash, similarity
+FROM (
+    SELECT
+        source, job_id, content_hash,
+        array_cosine_similarity(embedding, $1::VARCHAR::FLOAT[{dimension}]) AS similarity
+    FROM job_embeddings
+    SEMI JOIN ads USING (source, job_id)
+    WHERE embedding_space = $2
+        AND ($5 = '[]' OR lower(source) IN (SELECT lower(unnest(json_extract_string($5, '$[*]')))))
+        AND ($6 = '[]' OR lower(job_location) IN (SELECT lower(unnest(json_extract_string($6, '$[*]')))))
+        AND ($7 = '[]' OR lower(job_classification) IN (SELECT lower(unnest(json_extract_string($7, '$[*]')))))
+        AND ($8 = '[]' OR lower(job_work_type) IN (SELECT lower(unnest(json_extract_string($8, '$[*]')))))
+        AND ($9 IS NULL OR salary_mid >= $9)
+        AND ($10 IS NULL OR job_posted_timestamp >= $10)
+)
+WHERE NOT isnan(similarity) AND ($4 IS NULL OR similarity >= $4)
+ORDER BY similarity DESC, source, job_id
+LIMIT $3;
