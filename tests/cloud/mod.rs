@@ -27,14 +27,18 @@ pub(crate) struct World {
 impl World {
     /// A fresh one on the emulators, or `None` where there is no emulator for BigQuery here.
     pub(crate) fn on_emulators() -> Option<Self> {
-        let emulators: &Emulators = emulators()?;
-        Some(Self {
+        Some(Self::on(emulators()?))
+    }
+
+    /// A fresh one on these.
+    pub(crate) fn on(emulators: &Emulators) -> Self {
+        Self {
             warehouse_url: format!("bigquery://demo/dataset_{}", unique()),
             artifacts_url: format!("gs://{}/below/a prefix", emulators.bucket()),
             bigquery: emulators.bigquery.clone(),
             storage: emulators.storage.clone(),
             timeout_s: 60,
-        })
+        }
     }
 
     /// One in Google Cloud that `scripts/test --live` names, or `None` in any other run.

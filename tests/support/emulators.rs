@@ -23,6 +23,30 @@ pub(crate) fn emulators() -> Option<&'static Emulators> {
     emulators
 }
 
+/// Emulators of one's own, without data; dropping them ends them.
+pub(crate) struct OwnEmulators {
+    pub(crate) emulators: Emulators,
+    state: tempfile::TempDir,
+}
+
+impl OwnEmulators {
+    /// `None` where BigQuery's cannot run here.
+    pub(crate) fn start() -> Option<Self> {
+        let state = tempfile::tempdir().expect("a folder");
+        let folder = state.path().to_str().expect("a path in UTF-8");
+        let own = std::process::id().to_string();
+        Some(Self { emulators: started(&["--state", folder, "--while", &own])?, state })
+    }
+}
+
+impl Drop for OwnEmulators {
+    fn drop(&mut self) {
+        let _ = Command::new(SCRIPT).arg("stop").arg("--state").arg(self.state.path()).output();
+    }
+}
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/emulators");
+
 fn start() -> Option<Emulators> {
     let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     if let (Some(bigquery), Some(storage)) = (set("BIGQUERY_EMULATOR_HOST"), set("STORAGE_EMULATOR_HOST")) {
@@ -30,9 +54,11 @@ fn start() -> Option<Emulators> {
     }
     // They live as long as what runs the tests: one process a test or one for all.
     let runner = std::os::unix::process::parent_id().to_string();
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/emulators");
-    let output =
-        Command::new(script).args(["start", "--while", &runner]).output().expect("scripts/emulators");
+    started(&["--while", &runner])
+}
+
+fn started(arguments: &[&str]) -> Option<Emulators> {
+    let output = Command::new(SCRIPT).arg("start").args(arguments).output().expect("scripts/emulators");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "scripts/emulators start: {said}");
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -76,6 +76,7 @@ struct Environment {
     embedding_precision: Option<String>,
     device: Option<String>,
     model_dir: Option<String>,
+    index_dir: Option<String>,
     ort_dylib_path: Option<String>,
     threads: Option<String>,
     port: Option<String>,
@@ -152,6 +153,8 @@ pub struct Config {
     pub device: Device,
     /// `MODEL_DIR`: the folder that holds one folder a model.
     pub model_dir: PathBuf,
+    /// `INDEX_DIR`: the folder in which indexes are built, and kept once fetched.
+    pub index_dir: PathBuf,
     /// `ORT_DYLIB_PATH`: the ONNX Runtime library.
     pub ort_dylib_path: PathBuf,
     /// `THREADS`: CPU threads for inference.
@@ -226,6 +229,7 @@ impl Config {
             embedding_precision: pick(&embedding.precision, env.embedding_precision, "fp32").parse()?,
             device: pick(&embedding.device, env.device, "auto").parse()?,
             model_dir: env.model_dir.map_or_else(|| cache.join("models"), PathBuf::from),
+            index_dir: env.index_dir.map_or_else(|| cache.join("indexes"), PathBuf::from),
             ort_dylib_path: env.ort_dylib_path.map_or(dylib, PathBuf::from),
             threads: threads.map_or(Ok(cores), |value| number("THREADS", &value, 1, 1024))?,
             port: env.port.map(|value| number("PORT", &value, 0, 65535)).transpose()?,

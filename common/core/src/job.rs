@@ -68,6 +68,29 @@ impl fmt::Display for JobKey {
     }
 }
 
+/// An ad with its vector: what an index holds of it.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)] // The fields are columns of cleaned_jobs, but for the first three.
+pub struct IndexedAd {
+    pub key: JobKey,
+    /// Hash of the text whose vector this is.
+    pub content_hash: ContentHash,
+    /// `[dimension] f32`, L2-normalised.
+    pub embedding: Vec<f32>,
+    pub job_title: Option<String>,
+    /// Cut to the characters that enter the embedding text.
+    pub job_description: Option<String>,
+    pub company_name: Option<String>,
+    pub job_location: Option<String>,
+    pub job_classification: Option<String>,
+    pub job_work_type: Option<String>,
+    pub job_currency: Option<String>,
+    pub job_url: Option<String>,
+    pub salary_min_monthly: Option<f64>,
+    pub salary_max_monthly: Option<f64>,
+    pub job_posted_timestamp: Option<Timestamp>,
+}
+
 /// The text whose vector stands for the ad, or `None` where title and description are both empty.
 ///
 /// `"{title}. {description[:1000]}"`; one part alone where the other is empty. White space is trimmed to test for

@@ -84,6 +84,24 @@ pub fn open(config: &Config, batch: Option<usize>) -> Result<Vec<Box<dyn Embedde
     Ok(sessions.into_iter().map(|session| Box::new(embedder(session)) as Box<dyn Embedder>).collect())
 }
 
+/// Which vectors the configured model makes, without loading it. The device named is the CPU.
+///
+/// # Errors
+/// `NotFound` where the model package is missing, `Configuration` for a model that nobody knows.
+pub fn identity(config: &Config) -> Result<Identity> {
+    #[cfg(feature = "gcp")]
+    if let Some(name) = config.embedding_model.strip_prefix(crate::vertex::PREFIX) {
+        return crate::vertex::identity(name);
+    }
+    let package = ModelPackage::open(&config.model_dir, &config.embedding_model)?;
+    Ok(Identity {
+        embedding_space: package.embedding_space(),
+        model_version: package.model_version(config.embedding_precision, "cpu"),
+        dimension: package.dimension,
+        model_name: package.name,
+    })
+}
+
 /// How calls are made up.
 #[derive(Debug, Clone, Copy)]
 struct Plan {

@@ -49,16 +49,35 @@ struct Vertex {
     over: Arc<OnceLock<(ErrorKind, String)>>,
 }
 
+fn facts(name: &str) -> Result<&'static Facts> {
+    let known = || MODELS.map(|facts| format!("{PREFIX}{}", facts.name)).join(", ");
+    MODELS.iter().find(|facts| facts.name == name).ok_or_else(|| {
+        let value = format!("{PREFIX}{name}");
+        Error::configuration(format!("EMBEDDING_MODEL is {value:?}; of Vertex AI's, allowed is {}", known()))
+    })
+}
+
+/// Which vectors the model makes.
+///
+/// # Errors
+/// `Configuration` for a model that is not known.
+pub(crate) fn identity(name: &str) -> Result<Identity> {
+    let facts = facts(name)?;
+    let space = format!("{PREFIX}{name}/{TASK}/{PREPROCESSING_VERSION}-{}", facts.max_tokens);
+    Ok(Identity {
+        model_name: format!("{PREFIX}{name}"),
+        model_version: format!("{space}/vertex"),
+        embedding_space: space,
+        dimension: facts.dimension,
+    })
+}
+
 /// One embedder a thread of `config`, each with a request of its own under way. Called on a thread of a runtime.
 ///
 /// # Errors
 /// `Configuration` for a model that is not known, or where no project is named.
 pub(crate) fn open(config: &Config, name: &str) -> Result<Vec<Box<dyn Embedder>>> {
-    let known = || MODELS.map(|facts| format!("{PREFIX}{}", facts.name)).join(", ");
-    let facts = MODELS.iter().find(|facts| facts.name == name).ok_or_else(|| {
-        let value = format!("{PREFIX}{name}");
-        Error::configuration(format!("EMBEDDING_MODEL is {value:?}; of Vertex AI's, allowed is {}", known()))
-    })?;
+    let identity = identity(name)?;
     let project = match (&config.google_cloud_project, &config.warehouse) {
         (Some(project), _) | (None, WarehouseUrl::BigQuery { project, .. }) => project,
         (None, WarehouseUrl::DuckDb(_)) => {
@@ -78,13 +97,6 @@ pub(crate) fn open(config: &Config, name: &str) -> Result<Vec<Box<dyn Embedder>>
         segment(location)
     );
     let client = Client::new(credentials, Limits::of_seconds(config.request_timeout_s))?;
-    let space = format!("{PREFIX}{name}/{TASK}/{PREPROCESSING_VERSION}-{}", facts.max_tokens);
-    let identity = Identity {
-        model_name: format!("{PREFIX}{name}"),
-        model_version: format!("{space}/vertex"),
-        embedding_space: space,
-        dimension: facts.dimension,
-    };
     let runtime = Handle::try_current()
         .map_err(|error| Error::internal("Vertex AI is called outside a runtime").caused_by(error))?;
     let over = Arc::default();

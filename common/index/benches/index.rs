@@ -7,9 +7,9 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use common_core::job::{ContentHash, JobKey};
+use common_core::job::{ContentHash, IndexedAd, JobKey};
 use common_index::measure::Truth;
-use common_index::{BuildOptions, Builder, Filter, IndexedAd, JobIndex, Query};
+use common_index::{BuildOptions, Builder, Filter, JobIndex, Query};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -23,7 +23,8 @@ fn main() {
         println!("index: left out, no --base with real vectors");
         return;
     };
-    let number = |name: &str, default: f64| options.get(name).map_or(default, |text| text.parse().expect(name));
+    let number =
+        |name: &str, default: f64| options.get(name).map_or(default, |text| text.parse().expect(name));
     let texts = number("texts", 100_000.0) as usize;
     let folder = PathBuf::from(options.get("folder").copied().unwrap_or("/tmp/index-bench"));
     if !folder.join("manifest.json").exists() {
@@ -37,10 +38,11 @@ fn main() {
     let mut tenth = truth.tenth_similarities();
     tenth.sort_by(f32::total_cmp);
     let quartiles = [1, 2, 3].map(|n| tenth[tenth.len() * n / 4]);
-    let filters: Vec<serde_json::Value> = [("source", "s0"), ("location", "l0"), ("company", "c0"), ("work_type", "w0")]
-        .into_iter()
-        .map(|(column, value)| filtered(&index, column, value))
-        .collect();
+    let filters: Vec<serde_json::Value> =
+        [("source", "s0"), ("location", "l0"), ("company", "c0"), ("work_type", "w0")]
+            .into_iter()
+            .map(|(column, value)| filtered(&index, column, value))
+            .collect();
     let report = serde_json::json!({
         "texts": index.manifest().texts, "bytes": index.manifest().bytes(), "opened_ms": opened_ms,
         "quality": index.manifest().quality, "graph": index.manifest().graph,
@@ -60,6 +62,7 @@ fn build(base: &str, texts: usize, step: f32, folder: &std::path::Path, graph_te
         model_version: "bench".into(),
         dimension: DIMENSION,
         code_version: "bench".into(),
+        state: String::new(),
         graph_texts,
         most_changed: 0.2,
     };
@@ -100,7 +103,8 @@ fn rand_index(n: usize, of: usize) -> usize {
 
 /// A step of length `step` in a random direction, back onto the unit sphere.
 fn move_away(vector: &mut [f32], step: f32, rng: &mut ChaCha8Rng) {
-    let noise: Vec<f32> = (0..DIMENSION).map(|_| (0..4).map(|_| rng.random_range(-1.0..1.0f32)).sum()).collect();
+    let noise: Vec<f32> =
+        (0..DIMENSION).map(|_| (0..4).map(|_| rng.random_range(-1.0..1.0f32)).sum()).collect();
     let size = noise.iter().map(|value| value * value).sum::<f32>().sqrt();
     for (value, noise) in vector.iter_mut().zip(&noise) {
         *value += step * noise / size;

@@ -5,11 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, DictionaryArray, Float64Array, Int32Array, PrimitiveArray, RecordBatch, StringArray,
-    TimestampMicrosecondArray, UInt32Array,
+    Array, ArrayRef, AsArray, DictionaryArray, Float64Array, Int32Array, PrimitiveArray, RecordBatch,
+    StringArray, TimestampMicrosecondArray, UInt32Array,
 };
 use arrow::buffer::{NullBuffer, ScalarBuffer};
-use arrow::datatypes::{ArrowPrimitiveType, DataType, Float64Type, Int32Type, TimestampMicrosecondType, UInt32Type};
+use arrow::datatypes::{
+    ArrowPrimitiveType, DataType, Float64Type, Int32Type, TimestampMicrosecondType, UInt32Type,
+};
 use chrono::{DateTime, Utc};
 use common_core::{Error, Result};
 
@@ -167,8 +169,13 @@ impl Ads {
                 *count += 1;
             }
         }
-        let mut named: Vec<(String, u32)> =
-            values.iter().flatten().map(str::to_owned).zip(counts).filter(|(name, _)| !name.is_empty()).collect();
+        let mut named: Vec<(String, u32)> = values
+            .iter()
+            .flatten()
+            .map(str::to_owned)
+            .zip(counts)
+            .filter(|(name, _)| !name.is_empty())
+            .collect();
         named.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         named
     }
@@ -229,10 +236,8 @@ pub(crate) fn write(folder: &Path, ads: &[Metadata]) -> Result<()> {
         columns.push((name, Arc::new(primitive::<Float64Type>(ads.iter().map(salary), f64::NAN))));
     }
     let posted = ads.iter().map(|ad| ad.posted.map(|moment| moment.timestamp_micros()));
-    let posted = primitive::<TimestampMicrosecondType>(posted, i64::MIN).with_data_type(DataType::Timestamp(
-        arrow::datatypes::TimeUnit::Microsecond,
-        Some("UTC".into()),
-    ));
+    let posted = primitive::<TimestampMicrosecondType>(posted, i64::MIN)
+        .with_data_type(DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, Some("UTC".into())));
     columns.push(("posted", Arc::new(posted)));
     let mut by_key: Vec<Row> = (0..ads.len() as Row).collect();
     by_key.sort_unstable_by_key(|&row| &ads[row as usize].key);

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use arrow::array::{ArrayRef, FixedSizeBinaryArray, Float32Array, ListArray, RecordBatch, UInt32Array};
 use chrono::{DateTime, Utc};
-use common_core::job::{ContentHash, JobKey};
+use common_core::job::{ContentHash, IndexedAd, JobKey};
 use common_core::{Error, Result};
 use sha2::{Digest, Sha256};
 
@@ -33,28 +33,6 @@ pub const GRAPH_TEXTS: usize = 20_000;
 /// How many best a walk keeps: tried from the first on, until recall is [`WANTED_RECALL`].
 const WIDTHS: [usize; 7] = [32, 48, 64, 96, 128, 192, 256];
 const WANTED_RECALL: f64 = 0.99;
-
-/// An ad with its vector.
-#[derive(Debug, Clone, PartialEq)]
-#[allow(missing_docs)]
-pub struct IndexedAd {
-    pub key: JobKey,
-    pub content_hash: ContentHash,
-    /// `[dimension] f32`, L2-normalised.
-    pub embedding: Vec<f32>,
-    pub job_title: Option<String>,
-    /// As much of it as was embedded.
-    pub job_description: Option<String>,
-    pub company_name: Option<String>,
-    pub job_location: Option<String>,
-    pub job_classification: Option<String>,
-    pub job_work_type: Option<String>,
-    pub job_currency: Option<String>,
-    pub job_url: Option<String>,
-    pub salary_min_monthly: Option<f64>,
-    pub salary_max_monthly: Option<f64>,
-    pub job_posted_timestamp: Option<DateTime<Utc>>,
-}
 
 /// What an index holds of an ad beside its vector.
 #[derive(Debug)]
@@ -94,6 +72,8 @@ pub struct BuildOptions {
     pub dimension: usize,
     /// The code that builds.
     pub code_version: String,
+    /// What the warehouse says of the embeddings, in its own words: compared, never interpreted.
+    pub state: String,
     /// From how many texts on there is a graph.
     pub graph_texts: usize,
     /// The largest share of texts that may have come or gone for the last index's graph to be grown further.
@@ -146,7 +126,8 @@ impl Builder {
     /// # Errors
     /// `Corrupt` where its vector is of another length or not of numbers.
     pub fn add(&mut self, ad: IndexedAd) -> Result<()> {
-        if ad.embedding.len() != self.options.dimension || !ad.embedding.iter().all(|value| value.is_finite()) {
+        if ad.embedding.len() != self.options.dimension || !ad.embedding.iter().all(|value| value.is_finite())
+        {
             return Err(Error::corrupt(format!(
                 "the vector of {} is not {} numbers: embed it again with embed-new-jobs --force",
                 ad.key, self.options.dimension
@@ -196,8 +177,17 @@ impl Builder {
     fn note(&mut self, ad: &IndexedAd) {
         // The vector is not in it: within a space, the text's hash stands for it.
         let members = serde_json::json!([
-            ad.key, ad.content_hash.to_string(), ad.job_title, ad.company_name, ad.job_location, ad.job_classification,
-            ad.job_work_type, ad.job_currency, ad.job_url, ad.salary_min_monthly, ad.salary_max_monthly,
+            ad.key,
+            ad.content_hash.to_string(),
+            ad.job_title,
+            ad.company_name,
+            ad.job_location,
+            ad.job_classification,
+            ad.job_work_type,
+            ad.job_currency,
+            ad.job_url,
+            ad.salary_min_monthly,
+            ad.salary_max_monthly,
             ad.job_posted_timestamp
         ]);
         let hash: [u8; 32] = Sha256::digest(members.to_string()).into();
@@ -212,10 +202,8 @@ impl Builder {
     /// As the file system says.
     pub fn finish(mut self, last: Option<&JobIndex>) -> Result<Manifest> {
         self.spool.flush()?;
-        let spool = Mapped::open(
-            &self.folder.join(SPOOL),
-            (self.hashes.len() * self.options.dimension * 4) as u64,
-        )?;
+        let spool =
+            Mapped::open(&self.folder.join(SPOOL), (self.hashes.len() * self.options.dimension * 4) as u64)?;
         let last = last.filter(|last| {
             let manifest = last.manifest();
             manifest.embedding_space == self.options.embedding_space
@@ -325,8 +313,11 @@ impl Builder {
         let points: Vec<[f32; 2]> =
             vectors.chunks_exact(self.options.dimension).map(|vector| projection.point(vector)).collect();
         let axis = |n: usize| Float32Array::from_iter_values(points.iter().map(|point| point[n]));
-        let hashes: Vec<Vec<u8>> =
-            order.arrivals.iter().map(|&n| hex::decode(self.hashes[n].to_string()).unwrap_or_default()).collect();
+        let hashes: Vec<Vec<u8>> = order
+            .arrivals
+            .iter()
+            .map(|&n| hex::decode(self.hashes[n].to_string()).unwrap_or_default())
+            .collect();
         let hashes = if hashes.is_empty() {
             FixedSizeBinaryArray::new(32, Vec::<u8>::new().into(), None)
         } else {
@@ -392,7 +383,7 @@ impl Builder {
             grown_from,
             changed_texts: (texts - stayed) + before.saturating_sub(stayed),
             quality: Quality::default(),
-            origin: Origin { digest: self.digest() },
+            origin: Origin { state: self.options.state.clone(), digest: self.digest() },
             files: names.iter().map(|name| facts(&self.folder, name)).collect::<Result<_>>()?,
         })
     }

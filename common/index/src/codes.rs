@@ -68,12 +68,7 @@ impl<'a> Codes<'a> {
 
     /// Compares with a stored vector.
     pub fn probe(&self, text: TextId) -> Probe<'a> {
-        Probe {
-            codes: *self,
-            kernels: kernels(),
-            code: self.code(text),
-            scale: self.scales[text as usize],
-        }
+        Probe { codes: *self, kernels: kernels(), code: self.code(text), scale: self.scales[text as usize] }
     }
 
     /// Compares with a vector from outside.

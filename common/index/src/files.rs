@@ -29,8 +29,9 @@ impl Mapped {
     /// # Errors
     /// `Corrupt`, with the file's name, where it is missing or of another length.
     pub fn open(path: &Path, bytes: u64) -> Result<Self> {
-        let file = File::open(path)
-            .map_err(|error| Error::corrupt(format!("{} cannot be opened", path.display())).caused_by(error))?;
+        let file = File::open(path).map_err(|error| {
+            Error::corrupt(format!("{} cannot be opened", path.display())).caused_by(error)
+        })?;
         let found = file.metadata()?.len();
         if found != bytes {
             return Err(Error::corrupt(format!("{} has {found} bytes instead of {bytes}", path.display())));
@@ -154,8 +155,9 @@ fn state(folder: &Path, manifest: &Manifest) -> Result<String> {
     let mut state = String::new();
     for file in &manifest.files {
         let path = folder.join(&file.name);
-        let found = std::fs::metadata(&path)
-            .map_err(|error| Error::corrupt(format!("{} cannot be opened", path.display())).caused_by(error))?;
+        let found = std::fs::metadata(&path).map_err(|error| {
+            Error::corrupt(format!("{} cannot be opened", path.display())).caused_by(error)
+        })?;
         if found.len() != file.bytes {
             return Err(Error::corrupt(format!(
                 "{} has {} bytes instead of {}",

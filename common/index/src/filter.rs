@@ -102,7 +102,10 @@ impl Filter {
 fn keep<T>(bits: &mut [u64], values: &[T], passes: impl Fn(&T) -> bool) {
     for (word, values) in bits.iter_mut().zip(values.chunks(64)) {
         if *word != 0 {
-            let mask = values.iter().enumerate().fold(0, |mask, (bit, value)| mask | u64::from(passes(value)) << bit);
+            let mask = values
+                .iter()
+                .enumerate()
+                .fold(0, |mask, (bit, value)| mask | u64::from(passes(value)) << bit);
             *word &= mask;
         }
     }

@@ -49,11 +49,8 @@ impl<'a> Growing<'a> {
     /// The graph of an earlier index, whose text `t` is now `places[t]`, or gone. The texts that stay are the first of `codes`.
     pub fn without(codes: Codes<'a>, old: Graph<'_>, places: &[Option<TextId>]) -> Self {
         let mut growing = Self::new(codes);
-        let stayed: Vec<(TextId, TextId)> = places
-            .iter()
-            .enumerate()
-            .filter_map(|(before, now)| Some((before as TextId, (*now)?)))
-            .collect();
+        let stayed: Vec<(TextId, TextId)> =
+            places.iter().enumerate().filter_map(|(before, now)| Some((before as TextId, (*now)?))).collect();
         let now = |text: TextId| places[text as usize];
         let rows: Vec<(TextId, Vec<TextId>)> = stayed
             .par_iter()

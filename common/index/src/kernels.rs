@@ -95,8 +95,9 @@ mod x86 {
         for (a, b) in whole_a.iter().zip(whole_b) {
             for (n, sum) in sums.iter_mut().enumerate() {
                 // SAFETY: eight elements from 8n on, of 32.
-                let (x, y) =
-                    unsafe { (_mm256_loadu_ps(a.as_ptr().add(8 * n)), _mm256_loadu_ps(b.as_ptr().add(8 * n))) };
+                let (x, y) = unsafe {
+                    (_mm256_loadu_ps(a.as_ptr().add(8 * n)), _mm256_loadu_ps(b.as_ptr().add(8 * n)))
+                };
                 // Not fused: the portable loop rounds in between.
                 *sum = _mm256_add_ps(*sum, _mm256_mul_ps(x, y));
             }
@@ -115,8 +116,7 @@ mod x86 {
         let (whole_b, rest_b) = b.as_chunks::<16>();
         for (a, b) in whole_a.iter().zip(whole_b) {
             // SAFETY: sixteen bytes each.
-            let (x, y) =
-                unsafe { (_mm_loadu_si128(a.as_ptr().cast()), _mm_loadu_si128(b.as_ptr().cast())) };
+            let (x, y) = unsafe { (_mm_loadu_si128(a.as_ptr().cast()), _mm_loadu_si128(b.as_ptr().cast())) };
             let products = _mm256_madd_epi16(_mm256_cvtepi8_epi16(x), _mm256_cvtepi8_epi16(y));
             sums = _mm256_add_epi32(sums, products);
         }

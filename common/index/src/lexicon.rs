@@ -128,7 +128,8 @@ impl Lexicon {
             }
         }
         // Ads with more of the words come first, whatever the words weigh.
-        let mut found: Vec<(Row, u32, f32)> = scores.into_iter().map(|(row, (n, score))| (row, n, score)).collect();
+        let mut found: Vec<(Row, u32, f32)> =
+            scores.into_iter().map(|(row, (n, score))| (row, n, score)).collect();
         found.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(b.2.total_cmp(&a.2)).then(a.0.cmp(&b.0)));
         found.into_iter().map(|(row, _, score)| (row, score)).collect()
     }
@@ -231,11 +232,14 @@ impl LexiconBuilder {
             ("texts", Arc::new(UInt32Array::from_iter_values(counts))),
             ("ads", Arc::new(rows)),
         ];
-        let batch = RecordBatch::try_from_iter(columns)
-            .map_err(|error| Error::internal("the lexicon's columns do not fit each other").caused_by(error))?;
+        let batch = RecordBatch::try_from_iter(columns).map_err(|error| {
+            Error::internal("the lexicon's columns do not fit each other").caused_by(error)
+        })?;
         write_batch(&folder.join(FILE), &batch)?;
-        let kept: Vec<Vec<TermId>> =
-            texts.iter().map(|&text| self.distinctive(text).into_iter().map(|id| place[id as usize]).collect()).collect();
+        let kept: Vec<Vec<TermId>> = texts
+            .iter()
+            .map(|&text| self.distinctive(text).into_iter().map(|id| place[id as usize]).collect())
+            .collect();
         Ok(list(kept.iter().map(Vec::len).collect(), kept.into_iter().flatten()))
     }
 

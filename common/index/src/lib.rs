@@ -30,7 +30,7 @@ pub mod reasons;
 pub mod search;
 
 pub use ads::Ad;
-pub use build::{BuildOptions, Builder, IndexedAd};
+pub use build::{BuildOptions, Builder};
 pub use filter::Filter;
 pub use manifest::Manifest;
 pub use reader::JobIndex;

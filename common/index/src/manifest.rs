@@ -83,6 +83,8 @@ pub struct Quality {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Origin {
+    /// What the warehouse said of them.
+    pub state: String,
     /// A digest of every ad's members, order aside.
     pub digest: String,
 }
@@ -106,9 +108,8 @@ impl Manifest {
     /// `NotFound` where there is none, `Corrupt` where it is none or of another layout.
     pub fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(MANIFEST);
-        let bytes = std::fs::read(&path).map_err(|error| {
-            Error::from(error).context(format!("cannot read {}", path.display()))
-        })?;
+        let bytes = std::fs::read(&path)
+            .map_err(|error| Error::from(error).context(format!("cannot read {}", path.display())))?;
         Self::parse(&bytes).map_err(|error| error.context(path.display().to_string()))
     }
 
@@ -136,7 +137,8 @@ impl Manifest {
     }
 
     fn check(&self) -> Result<()> {
-        let is_plain = |name: &str| !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\', '\0']);
+        let is_plain =
+            |name: &str| !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\', '\0']);
         if let Some(file) = self.files.iter().find(|file| !is_plain(&file.name)) {
             return Err(Error::corrupt(format!("{:?} is no name of a file", file.name)));
         }

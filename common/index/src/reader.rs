@@ -101,8 +101,8 @@ impl JobIndex {
         let lexicon = Lexicon::open(mapped, &path, ads.len())?;
         let (mapped, path) = map(TEXTS)?;
         let batch = mapped.into_batch(&path)?;
-        let of_texts = Texts::of(&batch)
-            .ok_or_else(|| Error::corrupt(format!("{} lacks a column", path.display())))?;
+        let of_texts =
+            Texts::of(&batch).ok_or_else(|| Error::corrupt(format!("{} lacks a column", path.display())))?;
         if ads.len() as u64 != manifest.ads || of_texts.first_row.len() as u64 != texts {
             return Err(Error::corrupt(format!("{} and the manifest disagree", path.display())));
         }

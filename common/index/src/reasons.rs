@@ -51,10 +51,8 @@ impl JobIndex {
 
     /// What a text and an ad have in common.
     pub fn reasons_for_text(&self, text: &str, b: Row) -> Vec<Reason> {
-        let asked: Vec<TermId> = words(text)
-            .filter(|word| !is_common(word))
-            .filter_map(|word| self.lexicon.id(&word))
-            .collect();
+        let asked: Vec<TermId> =
+            words(text).filter(|word| !is_common(word)).filter_map(|word| self.lexicon.id(&word)).collect();
         let shared = self.terms_of(b).iter().copied().filter(|term| asked.contains(term));
         self.terms(shared).into_iter().collect()
     }

@@ -178,10 +178,12 @@ impl<'a> Apart<'a> {
             Some(rows) => {
                 let mut last = None;
                 let not = self.query.not;
-                Box::new(rows.iter().filter(move |&row| not != Some(row)).map(|row| index.ads.text(row)).filter(
-                    // Ads of one text lie beside each other.
-                    move |&text| own != Some(text) && last.replace(text) != Some(text),
-                ))
+                Box::new(
+                    rows.iter().filter(move |&row| not != Some(row)).map(|row| index.ads.text(row)).filter(
+                        // Ads of one text lie beside each other.
+                        move |&text| own != Some(text) && last.replace(text) != Some(text),
+                    ),
+                )
             }
         }
     }

@@ -4,6 +4,8 @@
 //! - `duckdb` (feature `duckdb`): the warehouse in one file
 //! - `bigquery` (feature `gcp`): the warehouse in a BigQuery dataset
 //! - `contract` (feature `contract`): the suite that every warehouse passes; `artifacts::contract` is that of the stores
+//! - [`runs`]: a function's run, written down
+//! - [`registry`]: versions of an artifact, and which is the champion
 //! - [`artifacts`]: the [`ArtifactStore`] trait, its directory backend, and leases on top of any store
 
 pub mod artifacts;
@@ -15,6 +17,8 @@ pub mod bigquery;
 pub mod contract;
 #[cfg(feature = "duckdb")]
 pub mod duckdb;
+pub mod registry;
+pub mod runs;
 #[cfg(any(feature = "duckdb", feature = "gcp"))]
 mod shape;
 pub mod warehouse;
@@ -26,6 +30,8 @@ use common_core::shim::LeaseStore;
 use common_core::{Error, Result};
 
 pub use artifacts::ArtifactStore;
+pub use registry::Registry;
+pub use runs::Run;
 pub use warehouse::Warehouse;
 
 /// What the caller will do with a warehouse; decides what happens where there is none yet.

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use chrono::Utc;
 use common::embedding::{self, Identity};
 use common::job::Timestamp;
 use common::shim::Invocation;
-use common::storage::warehouse::{EmbeddingTable, JobScan, RunRecord};
-use common::storage::{Access, Warehouse, open_warehouse};
+use common::storage::warehouse::{EmbeddingTable, JobScan};
+use common::storage::{Access, Run, Warehouse, open_warehouse};
 use common::{Error, Result};
 use futures::StreamExt;
 use tokio_util::sync::CancellationToken;
@@ -45,22 +44,14 @@ pub(crate) async fn run(invocation: Invocation<Options>) -> Result<Report> {
         return job.estimate(workers, started).await;
     }
     warehouse.create_embeddings(&scan.embeddings).await?;
-    warehouse.record_run(&job.record("running", serde_json::Value::Null)).await?;
-    let outcome = job.embed(workers).await.map(|mut report| {
+    let Invocation { run_id, started_at, .. } = &invocation;
+    let record = Run { function: crate::FUNCTION, run_id, started_at: *started_at };
+    let work = async {
+        let mut report = job.embed(workers).await?;
         report.measure(started.elapsed().as_secs_f64());
-        report
-    });
-    let record = match &outcome {
-        Ok(report) => {
-            let status = if report.interrupted { "interrupted" } else { "succeeded" };
-            job.record(status, serde_json::json!(report))
-        }
-        Err(error) => job.record("failed", serde_json::json!({ "error": error.chain() })),
+        Ok(report)
     };
-    let recorded = warehouse.record_run(&record).await;
-    let report = outcome?;
-    recorded?;
-    Ok(report)
+    record.recorded(warehouse.as_ref(), |report| report.interrupted, work).await
 }
 
 struct Job<'a> {
@@ -71,18 +62,6 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    fn record(&self, status: &str, report: serde_json::Value) -> RunRecord {
-        RunRecord {
-            function: crate::FUNCTION.name.to_owned(),
-            run_id: self.invocation.run_id.clone(),
-            started_at: self.invocation.started_at,
-            finished_at: (status != "running").then(Utc::now),
-            status: status.to_owned(),
-            report,
-            code_version: crate::FUNCTION.version.to_owned(),
-        }
-    }
-
     fn planner(&self, in_flight: InFlight) -> Planner<'_> {
         Planner {
             warehouse: self.warehouse,

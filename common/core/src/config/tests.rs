@@ -34,6 +34,7 @@ fn every_variable_has_its_default() {
         "embedding_precision": "fp32",
         "device": "auto",
         "model_dir": "/home/ada/.cache/job-market/models",
+        "index_dir": "/home/ada/.cache/job-market/indexes",
         "ort_dylib_path": format!("/home/ada/.cache/job-market/onnxruntime-{ONNXRUNTIME_VERSION}/libonnxruntime.so"),
         "threads": cores,
         "port": null,

@@ -1,33 +1,11 @@
 //! What building a vector index reads, and what a search through the warehouse asks and answers.
 
+pub use common_core::job::IndexedAd;
 use common_core::job::{ContentHash, JobKey, Timestamp};
 use common_core::{Error, Result};
 use serde::Serialize;
 
 use super::EmbeddingTable;
-
-/// An ad with its vector: what an index holds of it.
-#[derive(Debug, Clone, PartialEq)]
-#[allow(missing_docs)] // The fields are columns of cleaned_jobs, but for the first three.
-pub struct IndexedAd {
-    pub key: JobKey,
-    /// Hash of the text whose vector this is.
-    pub content_hash: ContentHash,
-    /// `[dimension] f32`, L2-normalised.
-    pub embedding: Vec<f32>,
-    pub job_title: Option<String>,
-    /// Cut to the characters that enter the embedding text.
-    pub job_description: Option<String>,
-    pub company_name: Option<String>,
-    pub job_location: Option<String>,
-    pub job_classification: Option<String>,
-    pub job_work_type: Option<String>,
-    pub job_currency: Option<String>,
-    pub job_url: Option<String>,
-    pub salary_min_monthly: Option<f64>,
-    pub salary_max_monthly: Option<f64>,
-    pub job_posted_timestamp: Option<Timestamp>,
-}
 
 /// What the rows of one space are, without their vectors: while it is the same, an index of them need not be built again.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]

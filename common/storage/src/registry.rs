@@ -1,0 +1,270 @@
+//! Versions of an artifact that consists of several files: `{prefix}/v1/…`, `{prefix}/v2/…`, and which of them is the champion.
+//!
+//! A version is published by its `manifest.json`, written last; one without is a draft that nobody reads. The champion is one small
+//! object, swapped by compare-and-set: readers see the old one or the new one.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use common_core::{Error, ErrorKind, Result};
+use futures::TryStreamExt;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tokio::io::AsyncWriteExt;
+
+use crate::artifacts::{ArtifactStore, Generation};
+
+const MANIFEST: &str = "manifest.json";
+
+/// Drafts older than this are leftovers of publishers that were killed.
+const DRAFT_HOURS: i64 = 24;
+
+/// The versions below one prefix of a store.
+#[derive(Clone)]
+pub struct Registry {
+    store: Arc<dyn ArtifactStore>,
+    prefix: String,
+}
+
+/// The version that is served, and the state of the pointer to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Champion {
+    /// `v7`.
+    pub version: String,
+    /// What a swap expects.
+    pub generation: Generation,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Pointer {
+    version: String,
+    promoted_at: DateTime<Utc>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Claim {
+    claimed_at: DateTime<Utc>,
+}
+
+/// The part of a manifest that placing needs.
+#[derive(Deserialize)]
+struct Contents {
+    files: Vec<FileFacts>,
+}
+
+#[derive(Deserialize)]
+struct FileFacts {
+    name: String,
+    bytes: u64,
+    sha256: String,
+}
+
+impl Registry {
+    /// The versions below `prefix`, for example `indexes`.
+    pub fn new(store: Arc<dyn ArtifactStore>, prefix: &str) -> Self {
+        Self { store, prefix: prefix.to_owned() }
+    }
+
+    fn name(&self, version: &str, file: &str) -> String {
+        format!("{}/{version}/{file}", self.prefix)
+    }
+
+    fn pointer(&self) -> String {
+        format!("{}/champion.json", self.prefix)
+    }
+
+    /// The champion, if there is one.
+    ///
+    /// # Errors
+    /// `Corrupt` where the pointer is not what [`Registry::promote`] writes.
+    pub async fn champion(&self) -> Result<Option<Champion>> {
+        let Some((bytes, generation)) = self.store.get(&self.pointer()).await? else { return Ok(None) };
+        let pointer: Pointer = serde_json::from_slice(&bytes).map_err(|error| {
+            Error::corrupt(format!("{} names no version", self.pointer())).caused_by(error)
+        })?;
+        if number(&pointer.version).is_none() {
+            return Err(Error::corrupt(format!("{} names {:?}", self.pointer(), pointer.version)));
+        }
+        Ok(Some(Champion { version: pointer.version, generation }))
+    }
+
+    /// Makes `version` the champion, if the champion is still `expected`.
+    ///
+    /// # Errors
+    /// `Conflict` where somebody else promoted first.
+    pub async fn promote(&self, version: &str, expected: Option<&Champion>) -> Result<()> {
+        let pointer = Pointer { version: version.to_owned(), promoted_at: Utc::now() };
+        let bytes = json(&pointer)?;
+        self.store
+            .compare_and_set(&self.pointer(), bytes.into(), expected.map(|champion| &champion.generation))
+            .await?;
+        Ok(())
+    }
+
+    /// Takes the next free version for a publisher: no two ever have the same.
+    ///
+    /// # Errors
+    /// As the store says.
+    pub async fn claim(&self) -> Result<String> {
+        let mut next = self.numbers().await?.last().map_or(1, |last| last + 1);
+        loop {
+            let version = format!("v{next}");
+            let claim = json(&Claim { claimed_at: Utc::now() })?;
+            match self.store.compare_and_set(&self.name(&version, "claim.json"), claim.into(), None).await {
+                Ok(_) => return Ok(version),
+                Err(error) if error.kind() == ErrorKind::Conflict => next += 1,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Puts `files` of `folder` into a claimed version, and last its manifest: from then on it is there.
+    ///
+    /// # Errors
+    /// As the store says; the version is then no version.
+    pub async fn publish(&self, version: &str, folder: &Path, files: &[&str]) -> Result<()> {
+        for file in files.iter().copied().chain([MANIFEST]) {
+            self.store.put_new(&self.name(version, file), &folder.join(file)).await?;
+        }
+        Ok(())
+    }
+
+    /// Published versions, oldest first.
+    ///
+    /// # Errors
+    /// As the store says.
+    pub async fn versions(&self) -> Result<Vec<String>> {
+        let mut published = Vec::new();
+        for object in self.store.list(&format!("{}/", self.prefix)).await? {
+            if let Some((version, MANIFEST)) = self.parts(&object.name)
+                && let Some(number) = number(version)
+            {
+                published.push((number, version.to_owned()));
+            }
+        }
+        published.sort_unstable();
+        Ok(published.into_iter().map(|(_, version)| version).collect())
+    }
+
+    async fn numbers(&self) -> Result<Vec<u64>> {
+        let objects = self.store.list(&format!("{}/", self.prefix)).await?;
+        let mut numbers: Vec<u64> =
+            objects.iter().filter_map(|object| number(self.parts(&object.name)?.0)).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        Ok(numbers)
+    }
+
+    fn parts<'a>(&self, name: &'a str) -> Option<(&'a str, &'a str)> {
+        name.strip_prefix(&self.prefix)?.strip_prefix('/')?.split_once('/')
+    }
+
+    /// Removes all published versions but the last `keep` and the champion, and drafts that nobody works on any more; returns what
+    /// left.
+    ///
+    /// # Errors
+    /// As the store says.
+    pub async fn sweep(&self, keep: usize) -> Result<Vec<String>> {
+        let champion = self.champion().await?.map(|champion| champion.version);
+        let versions = self.versions().await?;
+        let mut gone: Vec<String> = versions[..versions.len().saturating_sub(keep)].to_vec();
+        for number in self.numbers().await? {
+            let version = format!("v{number}");
+            if !versions.contains(&version) && self.is_abandoned(&version).await? {
+                gone.push(version);
+            }
+        }
+        gone.retain(|version| Some(version) != champion.as_ref());
+        for version in &gone {
+            // The manifest first: from then on nobody begins to read it.
+            self.store.delete(&self.name(version, MANIFEST)).await?;
+            for object in self.store.list(&self.name(version, "")).await? {
+                self.store.delete(&object.name).await?;
+            }
+        }
+        Ok(gone)
+    }
+
+    async fn is_abandoned(&self, version: &str) -> Result<bool> {
+        let Some((bytes, _)) = self.store.get(&self.name(version, "claim.json")).await? else {
+            return Ok(true);
+        };
+        let claim: Option<Claim> = serde_json::from_slice(&bytes).ok();
+        let hours = claim.map(|claim| (Utc::now() - claim.claimed_at).num_hours());
+        Ok(hours.is_none_or(|hours| hours >= DRAFT_HOURS))
+    }
+
+    /// Copies a version to this machine, below `cache`, and returns its folder; what is there already is not copied again. A folder
+    /// appears whole, each file as long and with the checksum that the manifest says.
+    ///
+    /// # Errors
+    /// `NotFound` where there is no such version; `Corrupt`, with the file's name, where a file is not what the manifest says.
+    pub async fn place(&self, version: &str, cache: &Path) -> Result<PathBuf> {
+        let name = self.name(version, MANIFEST);
+        let lacks = || {
+            Error::not_found(format!(
+                "{name} is not in the store: build again, or promote a version that is there"
+            ))
+        };
+        let (manifest, _) = self.store.get(&name).await?.ok_or_else(lacks)?;
+        let contents: Contents = serde_json::from_slice(&manifest)
+            .map_err(|error| Error::corrupt(format!("{name} is no manifest")).caused_by(error))?;
+        // Versions of another store have the same names and other manifests.
+        let digest = hex::encode(Sha256::digest(&manifest));
+        let folder = cache.join(format!("{version}-{}", &digest[..16]));
+        if folder.join(MANIFEST).is_file() {
+            return Ok(folder);
+        }
+        tokio::fs::create_dir_all(cache).await?;
+        let draft = tempfile::Builder::new().prefix(".draft-").tempdir_in(cache)?;
+        for file in &contents.files {
+            self.copy(version, file, draft.path()).await?;
+        }
+        tokio::fs::write(draft.path().join(MANIFEST), &manifest).await?;
+        let draft = draft.keep();
+        match tokio::fs::rename(&draft, &folder).await {
+            Ok(()) => Ok(folder),
+            Err(error) => {
+                let _ = tokio::fs::remove_dir_all(&draft).await;
+                // Another process placed it meanwhile.
+                if folder.join(MANIFEST).is_file() { Ok(folder) } else { Err(error.into()) }
+            }
+        }
+    }
+
+    async fn copy(&self, version: &str, file: &FileFacts, folder: &Path) -> Result<()> {
+        let name = self.name(version, &file.name);
+        let altered = |what: &str| Error::corrupt(format!("{name} {what}: build the index again"));
+        if file.name.is_empty() || file.name.starts_with('.') || file.name.contains(['/', '\\', '\0']) {
+            return Err(altered("is no name of a file"));
+        }
+        let mut reading = self.store.read(&name).await?.ok_or_else(|| altered("is missing"))?;
+        if reading.facts.size_bytes != file.bytes {
+            return Err(altered(&format!(
+                "has {} bytes instead of {}",
+                reading.facts.size_bytes, file.bytes
+            )));
+        }
+        let mut target = tokio::fs::File::create(folder.join(&file.name)).await?;
+        let mut digest = Sha256::new();
+        while let Some(chunk) = reading.chunks.try_next().await? {
+            digest.update(&chunk);
+            target.write_all(&chunk).await?;
+        }
+        target.flush().await?;
+        if hex::encode(digest.finalize()) != file.sha256 {
+            return Err(altered("is not as it was written: its checksum differs"));
+        }
+        Ok(())
+    }
+}
+
+fn number(version: &str) -> Option<u64> {
+    let digits = version.strip_prefix('v')?;
+    (!digits.starts_with('0')).then(|| digits.parse().ok())?
+}
+
+fn json<T: Serialize>(value: &T) -> Result<Vec<u8>> {
+    serde_json::to_vec(value).map_err(|error| Error::internal("no JSON form").caused_by(error))
+}

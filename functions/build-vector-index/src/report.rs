@@ -1,0 +1,77 @@
+//! What a run says of itself.
+
+use common::index::Manifest;
+use common::storage::warehouse::{IndexState, VectorIndexState};
+use serde::Serialize;
+
+/// The report of one run.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Report {
+    pub(crate) outcome: Outcome,
+    /// The version that is served after this run.
+    pub(crate) champion: Option<String>,
+    /// The version that this run published.
+    pub(crate) published: Option<String>,
+    /// What the warehouse holds.
+    pub(crate) embeddings: IndexState,
+    pub(crate) embedding_space: String,
+    /// What was built.
+    pub(crate) index: Option<Built>,
+    /// Versions that were removed.
+    pub(crate) removed_versions: Vec<String>,
+    /// The warehouse's own index.
+    pub(crate) warehouse_index: Option<VectorIndexState>,
+    pub(crate) seconds: f64,
+    pub(crate) interrupted: bool,
+}
+
+/// What a run came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Outcome {
+    /// Nothing changed since the champion was built.
+    Unchanged,
+    /// A new version is there.
+    Published,
+    /// A new version would be built: this was a dry run.
+    WouldBuild,
+    /// The run was asked to stop before it had published.
+    Interrupted,
+}
+
+/// An index in figures.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Built {
+    pub(crate) ads: u64,
+    pub(crate) texts: u64,
+    pub(crate) bytes: u64,
+    pub(crate) has_graph: bool,
+    pub(crate) search_width: Option<usize>,
+    pub(crate) grown_from: Option<String>,
+    pub(crate) changed_texts: u64,
+    pub(crate) recall_at_10: f64,
+    pub(crate) queries: u64,
+    pub(crate) search_p50_ms: f64,
+    pub(crate) search_p99_ms: f64,
+    pub(crate) build_seconds: f64,
+}
+
+impl From<&Manifest> for Built {
+    fn from(manifest: &Manifest) -> Self {
+        let quality = manifest.quality;
+        Self {
+            ads: manifest.ads,
+            texts: manifest.texts,
+            bytes: manifest.bytes(),
+            has_graph: manifest.graph.is_some(),
+            search_width: manifest.graph.map(|graph| graph.search_width),
+            grown_from: manifest.grown_from.clone(),
+            changed_texts: manifest.changed_texts,
+            recall_at_10: quality.recall_at_10,
+            queries: quality.queries,
+            search_p50_ms: quality.p50_ms,
+            search_p99_ms: quality.p99_ms,
+            build_seconds: quality.build_seconds,
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! One run from warehouse to champion.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use common::embedding::{self, Identity};
+use common::index::build::GRAPH_TEXTS;
+use common::index::{BuildOptions, Builder, JobIndex, Manifest};
+use common::shim::Invocation;
+use common::storage::registry::Champion;
+use common::storage::warehouse::{EmbeddingTable, IndexState, VectorIndexKind, VectorIndexState};
+use common::storage::{Access, Registry, Run, Warehouse, open_artifacts, open_warehouse};
+use common::{Error, ErrorKind, Result};
+use futures::StreamExt;
+
+use crate::options::{Options, WarehouseIndex};
+use crate::report::{Outcome, Report};
+
+/// The share of texts that may have come or gone for the last graph to be grown further.
+const MOST_CHANGED: f64 = 0.2;
+/// Between two looks at the warehouse's own index.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Builds, checks and publishes; see the crate's documentation.
+pub(crate) async fn run(invocation: Invocation<Options>) -> Result<Report> {
+    if !(0.0..=1.0).contains(&invocation.options.min_recall) {
+        let given = invocation.options.min_recall;
+        return Err(Error::invalid_input(format!("--min-recall is {given}; allowed is 0 to 1")));
+    }
+    let access = if invocation.dry_run { Access::Read } else { Access::Write };
+    let warehouse = open_warehouse(&invocation.config, access).await?;
+    let identity = embedding::identity(&invocation.config)?;
+    let job = Job {
+        warehouse: warehouse.as_ref(),
+        registry: Registry::new(open_artifacts(&invocation.config)?, "indexes"),
+        table: EmbeddingTable::of_model(&identity.model_name, identity.dimension),
+        identity,
+        invocation: &invocation,
+        started: Instant::now(),
+    };
+    if invocation.dry_run {
+        return job.build().await;
+    }
+    warehouse.create_embeddings(&job.table).await?;
+    let Invocation { run_id, started_at, .. } = &invocation;
+    let record = Run { function: crate::FUNCTION, run_id, started_at: *started_at };
+    record.recorded(warehouse.as_ref(), |report| report.interrupted, job.build()).await
+}
+
+struct Job<'a> {
+    warehouse: &'a dyn Warehouse,
+    registry: Registry,
+    table: EmbeddingTable,
+    identity: Identity,
+    invocation: &'a Invocation<Options>,
+    started: Instant,
+}
+
+impl Job<'_> {
+    async fn build(&self) -> Result<Report> {
+        let options = &self.invocation.options;
+        let space = &self.identity.embedding_space;
+        let champion = self.registry.champion().await?;
+        let state = self.warehouse.index_state(&self.table, space).await?;
+        let last = self.last(champion.as_ref()).await?;
+        let served = last.as_ref().map(JobIndex::manifest);
+        self.refuse_nothing(&state, served).await?;
+        let mut report = Report {
+            outcome: Outcome::Unchanged,
+            champion: champion.as_ref().map(|champion| champion.version.clone()),
+            published: None,
+            embeddings: state.clone(),
+            embedding_space: space.clone(),
+            index: served.map(Into::into),
+            removed_versions: Vec::new(),
+            warehouse_index: None,
+            seconds: 0.0,
+            interrupted: false,
+        };
+        let is_same = served.is_some_and(|served| {
+            served.embedding_space == *space && served.origin.state == in_words(&state)
+        });
+        if self.invocation.dry_run {
+            if !is_same || options.force {
+                report.outcome = Outcome::WouldBuild;
+                report.index = None;
+            }
+        } else if !is_same || options.force {
+            self.publish(&mut report, champion.as_ref(), &state, last).await?;
+        }
+        if !self.invocation.dry_run && !self.invocation.shutdown.is_cancelled() {
+            report.warehouse_index = self.warehouse_index().await?;
+        }
+        report.seconds = self.started.elapsed().as_secs_f64();
+        Ok(report)
+    }
+
+    /// The index that is served, if it can be read: one that cannot is no reason not to build a better one.
+    async fn last(&self, champion: Option<&Champion>) -> Result<Option<JobIndex>> {
+        let Some(champion) = champion else { return Ok(None) };
+        match self.registry.place(&champion.version, &self.invocation.config.index_dir).await {
+            Ok(folder) => match blocking(move || JobIndex::open(&folder)).await {
+                Ok(index) => Ok(Some(index)),
+                Err(error) => {
+                    tracing::warn!("{} is not used: {}", champion.version, error.chain());
+                    Ok(None)
+                }
+            },
+            Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::NotFound) => {
+                tracing::warn!("{} is not used: {}", champion.version, error.chain());
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Nothing where there was something is how a table looks that is being swapped, or another model's: not how a market ends.
+    async fn refuse_nothing(&self, state: &IndexState, served: Option<&Manifest>) -> Result<()> {
+        if state.rows > 0 || self.invocation.options.force {
+            return Ok(());
+        }
+        let spaces = self.warehouse.embedding_spaces(&self.table).await?;
+        if let Some((space, rows)) = spaces.first() {
+            return Err(Error::not_found(format!(
+                "{} has {rows} rows of {space} and none of {}: run embed-new-jobs with this model, or name the other with EMBEDDING_MODEL",
+                self.table.name, self.identity.embedding_space
+            )));
+        }
+        match served {
+            Some(served) if served.ads > 0 => Err(Error::not_found(format!(
+                "{} is empty, and the index that is served has {} ads: run embed-new-jobs, or publish an empty index with --force",
+                self.table.name, served.ads
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    async fn publish(
+        &self,
+        report: &mut Report,
+        champion: Option<&Champion>,
+        state: &IndexState,
+        last: Option<JobIndex>,
+    ) -> Result<()> {
+        let options = &self.invocation.options;
+        let parent = &self.invocation.config.index_dir;
+        std::fs::create_dir_all(parent)?;
+        let folder = tempfile::Builder::new().prefix(".build-").tempdir_in(parent)?;
+        let last = last.filter(|_| !options.full);
+        let Some(mut manifest) = self.fill(folder.path(), state, last).await? else {
+            report.outcome = Outcome::Interrupted;
+            report.interrupted = true;
+            return Ok(());
+        };
+        let recall = manifest.quality.recall_at_10;
+        if recall < options.min_recall {
+            return Err(Error::internal(format!(
+                "recall@10 is {recall:.4}, less than {}: the index is not published; build it with --full, or allow less with --min-recall",
+                options.min_recall
+            )));
+        }
+        manifest.version = self.registry.claim().await?;
+        manifest.write(folder.path())?;
+        let files: Vec<&str> = manifest.files.iter().map(|file| file.name.as_str()).collect();
+        self.registry.publish(&manifest.version, folder.path(), &files).await?;
+        report.published = Some(manifest.version.clone());
+        if !options.no_promote {
+            self.registry.promote(&manifest.version, champion).await?;
+            report.champion = Some(manifest.version.clone());
+        }
+        report.removed_versions = self.registry.sweep(options.keep).await?;
+        report.index = Some((&manifest).into());
+        report.outcome = Outcome::Published;
+        Ok(())
+    }
+
+    /// Reads every ad into an index in `folder`; `None` where the run was asked to stop.
+    async fn fill(
+        &self,
+        folder: &Path,
+        state: &IndexState,
+        last: Option<JobIndex>,
+    ) -> Result<Option<Manifest>> {
+        let options = BuildOptions {
+            embedding_space: self.identity.embedding_space.clone(),
+            model_version: self.identity.model_version.clone(),
+            dimension: self.identity.dimension,
+            code_version: crate::FUNCTION.version.to_owned(),
+            state: in_words(state),
+            graph_texts: self.invocation.options.graph_texts.unwrap_or(GRAPH_TEXTS),
+            most_changed: MOST_CHANGED,
+        };
+        let (sender, pages) = async_channel::bounded::<Vec<_>>(2);
+        let threads = self.invocation.config.threads;
+        let folder = folder.to_owned();
+        let shutdown = self.invocation.shutdown.clone();
+        let build = blocking(move || {
+            let mut builder = Builder::new(&folder, options)?;
+            while let Ok(page) = pages.recv_blocking() {
+                for ad in page {
+                    builder.add(ad)?;
+                }
+            }
+            if shutdown.is_cancelled() {
+                return Ok(None);
+            }
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+            let pool = pool.map_err(|error| Error::internal("cannot start threads").caused_by(error))?;
+            pool.install(|| builder.finish(last.as_ref())).map(Some)
+        });
+        let progress = &self.invocation.progress;
+        progress.start(state.rows, "ads");
+        let read = async {
+            let sender = sender;
+            let mut scan = self.warehouse.scan_ads(&self.table, &self.identity.embedding_space);
+            while let Some(page) = scan.next().await {
+                let page = page?;
+                progress.advance(page.len() as u64);
+                if self.invocation.shutdown.is_cancelled() || sender.send(page).await.is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        };
+        let ((), manifest) = futures::try_join!(read, build)?;
+        progress.finish();
+        Ok(manifest)
+    }
+
+    /// Makes or looks after the warehouse's own index, and waits until it holds every row.
+    async fn warehouse_index(&self) -> Result<Option<VectorIndexState>> {
+        let kind = match self.invocation.options.warehouse_index {
+            WarehouseIndex::Ivf => VectorIndexKind::Ivf,
+            WarehouseIndex::TreeAh => VectorIndexKind::TreeAh,
+            WarehouseIndex::None => return Ok(None),
+        };
+        let until = Instant::now() + Duration::from_secs(self.invocation.options.wait_s);
+        loop {
+            let state = self.warehouse.refresh_vector_index(&self.table, kind).await?;
+            let is_filling = match &state {
+                VectorIndexState::Building { .. } => true,
+                VectorIndexState::Active { coverage_percent } => *coverage_percent < 100,
+                VectorIndexState::TooFewRows { rows, needed } => {
+                    tracing::info!(
+                        "{rows} rows are too few for an index of the warehouse's own, which takes {needed}: its searches are exact"
+                    );
+                    false
+                }
+                VectorIndexState::None | VectorIndexState::Disabled { .. } => false,
+            };
+            if !is_filling || Instant::now() >= until || self.invocation.shutdown.is_cancelled() {
+                return Ok(Some(state));
+            }
+            tokio::select! {
+                () = tokio::time::sleep(LOOK) => {}
+                () = self.invocation.shutdown.cancelled() => {}
+            }
+        }
+    }
+}
+
+/// What tells one state of the embeddings from another.
+fn in_words(state: &IndexState) -> String {
+    serde_json::json!(state).to_string()
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Error::internal("building ended early").caused_by(error))?
+}
