@@ -85,7 +85,11 @@ async fn cloud_storage_keeps_the_contract_of_a_store() {
     let Some(world) = World::live().or_else(World::on_emulators) else { return };
     assert!(matches!(world.config().artifacts, ArtifactsUrl::Gcs { .. }), "{}", world.artifacts_url);
     let store = world.artifacts();
-    let outcome = AssertUnwindSafe(artifacts::contract::artifacts(world.artifacts())).catch_unwind().await;
+    let suites = async {
+        artifacts::contract::artifacts(world.artifacts()).await;
+        contract::registry(world.artifacts()).await;
+    };
+    let outcome = AssertUnwindSafe(suites).catch_unwind().await;
     for object in store.list("").await.unwrap() {
         store.delete(&object.name).await.unwrap();
     }

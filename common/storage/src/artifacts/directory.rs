@@ -319,6 +319,7 @@ mod tests {
     async fn the_contract_holds() {
         let folder = tempfile::tempdir().unwrap();
         super::super::contract::artifacts(Arc::new(Directory::new(folder.path()))).await;
+        crate::contract::registry(Arc::new(Directory::new(&folder.path().join("versions")))).await;
     }
 
     #[test]

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
 mod ads;
+mod registry;
 mod search;
 
 use std::collections::HashSet;
@@ -18,6 +19,7 @@ use crate::warehouse::{
     Candidate, Cell, EmbeddingRow, EmbeddingTable, FilterColumns, JobScan, RunRecord, SharedRow, Warehouse,
 };
 
+pub use registry::registry;
 pub use search::vector_search;
 
 const SPACE: &str = "model/weights/t1-256";

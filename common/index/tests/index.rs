@@ -1,0 +1,335 @@
+//! The index as its users meet it: built, opened, searched, grown, and refused where it is not as it was written.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use chrono::{DateTime, TimeDelta};
+use common_core::ErrorKind;
+use common_core::job::{ContentHash, IndexedAd, JobKey};
+use common_index::ads::Column;
+use common_index::files::verify;
+use common_index::{BuildOptions, Builder, Filter, Hit, JobIndex, Manifest, Query, Reason};
+use proptest::prelude::*;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+const DIMENSION: usize = 24;
+
+fn options(graph_texts: usize) -> BuildOptions {
+    BuildOptions {
+        embedding_space: "model/weights/t1".into(),
+        model_version: "model/weights/t1/fp32".into(),
+        dimension: DIMENSION,
+        code_version: "1".into(),
+        state: "as it was".into(),
+        graph_texts,
+        most_changed: 0.2,
+    }
+}
+
+/// Unit vectors in a few clusters.
+fn vector(seed: u64) -> Vec<f32> {
+    let mut centre = ChaCha8Rng::seed_from_u64(seed % 20);
+    let mut own = ChaCha8Rng::seed_from_u64(seed + 1000);
+    let vector: Vec<f32> =
+        (0..DIMENSION).map(|_| centre.random_range(-1.0..1.0f32) + own.random_range(-0.6..0.6f32)).collect();
+    let size = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
+    vector.into_iter().map(|value| value / size).collect()
+}
+
+fn ad(n: u64) -> IndexedAd {
+    ad_of_text(n, n)
+}
+
+fn ad_of_text(n: u64, text: u64) -> IndexedAd {
+    let salary = (n % 3 != 0).then_some(2000.0 + (n % 50) as f64 * 100.0);
+    IndexedAd {
+        key: JobKey {
+            source: if n.is_multiple_of(2) { "MCF" } else { "O'Hara 100%" }.into(),
+            job_id: format!("job-{n}"),
+        },
+        content_hash: ContentHash::of(&format!("text {text}")),
+        embedding: vector(text),
+        job_title: Some(format!("Baker level{} of sourdough{}", text % 7, text % 30)),
+        job_description: Some(format!("Ferments{} for the bakery", text % 5)),
+        company_name: (!n.is_multiple_of(4)).then(|| format!("Company {}", n % 11)),
+        job_location: Some(if n.is_multiple_of(5) { "Jurong" } else { "" }.into()),
+        job_classification: Some(format!("Class {}", n % 9)),
+        job_work_type: None,
+        job_currency: Some("SGD".into()),
+        job_url: Some(format!("https://example.com/{n}")),
+        salary_min_monthly: salary,
+        salary_max_monthly: salary.map(|least| least + 500.0),
+        job_posted_timestamp: (!n.is_multiple_of(6))
+            .then(|| DateTime::UNIX_EPOCH + TimeDelta::days(n as i64)),
+    }
+}
+
+fn build(folder: &Path, ads: Vec<IndexedAd>, graph_texts: usize, last: Option<&JobIndex>) -> Manifest {
+    let mut builder = Builder::new(folder, options(graph_texts)).unwrap();
+    for ad in ads {
+        builder.add(ad).unwrap();
+    }
+    builder.finish(last).unwrap()
+}
+
+fn query<'a>(vector: &'a [f32], filter: &'a Filter) -> Query<'a> {
+    Query { vector, top_k: 10, filter, min_similarity: None, exact: false, not: None, include_reposts: false }
+}
+
+fn ids(index: &JobIndex, hits: &[Hit]) -> Vec<String> {
+    hits.iter().map(|hit| index.ad(hit.row).job_id.to_owned()).collect()
+}
+
+/// The nearest of `ads` that pass, by hand: one ad a text.
+fn by_hand(ads: &[IndexedAd], vector: &[f32], k: usize, passes: impl Fn(&IndexedAd) -> bool) -> Vec<f32> {
+    let mut texts = HashSet::new();
+    let mut all: Vec<f32> = ads
+        .iter()
+        .filter(|ad| passes(ad) && texts.insert(ad.content_hash))
+        .map(|ad| ad.embedding.iter().zip(vector).map(|(a, b)| a * b).sum())
+        .collect();
+    all.sort_by(|a: &f32, b| b.total_cmp(a));
+    all.truncate(k);
+    all
+}
+
+#[test]
+fn searches_find_what_comparing_everything_finds_with_and_without_filters() {
+    let folder = tempfile::tempdir().unwrap();
+    let ads: Vec<IndexedAd> = (0..6000).map(ad).collect();
+    let manifest = build(folder.path(), ads.clone(), 1000, None);
+    assert!(manifest.graph.is_some() && manifest.quality.recall_at_10 > 0.98, "{manifest:?}");
+    let index = JobIndex::open(folder.path()).unwrap();
+    let word = |text: &str| vec![text.to_owned()];
+    type Passes = fn(&IndexedAd) -> bool;
+    let filters: [(Filter, Passes); 7] = [
+        (Filter::default(), |_| true),
+        (Filter { source: word("o'hara 100%"), ..Filter::default() }, |ad| ad.key.source != "MCF"),
+        (Filter { location: word("JURONG"), ..Filter::default() }, |ad| {
+            ad.job_location.as_deref() == Some("Jurong")
+        }),
+        (Filter { company: vec!["Company 3".into(), "company 5".into()], ..Filter::default() }, |ad| {
+            matches!(ad.company_name.as_deref(), Some("Company 3" | "Company 5"))
+        }),
+        (Filter { salary_min_sgd_per_month: Some(4000.0), ..Filter::default() }, |ad| {
+            ad.salary_min_monthly.is_some_and(|least| least + 250.0 >= 4000.0)
+        }),
+        (
+            Filter { posted_after: Some(DateTime::UNIX_EPOCH + TimeDelta::days(5990)), ..Filter::default() },
+            |ad| {
+                ad.job_posted_timestamp
+                    .is_some_and(|posted| posted >= DateTime::UNIX_EPOCH + TimeDelta::days(5990))
+            },
+        ),
+        (Filter { classification: word("Class 1"), location: word("Nowhere"), ..Filter::default() }, |_| {
+            false
+        }),
+    ];
+    for (filter, passes) in &filters {
+        let (mut found, mut wanted) = (0, 0);
+        for seed in 0..40 {
+            let vector = vector(seed * 131 + 7);
+            let exact = by_hand(&ads, &vector, 10, passes);
+            let hits = index.search(&query(&vector, filter));
+            assert_eq!(hits.len(), exact.len(), "{filter:?}");
+            let all = index.search(&Query { exact: true, ..query(&vector, filter) });
+            for (hit, similarity) in all.iter().zip(&exact) {
+                assert!((hit.similarity - similarity).abs() < 1e-5, "{filter:?}: {hit:?} {similarity}");
+            }
+            wanted += exact.len();
+            found += hits.iter().filter(|hit| all.iter().any(|other| other.row == hit.row)).count();
+        }
+        assert!(found as f64 >= 0.97 * wanted as f64, "{filter:?}: {found} of {wanted}");
+    }
+}
+
+#[test]
+fn an_ad_and_its_reposts_are_no_neighbours_unless_they_are_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ads: Vec<IndexedAd> = (0..30).map(ad).collect();
+    ads.extend((100..105).map(|n| ad_of_text(n, 3)));
+    build(folder.path(), ads, 1000, None);
+    let index = JobIndex::open(folder.path()).unwrap();
+    assert_eq!((index.manifest().ads, index.manifest().texts), (35, 30));
+    let row = index.row_of("MCF", "job-100").unwrap();
+    let filter = Filter::default();
+    let own = Query { not: Some(row), top_k: 100, ..query(index.vector(row), &filter) };
+    let hits = index.search(&own);
+    assert_eq!(hits.len(), 29);
+    assert!(!ids(&index, &hits).iter().any(|id| id.starts_with("job-10") && id.len() == 7 || id == "job-3"));
+    let hits = index.search(&Query { include_reposts: true, ..own });
+    assert_eq!(hits.len(), 34);
+    assert!(hits[..5].iter().all(|hit| hit.similarity > 0.999));
+    assert!(!hits.iter().any(|hit| hit.row == row));
+    // Somebody else's neighbours hold the text once: its newest ad, and how many more there are.
+    let hits = index.search(&Query { top_k: 1, ..query(index.vector(row), &filter) });
+    assert_eq!((ids(&index, &hits), hits[0].reposts), (vec!["job-104".to_owned()], 5));
+    // Of a text's ads, those that the filter lets pass.
+    let odd = Filter { source: vec!["O'Hara 100%".into()], ..Filter::default() };
+    let hits = index.search(&Query { top_k: 1, ..query(index.vector(row), &odd) });
+    assert_eq!((ids(&index, &hits), hits[0].reposts), (vec!["job-103".to_owned()], 2));
+}
+
+#[test]
+fn an_index_of_no_ad_and_one_of_one_ad_answer() {
+    for count in [0, 1] {
+        let folder = tempfile::tempdir().unwrap();
+        build(folder.path(), (0..count).map(ad).collect(), 1, None);
+        let index = JobIndex::open(folder.path()).unwrap();
+        let filter = Filter::default();
+        assert_eq!(index.search(&query(&vector(1), &filter)).len() as u64, count);
+        assert_eq!(index.search(&Query { exact: true, ..query(&vector(1), &filter) }).len() as u64, count);
+        assert_eq!(index.find("baker", 0, 10).0.len() as u64, count);
+        assert_eq!((index.sample(5).len() as u64, index.facets(Column::Source).len() as u64), (count, count));
+        assert_eq!(index.row_of("MCF", "job-0").is_some(), count == 1);
+        assert_eq!(index.row_of("MCF", "job-7"), None);
+        if count == 1 {
+            let own = Query { not: Some(0), ..query(index.vector(0), &filter) };
+            assert!(index.search(&own).is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_grown_index_finds_what_a_new_one_finds() {
+    let (first, second, third) =
+        (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    build(first.path(), (0..4000).map(ad).collect(), 500, None);
+    let last = JobIndex::open(first.path()).unwrap();
+    // A tenth comes, a twentieth goes, some change.
+    let ads: Vec<IndexedAd> = (200..4400).map(ad).collect();
+    let grown = build(second.path(), ads.clone(), 500, Some(&last));
+    assert_eq!((grown.grown_from.as_deref(), grown.changed_texts), (Some(""), 600));
+    assert!(grown.quality.recall_at_10 > 0.98, "{grown:?}");
+    let index = JobIndex::open(second.path()).unwrap();
+    assert_eq!(index.row_of("MCF", "job-100"), None);
+    let row = index.row_of("MCF", "job-4300").unwrap();
+    let filter = Filter::default();
+    let nearest = index.search(&Query { top_k: 1, ..query(index.vector(row), &filter) });
+    assert_eq!(ids(&index, &nearest), ["job-4300"]);
+    // Too much has changed: from scratch.
+    let anew = build(third.path(), (3000..7000).map(ad).collect(), 500, Some(&last));
+    assert_eq!(anew.grown_from, None);
+}
+
+#[test]
+fn the_same_ads_make_the_same_index_in_any_order_and_on_any_number_of_threads() {
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let ads: Vec<IndexedAd> = (0..1500).map(|n| ad_of_text(n, n / 2)).collect();
+    let one = build(first.path(), ads.clone(), 100, None);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+    let other = pool.install(|| build(second.path(), ads.into_iter().rev().collect(), 100, None));
+    assert_eq!(one.origin, other.origin);
+    let same = ["vectors.f32", "codes.i8", "scales.f32", "links.u32", "entries.u32", "ads.arrow"];
+    for name in same {
+        let of = |manifest: &Manifest| manifest.files.iter().find(|file| file.name == name).cloned();
+        assert_eq!(of(&one), of(&other), "{name}");
+    }
+}
+
+#[test]
+fn a_file_that_is_missing_short_or_altered_is_refused_by_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = build(folder.path(), (0..300).map(ad).collect(), 100, None);
+    let stamp = folder.path().join("elsewhere/stamp");
+    verify(folder.path(), &manifest, &stamp).unwrap();
+    for file in &manifest.files {
+        let path = folder.path().join(&file.name);
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+        for error in [
+            JobIndex::open(folder.path()).map(|_| ()).unwrap_err(),
+            verify(folder.path(), &manifest, &stamp).unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), ErrorKind::Corrupt);
+            assert!(error.chain().contains(&file.name), "{}: {}", file.name, error.chain());
+        }
+        let mut altered = whole.clone();
+        altered[whole.len() / 2] ^= 1;
+        std::fs::write(&path, &altered).unwrap();
+        let error = verify(folder.path(), &manifest, &stamp).unwrap_err();
+        assert!(error.to_string().contains(&file.name), "{error}");
+        std::fs::remove_file(&path).unwrap();
+        let error = JobIndex::open(folder.path()).map(|_| ()).unwrap_err();
+        assert!(error.chain().contains(&file.name), "{}", error.chain());
+        std::fs::write(&path, &whole).unwrap();
+    }
+    verify(folder.path(), &manifest, &stamp).unwrap();
+    assert_eq!(JobIndex::open(folder.path()).unwrap().manifest(), &manifest);
+}
+
+#[test]
+fn reasons_are_what_both_ads_say() {
+    let folder = tempfile::tempdir().unwrap();
+    build(folder.path(), (0..300).map(ad).collect(), 1000, None);
+    let index = JobIndex::open(folder.path()).unwrap();
+    let row = |n: u64| index.row_of(&ad(n).key.source, &ad(n).key.job_id).unwrap();
+    // 10 and 190: the same class, level, sourdough and ferment; salaries of 3,000 to 3,500 and 4,000 to 4,500... or none.
+    let reasons = index.reasons_between(row(10), row(190));
+    assert!(reasons.contains(&Reason::Classification("Class 1".into())), "{reasons:?}");
+    let Some(Reason::Terms(terms)) = reasons.iter().find(|reason| matches!(reason, Reason::Terms(_))) else {
+        panic!("{reasons:?}")
+    };
+    assert!(terms.contains(&"sourdough10".to_owned()), "{terms:?}");
+    for term in terms {
+        let says = |n: u64| {
+            let ad = ad(n);
+            format!("{} {}", ad.job_title.unwrap(), ad.job_description.unwrap())
+                .to_lowercase()
+                .contains(term.as_str())
+        };
+        assert!(says(10) && says(190), "{term}");
+    }
+    let salaries: Vec<Reason> = index.reasons_between(row(10), row(11));
+    let overlap = Reason::Salary { from: 3100.0, to: 3500.0, currency: "SGD".into() };
+    assert!(salaries.contains(&overlap), "{salaries:?}");
+    assert!(
+        !index.reasons_between(row(10), row(12)).iter().any(|reason| matches!(reason, Reason::Salary { .. }))
+    );
+    let asked = index.reasons_for_text("SOURDOUGH10, and nothing else", row(10));
+    assert_eq!(asked, [Reason::Terms(vec!["sourdough10".into()])]);
+    assert_eq!(index.reasons_for_text("the and of 12345", row(10)), []);
+}
+
+#[test]
+fn ads_are_found_by_words_of_title_and_company_the_last_typed_halfway() {
+    let folder = tempfile::tempdir().unwrap();
+    build(folder.path(), (0..300).map(ad).collect(), 1000, None);
+    let index = JobIndex::open(folder.path()).unwrap();
+    let all = |words: &str| index.find(words, 0, 1000).0.len();
+    assert_eq!(all("sourdough10"), 10);
+    assert_eq!(all("Sourdough10 "), 10);
+    assert_eq!(all("sourdough"), 300);
+    assert_eq!(all("sourdough "), 0);
+    assert_eq!((all(""), all("?!"), all("xyzzy")), (0, 0, 0));
+    let (rows, more) = index.find("level3 sourdough10", 0, 5);
+    assert!(more && rows.len() == 5);
+    let title = index.ad(rows[0]).job_title.unwrap();
+    assert!(title.contains("level3") && title.contains("sourdough10"), "{title}");
+    let (next, _) = index.find("level3 sourdough10", 5, 5);
+    assert!(rows.iter().all(|row| !next.contains(row)));
+    assert!(index.find("baker", usize::MAX, 5).0.is_empty());
+}
+
+proptest! {
+    #[test]
+    fn no_manifest_makes_the_reader_panic(text in ".{0,400}") {
+        let _ = Manifest::parse(text.as_bytes());
+    }
+
+    #[test]
+    fn no_change_of_a_manifest_makes_the_reader_panic(place in 0usize..2000, byte in any::<u8>()) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("manifest.json");
+        build(folder.path(), (0..3).map(ad).collect(), 1, None);
+        let mut bytes = std::fs::read(&path).unwrap();
+        let place = place % bytes.len();
+        bytes[place] = byte;
+        std::fs::write(&path, bytes).unwrap();
+        // Either it is refused, or what it says holds together.
+        if let Ok(index) = JobIndex::open(folder.path()) {
+            index.search(&query(&vector(1)[..index.manifest().dimension.min(DIMENSION)], &Filter::default()));
+        }
+    }
+}
