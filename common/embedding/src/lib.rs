@@ -15,4 +15,4 @@ pub mod tokenize;
 #[cfg(feature = "gcp")]
 mod vertex;
 
-pub use embedder::{Embedder, Identity, open};
+pub use embedder::{Embedder, Identity, open, open_one};
