@@ -51,7 +51,7 @@ use server::{Drain, Server, allow_many_connections, listen};
 
 pub use lease::LeaseStore;
 pub use progress::Progress;
-pub use service::{Service, Start, run_service};
+pub use service::{Service, Start, run_service, serve};
 
 /// What a program says about itself.
 #[derive(Debug, Clone, Copy)]
@@ -142,7 +142,7 @@ impl<O: Args + DeserializeOwned + Send + 'static> Program<O> {
         let config = Arc::clone(&runner.config);
         boot(function, &config, BATCH_WORKERS, |shutdown| async move {
             match mode {
-                Mode::Http => serve(runner, self.leases, cli.run, shutdown).await,
+                Mode::Http => serve_batch(runner, self.leases, cli.run, shutdown).await,
                 mode => {
                     let run_id = Uuid::now_v7().to_string();
                     let (options, dry_run) = (cli.options, cli.run.dry_run);
@@ -193,14 +193,14 @@ async fn once<O: Send + 'static>(runner: Runner<O>, order: Order<O>) -> Result<E
     })
 }
 
-async fn serve<O: DeserializeOwned + Send + 'static>(
+async fn serve_batch<O: DeserializeOwned + Send + 'static>(
     runner: Runner<O>,
     leases: fn(&Config) -> Result<Arc<dyn LeaseStore>>,
     args: RunArgs,
     shutdown: CancellationToken,
 ) -> Result<ExitCode> {
     let store = leases(&runner.config)?;
-    let listener = listen(args.address(&runner.config)).await?;
+    let listener = listen(args.address(&runner.config))?;
     let address = listener.local_addr()?;
     tracing::info!(port = address.port(), "{} listens on http://{address}", runner.function.name);
     let work = TaskTracker::new();

@@ -16,7 +16,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -181,14 +181,13 @@ where
             let answer = async move {
                 let is_stopping = shutdown.is_cancelled();
                 let health = health(&request, || if is_stopping { Some(shutting_down()) } else { unready() });
-                let mut response = match health {
-                    Some(response) => response,
-                    None => {
-                        let _in_flight = traffic.begin();
-                        // A panic is in the log; the connection and the others' requests live on.
-                        let answer = AssertUnwindSafe(async move { handler(request).await }).catch_unwind();
-                        answer.await.unwrap_or_else(|_| panicked().into())
-                    }
+                let mut response = if let Some(response) = health {
+                    response
+                } else {
+                    let _in_flight = traffic.begin();
+                    // A panic is in the log; the connection and the others' requests live on.
+                    let answer = AssertUnwindSafe(async move { handler(request).await }).catch_unwind();
+                    answer.await.unwrap_or_else(|_| panicked().into())
                 };
                 if let Some(echo) = echo {
                     response.headers_mut().insert(X_REQUEST_ID, echo);
@@ -220,14 +219,25 @@ pub(super) fn allow_many_connections() {
     }
 }
 
+/// Connections that the system may hold for us before we take them. With the default of 128 a burst of clients overflows
+/// it, and each of those left out tries again a second later.
+const BACKLOG: u32 = 4096;
+
 /// Listens on `interface` and `port`.
 ///
 /// # Errors
 /// `Unavailable` where the port is somebody else's.
-pub(super) async fn listen((interface, port): ([u8; 4], u16)) -> Result<TcpListener> {
-    TcpListener::bind((std::net::Ipv4Addr::from(interface), port))
-        .await
-        .map_err(|error| Error::unavailable(format!("cannot listen on port {port}")).caused_by(error))
+pub(super) fn listen((interface, port): ([u8; 4], u16)) -> Result<TcpListener> {
+    let listen = || {
+        let socket = TcpSocket::new_v4()?;
+        // A server that has just ended leaves the port in a state that would else bar its successor.
+        socket.set_reuseaddr(true)?;
+        socket.bind((std::net::Ipv4Addr::from(interface), port).into())?;
+        socket.listen(BACKLOG)
+    };
+    listen().map_err(|error: std::io::Error| {
+        Error::unavailable(format!("cannot listen on port {port}")).caused_by(error)
+    })
 }
 
 /// The request's own name where it has a usable one, else a new one.

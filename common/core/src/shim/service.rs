@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use hyper::body::Incoming;
 use hyper::{Request, Response};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -85,22 +86,27 @@ where
     let address = cli.address(&config);
     let config = Arc::new(config);
     boot(function, &Arc::clone(&config), cores, |shutdown| async move {
-        let listener = listen(address).await?;
+        let listener = listen(address)?;
         let address = listener.local_addr()?;
         let service = Arc::new(open(Start { config, shutdown: shutdown.clone() }).await?);
         tracing::info!(port = address.port(), "{} listens on http://{address}", function.name);
-        let (answering, asked) = (Arc::clone(&service), Arc::clone(&service));
-        let server = Server {
-            listener,
-            shutdown,
-            work: TaskTracker::new(),
-            drain: Drain::SERVICE,
-            unready: move || asked.unready(),
-            handler: move |request| Arc::clone(&answering).answer(request),
-        };
-        server.serve().await;
-        service.close().await;
+        serve(service, listener, shutdown).await;
         tracing::info!("stopped");
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Answers requests on `listener` until `shutdown` is cancelled, and then as [`run_service`] says; closes the service.
+pub async fn serve<S: Service>(service: Arc<S>, listener: TcpListener, shutdown: CancellationToken) {
+    let (answering, asked) = (Arc::clone(&service), Arc::clone(&service));
+    let server = Server {
+        listener,
+        shutdown,
+        work: TaskTracker::new(),
+        drain: Drain::SERVICE,
+        unready: move || asked.unready(),
+        handler: move |request| Arc::clone(&answering).answer(request),
+    };
+    server.serve().await;
+    service.close().await;
 }
