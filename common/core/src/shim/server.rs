@@ -140,6 +140,9 @@ where
             self.spawn(stream, peer, &traffic, &connections);
         }
         drop(self.listener);
+        // Nobody comes any more. Whoever came last may not have asked yet.
+        let last = Drain { quiet: self.drain.quiet / 2, most: self.drain.most.min(DELIVERY) };
+        traffic.ceases(last).await;
         if tokio::time::timeout(DELIVERY, connections.shutdown()).await.is_err() {
             tracing::warn!("some clients did not take their answer within {DELIVERY:?}");
         }

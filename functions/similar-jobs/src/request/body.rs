@@ -120,10 +120,9 @@ fn vector(value: Value) -> Result<Vec<f32>, Sentence> {
         return Err(format!("{} is not a list of numbers", shown(&value)));
     };
     let number = |(index, value): (usize, &Value)| {
-        let number = value.as_f64().map(|number| number as f32).filter(|number| number.is_finite());
-        number.ok_or_else(|| format!("number {index} is {}, which is no 32-bit number", shown(value)))
+        value.as_f64().ok_or_else(|| format!("number {index} is {}, which is none", shown(value)))
     };
-    let numbers: Vec<f32> = values.iter().enumerate().map(number).collect::<Result<_, _>>()?;
+    let numbers: Vec<f64> = values.iter().enumerate().map(number).collect::<Result<_, _>>()?;
     values::unit(&numbers)
 }
 

@@ -75,14 +75,17 @@ pub(super) fn moment(text: &str) -> Result<Timestamp, Sentence> {
         .ok_or_else(|| format!("{} is not a date; write 2025-01-31 or 2025-01-31T08:00:00Z", quoted(text)))
 }
 
-/// A vector of length 1 with the direction of `numbers`.
-pub(super) fn unit(numbers: &[f32]) -> Result<Vec<f32>, Sentence> {
+/// A vector of length 1 with the direction of `numbers`, which are finite.
+pub(super) fn unit(numbers: &[f64]) -> Result<Vec<f32>, Sentence> {
     if numbers.is_empty() {
         return Err("the list is empty".into());
     }
-    let length = numbers.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt();
-    if length == 0.0 {
+    let largest = numbers.iter().fold(0.0, |largest: f64, number| largest.max(number.abs()));
+    if largest == 0.0 {
         return Err("every number is 0, and such a vector points nowhere".into());
     }
-    Ok(numbers.iter().map(|&x| (f64::from(x) / length) as f32).collect())
+    // Scaled first: squares of the largest and the smallest numbers are none any more.
+    let scaled = numbers.iter().map(|number| number / largest);
+    let length = scaled.clone().map(|number| number * number).sum::<f64>().sqrt();
+    Ok(scaled.map(|number| (number / length) as f32).collect())
 }
