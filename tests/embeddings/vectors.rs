@@ -1,5 +1,7 @@
 //! The vectors themselves: those of the reference implementation, and the same bits whatever else is in a run.
 
+use common::config::{CommonArgs, Config, EmbeddingArgs};
+use common::embedding;
 use serde_json::{Value, json};
 
 use crate::support::{Market, Vectors, ad};
@@ -69,6 +71,33 @@ fn a_vector_does_not_depend_on_what_else_is_in_the_run() {
         }
         for (id, vector) in alone.vectors() {
             assert!(vector == expected[&id], "{precision}: {id} depends on what else is in the run");
+        }
+    }
+}
+
+#[test]
+fn a_service_gives_the_bits_that_a_run_gives() {
+    let config = |threads: &str, precision: &str| {
+        let flags = EmbeddingArgs {
+            threads: Some(threads.into()),
+            precision: Some(precision.into()),
+            device: Some("cpu".into()),
+            ..EmbeddingArgs::default()
+        };
+        Config::load(&CommonArgs::default(), &flags).unwrap()
+    };
+    let golden: Vec<Value> = serde_json::from_str(GOLDEN).unwrap();
+    let mut texts: Vec<&str> = golden.iter().map(|entry| entry["text"].as_str().unwrap()).collect();
+    // Several of one length, which share a call.
+    texts.extend(["site manager", "data engineer", "staff nurse", "line cook", "bus driver", "site manager"]);
+    for precision in ["fp32", "int8"] {
+        let mut alone = embedding::open(&config("1", precision), None).unwrap().remove(0);
+        let expected: Vec<Vec<f32>> =
+            texts.iter().map(|text| alone.embed(&[text]).remove(0).unwrap()).collect();
+        for threads in ["1", "2", "3"] {
+            let together = embedding::open_one(&config(threads, precision)).unwrap().embed(&texts);
+            let together: Vec<Vec<f32>> = together.into_iter().map(Result::unwrap).collect();
+            assert_eq!(together, expected, "{precision}, {threads} threads");
         }
     }
 }

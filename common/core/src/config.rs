@@ -1,5 +1,6 @@
 //! What the environment and the command line say, parsed once at start and wrong values refused there.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -10,8 +11,29 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::job::Shard;
 
+macro_rules! choices {
+    ($type:ident, $variable:literal, $($text:literal => $variant:ident),+) => {
+        impl FromStr for $type {
+            type Err = Error;
+            fn from_str(value: &str) -> Result<Self> {
+                match value {
+                    $($text => Ok(Self::$variant),)+
+                    _ => refuse($variable, value, &[$($text),+].join(", ")),
+                }
+            }
+        }
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self { $(Self::$variant => $text),+ })
+            }
+        }
+    };
+}
+
+mod serving;
 mod url;
 
+pub use serving::{Search, Serving, ServingArgs};
 pub use url::{ArtifactsUrl, WarehouseUrl};
 
 /// The ONNX Runtime that `scripts/setup` installs and the binaries look for.
@@ -87,6 +109,11 @@ struct Environment {
     cloud_run_task_count: Option<String>,
     cloud_run_task_attempt: Option<String>,
     google_cloud_project: Option<String>,
+    search: Option<String>,
+    max_concurrent: Option<String>,
+    request_deadline_ms: Option<String>,
+    cors_allow_origin: Option<String>,
+    index_poll_s: Option<String>,
     log_format: Option<String>,
     rust_log: Option<String>,
     xdg_cache_home: Option<String>,
@@ -173,6 +200,9 @@ pub struct Config {
     pub attempt: u32,
     /// `GOOGLE_CLOUD_PROJECT`: completes trace names in the log.
     pub google_cloud_project: Option<String>,
+    /// How a service serves.
+    #[serde(flatten)]
+    pub serving: Serving,
     /// `LOG_FORMAT`.
     pub log_format: LogFormat,
     /// `RUST_LOG`: which lines are logged. [`crate::telemetry`] refuses what it cannot read.
@@ -188,6 +218,22 @@ impl Config {
         let variables = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         Self::from_variables(variables, common, embedding)
+    }
+
+    /// [`Config::load`] with the flags of a service.
+    ///
+    /// # Errors
+    /// Those of [`Config::load`].
+    pub fn load_for_service(
+        common: &CommonArgs,
+        embedding: &EmbeddingArgs,
+        serving: &ServingArgs,
+    ) -> Result<Self> {
+        let flags: BTreeMap<_, _> = serving.variables().collect();
+        let variables = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .filter(|(name, _)| !flags.contains_key(name));
+        Self::from_variables(variables.chain(flags.clone()), common, embedding)
     }
 
     /// [`Config::load`] with these variables instead of the environment's.
@@ -209,6 +255,7 @@ impl Config {
         let cache = cache_dir(env.xdg_cache_home.as_deref(), env.home.as_deref());
         let dylib = cache.join(format!("onnxruntime-{ONNXRUNTIME_VERSION}/libonnxruntime.so"));
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let serving = Serving::from_environment(&env)?;
         let threads = embedding.threads.clone().or(env.threads);
         Ok(Self {
             warehouse: pick(&common.warehouse_url, env.warehouse_url, "duckdb:data/jobs.duckdb").parse()?,
@@ -241,6 +288,7 @@ impl Config {
                 .cloud_run_task_attempt
                 .map_or(Ok(0), |value| number("CLOUD_RUN_TASK_ATTEMPT", &value, 0, u32::MAX))?,
             google_cloud_project: env.google_cloud_project,
+            serving,
             log_format: pick(&common.log_format, env.log_format, "auto").parse()?,
             log_filter: env.rust_log.unwrap_or_else(|| "info".into()),
         })
@@ -284,25 +332,6 @@ fn model_name(value: String) -> Result<String> {
     } else {
         refuse("EMBEDDING_MODEL", &value, "a model's name, such as all-MiniLM-L6-v2")
     }
-}
-
-macro_rules! choices {
-    ($type:ident, $variable:literal, $($text:literal => $variant:ident),+) => {
-        impl FromStr for $type {
-            type Err = Error;
-            fn from_str(value: &str) -> Result<Self> {
-                match value {
-                    $($text => Ok(Self::$variant),)+
-                    _ => refuse($variable, value, &[$($text),+].join(", ")),
-                }
-            }
-        }
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(match self { $(Self::$variant => $text),+ })
-            }
-        }
-    };
 }
 
 choices!(Precision, "EMBEDDING_PRECISION", "fp32" => Fp32, "int8" => Int8, "fp16" => Fp16);

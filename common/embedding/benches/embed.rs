@@ -59,3 +59,13 @@ fn embed_fp32(bencher: Bencher<'_, '_>, tokens: usize) {
 fn embed_int8(bencher: Bencher<'_, '_>, tokens: usize) {
     embed(bencher, "int8", tokens);
 }
+
+/// Texts of one length that come together, as they do in a service under load: one session that all cores share.
+#[divan::bench(args = LENGTHS)]
+fn embed_together(bencher: Bencher<'_, '_>, tokens: usize) {
+    const TEXTS: usize = 16;
+    let config = Config::load(&CommonArgs::default(), &EmbeddingArgs::default()).expect("a configuration");
+    let mut embedder = common_embedding::open_one(&config).expect("an embedder");
+    let text = text(tokens);
+    bencher.counter(ItemsCount::new(TEXTS)).bench_local(|| embedder.embed(&[text.as_str(); TEXTS]));
+}

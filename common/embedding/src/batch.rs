@@ -11,12 +11,23 @@ pub enum Sharing {
     Padded,
 }
 
-/// Groups texts, given by their numbers of tokens in ascending order, into calls of at most `most` texts.
-pub fn groups(lengths: &[usize], most: usize, sharing: Sharing) -> Vec<Range<usize>> {
+/// The largest call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Most {
+    /// Texts in it; at least one is.
+    pub texts: usize,
+    /// Tokens in it, where it has more than one text: each counts as many as the longest.
+    pub tokens: usize,
+}
+
+/// Groups texts, given by their numbers of tokens in ascending order, into calls.
+pub fn groups(lengths: &[usize], most: Most, sharing: Sharing) -> Vec<Range<usize>> {
     let mut groups = Vec::new();
     let mut start = 0;
     for end in 1..=lengths.len() {
-        let is_full = end - start >= most.max(1);
+        let texts = end - start;
+        let is_full = texts >= most.texts
+            || lengths.get(end).is_some_and(|tokens| (texts + 1).saturating_mul(*tokens) > most.tokens);
         let is_last = end == lengths.len();
         if is_last || is_full || (sharing == Sharing::SameLength && lengths[end] != lengths[start]) {
             groups.push(start..end);
@@ -32,23 +43,41 @@ mod tests {
 
     use super::*;
 
+    const ANY: usize = usize::MAX;
+
+    fn most(texts: usize, tokens: usize) -> Most {
+        Most { texts, tokens }
+    }
+
     #[test]
     fn lengths_mix_only_where_padding_is_allowed() {
-        assert_eq!(groups(&[3, 3, 5, 5, 5], 2, Sharing::SameLength), [0..2, 2..4, 4..5]);
-        assert_eq!(groups(&[3, 3, 5, 5, 5], 4, Sharing::Padded), [0..4, 4..5]);
-        assert!(groups(&[], 4, Sharing::Padded).is_empty());
+        assert_eq!(groups(&[3, 3, 5, 5, 5], most(2, ANY), Sharing::SameLength), [0..2, 2..4, 4..5]);
+        assert_eq!(groups(&[3, 3, 5, 5, 5], most(4, ANY), Sharing::Padded), [0..4, 4..5]);
+        assert!(groups(&[], most(4, ANY), Sharing::Padded).is_empty());
+    }
+
+    #[test]
+    fn a_call_has_few_long_texts_and_many_short_ones() {
+        assert_eq!(
+            groups(&[3, 3, 3, 5, 5, 9], most(8, 8), Sharing::SameLength),
+            [0..2, 2..3, 3..4, 4..5, 5..6]
+        );
+        assert_eq!(groups(&[2, 2, 2, 4, 4], most(8, 8), Sharing::Padded), [0..3, 3..5]);
     }
 
     proptest! {
         #[test]
-        fn every_text_is_in_exactly_one_group(mut lengths in prop::collection::vec(2usize..9, 0..60), most in 0usize..9) {
+        fn every_text_is_in_exactly_one_group(
+            mut lengths in prop::collection::vec(2usize..9, 0..60), texts in 0usize..9, tokens in 0usize..40,
+        ) {
             lengths.sort_unstable();
             for sharing in [Sharing::SameLength, Sharing::Padded] {
-                let groups = groups(&lengths, most, sharing);
+                let groups = groups(&lengths, most(texts, tokens), sharing);
                 let flat: Vec<usize> = groups.iter().cloned().flatten().collect();
                 prop_assert_eq!(flat, (0..lengths.len()).collect::<Vec<_>>());
                 for group in groups {
-                    prop_assert!(group.len() <= most.max(1));
+                    prop_assert!(group.len() <= texts.max(1));
+                    prop_assert!(group.len() == 1 || group.len() * lengths[group.end - 1] <= tokens);
                     let one_length = lengths[group.clone()].iter().all(|&l| l == lengths[group.start]);
                     prop_assert!(sharing == Sharing::Padded || one_length);
                 }

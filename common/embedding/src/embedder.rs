@@ -1,11 +1,12 @@
 //! Texts in, unit vectors out.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use common_core::config::Config;
+use common_core::config::{Config, Precision};
 use common_core::{Error, Result};
 
-use crate::batch::{Sharing, groups};
+use crate::batch::{Most, Sharing, groups};
 use crate::model::ModelPackage;
 use crate::session::ModelSession;
 use crate::tokenize::TextTokenizer;
@@ -32,8 +33,18 @@ pub trait Embedder: Send {
     /// done within a second or so.
     fn preferred_chunk(&self) -> usize;
 
-    /// One result a text, in order: `[dimension] f32`, L2-normalised. A text that fails does so alone.
-    fn embed(&mut self, texts: &[&str]) -> Vec<Result<Vec<f32>>>;
+    /// Gives `done` one result a text, with the text's position, as soon as each is there and in any order:
+    /// `[dimension] f32`, L2-normalised. A text that fails does so alone.
+    fn embed_each(&mut self, texts: &[&str], done: &mut dyn FnMut(usize, Result<Vec<f32>>));
+
+    /// One result a text, in order: those of [`Embedder::embed_each`].
+    fn embed(&mut self, texts: &[&str]) -> Vec<Result<Vec<f32>>> {
+        let mut results: Vec<Option<Result<Vec<f32>>>> = Vec::new();
+        results.resize_with(texts.len(), || None);
+        self.embed_each(texts, &mut |index, result| results[index] = Some(result));
+        let left_out = || Err(Error::internal("a text was left out of every call"));
+        results.into_iter().map(|result| result.unwrap_or_else(left_out)).collect()
+    }
 }
 
 /// Texts a call on a GPU, when nobody says otherwise.
@@ -48,6 +59,11 @@ const CUDA_CHUNK: usize = 4096;
 /// answered soon.
 const CPU_CHUNK: (usize, usize) = (8, 32);
 
+/// The largest call on a CPU where texts share them. Short texts are faster together, by three times at eight tokens:
+/// the weights are read from memory once for all of them. Long ones are slower, because what lies between two layers of
+/// the model outgrows the cache.
+const CPU_TOGETHER: Most = Most { texts: 32, tokens: 256 };
+
 /// Opens as many embedders as `config.threads` asks for, or two that take turns on one GPU: while one waits for the
 /// card the other tokenizes. `batch` overrides how many texts share a call.
 ///
@@ -59,29 +75,71 @@ pub fn open(config: &Config, batch: Option<usize>) -> Result<Vec<Box<dyn Embedde
     if let Some(name) = config.embedding_model.strip_prefix(crate::vertex::PREFIX) {
         return crate::vertex::open(config, name);
     }
-    let package = ModelPackage::open(&config.model_dir, &config.embedding_model)?;
-    let precision = config.embedding_precision;
-    let tokenizer = Arc::new(TextTokenizer::open(&package.tokenizer()?, package.max_tokens)?);
-    let graph = package.graph(precision)?;
-    let first = ModelSession::open(&graph, config)?;
+    let model = Model::open(config)?;
+    let alone = Most { texts: batch.unwrap_or(1), tokens: usize::MAX };
+    let first = ModelSession::open(&model.graph, config, 1)?;
     let is_cuda = first.device == "cuda";
-    let identity = Identity {
-        model_name: package.name.clone(),
-        embedding_space: package.embedding_space(),
-        model_version: package.model_version(precision, first.device),
-        dimension: package.dimension,
-    };
-    let plan = Plan::new(is_cuda, batch);
-    let mut sessions = vec![Arc::new(Mutex::new(first))];
+    let first = model.embedder(first, batch, alone);
+    let mut embedders = Vec::new();
     if is_cuda {
-        sessions.push(Arc::clone(&sessions[0]));
+        embedders.push(first.clone());
     }
-    while !is_cuda && sessions.len() < config.threads {
-        sessions.push(Arc::new(Mutex::new(ModelSession::open(&graph, config)?)));
+    while !is_cuda && embedders.len() + 1 < config.threads {
+        embedders.push(model.embedder(ModelSession::open(&model.graph, config, 1)?, batch, alone));
     }
-    let embedder =
-        |session| OnnxEmbedder { identity: identity.clone(), tokenizer: tokenizer.clone(), session, plan };
-    Ok(sessions.into_iter().map(|session| Box::new(embedder(session)) as Box<dyn Embedder>).collect())
+    embedders.push(first);
+    Ok(embedders.into_iter().map(|embedder| Box::new(embedder) as Box<dyn Embedder>).collect())
+}
+
+/// Opens one embedder for a service, whose texts come one by one. On a CPU the model's weights are held once,
+/// `config.threads` threads share the work of a call, and short texts of one length share a call: a text is answered
+/// sooner than by one of [`open`]'s, with the same vector.
+///
+/// # Errors
+/// Those of [`open`].
+pub fn open_one(config: &Config) -> Result<Box<dyn Embedder>> {
+    #[cfg(feature = "gcp")]
+    if let Some(name) = config.embedding_model.strip_prefix(crate::vertex::PREFIX) {
+        let opened = crate::vertex::open(config, name)?.into_iter().next();
+        return opened.ok_or_else(|| Error::internal("there is no embedder"));
+    }
+    let model = Model::open(config)?;
+    let session = ModelSession::open(&model.graph, config, config.threads)?;
+    Ok(Box::new(model.embedder(session, None, CPU_TOGETHER)))
+}
+
+/// A verified model package, and what all its embedders share.
+struct Model {
+    package: ModelPackage,
+    precision: Precision,
+    graph: PathBuf,
+    tokenizer: Arc<TextTokenizer>,
+}
+
+impl Model {
+    fn open(config: &Config) -> Result<Self> {
+        let package = ModelPackage::open(&config.model_dir, &config.embedding_model)?;
+        let precision = config.embedding_precision;
+        let tokenizer = Arc::new(TextTokenizer::open(&package.tokenizer()?, package.max_tokens)?);
+        let graph = package.graph(precision)?;
+        Ok(Self { package, precision, graph, tokenizer })
+    }
+
+    /// `on_cpu`: the largest call on a CPU; on a GPU it has `batch` texts.
+    fn embedder(&self, session: ModelSession, batch: Option<usize>, on_cpu: Most) -> OnnxEmbedder {
+        let identity = Identity {
+            model_name: self.package.name.clone(),
+            embedding_space: self.package.embedding_space(),
+            model_version: self.package.model_version(self.precision, session.device),
+            dimension: self.package.dimension,
+        };
+        OnnxEmbedder {
+            identity,
+            tokenizer: Arc::clone(&self.tokenizer),
+            plan: if session.device == "cuda" { Plan::on_cuda(batch) } else { Plan::on_cpu(on_cpu) },
+            session: Arc::new(Mutex::new(session)),
+        }
+    }
 }
 
 /// Which vectors the configured model makes, without loading it. The device named is the CPU.
@@ -105,21 +163,22 @@ pub fn identity(config: &Config) -> Result<Identity> {
 /// How calls are made up.
 #[derive(Debug, Clone, Copy)]
 struct Plan {
-    batch: usize,
+    most: Most,
     sharing: Sharing,
 }
 
 impl Plan {
-    /// On a CPU one text a call is fastest.
-    fn new(is_cuda: bool, batch: Option<usize>) -> Self {
-        if is_cuda {
-            Self { batch: batch.unwrap_or(CUDA_BATCH), sharing: Sharing::Padded }
-        } else {
-            Self { batch: batch.unwrap_or(1), sharing: Sharing::SameLength }
-        }
+    fn on_cuda(batch: Option<usize>) -> Self {
+        let most = Most { texts: batch.unwrap_or(CUDA_BATCH), tokens: usize::MAX };
+        Self { most, sharing: Sharing::Padded }
+    }
+
+    fn on_cpu(most: Most) -> Self {
+        Self { most, sharing: Sharing::SameLength }
     }
 }
 
+#[derive(Clone)]
 struct OnnxEmbedder {
     identity: Identity,
     tokenizer: Arc<TextTokenizer>,
@@ -134,34 +193,28 @@ impl Embedder for OnnxEmbedder {
 
     fn preferred_chunk(&self) -> usize {
         match self.plan.sharing {
-            Sharing::SameLength => self.plan.batch.clamp(CPU_CHUNK.0, CPU_CHUNK.1),
-            Sharing::Padded => self.plan.batch.saturating_mul(CUDA_CALLS).min(CUDA_CHUNK),
+            Sharing::SameLength => self.plan.most.texts.clamp(CPU_CHUNK.0, CPU_CHUNK.1),
+            Sharing::Padded => self.plan.most.texts.saturating_mul(CUDA_CALLS).min(CUDA_CHUNK),
         }
     }
 
-    fn embed(&mut self, texts: &[&str]) -> Vec<Result<Vec<f32>>> {
-        let mut results: Vec<Option<Result<Vec<f32>>>> = Vec::new();
-        results.resize_with(texts.len(), || None);
+    fn embed_each(&mut self, texts: &[&str], done: &mut dyn FnMut(usize, Result<Vec<f32>>)) {
         let mut tokenized = Vec::with_capacity(texts.len());
         for (index, text) in texts.iter().enumerate() {
             match self.tokenizer.encode(text) {
                 Ok(ids) => tokenized.push((index, ids)),
-                Err(error) => results[index] = Some(Err(error)),
+                Err(error) => done(index, Err(error)),
             }
         }
         tokenized.sort_by_key(|(_, ids)| ids.len());
         let lengths: Vec<usize> = tokenized.iter().map(|(_, ids)| ids.len()).collect();
-        for group in groups(&lengths, self.plan.batch, self.plan.sharing) {
+        for group in groups(&lengths, self.plan.most, self.plan.sharing) {
             for ((index, _), result) in
                 tokenized[group.clone()].iter().zip(self.infer_group(&tokenized[group]))
             {
-                results[*index] = Some(result);
+                done(*index, result);
             }
         }
-        results
-            .into_iter()
-            .map(|result| result.unwrap_or_else(|| Err(Error::internal("a text was left out of every call"))))
-            .collect()
     }
 }
 

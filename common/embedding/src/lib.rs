@@ -15,4 +15,4 @@ pub mod tokenize;
 #[cfg(feature = "gcp")]
 mod vertex;
 
-pub use embedder::{Embedder, Identity, identity, open};
+pub use embedder::{Embedder, Identity, identity, open, open_one};

@@ -41,22 +41,22 @@ pub struct ModelSession {
 }
 
 impl ModelSession {
-    /// Loads the graph at `path` for `config.device`, one inference thread a session.
+    /// Loads the graph at `path` for `config.device`. On a CPU `threads` threads share the work of a call.
     ///
     /// # Errors
     /// `Configuration` where the library or an explicitly chosen device cannot be used, `Corrupt` where the graph
     /// cannot be loaded.
-    pub fn open(path: &Path, config: &Config) -> Result<Self> {
+    pub fn open(path: &Path, config: &Config, threads: usize) -> Result<Self> {
         let environment = runtime(&config.ort_dylib_path)?;
         let device = choose_device(config)?;
         let unusable = |error: ort::Error| {
             Error::corrupt(format!("the model {} cannot be loaded", path.display())).caused_by(error)
         };
-        let (mut builder, device) = match options(environment, device) {
+        let (mut builder, device) = match options(environment, device, threads) {
             Ok(builder) => (builder, device),
             Err(error) if device == "cuda" && config.device == Device::Auto => {
                 tracing::warn!(error = error.to_string(), "the GPU cannot be used: running on the CPU");
-                (options(environment, "cpu").map_err(unusable)?, "cpu")
+                (options(environment, "cpu", threads).map_err(unusable)?, "cpu")
             }
             Err(error) if device == "cuda" => return Err(no_cuda(&error.to_string())),
             Err(error) => return Err(unusable(error)),
@@ -82,10 +82,10 @@ impl ModelSession {
     }
 }
 
-fn options(environment: &Environment, device: &'static str) -> ort::Result<SessionBuilder> {
+fn options(environment: &Environment, device: &'static str, threads: usize) -> ort::Result<SessionBuilder> {
     let builder = Session::builder(environment)?
         .with_optimization_level(GraphOptimizationLevel::All)?
-        .with_intra_threads(1)?
+        .with_intra_threads(threads)?
         .with_inter_threads(1)?
         // A waiting thread that spins takes CPU time from the next text.
         .with_intra_op_spinning(false)?

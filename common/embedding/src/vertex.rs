@@ -119,15 +119,15 @@ impl Embedder for Vertex {
         CHUNK
     }
 
-    fn embed(&mut self, texts: &[&str]) -> Vec<Result<Vec<f32>>> {
-        let mut rest = texts;
-        let mut results = Vec::with_capacity(texts.len());
-        while !rest.is_empty() {
-            let (request, after) = rest.split_at(request_length(rest));
-            results.extend(self.request(request));
-            rest = after;
+    fn embed_each(&mut self, texts: &[&str], done: &mut dyn FnMut(usize, Result<Vec<f32>>)) {
+        let mut first = 0;
+        while first < texts.len() {
+            let request = &texts[first..first + request_length(&texts[first..])];
+            for (index, result) in self.request(request).into_iter().enumerate() {
+                done(first + index, result);
+            }
+            first += request.len();
         }
-        results
     }
 }
 

@@ -38,6 +38,8 @@ pub struct Ad<'a> {
     pub salary_min_monthly: Option<f64>,
     pub salary_max_monthly: Option<f64>,
     pub posted: Option<DateTime<Utc>>,
+    /// Where it lies on the map of the market, about −1 to 1 each way.
+    pub point: [f32; 2],
 }
 
 /// A column of few different values, which filters may name.
@@ -115,8 +117,8 @@ impl Ads {
         self.text.value(row as usize)
     }
 
-    /// One ad.
-    pub fn ad(&self, row: Row) -> Ad<'_> {
+    /// One ad, which lies at `point`.
+    pub(crate) fn ad(&self, row: Row, point: [f32; 2]) -> Ad<'_> {
         let text = |n: usize| value(&self.texts[n], row);
         let word = |column: Column| self.word(column, row);
         let salary = |n: usize| {
@@ -138,6 +140,7 @@ impl Ads {
             posted: (!self.posted.is_null(row as usize))
                 .then(|| DateTime::from_timestamp_micros(self.posted.value(row as usize)))
                 .flatten(),
+            point,
         }
     }
 

@@ -137,13 +137,13 @@ impl JobIndex {
 
     /// What answers show of an ad.
     pub fn ad(&self, row: Row) -> Ad<'_> {
-        self.ads.ad(row)
+        let text = self.ads.text(row) as usize;
+        self.ads.ad(row, [self.texts.points[0].value(text), self.texts.points[1].value(text)])
     }
 
-    /// Where an ad lies on the map of the market, about −1 to 1 each way.
-    pub fn point(&self, row: Row) -> [f32; 2] {
-        let text = self.ads.text(row) as usize;
-        [self.texts.points[0].value(text), self.texts.points[1].value(text)]
+    /// Which text an ad has; of the ads of one text the newest has the lowest row.
+    pub fn text_of(&self, row: Row) -> TextId {
+        self.ads.text(row)
     }
 
     /// An ad's vector: `[dimension] f32`, L2-normalised.

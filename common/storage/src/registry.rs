@@ -20,6 +20,9 @@ const MANIFEST: &str = "manifest.json";
 /// Drafts older than this are leftovers of publishers that were killed.
 const DRAFT_HOURS: i64 = 24;
 
+/// Versions that a machine keeps.
+const PLACED: usize = 3;
+
 /// The versions below one prefix of a store.
 #[derive(Clone)]
 pub struct Registry {
@@ -224,7 +227,12 @@ impl Registry {
         tokio::fs::write(draft.path().join(MANIFEST), &manifest).await?;
         let draft = draft.keep();
         match tokio::fs::rename(&draft, &folder).await {
-            Ok(()) => Ok(folder),
+            Ok(()) => {
+                let cache = cache.to_owned();
+                // What is in use elsewhere stays readable to those who have it open.
+                let _ = tokio::task::spawn_blocking(move || forget_old(&cache)).await;
+                Ok(folder)
+            }
             Err(error) => {
                 let _ = tokio::fs::remove_dir_all(&draft).await;
                 // Another process placed it meanwhile.
@@ -258,6 +266,22 @@ impl Registry {
         }
         Ok(())
     }
+}
+
+/// Removes all placed versions but the last few.
+fn forget_old(cache: &Path) -> std::io::Result<()> {
+    let mut placed = Vec::new();
+    for entry in std::fs::read_dir(cache)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.split_once('-').is_some_and(|(version, _)| number(version).is_some()) && entry.path().is_dir()
+        {
+            placed.push((entry.metadata()?.modified()?, entry.path()));
+        }
+    }
+    placed.sort();
+    let old = placed.len().saturating_sub(PLACED);
+    placed[..old].iter().try_for_each(|(_, folder)| std::fs::remove_dir_all(folder))
 }
 
 fn number(version: &str) -> Option<u64> {

@@ -44,6 +44,11 @@ fn every_variable_has_its_default() {
         "shard": { "index": 0, "count": 1 },
         "attempt": 0,
         "google_cloud_project": null,
+        "search": "index",
+        "max_concurrent": 64,
+        "request_deadline_ms": 10_000,
+        "cors_allow_origin": null,
+        "index_poll_s": 10,
         "log_format": "auto",
         "log_filter": "info",
     });
@@ -86,6 +91,12 @@ fn every_variable_is_taken() {
         ("CLOUD_RUN_EXECUTION", "embed-x7", "execution", "\"embed-x7\""),
         ("CLOUD_RUN_TASK_ATTEMPT", "2", "attempt", "2"),
         ("GOOGLE_CLOUD_PROJECT", "my-project", "google_cloud_project", "\"my-project\""),
+        ("SEARCH", "warehouse", "search", "\"warehouse\""),
+        ("MAX_CONCURRENT", "8", "max_concurrent", "8"),
+        ("REQUEST_DEADLINE_MS", "250", "request_deadline_ms", "250"),
+        ("CORS_ALLOW_ORIGIN", "*", "cors_allow_origin", "\"*\""),
+        ("CORS_ALLOW_ORIGIN", "http://localhost:3000", "cors_allow_origin", "\"http://localhost:3000\""),
+        ("INDEX_POLL_S", "1", "index_poll_s", "1"),
         ("LOG_FORMAT", "json", "log_format", "\"json\""),
         ("LOG_FORMAT", "text", "log_format", "\"text\""),
         ("RUST_LOG", "debug", "log_filter", "\"debug\""),
@@ -102,6 +113,7 @@ fn every_variable_is_taken() {
 fn a_wrong_value_is_refused_in_one_sentence_with_variable_value_and_what_is_allowed() {
     let warehouse = "duckdb:PATH or bigquery://PROJECT/DATASET";
     let artifacts = "file:PATH or gs://BUCKET/PREFIX";
+    let origin = "* or an origin, such as https://jobs.example.sg";
     let attempts = format!("a whole number from 0 to {}", u32::MAX);
     for (variable, value, allowed) in [
         ("WAREHOUSE_URL", "postgres://x", warehouse),
@@ -124,6 +136,13 @@ fn a_wrong_value_is_refused_in_one_sentence_with_variable_value_and_what_is_allo
         ("CLOUD_RUN_TASK_COUNT", "0", "a whole number from 1 to 10000"),
         ("CLOUD_RUN_TASK_INDEX", "1", "a whole number from 0 to 0"),
         ("CLOUD_RUN_TASK_ATTEMPT", "first", &attempts),
+        ("SEARCH", "google", "index, warehouse"),
+        ("MAX_CONCURRENT", "0", "a whole number from 1 to 10000"),
+        ("REQUEST_DEADLINE_MS", "1.5", "a whole number from 1 to 3600000"),
+        ("CORS_ALLOW_ORIGIN", "example.com", origin),
+        ("CORS_ALLOW_ORIGIN", "https://a.example, https://b.example", origin),
+        ("CORS_ALLOW_ORIGIN", "https://a.example/", origin),
+        ("INDEX_POLL_S", "0", "a whole number from 1 to 86400"),
         ("LOG_FORMAT", "xml", "auto, json, text"),
     ] {
         let error = load(&[(variable, value)]).unwrap_err();

@@ -6,7 +6,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser};
 
 use super::Function;
-use crate::config::{CommonArgs, Config, EmbeddingArgs, Mode};
+use crate::config::{CommonArgs, Config, EmbeddingArgs, Mode, ServingArgs};
 use crate::error::{Error, Result};
 
 /// The port where neither `--port` nor `PORT` names one.
@@ -47,6 +47,42 @@ pub(super) struct RunArgs {
     pub(super) print_config: bool,
 }
 
+/// The command line of a service.
+#[derive(Debug, Parser)]
+pub(super) struct ServiceCli {
+    #[command(flatten)]
+    pub(super) serving: ServingArgs,
+    /// Port to listen on, on every interface where PORT is set, else on 127.0.0.1 [default: PORT, else 8080]
+    #[arg(long, value_name = "PORT", help_heading = "How")]
+    pub(super) port: Option<u16>,
+    /// Print the effective configuration as JSON and stop
+    #[arg(long = "config", help_heading = "How")]
+    pub(super) print_config: bool,
+    #[command(flatten)]
+    pub(super) common: CommonArgs,
+    #[command(flatten)]
+    pub(super) embedding: EmbeddingArgs,
+}
+
+impl ServiceCli {
+    /// Reads `arguments`, the program's name first.
+    ///
+    /// # Errors
+    /// What clap prints: help, version, or what is wrong with the arguments.
+    pub(super) fn read(
+        function: Function,
+        arguments: impl IntoIterator<Item = OsString>,
+    ) -> Result<Self, clap::Error> {
+        let command = Self::command().name(function.name).version(function.version).about(function.about);
+        Self::from_arg_matches(&command.try_get_matches_from(arguments)?)
+    }
+
+    /// Where to listen.
+    pub(super) fn address(&self, config: &Config) -> ([u8; 4], u16) {
+        address(self.port, config)
+    }
+}
+
 impl<O: Args> Cli<O> {
     /// Reads `arguments`, the program's name first.
     ///
@@ -73,11 +109,16 @@ impl RunArgs {
         }
     }
 
-    /// Where to listen: everywhere in a container, which `PORT` tells, and only to this machine elsewhere.
+    /// Where to listen.
     pub(super) fn address(&self, config: &Config) -> ([u8; 4], u16) {
-        let interface = if config.port.is_some() { [0, 0, 0, 0] } else { [127, 0, 0, 1] };
-        (interface, self.port.or(config.port).unwrap_or(DEFAULT_PORT))
+        address(self.port, config)
     }
+}
+
+/// Everywhere in a container, which `PORT` tells, and only to this machine elsewhere.
+fn address(flag: Option<u16>, config: &Config) -> ([u8; 4], u16) {
+    let interface = if config.port.is_some() { [0, 0, 0, 0] } else { [127, 0, 0, 1] };
+    (interface, flag.or(config.port).unwrap_or(DEFAULT_PORT))
 }
 
 /// Refuses options of a run on the command line of a server, which would ignore them.

@@ -15,7 +15,7 @@ use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::problem::Problem;
+use super::http_util::Problem;
 use super::trigger::TriggerId;
 
 /// One delivery of a trigger.

@@ -26,10 +26,10 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::event::Trigger;
+use super::http_util::{Body, Problem, json, read_body};
 use super::lease::{Acquired, Lease, LeaseStore, LeaseTerms};
-use super::problem::Problem;
 use super::run::{Order, Runner, Status};
-use super::server::{Body, json, read_body, shutting_down};
+use super::server::shutting_down;
 use super::trigger::{Finished, Triggers, request_sha256};
 use crate::config::Mode;
 use crate::error::{Error, Result};
@@ -155,8 +155,8 @@ impl<O: DeserializeOwned + Send + 'static> Endpoint<O> {
                 self.remember(trigger, &answer).await;
                 return Ok(Reply { answer, is_replay: false });
             }
-            Ok(answer) => Problem::of(&Error::cancelled("")).with("answer", answer.to_json()),
-            Err(error) => Problem::of(&error),
+            Ok(answer) => Problem::of_run(&Error::cancelled("")).with("answer", answer.to_json()),
+            Err(error) => Problem::of_run(&error),
         };
         Err(problem.with("run_id", run_id))
     }
@@ -198,7 +198,7 @@ impl<O: DeserializeOwned + Send + 'static> Endpoint<O> {
 /// Logs why there is no run, and tells the caller what they may know.
 fn unanswered(error: &Error) -> Problem {
     tracing::error!("no run: {}", error.chain());
-    Problem::of(error)
+    Problem::of_run(error)
 }
 
 #[cfg(test)]

@@ -1,23 +1,29 @@
-//! What makes a function's code a program: one handler, three ways in.
+//! What makes a function's code a program. A batch function ([`run_batch`]) has one handler and three ways in:
 //!
 //! 1. **Local**: run once, a progress bar, the answer as one line of JSON on stdout.
 //! 2. **Cloud Run job** (`CLOUD_RUN_JOB`): run once for this task's shard; exit 0 or 1.
 //! 3. **HTTP function** (`PORT`): `POST /` with JSON or a `CloudEvent` runs the handler and answers.
 //!
+//! A service ([`run_service`]) answers requests for as long as its process lives.
+//!
 //! - `cli`: flags, and the choice among the three
 //! - `run`: one run and its answer
-//! - `http`, `event`, `problem`: triggers in, answers out; `server` is the machinery below
+//! - `http`, `event`: triggers in, answers out; `service`: requests in, answers out
+//! - [`http_util`], `problem`: what both need; `server`, `access`: the machinery below
 //! - `lease`, `trigger`: one run at a time, and one run a trigger, across instances
 //! - `progress`, `shutdown`
 
+mod access;
 mod cli;
 mod event;
 mod http;
+pub mod http_util;
 mod lease;
 mod problem;
 pub(crate) mod progress;
 mod run;
 mod server;
+mod service;
 mod shutdown;
 mod trigger;
 
@@ -29,7 +35,6 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -42,10 +47,11 @@ use crate::{memory, telemetry};
 use cli::{Cli, RunArgs};
 use http::Endpoint;
 use run::{Order, Runner, Status};
-use server::Server;
+use server::{Drain, Server, allow_many_connections, listen};
 
 pub use lease::LeaseStore;
 pub use progress::Progress;
+pub use service::{Service, Start, run_service, serve};
 
 /// What a program says about itself.
 #[derive(Debug, Clone, Copy)]
@@ -129,32 +135,45 @@ impl<O: Args + DeserializeOwned + Send + 'static> Program<O> {
             cli::refuse_given(given)?;
         }
         if cli.run.print_config {
-            telemetry::filter(&config.log_filter)?;
             return print_config(&config, mode);
         }
-        telemetry::init(self.function, &config)?;
-        memory::use_one_arena();
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .map_err(|error| Error::internal("cannot start threads").caused_by(error))?;
-        let runner = Runner { function: self.function, config: Arc::new(config), handler: self.handler };
-        let code = runtime.block_on(async {
-            let shutdown = shutdown::on_signal()?;
+        let function = self.function;
+        let runner = Runner { function, config: Arc::new(config), handler: self.handler };
+        let config = Arc::clone(&runner.config);
+        boot(function, &config, BATCH_WORKERS, |shutdown| async move {
             match mode {
-                Mode::Http => serve(runner, self.leases, cli.run, shutdown).await,
+                Mode::Http => serve_batch(runner, self.leases, cli.run, shutdown).await,
                 mode => {
                     let run_id = Uuid::now_v7().to_string();
                     let (options, dry_run) = (cli.options, cli.run.dry_run);
                     once(runner, Order { run_id, options, dry_run, cancel: shutdown, mode }).await
                 }
             }
-        });
-        // A blocking call that the handler left behind must not hold the process.
-        runtime.shutdown_timeout(Duration::from_millis(100));
-        code
+        })
     }
+}
+
+/// Threads of the runtime in a batch function, whose work is done elsewhere.
+const BATCH_WORKERS: usize = 2;
+
+/// Starts what every program has (log, allocator, runtime, signals), and does `work` until it ends.
+fn boot<F, Fut>(function: Function, config: &Config, workers: usize, work: F) -> Result<ExitCode>
+where
+    F: FnOnce(CancellationToken) -> Fut,
+    Fut: Future<Output = Result<ExitCode>>,
+{
+    telemetry::init(function, config)?;
+    memory::use_one_arena();
+    allow_many_connections();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers)
+        .enable_all()
+        .build()
+        .map_err(|error| Error::internal("cannot start threads").caused_by(error))?;
+    let code = runtime.block_on(async { work(shutdown::on_signal()?).await });
+    // A blocking call that was left behind must not hold the process.
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    code
 }
 
 /// Runs once and prints the answer.
@@ -174,17 +193,14 @@ async fn once<O: Send + 'static>(runner: Runner<O>, order: Order<O>) -> Result<E
     })
 }
 
-async fn serve<O: DeserializeOwned + Send + 'static>(
+async fn serve_batch<O: DeserializeOwned + Send + 'static>(
     runner: Runner<O>,
     leases: fn(&Config) -> Result<Arc<dyn LeaseStore>>,
     args: RunArgs,
     shutdown: CancellationToken,
 ) -> Result<ExitCode> {
     let store = leases(&runner.config)?;
-    let (interface, port) = args.address(&runner.config);
-    let listener = TcpListener::bind((std::net::Ipv4Addr::from(interface), port))
-        .await
-        .map_err(|error| Error::unavailable(format!("cannot listen on port {port}")).caused_by(error))?;
+    let listener = listen(args.address(&runner.config))?;
     let address = listener.local_addr()?;
     tracing::info!(port = address.port(), "{} listens on http://{address}", runner.function.name);
     let work = TaskTracker::new();
@@ -197,7 +213,7 @@ async fn serve<O: DeserializeOwned + Send + 'static>(
         work: work.clone(),
     });
     let handler = move |request| Arc::clone(&endpoint).answer(request);
-    Server { listener, shutdown, work, handler }.serve().await;
+    Server { listener, shutdown, work, drain: Drain::NONE, unready: || None, handler }.serve().await;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }
@@ -209,6 +225,7 @@ fn print_config(config: &Config, mode: Mode) -> Result<ExitCode> {
         #[serde(flatten)]
         config: &'a Config,
     }
+    telemetry::filter(&config.log_filter)?;
     let text = serde_json::to_string_pretty(&Effective { mode, config })
         .map_err(|error| Error::internal("the configuration has no JSON form").caused_by(error))?;
     print_line(&text)?;

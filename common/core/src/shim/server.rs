@@ -2,63 +2,124 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Body as _, Incoming};
+use futures::FutureExt;
+use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
-use serde_json::Value;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, Span};
+use uuid::Uuid;
 
-use super::problem::Problem;
+use super::access::Access;
+use super::http_util::{Body, Problem, READ_TIMEOUT, RequestId, json};
+use crate::error::{Error, Result};
 use crate::telemetry::TraceContext;
 
-/// The body of every answer.
-pub(super) type Body = Full<Bytes>;
-
-/// How long a client may take for a request's head, and again for its body.
-const READ_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a finished answer may take to reach its client once the process is to end.
 const DELIVERY: Duration = Duration::from_secs(2);
-/// How much of a body that is too long is read and thrown away, so that its sender gets to see the answer.
-const DISCARDED_BYTES: usize = 16 << 20;
+
+/// The header that carries a [`RequestId`] in and out.
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// How long a server goes on for callers who do not know yet that it is to end.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Drain {
+    /// It ends once nobody has asked anything for so long.
+    quiet: Duration,
+    /// It ends after so long in any case.
+    most: Duration,
+}
+
+impl Drain {
+    /// For a batch function, whose callers are turned away as soon as its end has come.
+    pub(super) const NONE: Self = Self { quiet: Duration::ZERO, most: Duration::ZERO };
+    /// For a service: whoever still has a connection to it is answered, told to leave, and leaves.
+    pub(super) const SERVICE: Self = Self { quiet: Duration::from_millis(500), most: Duration::from_secs(5) };
+}
 
 /// A server before it runs.
-pub(super) struct Server<H> {
+pub(super) struct Server<H, R> {
     pub(super) listener: TcpListener,
     /// Ends the server.
     pub(super) shutdown: CancellationToken,
     /// Work that goes on where its client has gone, and that the server's end waits for.
     pub(super) work: TaskTracker,
+    pub(super) drain: Drain,
+    /// Says why `/ready` is to be 503.
+    pub(super) unready: R,
     /// Answers every request but `/health` and `/ready`.
     pub(super) handler: H,
 }
 
-impl<H, A> Server<H>
+/// Requests that the handler has been given.
+#[derive(Debug, Default)]
+struct Traffic {
+    begun: AtomicU64,
+    ended: AtomicU64,
+}
+
+/// One of them; it has ended when this is dropped, also where the client went away.
+struct InFlight(Arc<Traffic>);
+
+impl Traffic {
+    fn begin(self: &Arc<Self>) -> InFlight {
+        self.begun.fetch_add(1, Ordering::SeqCst);
+        InFlight(Arc::clone(self))
+    }
+
+    /// Returns once nothing has been asked for `quiet` and nothing is being answered, after `most` at the latest.
+    async fn ceases(&self, drain: Drain) {
+        let deadline = Instant::now() + drain.most;
+        let (mut seen, mut since) = (self.begun.load(Ordering::SeqCst), Instant::now());
+        while Instant::now() < deadline {
+            let (ended, begun) = (self.ended.load(Ordering::SeqCst), self.begun.load(Ordering::SeqCst));
+            if begun != seen || ended != begun {
+                (seen, since) = (begun, Instant::now());
+            } else if since.elapsed() >= drain.quiet {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.ended.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl<H, A, R> Server<H, R>
 where
     H: Fn(Request<Incoming>) -> A + Clone + Send + 'static,
     A: Future<Output = Response<Body>> + Send + 'static,
+    R: Fn() -> Option<Problem> + Clone + Send + 'static,
 {
-    /// Answers requests until `shutdown` is cancelled and `work` has ended after it.
+    /// Answers requests until `shutdown` is cancelled, `work` has ended after it, and callers had time to leave.
     ///
-    /// In between, it still answers: `/ready` with 503, and the handler whatever it says to a late caller. Then it
-    /// stops listening and delivers the answers under way.
+    /// In between, it still answers: `/ready` with 503, and the handler whatever it says to a late caller; every
+    /// answer closes its connection. Then it stops listening and delivers the answers under way.
     pub(super) async fn serve(self) {
         let connections = GracefulShutdown::new();
+        let traffic = Arc::new(Traffic::default());
         let mut over = pin!(async {
             self.shutdown.cancelled().await;
             self.work.close();
             self.work.wait().await;
+            traffic.ceases(self.drain).await;
         });
         loop {
             let accepted = tokio::select! {
@@ -66,14 +127,7 @@ where
                 () = &mut over => break,
             };
             match accepted {
-                Ok((stream, peer)) => {
-                    let connection = connections.watch(self.connection(stream, peer));
-                    tokio::spawn(async move {
-                        if let Err(error) = connection.await {
-                            tracing::debug!("a connection ended early: {error}");
-                        }
-                    });
-                }
+                Ok((stream, peer)) => self.spawn(stream, peer, &traffic, &connections),
                 Err(error) => {
                     // Out of file descriptors, most likely: some connections have to end first.
                     tracing::warn!("a connection was not accepted: {error}");
@@ -81,27 +135,69 @@ where
                 }
             }
         }
+        // Whoever the system has let in already would else be cut off.
+        while let Some(Ok((stream, peer))) = self.listener.accept().now_or_never() {
+            self.spawn(stream, peer, &traffic, &connections);
+        }
         drop(self.listener);
+        // Nobody comes any more. Whoever came last may not have asked yet.
+        let last = Drain { quiet: self.drain.quiet / 2, most: self.drain.most.min(DELIVERY) };
+        traffic.ceases(last).await;
         if tokio::time::timeout(DELIVERY, connections.shutdown()).await.is_err() {
             tracing::warn!("some clients did not take their answer within {DELIVERY:?}");
         }
+    }
+
+    fn spawn(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        traffic: &Arc<Traffic>,
+        connections: &GracefulShutdown,
+    ) {
+        // An answer is one write: there is nothing for the kernel to wait for.
+        let _ = stream.set_nodelay(true);
+        let connection = connections.watch(self.connection(stream, peer, Arc::clone(traffic)));
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!("a connection ended early: {error}");
+            }
+        });
     }
 
     fn connection(
         &self,
         stream: TcpStream,
         peer: SocketAddr,
-    ) -> impl GracefulConnection<Error = hyper::Error> + Send + use<H, A> {
-        let (shutdown, handler) = (self.shutdown.clone(), self.handler.clone());
-        let service = service_fn(move |request: Request<Incoming>| {
-            let span = span(request.headers());
-            let (handler, is_ready) = (handler.clone(), !shutdown.is_cancelled());
+        traffic: Arc<Traffic>,
+    ) -> impl GracefulConnection<Error = hyper::Error> + Send + use<H, A, R> {
+        let (shutdown, handler, unready) =
+            (self.shutdown.clone(), self.handler.clone(), self.unready.clone());
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            let id = request_id(request.headers());
+            let span = span(request.headers(), &id);
+            let access = Access::of(&request, peer);
+            let echo = HeaderValue::from_str(&id.0).ok();
+            request.extensions_mut().insert(id);
+            let (shutdown, handler, unready) = (shutdown.clone(), handler.clone(), unready.clone());
+            let traffic = Arc::clone(&traffic);
             let answer = async move {
-                let access = Access::of(&request, peer);
-                let response = match health(&request, is_ready) {
-                    Some(response) => response,
-                    None => handler(request).await,
+                let is_stopping = shutdown.is_cancelled();
+                let health = health(&request, || if is_stopping { Some(shutting_down()) } else { unready() });
+                let mut response = if let Some(response) = health {
+                    response
+                } else {
+                    let _in_flight = traffic.begin();
+                    // A panic is in the log; the connection and the others' requests live on.
+                    let answer = AssertUnwindSafe(async move { handler(request).await }).catch_unwind();
+                    answer.await.unwrap_or_else(|_| panicked().into())
                 };
+                if let Some(echo) = echo {
+                    response.headers_mut().insert(X_REQUEST_ID, echo);
+                }
+                if shutdown.is_cancelled() {
+                    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+                }
                 access.log(response.status());
                 Ok::<_, Infallible>(response)
             };
@@ -114,26 +210,64 @@ where
     }
 }
 
-/// The span whose trace every line about the request carries.
-fn span(headers: &HeaderMap) -> Span {
+/// Raises the number of files and connections that the process may have open to what the system allows it.
+pub(super) fn allow_many_connections() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current == limit.maximum {
+        return;
+    }
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::warn!(open_files = limit.current, "the limit of open files stays: {error}");
+    }
+}
+
+/// Connections that the system may hold for us before we take them. With the default of 128 a burst of clients overflows
+/// it, and each of those left out tries again a second later.
+const BACKLOG: u32 = 4096;
+
+/// Listens on `interface` and `port`.
+///
+/// # Errors
+/// `Unavailable` where the port is somebody else's.
+pub(super) fn listen((interface, port): ([u8; 4], u16)) -> Result<TcpListener> {
+    let listen = || {
+        let socket = TcpSocket::new_v4()?;
+        // A server that has just ended leaves the port in a state that would else bar its successor.
+        socket.set_reuseaddr(true)?;
+        socket.bind((std::net::Ipv4Addr::from(interface), port).into())?;
+        socket.listen(BACKLOG)
+    };
+    listen().map_err(|error: std::io::Error| {
+        Error::unavailable(format!("cannot listen on port {port}")).caused_by(error)
+    })
+}
+
+/// The request's own name where it has a usable one, else a new one.
+fn request_id(headers: &HeaderMap) -> RequestId {
+    let given = headers.get(X_REQUEST_ID).and_then(|value| value.to_str().ok());
+    let usable = given.filter(|id| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()));
+    RequestId(usable.map_or_else(|| Uuid::now_v7().to_string(), str::to_owned))
+}
+
+/// The span whose trace and request every line about the request carries.
+fn span(headers: &HeaderMap, id: &RequestId) -> Span {
     let trace = TraceContext::from_headers(headers);
     let (trace_id, span_id) = trace.map(|trace| (trace.trace_id, trace.span_id)).unzip();
-    tracing::error_span!("request", trace_id, span_id = span_id.flatten())
+    tracing::error_span!("request", request_id = id.0, trace_id, span_id = span_id.flatten())
 }
 
 /// `/health` says that the process answers, `/ready` whether it takes new work.
-fn health(request: &Request<Incoming>, is_ready: bool) -> Option<Response<Body>> {
+fn health(request: &Request<Incoming>, unready: impl Fn() -> Option<Problem>) -> Option<Response<Body>> {
     let path = request.uri().path();
     if path != "/health" && path != "/ready" {
         return None;
     }
-    Some(match *request.method() {
-        Method::GET | Method::HEAD if path == "/health" || is_ready => {
-            json(StatusCode::OK, &serde_json::json!({ "status": "ok" }))
-        }
-        Method::GET | Method::HEAD => shutting_down().into(),
-        _ => Problem::method_not_allowed("GET, HEAD").into(),
-    })
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Some(Problem::method_not_allowed("GET, HEAD").into());
+    }
+    let problem = if path == "/ready" { unready() } else { None };
+    Some(problem.map_or_else(|| json(StatusCode::OK, &serde_json::json!({ "status": "ok" })), Response::from))
 }
 
 /// What a caller is told who comes after SIGTERM.
@@ -141,104 +275,9 @@ pub(super) fn shutting_down() -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "this instance is shutting down; another will answer")
 }
 
-/// An answer with `value` as its JSON body.
-pub(super) fn json(status: StatusCode, value: &Value) -> Response<Body> {
-    let mut response = Response::new(Full::from(value.to_string()));
-    *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
+fn panicked() -> Problem {
+    Problem::of_request(&Error::internal("the handler panicked"))
 }
 
-/// The whole body, if it has at most `most_bytes` and arrives in time.
-///
-/// # Errors
-/// A problem of status 413, 408, or 400 where the connection broke.
-pub(super) async fn read_body(body: Incoming, most_bytes: usize) -> Result<Bytes, Problem> {
-    let too_long = || {
-        let detail = format!("the body is longer than {most_bytes} bytes");
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
-    };
-    if body.size_hint().lower() > DISCARDED_BYTES as u64 {
-        return Err(too_long());
-    }
-    let collect = async {
-        let mut body = body;
-        let (mut kept, mut seen_bytes) = (BytesMut::new(), 0);
-        while let Some(frame) = body.frame().await {
-            let frame =
-                frame.map_err(|error| Problem::bad_request(format!("the body broke off: {error}")))?;
-            let Ok(data) = frame.into_data() else { continue };
-            seen_bytes += data.len();
-            if seen_bytes <= most_bytes {
-                kept.extend_from_slice(&data);
-            } else if seen_bytes > DISCARDED_BYTES {
-                break;
-            }
-        }
-        if seen_bytes <= most_bytes { Ok(kept.freeze()) } else { Err(too_long()) }
-    };
-    tokio::time::timeout(READ_TIMEOUT, collect).await.unwrap_or_else(|_| {
-        let detail = format!("the body did not arrive within {} s", READ_TIMEOUT.as_secs());
-        Err(Problem::new(StatusCode::REQUEST_TIMEOUT, detail))
-    })
-}
-
-/// What the access log says about a request.
-struct Access {
-    started: Instant,
-    method: Method,
-    path: String,
-    /// As the client wrote it, if it says which host it meant.
-    url: String,
-    user_agent: Option<String>,
-    remote_ip: String,
-}
-
-impl Access {
-    fn of(request: &Request<Incoming>, peer: SocketAddr) -> Self {
-        let forwarded = text(request.headers(), &HeaderName::from_static("x-forwarded-for"));
-        let scheme = text(request.headers(), &HeaderName::from_static("x-forwarded-proto"));
-        let host = text(request.headers(), &header::HOST);
-        let origin =
-            host.map(|host| format!("{}://{host}", scheme.unwrap_or("http".into()))).unwrap_or_default();
-        let client =
-            forwarded.as_deref().and_then(|list| list.split(',').next()).map(|ip| ip.trim().to_owned());
-        Self {
-            started: Instant::now(),
-            method: request.method().clone(),
-            path: request.uri().path().to_owned(),
-            url: format!("{origin}{}", request.uri()),
-            user_agent: text(request.headers(), &header::USER_AGENT),
-            remote_ip: client.unwrap_or_else(|| peer.ip().to_string()),
-        }
-    }
-
-    fn log(&self, status: StatusCode) {
-        let latency = format!("{:.3}s", self.started.elapsed().as_secs_f64());
-        macro_rules! access {
-            ($level:ident) => {
-                tracing::$level!(
-                    http.method = self.method.as_str(),
-                    http.url = self.url,
-                    http.status = status.as_u16(),
-                    http.latency = latency,
-                    http.user_agent = self.user_agent,
-                    http.remote_ip = self.remote_ip,
-                    "{} {} {}",
-                    self.method,
-                    self.path,
-                    status.as_u16()
-                )
-            };
-        }
-        match status {
-            _ if matches!(self.path.as_str(), "/health" | "/ready") => access!(debug),
-            status if status.is_server_error() => access!(warn),
-            _ => access!(info),
-        }
-    }
-}
-
-fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    Some(headers.get(name)?.to_str().ok()?.to_owned())
-}
+#[cfg(test)]
+mod tests;

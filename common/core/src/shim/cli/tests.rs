@@ -86,3 +86,29 @@ fn a_server_refuses_the_options_of_a_run() {
     );
     refuse_given(&read("--serve --dry-run --device cpu").unwrap().1).unwrap();
 }
+
+#[test]
+fn a_service_has_flags_of_its_own_and_no_modes() {
+    let read = |line: &str| {
+        ServiceCli::read(FUNCTION, std::iter::once("s").chain(line.split_whitespace()).map(OsString::from))
+    };
+    ServiceCli::command().debug_assert();
+    let cli =
+        read("--port 9000 --search warehouse --max-concurrent 5 --index-poll-s 3 --cors-allow-origin *")
+            .unwrap();
+    let config = Config::load_for_service(&cli.common, &cli.embedding, &cli.serving).unwrap();
+    assert_eq!((config.serving.max_concurrent, config.serving.index_poll_s), (5, 3));
+    assert_eq!(
+        (config.serving.request_deadline_ms, config.serving.search.to_string()),
+        (10_000, "warehouse".into())
+    );
+    assert_eq!(config.serving.cors_allow_origin.as_deref(), Some("*"));
+    assert_eq!(cli.address(&Config { port: None, ..config.clone() }), ([127, 0, 0, 1], 9000));
+    assert_eq!(read("").unwrap().address(&Config { port: Some(80), ..config }), ([0, 0, 0, 0], 80));
+    for line in ["--once", "--serve", "--dry-run", "stray"] {
+        assert_eq!(read(line).unwrap_err().exit_code(), 2, "{line}");
+    }
+    let wrong = read("--max-concurrent 0").unwrap();
+    let error = Config::load_for_service(&wrong.common, &wrong.embedding, &wrong.serving).unwrap_err();
+    assert_eq!(error.to_string(), "MAX_CONCURRENT is \"0\"; allowed is a whole number from 1 to 10000");
+}

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::super::server::Body;
+use super::super::http_util::Body;
 use super::*;
 
 #[derive(Debug, Default, PartialEq, Deserialize)]

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use super::super::lease::tests::MemoryStore;
-use super::super::server::Server;
+use super::super::server::{Drain, Server};
 use super::super::{Function, Invocation, run};
 use super::*;
 use crate::config::{CommonArgs, Config, EmbeddingArgs};
@@ -76,7 +76,9 @@ async fn serve_with(store: Arc<MemoryStore>, lease_ttl: Duration) -> Served {
         work: work.clone(),
     });
     let handler = move |request| Arc::clone(&endpoint).answer(request);
-    let server = tokio::spawn(Server { listener, shutdown: shutdown.clone(), work, handler }.serve());
+    let (stop, drain) = (shutdown.clone(), Drain::NONE);
+    let server = Server { listener, shutdown: stop, work, drain, unready: || None, handler };
+    let server = tokio::spawn(server.serve());
     Served { port, store, runs, go_on, shutdown, server }
 }
 

@@ -1,0 +1,77 @@
+//! What every handler of requests needs: a body in, an answer or a [`Problem`] out.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{self, HeaderValue};
+use hyper::{Response, StatusCode};
+use serde::Serialize;
+
+pub use super::problem::Problem;
+
+/// The body of every answer.
+pub type Body = Full<Bytes>;
+
+/// How long a client may take for a request's head, and again for its body.
+pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(15);
+/// How much of a body that is too long is read and thrown away, so that its sender gets to see the answer.
+const DISCARDED_BYTES: usize = 16 << 20;
+
+/// The name that a request goes by in its answer (`X-Request-Id`) and in the log: an extension of every request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestId(pub String);
+
+/// An answer with `value` as its JSON body.
+pub fn json(status: StatusCode, value: &impl Serialize) -> Response<Body> {
+    match serde_json::to_vec(value) {
+        Ok(bytes) => content(status, "application/json", bytes),
+        Err(error) => {
+            tracing::error!("an answer has no JSON form: {error}");
+            content(StatusCode::INTERNAL_SERVER_ERROR, "application/json", Bytes::from_static(b"{}"))
+        }
+    }
+}
+
+/// An answer with `bytes` as its body, of the media type `content_type`.
+pub fn content(status: StatusCode, content_type: &'static str, bytes: impl Into<Bytes>) -> Response<Body> {
+    let mut response = Response::new(Full::new(bytes.into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+/// The whole body, if it has at most `most_bytes` and arrives within 15 s.
+///
+/// # Errors
+/// A problem of status 413, 408, or 400 where the connection broke.
+pub async fn read_body(body: Incoming, most_bytes: usize) -> Result<Bytes, Problem> {
+    let too_long = || {
+        let detail = format!("the body is longer than {most_bytes} bytes");
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+    };
+    if body.size_hint().lower() > DISCARDED_BYTES as u64 {
+        return Err(too_long());
+    }
+    let collect = async {
+        let mut body = body;
+        let (mut kept, mut seen_bytes) = (BytesMut::new(), 0);
+        while let Some(frame) = body.frame().await {
+            let frame =
+                frame.map_err(|error| Problem::bad_request(format!("the body broke off: {error}")))?;
+            let Ok(data) = frame.into_data() else { continue };
+            seen_bytes += data.len();
+            if seen_bytes <= most_bytes {
+                kept.extend_from_slice(&data);
+            } else if seen_bytes > DISCARDED_BYTES {
+                break;
+            }
+        }
+        if seen_bytes <= most_bytes { Ok(kept.freeze()) } else { Err(too_long()) }
+    };
+    tokio::time::timeout(READ_TIMEOUT, collect).await.unwrap_or_else(|_| {
+        let detail = format!("the body did not arrive within {} s", READ_TIMEOUT.as_secs());
+        Err(Problem::new(StatusCode::REQUEST_TIMEOUT, detail))
+    })
+}

@@ -1,0 +1,111 @@
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::task::JoinHandle;
+
+use super::*;
+
+/// A service whose handler panics, takes its time, or answers with its request's id.
+struct Served {
+    port: u16,
+    shutdown: CancellationToken,
+    server: JoinHandle<()>,
+}
+
+async fn answer(request: Request<Incoming>) -> Response<Body> {
+    match request.uri().path() {
+        "/panic" => panic!("as asked"),
+        "/slow" => tokio::time::sleep(Duration::from_millis(700)).await,
+        _ => {}
+    }
+    let id = request.extensions().get::<RequestId>().cloned();
+    json(StatusCode::OK, &serde_json::json!({ "id": id.map(|id| id.0) }))
+}
+
+async fn serve(unready: Option<Problem>) -> Served {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (port, shutdown) = (listener.local_addr().unwrap().port(), CancellationToken::new());
+    let (stop, drain, work) = (shutdown.clone(), Drain::SERVICE, TaskTracker::new());
+    let unready = move || unready.clone();
+    let server = Server { listener, shutdown: stop, work, drain, unready, handler: answer };
+    Served { port, shutdown, server: tokio::spawn(server.serve()) }
+}
+
+/// A connection that is kept open.
+struct Client(TcpStream);
+
+impl Client {
+    async fn connect(served: &Served) -> Self {
+        Self(TcpStream::connect(("127.0.0.1", served.port)).await.unwrap())
+    }
+
+    /// The answer's status, head in lower case, and body.
+    async fn get(&mut self, path: &str, headers: &str) -> (u16, String, String) {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\n{headers}\r\n");
+        self.0.write_all(request.as_bytes()).await.unwrap();
+        let (mut bytes, mut byte) = (Vec::new(), [0]);
+        while !bytes.ends_with(b"\r\n\r\n") {
+            self.0.read_exact(&mut byte).await.unwrap();
+            bytes.push(byte[0]);
+        }
+        let head = String::from_utf8(bytes).unwrap().to_lowercase();
+        let length = head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next());
+        let mut body = vec![0; length.unwrap().parse().unwrap()];
+        self.0.read_exact(&mut body).await.unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), head, String::from_utf8(body).unwrap())
+    }
+}
+
+#[tokio::test]
+async fn a_request_keeps_its_name_or_gets_one() {
+    let served = serve(None).await;
+    let mut client = Client::connect(&served).await;
+    let (_, head, body) = client.get("/", "x-request-id: mine/1\r\n").await;
+    assert!(head.contains("x-request-id: mine/1\r\n") && body.contains("\"mine/1\""), "{head}{body}");
+    for unusable in [String::new(), "a b".into(), "x".repeat(129), "é".into()] {
+        let (_, head, body) = client.get("/", &format!("x-request-id: {unusable}\r\n")).await;
+        let made = head.split("x-request-id: ").nth(1).and_then(|rest| rest.lines().next()).unwrap();
+        assert!(Uuid::parse_str(made).is_ok() && body.contains(made), "{head}{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_panic_is_one_requests_failure() {
+    let served = serve(None).await;
+    let mut client = Client::connect(&served).await;
+    let (status, head, body) = client.get("/panic", "").await;
+    assert_eq!(status, 500, "{body}");
+    assert!(head.contains("application/problem+json") && !body.contains("as asked"), "{head}{body}");
+    assert_eq!(client.get("/", "").await.0, 200, "on the same connection");
+}
+
+#[tokio::test]
+async fn ready_says_what_is_missing_and_health_does_not_mind() {
+    let missing = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "there is no index yet");
+    let served = serve(Some(missing)).await;
+    let mut client = Client::connect(&served).await;
+    let (status, _, body) = client.get("/ready", "").await;
+    assert_eq!((status, body.contains("there is no index yet")), (503, true), "{body}");
+    assert_eq!(client.get("/health", "").await.0, 200);
+}
+
+#[tokio::test]
+async fn a_service_that_is_to_end_answers_everybody_and_sends_them_away() {
+    let served = serve(None).await;
+    let mut kept = Client::connect(&served).await;
+    assert!(!kept.get("/", "").await.1.contains("connection: close"));
+    let mut waiting = Client::connect(&served).await;
+    let slow = tokio::spawn(async move { waiting.get("/slow", "").await });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    served.shutdown.cancel();
+    for (client, path, expected) in
+        [(&mut kept, "/", 200), (&mut Client::connect(&served).await, "/ready", 503)]
+    {
+        let (status, head, _) = client.get(path, "").await;
+        assert_eq!(status, expected);
+        assert!(head.contains("connection: close"), "{head}");
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(Client::connect(&served).await.get("/", "").await.0, 200, "a late caller");
+    assert_eq!(slow.await.unwrap().0, 200, "whoever was waiting");
+    tokio::time::timeout(Duration::from_secs(3), served.server).await.unwrap().unwrap();
+    assert!(TcpStream::connect(("127.0.0.1", served.port)).await.is_err());
+}

@@ -1,0 +1,116 @@
+//! The members of answers.
+
+use chrono::SecondsFormat;
+use serde::Serialize;
+
+use crate::search::{Ad, Manifest};
+use crate::why::Why;
+
+/// An ad. A member that nobody knows is null.
+#[derive(Debug, Serialize)]
+pub(crate) struct Described<'a> {
+    source: &'a str,
+    job_id: &'a str,
+    job_title: Option<&'a str>,
+    company_name: Option<&'a str>,
+    job_location: Option<&'a str>,
+    job_classification: Option<&'a str>,
+    job_work_type: Option<&'a str>,
+    salary_min_sgd_per_month: Option<f64>,
+    salary_max_sgd_per_month: Option<f64>,
+    currency: Option<&'a str>,
+    job_url: Option<&'a str>,
+    posted: Option<String>,
+    /// Where the map draws it.
+    x: f32,
+    y: f32,
+}
+
+/// A result of a search.
+#[derive(Debug, Serialize)]
+pub(crate) struct Found<'a> {
+    pub(crate) rank: usize,
+    pub(crate) score: f32,
+    #[serde(flatten)]
+    pub(crate) job: Described<'a>,
+    pub(crate) reposts: u32,
+    pub(crate) why: Vec<Why>,
+}
+
+/// What stands before the results.
+#[derive(Debug, Serialize)]
+pub(crate) struct Head<'a> {
+    pub(crate) index_version: &'a str,
+    pub(crate) model_version: &'a str,
+    pub(crate) took_ms: f64,
+}
+
+impl<'a> From<Ad<'a>> for Described<'a> {
+    fn from(ad: Ad<'a>) -> Self {
+        Self {
+            source: ad.source,
+            job_id: ad.job_id,
+            job_title: ad.job_title,
+            company_name: ad.company_name,
+            job_location: ad.job_location,
+            job_classification: ad.job_classification,
+            job_work_type: ad.job_work_type,
+            salary_min_sgd_per_month: ad.salary_min_monthly.filter(|amount| amount.is_finite()),
+            salary_max_sgd_per_month: ad.salary_max_monthly.filter(|amount| amount.is_finite()),
+            currency: ad.currency,
+            job_url: ad.job_url.filter(|url| is_web(url)),
+            posted: ad.posted.map(|posted| posted.to_rfc3339_opts(SecondsFormat::Secs, true)),
+            x: ad.point[0],
+            y: ad.point[1],
+        }
+    }
+}
+
+/// Boards write what they like into an ad, and a page makes a link of it: nothing but the web may be one.
+fn is_web(url: &str) -> bool {
+    let starts_with =
+        |scheme: &str| url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+    starts_with("https://") || starts_with("http://")
+}
+
+impl<'a> Head<'a> {
+    pub(crate) fn new(manifest: &'a Manifest, took: std::time::Duration) -> Self {
+        // Hundredths of a millisecond: what lies below is noise.
+        let took_ms = (took.as_secs_f64() * 100_000.0).round() / 100.0;
+        Self { index_version: &manifest.version, model_version: &manifest.model_version, took_ms }
+    }
+
+    /// The JSON object of this head and one more member, whose value is JSON already.
+    pub(crate) fn with(&self, member: &str, json: &[u8]) -> Vec<u8> {
+        let mut bytes = to_json(self);
+        bytes.pop();
+        bytes.extend_from_slice(format!(",\"{member}\":").as_bytes());
+        bytes.extend_from_slice(json);
+        bytes.push(b'}');
+        bytes
+    }
+}
+
+/// The JSON form of one of our answers, which has one.
+pub(crate) fn to_json(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).unwrap_or_else(|error| {
+        tracing::error!("an answer has no JSON form: {error}");
+        b"null".to_vec()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_addresses_of_the_web_become_links() {
+        for web in ["https://a.sg/1", "HTTP://a.sg"] {
+            assert!(is_web(web), "{web}");
+        }
+        for other in ["javascript:alert(1)", "data:text/html,x", "", "http:/", " https://a", "ééééééé"]
+        {
+            assert!(!is_web(other), "{other}");
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The index that is served: opened in the background, replaced by a newer one without anybody noticing.
+//!
+//! A request takes one [`Served`] and keeps it to its end, whatever is published meanwhile.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use common::shim::http_util::Problem;
+use common::{Error, Result};
+use futures::FutureExt;
+use hyper::StatusCode;
+use hyper::header::HeaderValue;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::metrics::Metrics;
+use crate::search::{IndexSource, Manifest, MarketIndex};
+
+/// One version of the index, and what is made of it once.
+pub(crate) struct Served {
+    pub(crate) market: Arc<dyn MarketIndex>,
+    /// Its version as an entity tag; `None` where the version cannot stand in a header.
+    pub(crate) etag: Option<HeaderValue>,
+    /// The body of `/v1/index`, which counts the values of whole columns.
+    pub(crate) facts: OnceLock<Bytes>,
+}
+
+impl Served {
+    fn new(market: Arc<dyn MarketIndex>) -> Self {
+        let etag = HeaderValue::from_str(&format!("\"{}\"", market.manifest().version)).ok();
+        Self { market, etag, facts: OnceLock::new() }
+    }
+
+    pub(crate) fn manifest(&self) -> &Manifest {
+        self.market.manifest()
+    }
+}
+
+/// Where the index stands.
+#[derive(Clone)]
+enum Slot {
+    /// Nobody knows yet whether there is one.
+    Opening,
+    /// Why there is none.
+    Absent(&'static str),
+    Serving(Arc<Served>),
+}
+
+/// The index as requests see it.
+#[derive(Clone)]
+pub(crate) struct Current(watch::Receiver<Slot>);
+
+const OPENING: &str = "the index is being opened; try again in a moment";
+const MISSING: &str = "there is no index yet: run `build-vector-index`";
+const UNOPENED: &str = "no index could be opened; the log says why, and it is tried again every few seconds";
+
+impl Current {
+    /// The index to answer from. Waits while the first one is being opened.
+    ///
+    /// # Errors
+    /// A problem of status 503 that says why there is none.
+    pub(crate) async fn get(&self) -> Result<Arc<Served>, Problem> {
+        let mut slot = self.0.clone();
+        let known = slot.wait_for(|slot| !matches!(slot, Slot::Opening)).await;
+        match known.as_deref() {
+            Ok(Slot::Serving(served)) => Ok(Arc::clone(served)),
+            Ok(Slot::Absent(why)) => Err(unavailable(why)),
+            Ok(Slot::Opening) | Err(_) => Err(unavailable(OPENING)),
+        }
+    }
+
+    /// The index that is served at this moment.
+    pub(crate) fn now(&self) -> Option<Arc<Served>> {
+        match &*self.0.borrow() {
+            Slot::Serving(served) => Some(Arc::clone(served)),
+            _ => None,
+        }
+    }
+
+    /// Why nothing is served.
+    pub(crate) fn unready(&self) -> Option<Problem> {
+        match &*self.0.borrow() {
+            Slot::Serving(_) => None,
+            Slot::Opening => Some(unavailable(OPENING)),
+            Slot::Absent(why) => Some(unavailable(why)),
+        }
+    }
+}
+
+fn unavailable(why: &str) -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, why).retry_after(5)
+}
+
+/// Looks for newer indexes, in a task of its own, for as long as the process is not to end.
+pub(crate) struct Follower {
+    pub(crate) source: Arc<dyn IndexSource>,
+    /// How long to wait between two looks.
+    pub(crate) every: Duration,
+    /// How long a request may keep an index that was replaced.
+    pub(crate) deadline: Duration,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) shutdown: CancellationToken,
+}
+
+impl Follower {
+    pub(crate) fn start(self) -> Current {
+        let (slot, current) = watch::channel(Slot::Opening);
+        tokio::spawn(async move {
+            let mut said = None;
+            while !self.shutdown.is_cancelled() {
+                self.look(&slot, &mut said).await;
+                tokio::select! {
+                    () = tokio::time::sleep(self.every) => {}
+                    () = self.shutdown.cancelled() => {}
+                }
+            }
+            // Requests go on; the slot has to outlive this task.
+            slot.closed().await;
+        });
+        Current(current)
+    }
+
+    /// Looks once. `said` is the failure that stands in the log already.
+    async fn look(&self, slot: &watch::Sender<Slot>, said: &mut Option<String>) {
+        let old = match &*slot.borrow() {
+            Slot::Serving(served) => Some(Arc::clone(served)),
+            _ => None,
+        };
+        let version = old.as_ref().map(|served| served.manifest().version.as_str());
+        let found = AssertUnwindSafe(self.source.newest(version)).catch_unwind().await;
+        match found.unwrap_or_else(|_| Err(Error::internal("opening the index panicked"))) {
+            Ok(Some(market)) => {
+                let served = Arc::new(Served::new(market));
+                let manifest = served.manifest();
+                tracing::info!(index_version = manifest.version, rows = manifest.rows, "serves a new index");
+                self.metrics.index_opened(true);
+                slot.send_replace(Slot::Serving(Arc::clone(&served)));
+                self.retire(old);
+                *said = None;
+            }
+            Ok(None) => {
+                if old.is_none() {
+                    slot.send_replace(Slot::Absent(MISSING));
+                }
+                *said = None;
+            }
+            Err(error) => {
+                self.metrics.index_opened(false);
+                let sentence = error.chain();
+                if said.as_deref() != Some(&sentence) {
+                    let rest = if old.is_some() { "the old one is served on" } else { "nothing is served" };
+                    tracing::error!("the index could not be opened, {rest}: {sentence}");
+                    *said = Some(sentence);
+                }
+                if old.is_none() {
+                    slot.send_replace(Slot::Absent(UNOPENED));
+                }
+            }
+        }
+    }
+
+    /// Lets go of an index once no request can have it any more: closing it is no work for a thread of the runtime.
+    fn retire(&self, old: Option<Arc<Served>>) {
+        let Some(old) = old else { return };
+        let deadline = self.deadline;
+        tokio::spawn(async move {
+            tokio::time::sleep(deadline).await;
+            let _ = tokio::task::spawn_blocking(move || drop(old)).await;
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;

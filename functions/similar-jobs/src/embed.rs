@@ -1,0 +1,202 @@
+//! Texts of requests to vectors: one thread with the model, fed by a bounded queue.
+//!
+//! The model is loaded while the service answers already: a text waits for it, an ad's own vector needs none. What waits
+//! at the same time is taken together, and short texts of one length share a call of the model.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use async_channel::{Receiver, Sender};
+use common::embedding::{Embedder, Identity};
+use common::shim::http_util::Problem;
+use common::{Error, Result};
+use hyper::StatusCode;
+use tokio::sync::{oneshot, watch};
+
+use crate::metrics::{Embedded, Metrics};
+use crate::search::Manifest;
+
+/// Texts that may wait: the work of about ten seconds.
+const MOST_WAITING: usize = 256;
+
+/// Texts taken at once: enough to fill a call with short ones, few enough that the first of the long ones are not
+/// waited for by those that come after.
+const TAKEN_TOGETHER: usize = 32;
+
+/// Loads the model; called once, on the thread that will use it.
+pub(crate) type Open = Box<dyn FnOnce() -> Result<Box<dyn Embedder>> + Send>;
+
+/// A text on its way to its vector.
+struct Waiting {
+    text: String,
+    deadline: Instant,
+    reply: oneshot::Sender<Result<Vec<f32>>>,
+}
+
+#[derive(Debug, Clone)]
+enum Model {
+    Loading,
+    Loaded(Identity),
+    Failed,
+}
+
+/// The thread, and the queue before it.
+pub(crate) struct Texts {
+    queue: Sender<Waiting>,
+    model: watch::Receiver<Model>,
+    /// Ends the thread after the call that it is in.
+    stop: Arc<AtomicBool>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Texts {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// Where the system has none to give.
+    pub(crate) fn start(open: Open, metrics: Arc<Metrics>) -> Result<Self> {
+        let (queue, waiting) = async_channel::bounded(MOST_WAITING);
+        let (tell, model) = watch::channel(Model::Loading);
+        let stop = Arc::new(AtomicBool::new(false));
+        let worker = Worker { waiting, stop: Arc::clone(&stop), metrics };
+        let thread = std::thread::Builder::new()
+            .name("embed".into())
+            .spawn(move || worker.run(open, &tell))
+            .map_err(|error| Error::from(error).context("cannot start a thread"))?;
+        Ok(Self { queue, model, stop, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// How many texts wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// The vector of `text`, of length 1, to be compared with those of `index`. A text that nobody waits for any more,
+    /// because the client has gone or `deadline` has passed, is not embedded.
+    ///
+    /// # Errors
+    /// A problem of status 503 where the model is not to be had, is another than the index's, or is overloaded.
+    pub(crate) async fn embed(
+        &self,
+        text: String,
+        index: &Manifest,
+        deadline: Instant,
+    ) -> Result<Vec<f32>, Problem> {
+        self.comparable(index).await?;
+        let (reply, vector) = oneshot::channel();
+        self.queue.try_send(Waiting { text, deadline, reply }).map_err(|error| match error {
+            async_channel::TrySendError::Full(_) => overloaded(),
+            async_channel::TrySendError::Closed(_) => unavailable(),
+        })?;
+        match vector.await {
+            Ok(Ok(vector)) => Ok(vector),
+            Ok(Err(error)) => {
+                tracing::error!("a text was not embedded: {}", error.chain());
+                Err(Problem::of_request(&error))
+            }
+            Err(_) => Err(unavailable()),
+        }
+    }
+
+    /// Waits for the model, and refuses one whose vectors are not to be compared with those of `index`.
+    async fn comparable(&self, index: &Manifest) -> Result<(), Problem> {
+        let mut model = self.model.clone();
+        let known = model.wait_for(|model| !matches!(model, Model::Loading)).await;
+        match known.as_deref() {
+            Ok(Model::Loaded(identity)) if identity.embedding_space == index.embedding_space => Ok(()),
+            Ok(Model::Loaded(identity)) => Err(foreign(identity, index)),
+            _ => Err(unavailable()),
+        }
+    }
+
+    /// Returns once the thread has ended, with what is queued left undone: a process must not end while a thread of it
+    /// is inside the model.
+    pub(crate) async fn close(&self) {
+        self.stop.store(true, Ordering::SeqCst);
+        self.queue.close();
+        let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+        let joined = tokio::task::spawn_blocking(move || thread.join()).await;
+        if !matches!(joined, Ok(Ok(()))) {
+            tracing::error!("the embedding thread ended early");
+        }
+    }
+}
+
+struct Worker {
+    waiting: Receiver<Waiting>,
+    stop: Arc<AtomicBool>,
+    metrics: Arc<Metrics>,
+}
+
+impl Worker {
+    fn run(self, open: Open, tell: &watch::Sender<Model>) {
+        let started = Instant::now();
+        let mut embedder = match open() {
+            Ok(embedder) => embedder,
+            Err(error) => {
+                tracing::error!("texts cannot be searched for, ads can: {}", error.chain());
+                tell.send_replace(Model::Failed);
+                return;
+            }
+        };
+        // The first call makes room for all that follow.
+        embedder.embed(&["warm up"]);
+        let identity = embedder.identity().clone();
+        let seconds = started.elapsed().as_secs_f64();
+        tracing::info!(model_version = identity.model_version, seconds, "the model is loaded");
+        tell.send_replace(Model::Loaded(identity));
+        while let Ok(first) = self.waiting.recv_blocking() {
+            let more = std::iter::from_fn(|| self.waiting.try_recv().ok());
+            let taken = std::iter::once(first).chain(more).take(TAKEN_TOGETHER);
+            let wanted = taken.filter(|waiting| self.is_wanted(waiting)).collect();
+            self.metrics.turn();
+            self.embed(embedder.as_mut(), wanted);
+        }
+    }
+
+    fn is_wanted(&self, waiting: &Waiting) -> bool {
+        let is_late = waiting.deadline <= Instant::now() || self.stop.load(Ordering::SeqCst);
+        let is_wanted = !is_late && !waiting.reply.is_closed();
+        if !is_wanted {
+            self.metrics.text(Embedded::Dropped);
+        }
+        is_wanted
+    }
+
+    fn embed(&self, embedder: &mut dyn Embedder, texts: Vec<Waiting>) {
+        let (texts, mut replies): (Vec<String>, Vec<_>) =
+            texts.into_iter().map(|waiting| (waiting.text, Some(waiting.reply))).unzip();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        embedder.embed_each(&texts, &mut |index, vector| {
+            self.metrics.text(if vector.is_ok() { Embedded::Done } else { Embedded::Failed });
+            if let Some(reply) = replies.get_mut(index).and_then(Option::take) {
+                // Whoever waited for it may be gone.
+                let _ = reply.send(vector);
+            }
+        });
+    }
+}
+
+fn unavailable() -> Problem {
+    let detail = "texts cannot be searched for, because the embedding model could not be loaded; the log says why, and \
+                  similar ads of an ad are found all the same";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+}
+
+fn foreign(ours: &Identity, index: &Manifest) -> Problem {
+    let detail = format!(
+        "texts cannot be searched for: the index holds vectors of {}, and this service makes those of {}",
+        index.embedding_space, ours.embedding_space
+    );
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+}
+
+fn overloaded() -> Problem {
+    let detail = format!("{MOST_WAITING} texts wait to be embedded already");
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(1)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,118 @@
+use std::time::Duration;
+
+use super::*;
+use crate::search::MarketIndex;
+use crate::testing::{Brute, Words, vector};
+
+const LONG: Duration = Duration::from_mins(1);
+
+fn texts(pause: Duration) -> (Texts, Arc<Metrics>) {
+    let metrics = Arc::<Metrics>::default();
+    (Texts::start(Words::open(pause), Arc::clone(&metrics)).unwrap(), metrics)
+}
+
+fn later(after: Duration) -> Instant {
+    Instant::now() + after
+}
+
+fn count(metrics: &Metrics, result: &str) -> u64 {
+    let name = format!("similar_jobs_embed_texts_total{{result=\"{result}\"}} ");
+    let text = metrics.render(None, 0);
+    text.lines().find_map(|line| line.strip_prefix(&name)).unwrap().parse().unwrap()
+}
+
+fn detail(problem: &Problem) -> &str {
+    problem.members()["detail"].as_str().unwrap()
+}
+
+#[tokio::test]
+async fn texts_of_many_requests_get_their_own_vectors() {
+    let ((texts, metrics), index) = (texts(Duration::ZERO), Brute::market("v1"));
+    let names: Vec<String> = (0..100).map(|number| format!("cook number {number}")).collect();
+    let asked = names.iter().map(|name| texts.embed(name.clone(), index.manifest(), later(LONG)));
+    for (name, found) in names.iter().zip(futures::future::join_all(asked).await) {
+        assert_eq!(found.unwrap(), vector(name));
+    }
+    assert_eq!(count(&metrics, "embedded"), 100);
+    let refused = texts.embed("untokenizable".into(), index.manifest(), later(LONG)).await.unwrap_err();
+    assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+    texts.close().await;
+}
+
+#[tokio::test]
+async fn a_text_that_nobody_waits_for_is_not_embedded() {
+    let ((texts, metrics), index) = (texts(Duration::from_millis(30)), Brute::market("v1"));
+    texts.embed("first".into(), index.manifest(), later(LONG)).await.unwrap();
+    let ask = |text: &str, deadline| texts.embed(text.into(), index.manifest(), later(deadline));
+    // The thread is busy with the first, while the second's client leaves and the third's time runs out.
+    let (slow, left, late) = tokio::join!(
+        ask("slow", LONG),
+        async {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            tokio::time::timeout(Duration::from_millis(5), ask("left", LONG)).await
+        },
+        async {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            ask("late", Duration::ZERO).await
+        }
+    );
+    assert!(slow.is_ok() && left.is_err() && late.is_err());
+    texts.close().await;
+    assert_eq!((count(&metrics, "embedded"), count(&metrics, "dropped")), (2, 2));
+}
+
+#[tokio::test]
+async fn more_than_the_queue_holds_is_turned_away_at_once() {
+    let ((texts, _), index) = (texts(Duration::from_millis(1)), Brute::market("v1"));
+    texts.embed("first".into(), index.manifest(), later(LONG)).await.unwrap();
+    let asked = (0..400).map(|number| texts.embed(format!("{number}"), index.manifest(), later(LONG)));
+    let answers = futures::future::join_all(asked).await;
+    let refused: Vec<_> = answers.iter().filter_map(|answer| answer.as_ref().err()).collect();
+    assert!((100..=400 - MOST_WAITING).contains(&refused.len()), "{}", refused.len());
+    for problem in refused {
+        assert_eq!(problem.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(detail(problem), "256 texts wait to be embedded already");
+    }
+}
+
+#[tokio::test]
+async fn vectors_of_another_space_are_not_compared() {
+    let ((texts, _), index) = (texts(Duration::ZERO), Brute::market("v1").in_another_space());
+    let problem = texts.embed("cook".into(), index.manifest(), later(LONG)).await.unwrap_err();
+    assert_eq!(problem.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(
+        detail(&problem),
+        "texts cannot be searched for: the index holds vectors of sounds/2, and this service makes those of words/1"
+    );
+}
+
+#[tokio::test]
+async fn a_model_that_cannot_be_loaded_is_said_to_whoever_asks() {
+    let open: Open = Box::new(|| {
+        std::thread::sleep(Duration::from_millis(20));
+        Err(Error::not_found("model x is not in /secret"))
+    });
+    let (texts, index) = (Texts::start(open, Arc::default()).unwrap(), Brute::market("v1"));
+    for _ in 0..2 {
+        let problem = texts.embed("cook".into(), index.manifest(), later(LONG)).await.unwrap_err();
+        assert_eq!(problem.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(detail(&problem).starts_with("texts cannot be searched for, because the embedding model"));
+        assert!(!detail(&problem).contains("secret"));
+    }
+    texts.close().await;
+    texts.close().await;
+}
+
+#[tokio::test]
+async fn what_is_queued_when_the_service_ends_is_left_undone() {
+    let ((texts, metrics), index) = (texts(Duration::from_millis(20)), Brute::market("v1"));
+    texts.embed("first".into(), index.manifest(), later(LONG)).await.unwrap();
+    let asked = (0..100).map(|number| texts.embed(format!("{number}"), index.manifest(), later(LONG)));
+    let started = Instant::now();
+    let (answers, ()) = tokio::join!(futures::future::join_all(asked), async {
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        texts.close().await;
+    });
+    assert!(answers.iter().any(Result::is_err) && count(&metrics, "dropped") > 0);
+    assert!(started.elapsed() < Duration::from_millis(1500), "{:?}", started.elapsed());
+}

@@ -1,0 +1,64 @@
+//! Answers over HTTP which ads are most like an ad, a text or a vector, and why.
+//!
+//! - [`service`]: from a request to whoever answers it, and what every answer has
+//! - [`router`], [`request`]: paths; what a caller asks for, read strictly
+//! - [`similar`], [`browse`], [`page`]: who answers; [`answer`], [`why`]: what answers look like
+//! - [`search`], [`current`]: the index, and the version of it that is served; [`warehouse`]: searching there instead
+//! - [`embed`], [`cpu`]: the thread with the model; the threads that search
+//! - [`metrics`]: what the process counts
+
+mod answer;
+mod browse;
+mod cpu;
+mod current;
+mod embed;
+mod metrics;
+mod page;
+mod request;
+mod router;
+mod search;
+mod service;
+mod similar;
+mod warehouse;
+mod why;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use common::config::Search;
+use common::shim::{Function, Start, run_service};
+use common::storage::{Registry, open_artifacts};
+use common::{Result, embedding};
+
+use service::{Parts, State};
+use warehouse::WarehouseSearch;
+
+const FUNCTION: Function = Function {
+    name: "similar-jobs",
+    version: env!("CARGO_PKG_VERSION"),
+    about: "Serves the page and the HTTP interface that find ads like an ad, a text or a vector, and say why",
+};
+
+fn main() -> ExitCode {
+    run_service(FUNCTION, open)
+}
+
+async fn open(start: Start) -> Result<State> {
+    let Start { config, shutdown } = start;
+    let warehouse = match config.serving.search {
+        Search::Index => None,
+        Search::Warehouse => Some(WarehouseSearch::new(Arc::clone(&config))?),
+    };
+    let of_model = Arc::clone(&config);
+    let registry = Registry::new(open_artifacts(&config)?, "indexes");
+    State::start(Parts {
+        source: Arc::new(search::Published { registry, index_dir: config.index_dir.clone() }),
+        warehouse,
+        config,
+        open_model: Box::new(move || embedding::open_one(&of_model)),
+        shutdown,
+    })
+}
+
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,242 @@
+//! The whole service over HTTP.
+
+mod errors;
+mod load;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::OPENAPI;
+use crate::router::API;
+use crate::testing::{Brute, DIMENSION, Running, Store, Words, titles, vector};
+
+#[test]
+fn ads_like_an_ad_come_with_reasons_and_without_the_ad_and_its_reposts() {
+    let service = Running::usual();
+    let reply = service.get("/v1/similar?source=MCF&job_id=6&top_k=2");
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    assert_eq!(
+        (&reply.json["index_version"], &reply.json["model_version"]),
+        (&"v1".into(), &"words/1/test".into())
+    );
+    assert!(reply.json["took_ms"].as_f64().unwrap() >= 0.0);
+    let results = reply.json["results"].as_array().unwrap();
+    assert!(results.len() == 2 && !reply.titles().contains(&"staff nurse"), "{:?}", reply.titles());
+    let best = &results[0];
+    assert_eq!((&best["rank"], &best["job_classification"]), (&1.into(), &"nurse".into()), "{best}");
+    assert_eq!(best["why"], json!([{ "kind": "classification", "text": "both in nurse" }]));
+    assert_eq!(
+        (&best["job_location"], &best["job_url"]),
+        (&Value::Null, &Value::Null),
+        "not a link of the web"
+    );
+    assert_eq!(best["posted"], "1970-01-01T00:00:00Z");
+    let all = service.get("/v1/similar?source=MCF&job_id=6&include_reposts=true");
+    assert_eq!(all.titles()[0], "staff nurse");
+    let same = service.post(r#"{"job": {"source": "MCF", "job_id": "6"}, "top_k": 2}"#);
+    assert_eq!(same.json["results"], reply.json["results"]);
+}
+
+#[test]
+fn a_text_and_a_vector_find_what_is_like_them() {
+    let service = Running::usual();
+    let by_text = service.post(r#"{"text": "night line cook"}"#);
+    assert_eq!(by_text.titles()[0], "night shift line cook", "{}", by_text.text);
+    assert_eq!(by_text.json["results"][0]["why"][0]["kind"], "terms");
+    let nurses = service.post(r#"{"text": "staff nurse", "top_k": 1}"#);
+    assert_eq!((nurses.titles(), &nurses.json["results"][0]["reposts"]), (vec!["staff nurse"], &1.into()));
+    // The vector's length is ours to mend.
+    let scaled: Vec<f32> = vector("night line cook").iter().map(|x| x * 7.0).collect();
+    let by_vector = service.post(json!({ "embedding": scaled }).to_string());
+    assert_eq!(by_vector.titles(), by_text.titles());
+    assert_eq!(by_vector.json["results"][0]["why"], json!([]));
+}
+
+#[test]
+fn filters_hold_also_with_quotes_and_percent_signs_and_may_leave_nothing() {
+    let service = Running::usual();
+    let filtered = |filter: Value| {
+        let reply = service.post(json!({ "text": "nurse", "top_k": 100, "filter": filter }).to_string());
+        assert_eq!(reply.status, 200, "{}", reply.text);
+        reply.json["results"].as_array().unwrap().clone()
+    };
+    let of_company = filtered(json!({ "company": "company \"1%\" pte" }));
+    assert!(
+        !of_company.is_empty() && of_company.iter().all(|job| job["company_name"] == "Company \"1%\" Pte")
+    );
+    let encoded = service.get("/v1/similar?source=MCF&job_id=0&company=Company+%221%25%22+Pte&top_k=100");
+    assert_eq!(encoded.json["results"].as_array().unwrap().len(), of_company.len());
+    for nothing in [
+        json!({ "company": "'; DROP TABLE ads; --" }),
+        json!({ "location": ["%", "_"] }),
+        json!({ "source": "MCF", "classification": "driver", "company": "Company \"2%\" Pte", "posted_after": "2100-01-01" }),
+        json!({ "salary_min_sgd_per_month": 1e300 }),
+    ] {
+        assert!(filtered(nothing.clone()).is_empty(), "{nothing}");
+    }
+}
+
+#[test]
+fn a_batch_is_answered_in_order_with_a_problem_where_one_fails() {
+    let service = Running::usual();
+    let reply = service.post(
+        json!({ "queries": [
+            { "text": "bus driver", "top_k": 1 },
+            { "job": { "source": "MCF", "job_id": "none" } },
+            { "embedding": [1, 2] },
+            { "job": { "source": "MCF", "job_id": "0" }, "top_k": 1 },
+        ] })
+        .to_string(),
+    );
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    let answers = reply.json["answers"].as_array().unwrap();
+    assert_eq!(titles(&answers[0]["results"]), ["bus driver"]);
+    assert_eq!(answers[1]["problem"]["status"], 404);
+    assert_eq!(
+        (&answers[2]["problem"]["status"], &answers[2]["problem"]["member"]),
+        (&400.into(), &"embedding".into())
+    );
+    assert_eq!(titles(&answers[3]["results"]).len(), 1);
+    let full = json!({ "queries": vec![json!({ "text": "line cook" }); 64] });
+    assert_eq!(service.post(full.to_string()).json["answers"].as_array().unwrap().len(), 64);
+}
+
+#[test]
+fn ads_are_listed_by_words_page_by_page() {
+    let service = Running::usual();
+    let first = service.get("/v1/jobs?q=nurse&limit=3");
+    assert_eq!((titles(&first.json["jobs"]).len(), first.json["next_cursor"].as_str()), (3, Some("3")));
+    let last = service.get("/v1/jobs?q=nurse&limit=3&cursor=3");
+    assert_eq!(
+        (titles(&last.json["jobs"]), &last.json["next_cursor"]),
+        (vec!["theatre nurse"], &Value::Null)
+    );
+    assert_eq!(service.get("/v1/jobs?q=astronaut").json["jobs"], json!([]));
+    let one = service.get("/v1/jobs/MCF/10");
+    assert_eq!(one.json["job"]["job_title"], "bus driver", "{}", one.text);
+}
+
+#[test]
+fn the_index_says_what_it_is_and_the_map_where_ads_are() {
+    let service = Running::usual();
+    let facts = service.get("/v1/index").json;
+    assert_eq!((&facts["jobs"], &facts["dimension"]), (&12.into(), &DIMENSION.into()), "{facts}");
+    assert_eq!((&facts["search"], &facts["published_at"]), (&"index".into(), &"1970-01-01T00:00:00Z".into()));
+    assert_eq!(facts["filters"]["source"][0], json!({ "value": "MCF", "jobs": 6 }));
+    let map = service.get("/v1/map?limit=5").json;
+    assert_eq!(map["points"].as_array().unwrap().len(), 5);
+    assert!(map["points"][0]["x"].is_number() && map["points"][0]["job_title"] == "line cook", "{map}");
+}
+
+#[test]
+fn an_answer_that_the_client_has_is_not_sent_again() {
+    let service = Running::usual();
+    for path in
+        ["/v1/similar?source=MCF&job_id=0", "/v1/jobs?q=cook", "/v1/jobs/MCF/0", "/v1/index", "/v1/map"]
+    {
+        let first = service.get(path);
+        assert_eq!((first.status, first.header("etag")), (200, Some("\"v1\"")), "{path}");
+        for known in ["\"v1\"", "W/\"v1\"", "\"v0\", \"v1\"", "*"] {
+            let again = service.send("GET", path, &[("if-none-match", known)], b"");
+            assert_eq!((again.status, again.text.as_str()), (304, ""), "{path} {known}");
+        }
+        let changed = service.send("GET", path, &[("if-none-match", "\"v0\"")], b"");
+        assert_eq!(changed.status, 200);
+    }
+    let gone = service.send("GET", "/v1/jobs/MCF/none", &[("if-none-match", "*")], b"");
+    assert_eq!(gone.status, 404);
+    assert_eq!(service.post(r#"{"text": "cook"}"#).header("etag"), None);
+}
+
+#[test]
+fn the_page_is_all_ours_and_can_do_nothing_else() {
+    let service = Running::usual();
+    for (path, media_type) in
+        [("/", "text/html"), ("/page/app.js", "text/javascript"), ("/page/style.css", "text/css")]
+    {
+        let reply = service.get(path);
+        assert_eq!(reply.status, 200, "{path}");
+        assert!(reply.header("content-type").unwrap().starts_with(media_type));
+        assert!(
+            reply
+                .header("content-security-policy")
+                .unwrap()
+                .starts_with("default-src 'none'; script-src 'self'")
+        );
+        assert_eq!(reply.header("x-content-type-options"), Some("nosniff"));
+        assert!(!reply.text.contains("http://") && !reply.text.contains("https://"), "{path}");
+    }
+    assert_eq!(service.get("/?text=cook").status, 200, "an address to share");
+}
+
+#[test]
+fn other_origins_may_call_only_where_they_are_allowed() {
+    let service = Running::usual();
+    assert!(service.get("/v1/index").header("access-control-allow-origin").is_none());
+    let variables = [("CORS_ALLOW_ORIGIN", "https://jobs.example.sg")];
+    let open = Running::start(Store::with(Brute::market("v1")), Words::open(Duration::ZERO), &variables);
+    for reply in [open.get("/v1/index"), open.get("/nowhere"), open.send("OPTIONS", "/v1/similar", &[], b"")]
+    {
+        assert_eq!(reply.header("access-control-allow-origin"), Some("https://jobs.example.sg"));
+    }
+    let preflight = open.send("OPTIONS", "/v1/similar", &[], b"");
+    assert_eq!((preflight.status, preflight.header("allow")), (204, Some("GET, HEAD, POST, OPTIONS")));
+}
+
+/// The document and the router's table say the same.
+#[test]
+fn the_description_of_the_interface_is_complete() {
+    let document: Value = serde_json::from_str(OPENAPI).unwrap();
+    let paths = document["paths"].as_object().unwrap();
+    assert_eq!(
+        paths.keys().map(String::as_str).collect::<BTreeSet<_>>(),
+        API.iter().map(|route| route.path).collect()
+    );
+    for route in API {
+        let described = &paths[route.path];
+        assert_eq!(described.get("post").is_some(), route.takes_post, "{}", route.path);
+        assert_eq!(described.as_object().unwrap().len(), 1 + usize::from(route.takes_post));
+        let parameters = described["get"]["parameters"].as_array().cloned().unwrap_or_default();
+        let within = |place: &str| {
+            let of_place = parameters.iter().filter(|parameter| parameter["in"] == place);
+            of_place.map(|parameter| parameter["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(within("query"), route.parameters, "{}", route.path);
+        let braces: Vec<&str> =
+            route.path.split('/').filter_map(|piece| piece.strip_prefix('{')?.strip_suffix('}')).collect();
+        assert_eq!(within("path"), braces);
+    }
+    // Every reference leads somewhere.
+    let mut left = vec![&document];
+    while let Some(value) = left.pop() {
+        if let Some(target) = value.get("$ref").and_then(Value::as_str) {
+            assert!(document.pointer(target.strip_prefix('#').unwrap()).is_some(), "{target}");
+        }
+        left.extend(value.as_object().into_iter().flat_map(serde_json::Map::values));
+        left.extend(value.as_array().into_iter().flatten());
+    }
+    let served = Running::usual().get("/openapi.json");
+    assert_eq!((served.status, served.json), (200, document));
+}
+
+/// The examples of the document are requests that are understood, and answers as they are.
+#[test]
+fn the_examples_of_the_description_hold() {
+    let document: Value = serde_json::from_str(OPENAPI).unwrap();
+    let post = &document["paths"]["/v1/similar"]["post"];
+    for (name, example) in post["requestBody"]["content"]["application/json"]["examples"].as_object().unwrap()
+    {
+        crate::request::read(example["value"].to_string().as_bytes())
+            .unwrap_or_else(|refusal| panic!("{name}: {refusal:?}"));
+    }
+    let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+    let service = Running::usual();
+    let shown = &post["responses"]["200"]["content"]["application/json"]["examples"]["one"]["value"];
+    let real = service.post(r#"{"text": "line cook"}"#).json;
+    assert_eq!(names(&real), names(shown));
+    assert_eq!(names(&real["results"][0]), names(&shown["results"][0]));
+    let schema = &document["components"]["schemas"]["Index"]["properties"];
+    assert_eq!(names(&service.get("/v1/index").json), names(schema));
+}

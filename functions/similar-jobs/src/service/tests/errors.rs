@@ -1,0 +1,162 @@
+//! What is wrong with a request is said in one sentence, and what is wrong with the service too.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::Error;
+use serde_json::json;
+
+use crate::embed::Open;
+use crate::testing::{Brute, Reply, Running, Store, Words};
+
+fn is_problem(reply: &Reply, status: u16, detail: &str) {
+    assert_eq!(reply.status, status, "{}", reply.text);
+    assert_eq!(reply.header("content-type"), Some("application/problem+json"));
+    assert_eq!(reply.json["status"], status);
+    assert!(reply.detail().starts_with(detail), "{detail} is not how {} begins", reply.detail());
+    assert!(reply.header("x-request-id").is_some());
+}
+
+#[test]
+fn an_ad_that_is_not_in_the_index_is_404_with_the_remedy() {
+    let service = Running::usual();
+    let detail = "index v1 has no ad MCF/none; an ad gets into the index by embed-new-jobs and then build-vector-index";
+    is_problem(&service.get("/v1/similar?source=MCF&job_id=none"), 404, detail);
+    is_problem(&service.get("/v1/jobs/MCF/none"), 404, detail);
+    is_problem(&service.post(r#"{"job": {"source": "MCF", "job_id": "none"}}"#), 404, detail);
+    is_problem(&service.get("/v1/nothing"), 404, "there is nothing at this path; /openapi.json");
+}
+
+#[test]
+fn what_is_wrong_with_a_request_is_said_by_name() {
+    let service = Running::usual();
+    is_problem(&service.post(r#"{"text": ""}"#), 400, "text: it is empty");
+    let text = |chars| json!({ "text": "x".repeat(chars) }).to_string();
+    is_problem(&service.post(text(20_001)), 400, "text: it has 20001 characters");
+    assert_eq!(service.post(text(20_000)).status, 200);
+    is_problem(
+        &service.post("{"),
+        400,
+        "the body is not JSON: EOF while parsing an object at line 1 column 1",
+    );
+    is_problem(&service.post([0xff, 0xfe]), 400, "the body is not JSON");
+    let length = "embedding: it has 3 numbers, and the index's vectors have 16";
+    is_problem(&service.post(r#"{"embedding": [1, 2, 3]}"#), 400, length);
+    is_problem(&service.post(r#"{"embedding": [NaN]}"#), 400, "the body is not JSON");
+    for top_k in ["0", "101", "-1", "1e9", "\"x\""] {
+        is_problem(&service.post(format!("{{\"text\": \"a\", \"top_k\": {top_k}}}")), 400, "top_k: ");
+    }
+    for top_k in ["0", "101", "-1", "1e9", "x"] {
+        let reply = service.get(&format!("/v1/similar?source=MCF&job_id=0&top_k={top_k}"));
+        is_problem(&reply, 400, &format!("top_k: \"{top_k}\" is not a whole number from 1 to 100"));
+    }
+    let unknown = service.post(r#"{"text": "a", "limt": 5}"#);
+    is_problem(&unknown, 400, "limt: there is no such member");
+    assert_eq!(unknown.json["member"], "limt");
+    let none = "verbose: there is no such parameter; this path has none";
+    is_problem(&service.get("/v1/index?verbose=1"), 400, none);
+    is_problem(
+        &service.get("/v1/map?limit=5001"),
+        400,
+        "limit: \"5001\" is not a whole number from 1 to 5000",
+    );
+    is_problem(&service.get("/v1/jobs"), 400, "q: it is missing");
+    is_problem(&service.get("/v1/jobs?q=%20"), 400, "q: it is empty");
+    let long = service.get(&format!("/v1/jobs?q={}", "x".repeat(201)));
+    is_problem(&long, 400, "q: it is longer than 200 characters");
+    is_problem(&service.get("/v1/jobs?q=a&cursor=-1"), 400, "cursor: it is not the next_cursor of an answer");
+    let hybrid = service.post(r#"{"text": "a", "hybrid": true}"#);
+    is_problem(&hybrid, 400, "hybrid: this index is searched by vectors alone");
+    let twice = service.send("POST", "/v1/similar?top_k=3", &[], b"{}");
+    is_problem(&twice, 400, "top_k: there is no such parameter");
+    is_problem(&service.get("/v1/jobs/MCF/%ff"), 400, "the path: it is not UTF-8");
+}
+
+#[test]
+fn the_body_may_have_64_kib_and_has_to_be_json() {
+    let service = Running::usual();
+    let padded = |bytes: usize| format!("{{\"text\": \"cook\"{}}}", " ".repeat(bytes - 16));
+    assert_eq!((padded(1 << 16).len(), service.post(padded(1 << 16)).status), (1 << 16, 200));
+    is_problem(&service.post(padded((1 << 16) + 1)), 413, "the body is longer than 65536 bytes");
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let reply = service.send("POST", "/v1/similar", &form, b"text=a");
+    is_problem(&reply, 415, "application/x-www-form-urlencoded is not taken");
+    let charset = [("content-type", "application/json; charset=utf-8")];
+    assert_eq!(service.send("POST", "/v1/similar", &charset, br#"{"text": "a"}"#).status, 200);
+}
+
+#[test]
+fn a_method_that_a_path_does_not_take_is_told_what_it_takes() {
+    let service = Running::usual();
+    for (method, path, allow) in [
+        ("DELETE", "/v1/similar", "GET, HEAD, POST, OPTIONS"),
+        ("POST", "/v1/index", "GET, HEAD, OPTIONS"),
+        ("PUT", "/", "GET, HEAD, OPTIONS"),
+        ("BREW", "/metrics", "GET, HEAD, OPTIONS"),
+    ] {
+        let reply = service.send(method, path, &[], b"");
+        is_problem(&reply, 405, "this path takes ");
+        assert_eq!(reply.header("allow"), Some(allow));
+    }
+    let head = service.send("HEAD", "/v1/index", &[], b"");
+    assert_eq!((head.status, head.text.as_str()), (200, ""));
+}
+
+#[test]
+fn without_an_index_everything_says_how_to_get_one() {
+    let store = Arc::<Store>::default();
+    let service = Running::start(store.clone(), Words::open(Duration::ZERO), &[("INDEX_POLL_S", "1")]);
+    let remedy = "there is no index yet: run `build-vector-index`";
+    for path in ["/v1/similar?source=MCF&job_id=0", "/v1/jobs?q=a", "/v1/jobs/MCF/0", "/v1/index", "/v1/map"]
+    {
+        is_problem(&service.get(path), 503, remedy);
+    }
+    is_problem(&service.post(r#"{"text": "cook"}"#), 503, remedy);
+    is_problem(&service.get("/ready"), 503, remedy);
+    for path in ["/", "/health", "/metrics", "/openapi.json"] {
+        assert_eq!(service.get(path).status, 200, "{path}");
+    }
+    store.publish(Brute::market("v1"));
+    service.wait_for_metric("similar_jobs_index_rows 12");
+    assert_eq!((service.get("/ready").status, service.get("/v1/index").status), (200, 200));
+}
+
+#[test]
+fn an_index_of_one_ad_or_of_none_is_an_index() {
+    let model = || Words::open(Duration::ZERO);
+    let one = Running::start(Store::with(Brute::new("v1", &["line cook"])), model(), &[]);
+    assert_eq!(one.get("/v1/similar?source=MCF&job_id=0").json["results"], json!([]));
+    assert_eq!(one.post(r#"{"text": "cook"}"#).titles(), ["line cook"]);
+    let none = Running::start(Store::with(Brute::new("v1", &[])), model(), &[]);
+    assert_eq!(none.post(r#"{"text": "cook"}"#).json["results"], json!([]));
+    assert_eq!(none.get("/v1/map").json["points"], json!([]));
+    assert_eq!(none.get("/ready").status, 200);
+}
+
+#[test]
+fn without_a_model_ads_are_found_by_ads() {
+    let open: Open = Box::new(|| Err(Error::corrupt("model file /secret is altered")));
+    let service = Running::start(Store::with(Brute::market("v1")), open, &[]);
+    let reply = service.post(r#"{"text": "cook"}"#);
+    is_problem(&reply, 503, "texts cannot be searched for, because the embedding model could not be loaded");
+    assert!(!reply.text.contains("secret"));
+    assert_eq!(service.get("/v1/similar?source=MCF&job_id=0").status, 200);
+    assert_eq!(service.get("/ready").status, 200);
+}
+
+#[test]
+fn a_model_that_is_still_being_loaded_keeps_only_texts_waiting() {
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    let open: Open = Box::new(move || {
+        wait.recv().ok();
+        Words::open(Duration::ZERO)()
+    });
+    let service = Running::start(Store::with(Brute::market("v1")), open, &[]);
+    std::thread::scope(|scope| {
+        let text = scope.spawn(|| service.post(r#"{"text": "line cook"}"#));
+        assert_eq!(service.get("/v1/similar?source=MCF&job_id=0").status, 200);
+        assert!(!text.is_finished());
+        go.send(()).unwrap();
+        assert_eq!(text.join().unwrap().titles()[0], "line cook");
+    });
+}

@@ -1,0 +1,122 @@
+//! `SEARCH=warehouse`: the neighbours come from the warehouse, what is shown of them from the index.
+//!
+//! For markets that one instance's index is too small for, and for comparing the two. Exact on DuckDB, approximate on BigQuery.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use common::config::{Config, WarehouseUrl};
+use common::storage::warehouse::{EmbeddingTable, VectorFilter, VectorQuery};
+use common::storage::{Access, Warehouse, open_warehouse};
+use common::{Result, embedding};
+use tokio::sync::OnceCell;
+
+use crate::request::Similar;
+use crate::search::{Hit, MarketIndex, Row};
+
+/// The most rows that are asked for to find enough different texts among them.
+const MOST_ROWS: usize = 10_000;
+
+/// The warehouse as a place to search in.
+pub(crate) struct WarehouseSearch {
+    config: Arc<Config>,
+    table: EmbeddingTable,
+    /// Kept where keeping it locks nobody out.
+    open: OnceCell<Arc<dyn Warehouse>>,
+}
+
+impl WarehouseSearch {
+    /// For the table of the configured model.
+    ///
+    /// # Errors
+    /// Those of [`embedding::identity`].
+    pub(crate) fn new(config: Arc<Config>) -> Result<Self> {
+        let identity = embedding::identity(&config)?;
+        let table = EmbeddingTable::of_model(&identity.model_name, identity.dimension);
+        Ok(Self { config, table, open: OnceCell::new() })
+    }
+
+    async fn warehouse(&self) -> Result<Arc<dyn Warehouse>> {
+        match self.config.warehouse {
+            // A reader keeps every writer out of the file, so it is open for one search only.
+            WarehouseUrl::DuckDb(_) => open_warehouse(&self.config, Access::Read).await,
+            WarehouseUrl::BigQuery { .. } => {
+                self.open.get_or_try_init(|| open_warehouse(&self.config, Access::Read)).await.cloned()
+            }
+        }
+    }
+
+    /// The nearest ads that `market` knows too, as its own search would return them: `not` is no answer.
+    ///
+    /// # Errors
+    /// Those of the warehouse.
+    pub(crate) async fn search(
+        &self,
+        market: &dyn MarketIndex,
+        vector: &[f32],
+        not: Option<Row>,
+        asked: &Similar,
+    ) -> Result<Vec<Hit>> {
+        let warehouse = self.warehouse().await?;
+        let filter = VectorFilter {
+            source: asked.filter.source.clone(),
+            location: asked.filter.location.clone(),
+            classification: asked.filter.classification.clone(),
+            work_type: asked.filter.work_type.clone(),
+            company: asked.filter.company.clone(),
+            salary_min_sgd_per_month: asked.filter.salary_min_sgd_per_month,
+            posted_after: asked.filter.posted_after,
+        };
+        let mut query = VectorQuery {
+            vector: vector.to_vec(),
+            top_k: (asked.top_k + 1) * 2,
+            filter,
+            min_similarity: asked.min_similarity,
+        };
+        loop {
+            let space = &market.manifest().embedding_space;
+            let found = warehouse.search_embeddings(&self.table, space, &query).await?;
+            let is_all = found.len() < query.top_k || query.top_k >= MOST_ROWS;
+            let rows = found
+                .iter()
+                .filter_map(|hit| Some((market.row_of(&hit.key.source, &hit.key.job_id)?, hit.similarity)));
+            let hits = folded(market, rows, not, asked.include_reposts);
+            // One more, so that the last text's reposts have all been seen.
+            if is_all || hits.len() > asked.top_k {
+                return Ok(hits.into_iter().take(asked.top_k).collect());
+            }
+            query.top_k = (query.top_k * 4).min(MOST_ROWS);
+        }
+    }
+}
+
+/// One hit a text, unless reposts are answers of their own.
+fn folded(
+    market: &dyn MarketIndex,
+    rows: impl Iterator<Item = (Row, f32)>,
+    not: Option<Row>,
+    include_reposts: bool,
+) -> Vec<Hit> {
+    let own = not.map(|row| market.text_of(row));
+    let mut hits: Vec<Hit> = Vec::new();
+    let mut places: HashMap<u32, usize> = HashMap::new();
+    for (row, similarity) in rows {
+        let text = market.text_of(row);
+        if not == Some(row) || !include_reposts && own == Some(text) {
+            continue;
+        }
+        match places.get(&text) {
+            Some(&place) if !include_reposts => {
+                let hit = &mut hits[place];
+                hit.reposts += 1;
+                // Rows of a text are newest first.
+                hit.row = hit.row.min(row);
+            }
+            _ => {
+                places.insert(text, hits.len());
+                hits.push(Hit { row, similarity, reposts: 0 });
+            }
+        }
+    }
+    hits
+}
