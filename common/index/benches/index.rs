@@ -3,6 +3,9 @@
 //! `cargo bench --bench index -- --base vectors.f32 --texts 1000000 --folder DIR`: `vectors.f32` holds real embeddings, `[n, 384] f32`;
 //! more are made by moving away from them by a random step (`--step`), so that they keep their clusters. One line of JSON.
 
+// A benchmark that cannot go on says why and ends.
+#![allow(clippy::expect_used)]
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -110,7 +113,9 @@ fn move_away(vector: &mut [f32], step: f32, rng: &mut ChaCha8Rng) {
         *value += step * noise / size;
     }
     let size = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
-    vector.iter_mut().for_each(|value| *value /= size);
+    for value in vector.iter_mut() {
+        *value /= size;
+    }
 }
 
 fn filtered(index: &JobIndex, column: &str, value: &str) -> serde_json::Value {

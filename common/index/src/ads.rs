@@ -13,9 +13,9 @@ use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Float64Type, Int32Type, TimestampMicrosecondType, UInt32Type,
 };
 use chrono::{DateTime, Utc};
+use common_core::job::JobKey;
 use common_core::{Error, Result};
 
-use crate::build::Metadata;
 use crate::files::{Mapped, write_batch};
 use crate::{Row, TextId};
 
@@ -40,6 +40,33 @@ pub struct Ad<'a> {
     pub posted: Option<DateTime<Utc>>,
     /// Where it lies on the map of the market, about −1 to 1 each way.
     pub point: [f32; 2],
+}
+
+/// What an index holds of an ad beside its vector.
+#[derive(Debug)]
+pub(crate) struct Metadata {
+    pub(crate) text: TextId,
+    pub(crate) key: JobKey,
+    pub(crate) job_title: Option<String>,
+    pub(crate) company_name: Option<String>,
+    pub(crate) job_location: Option<String>,
+    pub(crate) job_classification: Option<String>,
+    pub(crate) job_work_type: Option<String>,
+    pub(crate) currency: Option<String>,
+    pub(crate) job_url: Option<String>,
+    pub(crate) salary_min_monthly: Option<f64>,
+    pub(crate) salary_max_monthly: Option<f64>,
+    pub(crate) posted: Option<DateTime<Utc>>,
+}
+
+impl Metadata {
+    /// The middle of the salary, or the one end that is known.
+    pub(crate) fn salary_mid_monthly(&self) -> Option<f64> {
+        match (self.salary_min_monthly, self.salary_max_monthly) {
+            (Some(least), Some(most)) => Some(f64::midpoint(least, most)),
+            (one, other) => one.or(other),
+        }
+    }
 }
 
 /// A column of few different values, which filters may name.
@@ -67,7 +94,7 @@ pub struct Ads {
     texts: Vec<StringArray>,
     salaries: Vec<Float64Array>,
     posted: TimestampMicrosecondArray,
-    /// Rows in the order of (source, job_id).
+    /// Rows in the order of board and id.
     by_key: UInt32Array,
 }
 
@@ -271,7 +298,7 @@ fn dictionary<'a>(
         let word = word?;
         Some(*known.entry(word).or_insert_with(|| {
             values.push(word);
-            values.len() as i32 - 1
+            i32::try_from(values.len() - 1).unwrap_or(i32::MAX)
         }))
     });
     let keys: Vec<Option<i32>> = keys.collect();

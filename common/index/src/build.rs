@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arrow::array::{ArrayRef, FixedSizeBinaryArray, Float32Array, ListArray, RecordBatch, UInt32Array};
-use chrono::{DateTime, Utc};
-use common_core::job::{ContentHash, IndexedAd, JobKey};
+use chrono::Utc;
+use common_core::job::{ContentHash, IndexedAd};
 use common_core::{Error, Result};
 use sha2::{Digest, Sha256};
 
+use crate::ads::Metadata;
 use crate::codes::{Code, Codes};
 use crate::files::{Mapped, facts, write_batch};
 use crate::graph::DEGREE;
@@ -33,33 +34,6 @@ pub const GRAPH_TEXTS: usize = 20_000;
 /// How many best a walk keeps: tried from the first on, until recall is [`WANTED_RECALL`].
 const WIDTHS: [usize; 7] = [32, 48, 64, 96, 128, 192, 256];
 const WANTED_RECALL: f64 = 0.99;
-
-/// What an index holds of an ad beside its vector.
-#[derive(Debug)]
-pub(crate) struct Metadata {
-    pub(crate) text: TextId,
-    pub(crate) key: JobKey,
-    pub(crate) job_title: Option<String>,
-    pub(crate) company_name: Option<String>,
-    pub(crate) job_location: Option<String>,
-    pub(crate) job_classification: Option<String>,
-    pub(crate) job_work_type: Option<String>,
-    pub(crate) currency: Option<String>,
-    pub(crate) job_url: Option<String>,
-    pub(crate) salary_min_monthly: Option<f64>,
-    pub(crate) salary_max_monthly: Option<f64>,
-    pub(crate) posted: Option<DateTime<Utc>>,
-}
-
-impl Metadata {
-    /// The middle of the salary, or the one end that is known.
-    pub(crate) fn salary_mid_monthly(&self) -> Option<f64> {
-        match (self.salary_min_monthly, self.salary_max_monthly) {
-            (Some(least), Some(most)) => Some(f64::midpoint(least, most)),
-            (one, other) => one.or(other),
-        }
-    }
-}
 
 /// What to build.
 #[derive(Debug, Clone, PartialEq)]

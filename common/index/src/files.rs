@@ -1,6 +1,7 @@
 //! Files as memory: mapped, of the length that the manifest says, and with the content that it says.
 #![allow(unsafe_code)] // Mapping a file: nobody may shorten it meanwhile, and files of an index are never changed.
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{BufReader, Read, Write};
 use std::os::unix::fs::MetadataExt;
@@ -166,8 +167,9 @@ fn state(folder: &Path, manifest: &Manifest) -> Result<String> {
                 file.bytes
             )));
         }
-        state += &format!(
-            "{} {} {} {} {}.{}\n",
+        let _ = writeln!(
+            state,
+            "{} {} {} {} {}.{}",
             file.sha256,
             file.name,
             found.dev(),

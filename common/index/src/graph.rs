@@ -2,7 +2,7 @@
 //!
 //! Every text has up to [`DEGREE`] links to others, some near and some far. A search starts at the best of a sample of texts and
 //! walks to whatever is nearer, keeping the `width` best seen. One layer and a sample instead of a hierarchy: as fast in
-//! hundreds of dimensions, and one flat array to map. Method: Jayaram Subramanya et al., "DiskANN" (NeurIPS 2019).
+//! hundreds of dimensions, and one flat array to map. Method: Jayaram Subramanya et al., "`DiskANN`" (`NeurIPS` 2019).
 
 use std::sync::{Mutex, PoisonError};
 

@@ -1,8 +1,8 @@
 //! How the graph is made: texts are put in batch by batch, each batch against the graph as it stands.
 //!
 //! Within a batch every text looks for its neighbours at the same time and nobody writes; then links are set. So no locks, and
-//! the same graph whatever the number of threads. Batches double up to a share of the graph: Dobson et al., "ParlayANN" (PPoPP 2024).
-//! Which candidates become links (`prune`) and what happens where a text leaves (`without`): DiskANN, and Singh et al., "FreshDiskANN" (2021).
+//! the same graph whatever the number of threads. Batches double up to a share of the graph: Dobson et al., "`ParlayANN`" (`PPoPP` 2024).
+//! Which candidates become links (`prune`) and what happens where a text leaves (`without`): `DiskANN`, and Singh et al., "`FreshDiskANN`" (2021).
 
 use rayon::prelude::*;
 

@@ -66,6 +66,7 @@ fn dot_codes(a: &[i8], b: &[i8]) -> i32 {
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
+    #[allow(clippy::wildcard_imports)] // The instructions' names tell them from everything else.
     use std::arch::x86_64::*;
 
     use super::{Kernels, LANES};
@@ -144,10 +145,10 @@ mod x86 {
     mod tests {
         #[test]
         fn every_way_of_adding_codes_gives_the_same() {
-            let (a, b): (Vec<i8>, Vec<i8>) =
-                (0..300u32).map(|n| ((n * 37 % 255) as u8 as i8, (n * 91 % 255) as u8 as i8)).unzip();
+            let (a, b): (Vec<u8>, Vec<u8>) =
+                (0..300u32).map(|n| ((n * 37 % 255) as u8, (n * 91 % 255) as u8)).unzip();
             for length in [0, 1, 15, 16, 17, 33, 300] {
-                let (a, b) = (&a[..length], &b[..length]);
+                let (a, b) = (bytemuck::cast_slice(&a[..length]), bytemuck::cast_slice(&b[..length]));
                 let wanted = super::super::dot_codes(a, b);
                 if is_x86_feature_detected!("avx2") {
                     // SAFETY: found just now.

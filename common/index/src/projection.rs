@@ -77,9 +77,13 @@ fn norm(direction: &[f32]) -> f32 {
 fn orthonormalise(directions: &mut [Vec<f32>; 2]) {
     let [first, second] = directions;
     let size = norm(first).max(f32::MIN_POSITIVE);
-    first.iter_mut().for_each(|value| *value /= size);
+    for value in first.iter_mut() {
+        *value /= size;
+    }
     let shared: f32 = first.iter().zip(&*second).map(|(a, b)| a * b).sum();
     add(second, first, -shared);
     let size = norm(second).max(f32::MIN_POSITIVE);
-    second.iter_mut().for_each(|value| *value /= size);
+    for value in second.iter_mut() {
+        *value /= size;
+    }
 }

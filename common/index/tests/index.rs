@@ -1,5 +1,7 @@
 //! The index as its users meet it: built, opened, searched, grown, and refused where it is not as it was written.
 
+#![allow(clippy::unwrap_used, clippy::cast_possible_wrap)]
+
 use std::collections::HashSet;
 use std::path::Path;
 
@@ -42,7 +44,7 @@ fn ad(n: u64) -> IndexedAd {
 }
 
 fn ad_of_text(n: u64, text: u64) -> IndexedAd {
-    let salary = (n % 3 != 0).then_some(2000.0 + (n % 50) as f64 * 100.0);
+    let salary = (!n.is_multiple_of(3)).then_some(2000.0 + (n % 50) as f64 * 100.0);
     IndexedAd {
         key: JobKey {
             source: if n.is_multiple_of(2) { "MCF" } else { "O'Hara 100%" }.into(),
@@ -94,6 +96,9 @@ fn by_hand(ads: &[IndexedAd], vector: &[f32], k: usize, passes: impl Fn(&Indexed
     all
 }
 
+/// Whether a filter lets an ad pass, by hand.
+type Passes = fn(&IndexedAd) -> bool;
+
 #[test]
 fn searches_find_what_comparing_everything_finds_with_and_without_filters() {
     let folder = tempfile::tempdir().unwrap();
@@ -102,7 +107,6 @@ fn searches_find_what_comparing_everything_finds_with_and_without_filters() {
     assert!(manifest.graph.is_some() && manifest.quality.recall_at_10 > 0.98, "{manifest:?}");
     let index = JobIndex::open(folder.path()).unwrap();
     let word = |text: &str| vec![text.to_owned()];
-    type Passes = fn(&IndexedAd) -> bool;
     let filters: [(Filter, Passes); 7] = [
         (Filter::default(), |_| true),
         (Filter { source: word("o'hara 100%"), ..Filter::default() }, |ad| ad.key.source != "MCF"),

@@ -44,7 +44,8 @@ pub(crate) async fn run(invocation: Invocation<Options>) -> Result<Report> {
     warehouse.create_embeddings(&job.table).await?;
     let Invocation { run_id, started_at, .. } = &invocation;
     let record = Run { function: crate::FUNCTION, run_id, started_at: *started_at };
-    record.recorded(warehouse.as_ref(), |report| report.interrupted, job.build()).await
+    let work = Box::pin(job.build());
+    record.recorded(warehouse.as_ref(), |report| report.interrupted, work).await
 }
 
 struct Job<'a> {
