@@ -102,7 +102,7 @@ impl Ads {
     /// Opens the mapped file.
     ///
     /// # Errors
-    /// `Corrupt` where it is not the file that [`write`] writes.
+    /// `Corrupt` where it is not the file that a builder writes.
     pub fn open(mapped: Mapped, path: &Path) -> Result<Self> {
         let batch = mapped.into_batch(path)?;
         Self::of(&batch).ok_or_else(|| Error::corrupt(format!("{} lacks a column", path.display())))

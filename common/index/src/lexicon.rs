@@ -52,7 +52,7 @@ impl Lexicon {
     /// Opens the mapped file; `ads` is how many ads the index has.
     ///
     /// # Errors
-    /// `Corrupt` where it is not the file that [`write`] writes.
+    /// `Corrupt` where it is not the file that a builder writes.
     pub fn open(mapped: Mapped, path: &Path, ads: usize) -> Result<Self> {
         let batch = mapped.into_batch(path)?;
         let of = |batch: &RecordBatch| {

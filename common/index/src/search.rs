@@ -1,7 +1,7 @@
 //! Which way a query takes through the index.
 //!
 //! - few texts may be found: all of them are compared exactly
-//! - more, but no more than one in [`SCANNED_SHARE`]: their codes are compared, and the best again exactly
+//! - more, but no more than a quarter: their codes are compared, and the best again exactly
 //! - else the graph is walked, wider where a filter lets fewer pass, and the best are compared again exactly
 //!
 //! Similarities in answers are always exact.
