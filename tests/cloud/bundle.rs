@@ -13,7 +13,9 @@ const ADS: &str = "120";
 
 fn run(world: &World, program: &str, arguments: &[&str], more: &[(&str, &str)]) -> Running {
     let mut command = command(program);
-    command.envs(world.variables()).env("DEVICE", "cpu").envs(more.iter().copied()).args(arguments);
+    // One thread, one copy of the model: several of these run at once, and a tester's machine may be small.
+    command.envs(world.variables()).env("DEVICE", "cpu").env("THREADS", "1");
+    command.envs(more.iter().copied()).args(arguments);
     Running::start(&mut command)
 }
 
