@@ -28,7 +28,7 @@ use crate::{TextId, ads, lexicon};
 /// Vectors in the order in which they came.
 const SPOOL: &str = "spool.tmp";
 
-/// From so many texts on, walking a graph takes less time than comparing all codes.
+/// From so many texts on there is a graph. Not the measured crossover: at 16,000 texts a walk took a tenth of the time already.
 pub const GRAPH_TEXTS: usize = 20_000;
 
 /// How many best a walk keeps: tried from the first on, until recall is [`WANTED_RECALL`].

@@ -1,7 +1,7 @@
 //! Vectors in one byte an element: a quarter of the memory traffic, near enough to find candidates.
 //!
-//! A vector is scaled by its own largest element: `code = round(127·v / max|v|)`, `v ≈ scale·code`. For unit vectors of some
-//! hundred elements the similarity of two codes is off by less than 0.002; candidates are compared again exactly.
+//! A vector is scaled by its own largest element: `code = round(127·v / max|v|)`, `v ≈ scale·code`. No element is off by
+//! more than half a step, so codes only find candidates: those are compared again exactly.
 
 use crate::TextId;
 use crate::kernels::{Kernels, kernels};

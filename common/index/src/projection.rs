@@ -4,7 +4,7 @@
 
 /// Texts that the directions are found on.
 const SAMPLE: usize = 20_000;
-/// Rounds of the iteration; the first two directions of real ads stand after some ten.
+/// Rounds of the iteration.
 const ROUNDS: usize = 40;
 
 /// Two directions and what is taken off before.

@@ -110,7 +110,7 @@ impl JobIndex {
 
     /// Compares the best of `found` exactly.
     fn refine(&self, vector: &[f32], mut found: Vec<Near>, wanted: usize) -> Vec<Near> {
-        // Codes are off by less than a tenth of what lies between the tenth and the fiftieth neighbour of real ads.
+        // More than are wanted, because codes order near neighbours only nearly. The recall measured at building covers this.
         let kept = wanted * 3 + 32;
         if found.len() > kept {
             found.select_nth_unstable_by(kept, Near::order);
