@@ -12,8 +12,6 @@ import importlib.metadata
 import importlib.util
 import json
 import os
-import platform
-import re
 import resource
 import shutil
 import subprocess
@@ -25,8 +23,8 @@ from pathlib import Path
 
 import numpy as np
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-DATA = Path(os.environ.get("JOB_MARKET_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
+from bench_report import DATA, processor, record
+
 MARKETS = {"Singapore": "sg_jobs.parquet", "UK": "uk_jobs.parquet"}
 DESCRIPTION_CHARACTERS = 1000
 NEIGHBOURS = 10
@@ -168,11 +166,6 @@ def table_rows(market: str, count: int, results: dict[str, Runs]) -> list[str]:
     return rows
 
 
-def processor() -> str:
-    names = re.findall(r"^model name\s*:\s*(.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-    return names[0] if names else platform.machine()
-
-
 def section(arguments: argparse.Namespace, rows: list[str], count: int, load: float) -> str:
     version = importlib.metadata.version
     command = f"scripts/bench embed --texts {arguments.texts} --rounds {arguments.rounds}"
@@ -192,20 +185,6 @@ def section(arguments: argparse.Namespace, rows: list[str], count: int, load: fl
             "",
         ]
     )
-
-
-def record(text: str) -> None:
-    """Replaces the section of this heading, or appends it."""
-    file = REPOSITORY / "BENCHMARKS.md"
-    old = file.read_text() if file.exists() else "# Benchmarks\n"
-    parts = re.split(r"(?m)^(?=## )", old)
-    heading = text.splitlines()[0]
-    places = [place for place, part in enumerate(parts) if part.splitlines()[:1] == [heading]]
-    if places:
-        parts[places[0]] = text + ("\n" if places[0] + 1 < len(parts) else "")
-    else:
-        parts = [*parts[:-1], parts[-1].rstrip("\n") + "\n\n", text]
-    file.write_text("".join(parts))
 
 
 def main() -> None:

@@ -1,10 +1,8 @@
 //! Files as memory: mapped, of the length that the manifest says, and with the content that it says.
 #![allow(unsafe_code)] // Mapping a file: nobody may shorten it meanwhile, and files of an index are never changed.
 
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{BufReader, Read, Write};
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use arrow::array::RecordBatch;
@@ -19,7 +17,7 @@ use common_core::{Error, Result};
 use memmap2::Mmap;
 use sha2::{Digest, Sha256};
 
-use crate::manifest::{FileFacts, Manifest};
+use crate::manifest::FileFacts;
 
 /// A file in memory, read as the system sees fit.
 pub struct Mapped(Option<Mmap>);
@@ -121,62 +119,4 @@ pub fn facts(folder: &Path, name: &str) -> Result<FileFacts> {
         digest.update(&part[..read]);
     }
     Ok(FileFacts { name: name.to_owned(), bytes, sha256: hex::encode(digest.finalize()) })
-}
-
-/// Compares every file of `folder` with the manifest, byte by byte. What was found whole once is remembered in the file `stamp`, by
-/// length and time of last change, so that the next start need not read gigabytes.
-///
-/// # Errors
-/// `Corrupt`, with the file's name, where one is missing or altered.
-pub fn verify(folder: &Path, manifest: &Manifest, stamp: &Path) -> Result<()> {
-    let state = state(folder, manifest)?;
-    if std::fs::read_to_string(stamp).is_ok_and(|known| known == state) {
-        return Ok(());
-    }
-    for expected in &manifest.files {
-        let found = facts(folder, &expected.name)?;
-        if found != *expected {
-            let path = folder.join(&expected.name);
-            return Err(Error::corrupt(format!(
-                "{} is not as it was written: its checksum differs",
-                path.display()
-            )));
-        }
-    }
-    if let Some(parent) = stamp.parent() {
-        std::fs::create_dir_all(parent)?;
-    }
-    // Only saves time: a stamp that cannot be kept is no failure.
-    let _ = std::fs::write(stamp, state);
-    Ok(())
-}
-
-/// What changes when a file does, whoever changes it and whatever they set its times to.
-fn state(folder: &Path, manifest: &Manifest) -> Result<String> {
-    let mut state = String::new();
-    for file in &manifest.files {
-        let path = folder.join(&file.name);
-        let found = std::fs::metadata(&path).map_err(|error| {
-            Error::corrupt(format!("{} cannot be opened", path.display())).caused_by(error)
-        })?;
-        if found.len() != file.bytes {
-            return Err(Error::corrupt(format!(
-                "{} has {} bytes instead of {}",
-                path.display(),
-                found.len(),
-                file.bytes
-            )));
-        }
-        let _ = writeln!(
-            state,
-            "{} {} {} {} {}.{}",
-            file.sha256,
-            file.name,
-            found.dev(),
-            found.ino(),
-            found.ctime(),
-            found.ctime_nsec()
-        );
-    }
-    Ok(state)
 }

@@ -62,7 +62,7 @@ impl Texts {
 }
 
 impl JobIndex {
-    /// Opens the index in `folder`: lengths are checked, contents are not ([`crate::files::verify`] does that).
+    /// Opens the index in `folder`: lengths are checked, contents are not: whoever copied it here did that.
     ///
     /// # Errors
     /// `NotFound` where there is none; `Corrupt`, with the file's name, where a file is missing, of another length, or not what it

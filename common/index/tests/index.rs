@@ -9,7 +9,6 @@ use chrono::{DateTime, TimeDelta};
 use common_core::ErrorKind;
 use common_core::job::{ContentHash, IndexedAd, JobKey};
 use common_index::ads::Column;
-use common_index::files::verify;
 use common_index::{BuildOptions, Builder, Filter, Hit, JobIndex, Manifest, Query, Reason};
 use proptest::prelude::*;
 use rand::{Rng, SeedableRng};
@@ -233,33 +232,23 @@ fn the_same_ads_make_the_same_index_in_any_order_and_on_any_number_of_threads() 
 }
 
 #[test]
-fn a_file_that_is_missing_short_or_altered_is_refused_by_its_name() {
+fn a_file_that_is_missing_or_short_is_refused_by_its_name() {
     let folder = tempfile::tempdir().unwrap();
     let manifest = build(folder.path(), (0..300).map(ad).collect(), 100, None);
-    let stamp = folder.path().join("elsewhere/stamp");
-    verify(folder.path(), &manifest, &stamp).unwrap();
+    let refused = |name: &str| {
+        let error = JobIndex::open(folder.path()).map(|_| ()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt);
+        assert!(error.chain().contains(name), "{name}: {}", error.chain());
+    };
     for file in &manifest.files {
         let path = folder.path().join(&file.name);
         let whole = std::fs::read(&path).unwrap();
         std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
-        for error in [
-            JobIndex::open(folder.path()).map(|_| ()).unwrap_err(),
-            verify(folder.path(), &manifest, &stamp).unwrap_err(),
-        ] {
-            assert_eq!(error.kind(), ErrorKind::Corrupt);
-            assert!(error.chain().contains(&file.name), "{}: {}", file.name, error.chain());
-        }
-        let mut altered = whole.clone();
-        altered[whole.len() / 2] ^= 1;
-        std::fs::write(&path, &altered).unwrap();
-        let error = verify(folder.path(), &manifest, &stamp).unwrap_err();
-        assert!(error.to_string().contains(&file.name), "{error}");
+        refused(&file.name);
         std::fs::remove_file(&path).unwrap();
-        let error = JobIndex::open(folder.path()).map(|_| ()).unwrap_err();
-        assert!(error.chain().contains(&file.name), "{}", error.chain());
+        refused(&file.name);
         std::fs::write(&path, &whole).unwrap();
     }
-    verify(folder.path(), &manifest, &stamp).unwrap();
     assert_eq!(JobIndex::open(folder.path()).unwrap().manifest(), &manifest);
 }
 

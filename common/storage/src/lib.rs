@@ -17,6 +17,7 @@ pub mod bigquery;
 pub mod contract;
 #[cfg(feature = "duckdb")]
 pub mod duckdb;
+mod placed;
 pub mod registry;
 pub mod runs;
 #[cfg(any(feature = "duckdb", feature = "gcp"))]

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
 
 use crate::artifacts::{ArtifactStore, Generation};
+use crate::placed::{Contents, FileFacts, altered, verify};
 
 const MANIFEST: &str = "manifest.json";
 
@@ -48,19 +49,6 @@ struct Pointer {
 #[derive(Serialize, Deserialize)]
 struct Claim {
     claimed_at: DateTime<Utc>,
-}
-
-/// The part of a manifest that placing needs.
-#[derive(Deserialize)]
-struct Contents {
-    files: Vec<FileFacts>,
-}
-
-#[derive(Deserialize)]
-struct FileFacts {
-    name: String,
-    bytes: u64,
-    sha256: String,
 }
 
 impl Registry {
@@ -198,8 +186,8 @@ impl Registry {
         Ok(hours.is_none_or(|hours| hours >= DRAFT_HOURS))
     }
 
-    /// Copies a version to this machine, below `cache`, and returns its folder; what is there already is not copied again. A folder
-    /// appears whole, each file as long and with the checksum that the manifest says.
+    /// Copies a version to this machine, below `cache`, and returns its folder; what is there already is not copied again, unless it
+    /// was altered. A folder appears whole, each file as long and with the checksum that the manifest says.
     ///
     /// # Errors
     /// `NotFound` where there is no such version; `Corrupt`, with the file's name, where a file is not what the manifest says.
@@ -216,14 +204,24 @@ impl Registry {
         // Versions of another store have the same names and other manifests.
         let digest = hex::encode(Sha256::digest(&manifest));
         let folder = cache.join(format!("{version}-{}", &digest[..16]));
+        let contents = Arc::new(contents);
         if folder.join(MANIFEST).is_file() {
-            return Ok(folder);
+            match verified(&folder, &contents).await {
+                Ok(()) => return Ok(folder),
+                Err(error) if error.kind() == ErrorKind::Corrupt => {
+                    tracing::warn!("{} is copied again: {}", folder.display(), error.chain());
+                    tokio::fs::remove_dir_all(&folder).await?;
+                }
+                Err(error) => return Err(error),
+            }
         }
         tokio::fs::create_dir_all(cache).await?;
         let draft = tempfile::Builder::new().prefix(".draft-").tempdir_in(cache)?;
         for file in &contents.files {
             self.copy(version, file, draft.path()).await?;
         }
+        let of_store = |error: Error| error.context(format!("{version} of {}", self.prefix));
+        verified(draft.path(), &contents).await.map_err(of_store)?;
         tokio::fs::write(draft.path().join(MANIFEST), &manifest).await?;
         let draft = draft.keep();
         match tokio::fs::rename(&draft, &folder).await {
@@ -243,29 +241,28 @@ impl Registry {
 
     async fn copy(&self, version: &str, file: &FileFacts, folder: &Path) -> Result<()> {
         let name = self.name(version, &file.name);
-        let altered = |what: &str| Error::corrupt(format!("{name} {what}: build the index again"));
         if file.name.is_empty() || file.name.starts_with('.') || file.name.contains(['/', '\\', '\0']) {
-            return Err(altered("is no name of a file"));
+            return Err(altered(&name, "that is no name of a file"));
         }
-        let mut reading = self.store.read(&name).await?.ok_or_else(|| altered("is missing"))?;
-        if reading.facts.size_bytes != file.bytes {
-            return Err(altered(&format!(
-                "has {} bytes instead of {}",
-                reading.facts.size_bytes, file.bytes
-            )));
+        let mut reading = self.store.read(&name).await?.ok_or_else(|| altered(&name, "it is missing"))?;
+        let found = reading.facts.size_bytes;
+        if found != file.bytes {
+            return Err(altered(&name, &format!("it has {found} bytes instead of {}", file.bytes)));
         }
         let mut target = tokio::fs::File::create(folder.join(&file.name)).await?;
-        let mut digest = Sha256::new();
         while let Some(chunk) = reading.chunks.try_next().await? {
-            digest.update(&chunk);
             target.write_all(&chunk).await?;
         }
         target.flush().await?;
-        if hex::encode(digest.finalize()) != file.sha256 {
-            return Err(altered("is not as it was written: its checksum differs"));
-        }
         Ok(())
     }
+}
+
+/// Compares on a thread for it: reading gigabytes is no work for the runtime.
+async fn verified(folder: &Path, contents: &Arc<Contents>) -> Result<()> {
+    let (folder, contents) = (folder.to_owned(), Arc::clone(contents));
+    let comparing = tokio::task::spawn_blocking(move || verify(&folder, &contents));
+    comparing.await.map_err(|error| Error::internal("comparing ended early").caused_by(error))?
 }
 
 /// Removes all placed versions but the last few.

@@ -54,6 +54,12 @@ pub async fn registry(store: Arc<dyn ArtifactStore>) {
     let placed = registry.place(&other, cache.path()).await.unwrap();
     assert_eq!(std::fs::read_to_string(placed.join("data.bin")).unwrap(), "second, and longer");
     assert_eq!(registry.place(&other, cache.path()).await.unwrap(), placed);
+    // What was altered here since, even without another length, is copied again.
+    for written in ["second, AND longer", "sec"] {
+        std::fs::write(placed.join("data.bin"), written).unwrap();
+        assert_eq!(registry.place(&other, cache.path()).await.unwrap(), placed);
+        assert_eq!(std::fs::read_to_string(placed.join("data.bin")).unwrap(), "second, and longer");
+    }
     assert_eq!(registry.place("v77", cache.path()).await.unwrap_err().kind(), ErrorKind::NotFound);
 
     // What is not as the manifest says is named, and leaves nothing behind.

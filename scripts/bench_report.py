@@ -1,0 +1,30 @@
+"""What the benchmarks share: the machine in words, and the section of BENCHMARKS.md that each replaces."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+DATA = Path(os.environ.get("JOB_MARKET_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
+
+
+def processor() -> str:
+    names = re.findall(r"^model name\s*:\s*(.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    return names[0] if names else platform.machine()
+
+
+def record(text: str) -> None:
+    """Replaces the section of this heading, or appends it."""
+    file = REPOSITORY / "BENCHMARKS.md"
+    old = file.read_text() if file.exists() else "# Benchmarks\n"
+    parts = re.split(r"(?m)^(?=## )", old)
+    heading = text.splitlines()[0]
+    places = [place for place, part in enumerate(parts) if part.splitlines()[:1] == [heading]]
+    if places:
+        parts[places[0]] = text + ("\n" if places[0] + 1 < len(parts) else "")
+    else:
+        parts = [*parts[:-1], parts[-1].rstrip("\n") + "\n\n", text]
+    file.write_text("".join(parts))

@@ -1,0 +1,133 @@
+"""The measurements of scripts/bench similar in words and tables."""
+
+from __future__ import annotations
+
+
+def table(header: list[str], rows: list[list[str]]) -> list[str]:
+    lines = ["| " + " | ".join(cells) + " |" for cells in (header, *rows)]
+    return [lines[0], "|" + "---|" * len(header), *lines[1:], ""]
+
+
+def ms(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f}"
+
+
+def load_row(ads: int, name: str, load: str, result: dict) -> list[str]:
+    cores = f"{result['service_cpu_seconds'] / result['seconds']:.2f} + {result['load_cpu_seconds'] / result['seconds']:.2f}"
+    recall = f"{result['recall']:.3f}" if "recall" in result else "–"
+    wrong = f"{result['failed']} / {result['short']}"
+    times = [ms(result[name]) for name in ("p50_ms", "p99_ms", "max_ms")]
+    return [f"{ads:,}", name, load, f"{result['per_second']:,.0f}", *times, recall, wrong, cores]
+
+
+def loads(results: dict[int, dict]) -> list[str]:
+    rows = []
+    for ads, facts in results.items():
+        rows.append(load_row(ads, "by job", "200 a second", facts["by_job"]))
+        for share, result in facts["filters"].items():
+            rows.append(load_row(ads, f"by job, filter {share}", "50 a second", result))
+        rows.append(load_row(ads, "by job", "16 clients", facts["saturation"]))
+        for name, result in facts["texts"].items():
+            rows.append(load_row(ads, f"by text, {name}", "1 client", result))
+        rows.append(load_row(ads, "by text, five words", "50 clients", facts["fifty"]))
+    header = [
+        "ads",
+        "question",
+        "load",
+        "answers a second",
+        "p50 ms",
+        "p99 ms",
+        "most ms",
+        "recall",
+        "failed / short",
+        "cores: service + load",
+    ]
+    return table(header, rows)
+
+
+def indexes(results: dict[int, dict]) -> list[str]:
+    rows = []
+    for ads, facts in results.items():
+        build, memory = facts["build"], facts["memory"]
+        index, first = build["index"], facts["first_answer_ms"]
+        rows.append(
+            [
+                f"{ads:,}",
+                f"{build['wall_seconds']:.0f}",
+                f"{build['cpu_seconds']:.0f}",
+                f"{build['peak_memory_bytes'] / 1e6:,.0f} MB",
+                f"{index['bytes'] / 1e6:,.0f} MB",
+                f"{index['recall_at_10']:.4f}",
+                f"{first['median']:.0f} / {first['most']:.0f}",
+                f"{memory['RssAnon'] / 1e6:.0f} MB",
+            ]
+        )
+    header = [
+        "ads",
+        "build seconds",
+        "CPU seconds",
+        "peak memory",
+        "index",
+        "recall@10",
+        "start to first answer, median / most ms",
+        "service's own memory",
+    ]
+    return table(header, rows)
+
+
+def peers(results: dict[int, dict]) -> list[str]:
+    rows = []
+    for ads, facts in results.items():
+        index = facts["build"]["index"]
+        ours = [
+            f"{index['build_seconds']:.0f} (of everything)",
+            f"{index['bytes'] / 1e6:,.0f} MB",
+            str(index.get("search_width") or "–"),
+        ]
+        rows.append(
+            [
+                f"{ads:,}",
+                "ours",
+                *ours,
+                f"{index['recall_at_10']:.4f}",
+                f"{index['search_p50_ms']:.2f}",
+                f"{index['search_p99_ms']:.2f}",
+            ]
+        )
+        for peer in facts.get("peers", []):
+            cells = [f"{peer['build_seconds']:.0f}", f"{peer['bytes'] / 1e6:,.0f} MB", str(peer["width"])]
+            rows.append(
+                [
+                    f"{ads:,}",
+                    peer["peer"],
+                    *cells,
+                    f"{peer['recall_at_10']:.4f}",
+                    f"{peer['p50_ms']:.2f}",
+                    f"{peer['p99_ms']:.2f}",
+                ]
+            )
+    return table(["ads", "library", "build seconds", "bytes", "search width", "recall@10", "p50 ms", "p99 ms"], rows)
+
+
+def section(head: str, results: dict[int, dict]) -> str:
+    market = next(reversed(results.values()))["market"]
+    return "\n".join(
+        [
+            "## Similar jobs",
+            "",
+            head,
+            "Markets made of embedded ads and copies of them whose vectors are moved (scripts/bench_market.py). Similarity of the",
+            f"tenth neighbour, percentiles 5, 25, 50, 75, 95: {market['tenth']}; among the",
+            f"{market['base_ads']:,} ads they are made of {market['tenth_of_base']}. Built from DuckDB with",
+            "build-vector-index, served by similar-jobs; the load generator runs on the same cores. With a load of so many a",
+            "second, requests are sent at moments drawn beforehand and time is counted from the moment at which a request was",
+            "due. Short: fewer results than there are. Answers have ten results with reasons.",
+            "",
+            *loads(results),
+            *indexes(results),
+            "Searches alone, one after the other in one thread, without HTTP, reasons and filters: ours as measured while the",
+            "index is built, the peers through their Python packages (16 links, the narrowest width with recall 0.98).",
+            "",
+            *peers(results),
+        ]
+    )
