@@ -4,7 +4,7 @@
 //! more than half a step, so codes only find candidates: those are compared again exactly.
 
 use crate::TextId;
-use crate::kernels::{Kernels, kernels};
+use crate::kernels::{Kernels, kernels, prefetch};
 
 /// Codes of many vectors, row by row.
 #[derive(Clone, Copy)]
@@ -78,6 +78,12 @@ impl<'a> Codes<'a> {
 }
 
 impl Probe<'_> {
+    /// Says that [`Probe::similarity`] of this text is about to be asked for.
+    #[inline]
+    pub fn prefetch(&self, text: TextId) {
+        prefetch(self.codes.code(text));
+    }
+
     /// Cosine similarity, nearly.
     #[inline]
     pub fn similarity(&self, text: TextId) -> f32 {

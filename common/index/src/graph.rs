@@ -61,20 +61,19 @@ impl<'a> Graph<'a> {
     ) -> Vec<Near> {
         visited.clear(self.links.len() / self.degree);
         let mut best = Beam::new(width);
-        let mut look = |text: TextId, visited: &mut Visited, best: &mut Beam| {
-            if visited.insert(text) {
+        let mut new: Vec<TextId> = Vec::with_capacity(self.entries.len().max(self.degree));
+        let mut links = self.entries;
+        loop {
+            new.extend(links.iter().filter(|&&text| visited.insert(text)));
+            // All are asked for before the first is waited for.
+            new.iter().for_each(|&text| probe.prefetch(text));
+            for text in new.drain(..) {
                 let near = Near { text, similarity: probe.similarity(text) };
                 seen(near);
                 best.offer(near);
             }
-        };
-        for &entry in self.entries {
-            look(entry, visited, &mut best);
-        }
-        while let Some(text) = best.next() {
-            for &link in self.links_of(text) {
-                look(link, visited, &mut best);
-            }
+            let Some(text) = best.next() else { break };
+            links = self.links_of(text);
         }
         best.into_sorted()
     }
