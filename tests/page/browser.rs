@@ -1,4 +1,4 @@
-//! Chromium without a window, driven as a reader would: clicks, keys and touches through WebDriver (W3C).
+//! Chromium without a window, driven as a reader would: clicks, keys and touches through `WebDriver` (W3C).
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -79,12 +79,12 @@ impl Browser {
             _profile: profile,
         };
         let wanted = json!({ "goog:chromeOptions": options, "goog:loggingPrefs": { "browser": "ALL" } });
-        let session = browser.post("", json!({ "capabilities": { "alwaysMatch": wanted } }));
+        let session = browser.post("", &json!({ "capabilities": { "alwaysMatch": wanted } }));
         browser.session.push('/');
         browser.session.push_str(session["sessionId"].as_str().expect("a session"));
         if screen == Screen::Desktop {
             let size = json!({ "width": 1280, "height": 800, "deviceScaleFactor": 1, "mobile": false });
-            browser.devtools("Emulation.setDeviceMetricsOverride", size);
+            browser.devtools("Emulation.setDeviceMetricsOverride", &size);
         }
         browser.prefer("light");
         Some(browser)
@@ -96,19 +96,19 @@ impl Browser {
             { "name": "prefers-color-scheme", "value": scheme },
             { "name": "prefers-reduced-motion", "value": "reduce" },
         ]);
-        self.devtools("Emulation.setEmulatedMedia", json!({ "features": features }));
+        self.devtools("Emulation.setEmulatedMedia", &json!({ "features": features }));
     }
 
     pub(crate) fn visit(&self, url: &str) {
-        self.post("/url", json!({ "url": url }));
+        self.post("/url", &json!({ "url": url }));
     }
 
     pub(crate) fn back(&self) {
-        self.post("/back", json!({}));
+        self.post("/back", &json!({}));
     }
 
     pub(crate) fn reload(&self) {
-        self.post("/refresh", json!({}));
+        self.post("/refresh", &json!({}));
     }
 
     pub(crate) fn url(&self) -> String {
@@ -117,7 +117,7 @@ impl Browser {
 
     /// What a function with this body returns on the page.
     pub(crate) fn script(&self, body: &str) -> Value {
-        self.post("/execute/sync", json!({ "script": body, "args": [] }))
+        self.post("/execute/sync", &json!({ "script": body, "args": [] }))
     }
 
     /// Waits until an expression is true of the page.
@@ -185,12 +185,12 @@ impl Browser {
         actions.extend(shift.then(|| key("keyDown", SHIFT)));
         actions.extend(keys.into_iter().flat_map(|one| [key("keyDown", one), key("keyUp", one)]));
         actions.extend(shift.then(|| key("keyUp", SHIFT)));
-        self.post("/actions", json!({ "actions": [{ "type": "key", "id": "keys", "actions": actions }] }));
+        self.post("/actions", &json!({ "actions": [{ "type": "key", "id": "keys", "actions": actions }] }));
     }
 
-    /// Moves the mouse to a place of the window, or taps it.
+    /// Moves the mouse to a place of the window.
     pub(crate) fn point_at(&self, x: i64, y: i64) {
-        self.pointer(x, y, self.screen == Screen::Phone);
+        self.pointer(x, y, false);
     }
 
     /// Clicks, or taps, a place of the window.
@@ -206,7 +206,7 @@ impl Browser {
             actions.push(json!({ "type": "pointerUp", "button": 0 }));
         }
         let device = json!({ "type": "pointer", "id": kind, "parameters": { "pointerType": kind }, "actions": actions });
-        self.post("/actions", json!({ "actions": [device] }));
+        self.post("/actions", &json!({ "actions": [device] }));
     }
 
     /// What a screen reader calls the element that has the focus.
@@ -218,13 +218,13 @@ impl Browser {
 
     /// What the browser complained about since it was last asked.
     pub(crate) fn complaints(&self) -> Vec<String> {
-        let entries = self.post("/se/log", json!({ "type": "browser" }));
+        let entries = self.post("/se/log", &json!({ "type": "browser" }));
         let entries = entries.as_array().expect("a log").iter();
         entries.map(|entry| format!("{} {}", entry["source"], entry["message"])).collect()
     }
 
-    fn devtools(&self, command: &str, parameters: Value) {
-        self.post("/goog/cdp/execute", json!({ "cmd": command, "params": parameters }));
+    fn devtools(&self, command: &str, parameters: &Value) {
+        self.post("/goog/cdp/execute", &json!({ "cmd": command, "params": parameters }));
     }
 
     /// What the page says, for a test that fails.
@@ -241,8 +241,8 @@ impl Browser {
         reply.json["value"].clone()
     }
 
-    fn post(&self, path: &str, body: Value) -> Value {
-        self.try_post(path, &body).unwrap_or_else(|problem| panic!("{path} {body}: {}", problem["message"]))
+    fn post(&self, path: &str, body: &Value) -> Value {
+        self.try_post(path, body).unwrap_or_else(|problem| panic!("{path} {body}: {}", problem["message"]))
     }
 
     fn try_post(&self, path: &str, body: &Value) -> Result<Value, Value> {
@@ -261,7 +261,7 @@ impl Drop for Browser {
     }
 }
 
-/// What WebDriver calls an element.
+/// What `WebDriver` calls an element.
 fn reference(element: &Value) -> &str {
     element
         .as_object()

@@ -56,17 +56,22 @@ function smallTargets(least) {
     .filter(({ width, height }) => width < least || height < least);
 }
 
-/** How far the page scrolls sideways, and the texts that leave the window or what clips them. */
+/** How far the page scrolls sideways, the texts that leave the window or what clips them, and the numbers that are broken in two. */
 function sideways() {
   const scrolls = document.documentElement.scrollWidth - innerWidth;
-  const leaves = ({ node, element }) => {
-    if (!node) return false;
+  const boxes = (node) => {
     const range = document.createRange();
     range.selectNodeContents(node);
-    const clip = element.closest('.cards, .options, .stage')?.getBoundingClientRect() ?? { left: 0, right: innerWidth };
-    return [...range.getClientRects()].some(({ left, right }) => left < clip.left - 1 || right > Math.min(clip.right, innerWidth) + 1);
+    return [...range.getClientRects()];
   };
-  return { scrolls: Math.max(0, scrolls), leave: seenTexts().filter(leaves).map(({ text }) => text.slice(0, 40)) };
+  const leaves = ({ node, element }) => {
+    const clip = element.closest('.cards, .options, .stage')?.getBoundingClientRect() ?? { left: 0, right: innerWidth };
+    return boxes(node).some(({ left, right }) => left < clip.left - 1 || right > Math.min(clip.right, innerWidth) + 1);
+  };
+  const texts = seenTexts().filter(({ node }) => node);
+  const broken = texts.filter(({ text, node }) => /^[\d,.]+$/.test(text) && boxes(node).length > 1);
+  const said = (some) => some.map(({ text }) => text.slice(0, 40));
+  return { scrolls: Math.max(0, scrolls), leave: said(texts.filter(leaves)), broken: said(broken) };
 }
 
 /** A place of the window where the map has drawn something, away from its buttons and edges. */

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::browser::RIGHT;
 use super::map::inked;
 use super::{ANSWERED, Browser, DRAWN, Screen, Site};
 
@@ -13,7 +14,7 @@ const LEAST_TARGET: u32 = 44;
 impl Browser {
     fn assert_readable(&self, state: &str) {
         assert_eq!(self.measure(&format!("faintTexts({LEAST_CONTRAST})")), json!([]), "{state}");
-        assert_eq!(self.measure("sideways()"), json!({ "scrolls": 0, "leave": [] }), "{state}");
+        assert_eq!(self.measure("sideways()"), json!({ "scrolls": 0, "leave": [], "broken": [] }), "{state}");
     }
 
     /// Goes through the states of the page and looks at each.
@@ -21,7 +22,7 @@ impl Browser {
         self.visit(&site.page(""));
         self.wait(DRAWN);
         look("at first");
-        self.visit(&site.page("?q=zookeeper&after=2001-01-01"));
+        self.visit(&site.page("?q=zookeeper&top=20"));
         self.wait(ANSWERED);
         self.wait(DRAWN);
         look("results");
@@ -29,6 +30,9 @@ impl Browser {
         self.click("#f-location");
         self.wait("document.querySelector('#l-location [role=option]')");
         look("a filter");
+        self.visit(&site.page("?q=zookeeper&after=2100-01-01"));
+        self.wait("document.querySelector('.message')");
+        look("nothing found");
         self.visit(&site.page("?source=MCF&job_id=long&classification=Zoology&classification=F%26B"));
         self.wait(ANSWERED);
         look("an ad");
@@ -38,7 +42,7 @@ impl Browser {
         self.script(
             "document.querySelector('[data-zoom=all]').click(); document.querySelector('#map').focus()",
         );
-        self.press([super::browser::RIGHT]);
+        self.press([RIGHT]);
         self.wait("!document.querySelector('#tip').hidden");
         look("the map");
     }
@@ -52,7 +56,7 @@ fn every_text_can_be_read_in_light_and_dark() {
     for scheme in ["light", "dark"] {
         browser.prefer(scheme);
         browser.assert_readable_everywhere(&site, |state| {
-            browser.assert_readable(&format!("{scheme}, {state}"))
+            browser.assert_readable(&format!("{scheme}, {state}"));
         });
         assert_eq!(theme(), scheme, "the page follows the system");
     }

@@ -88,7 +88,7 @@ function showAnswer(found) {
   if (start) byId('ad').value = titleOf(start);
   const title = start ? titleOf(start) : state.text;
   document.title = `${title.slice(0, 60)} – Similar jobs`;
-  const heading = el('p', { class: 'found' }, results.length ? `${count(results.length, 'ad')}, most similar first` : 'No ads', results.length > 0 && el('span', { class: 'found-scale', 'aria-hidden': 'true' }, 'Similarity'));
+  const heading = results.length > 0 && el('p', { class: 'found' }, `${count(results.length, 'ad')}, most similar first`, el('span', { class: 'found-scale', 'aria-hidden': 'true' }, 'Similarity'));
   showList(
     start && startCard(start, startOver),
     heading,

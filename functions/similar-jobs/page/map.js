@@ -100,8 +100,11 @@ export function createMap({ start, hovered }) {
     const span = (values) => [Math.min(...values), Math.max(...values)];
     const [left, right] = span(some.map((point) => point.x));
     const [bottom, top] = span(some.map((point) => point.y));
-    const scale = Math.min((size.width - 48) / (right - left || 0.01), (size.height - 48) / (top - bottom || 0.01), deepest);
-    return { x: (left + right) / 2, y: (bottom + top) / 2, scale };
+    // The buttons stand in a column on the right or, where it is narrow, in a row below: nothing shall lie under them.
+    const { offsetWidth, offsetHeight } = document.querySelector('.zoom');
+    const [aside, below] = offsetHeight > offsetWidth ? [offsetWidth, 0] : [0, offsetHeight];
+    const scale = Math.min((size.width - aside - 48) / (right - left || 0.01), (size.height - below - 48) / (top - bottom || 0.01), deepest);
+    return { x: (left + right + aside / scale) / 2, y: (bottom + top - below / scale) / 2, scale };
   }
 
   const toPixels = (point) => [size.width / 2 + (point.x - view.x) * view.scale, size.height / 2 - (point.y - view.y) * view.scale];
