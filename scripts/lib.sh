@@ -94,3 +94,8 @@ need_commands() {
   "${sudo[@]}" apt-get update -qq >&2
   "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
 }
+
+# want_commands WHAT PACKAGE:COMMAND…: the same, but where they cannot be installed, WHAT goes on without them.
+want_commands() {
+  (need_commands "${@:2}") || say "$1: left out"
+}

@@ -8,5 +8,6 @@ mod embeddings;
 mod faults;
 mod house;
 mod jobctl;
+mod page;
 mod shim;
 mod support;

@@ -13,7 +13,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 pub(crate) use emulators::{Emulators, OwnEmulators, emulators, unique};
-pub(crate) use http::Reply;
+pub(crate) use http::{Reply, Request};
 pub(crate) use process::{Ended, Running, Service};
 pub(crate) use warehouse::{Vectors, ad, ads_with_text};
 

@@ -5,13 +5,13 @@
  * a shared link enter at the same place, by reading `state` from the URL.
  */
 
-import { bindTheme, byId, combobox, count, date, el, keyOf, message, number, problemMessage, resultCard, skeletons, startCard, titleOf, took } from './view.js';
+import { FACETS, readUrl, writeUrl } from './address.js';
+import { combobox } from './combobox.js';
 import { createMap } from './map.js';
+import { Problem, call, similarCall, supersede } from './service.js';
+import { bindTheme, byId, count, date, el, keyOf, message, number, problemMessage, resultCard, skeletons, startCard, titleOf, took } from './view.js';
 
-const FACETS = ['classification', 'location', 'work_type', 'source'];
-const COUNTS = [10, 20, 50];
 const MAP_POINTS = 5000;
-const URL_TEXT = 2000; // a longer description is kept in the history's entry: servers refuse long URLs
 const EXAMPLES = ['Nurse, night shifts, paediatrics', 'Backend developer with Rust or Go, remote', 'Accountant, month-end closing, IFRS', 'Warehouse assistant, forklift licence', 'Primary school teacher, English'];
 
 let state = readUrl();
@@ -21,89 +21,13 @@ const known = new Map(); // ads seen so far by key, so that starting from one ne
 
 const map = createMap({ start: startFrom, hovered: markResult });
 
-// ---- The service
-
-/** What went wrong, in words that can be shown. */
-class Problem extends Error {
-  constructor(status, { title, detail, type }, retryAfter = null) {
-    super(detail ?? title);
-    Object.assign(this, { status, retryAfter, title: title ?? 'Something went wrong', detail: detail ?? '' });
-    this.retryable = status === 0 || status === 408 || status === 429 || status >= 500;
-    this.needsIndex = /no-index|build-vector-index/.test(`${type} ${detail}`);
-  }
-}
-
-/** Asks the service; POSTs where there is a body. An aborted request stays pending forever: nobody waits for it. */
-async function call(path, { body, signal } = {}) {
-  let response;
-  try {
-    response = await fetch(path, body ? { method: 'POST', signal, body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } } : { signal });
-    const content = await response.json().catch((error) => (signal?.aborted ? Promise.reject(error) : {}));
-    if (response.ok) return content;
-    throw new Problem(response.status, { title: `The service answered ${response.status}`, ...content }, Number(response.headers.get('Retry-After')) || null);
-  } catch (error) {
-    if (signal?.aborted) return new Promise(() => {});
-    throw error instanceof Problem ? error : new Problem(0, { title: 'The service cannot be reached', detail: 'Check the connection, or whether the service is running.' });
-  }
-}
-
-const running = new Map();
-
-/** A signal for the newest request of its kind; aborts the one before. */
-function supersede(kind) {
-  running.get(kind)?.abort();
-  running.set(kind, new AbortController());
-  return running.get(kind).signal;
-}
-
-/** The request that `state` stands for: a GET, which can be cached, unless only a body can say it. */
-function similarCall({ text, ad, filter, salary, after, top, reposts }) {
-  const listed = FACETS.filter((name) => filter[name].length);
-  const more = {
-    ...(salary != null && { salary_min_sgd_per_month: salary }),
-    ...(after && { posted_after: after }),
-  };
-  if (ad && listed.every((name) => filter[name].length === 1)) {
-    const query = new URLSearchParams({ ...ad, top_k: top, ...more, ...(reposts && { include_reposts: true }) });
-    for (const name of listed) query.set(name === 'source' ? 'filter_source' : name, filter[name][0]);
-    return [`/v1/similar?${query}`];
-  }
-  for (const name of listed) more[name] = filter[name];
-  return ['/v1/similar', { ...(ad ? { job: ad } : { text }), top_k: top, filter: more, include_reposts: reposts }];
-}
-
 /** The ad itself, from what was seen or from the service. */
 async function loadAd(ad, signal) {
   const seen = known.get(keyOf(ad));
   return seen ?? (await call(`/v1/jobs/${encodeURIComponent(ad.source)}/${encodeURIComponent(ad.job_id)}`, { signal })).job;
 }
 
-// ---- The URL
-
-/** What the URL asks for; what it says wrongly is left out. */
-function readUrl() {
-  const query = new URLSearchParams(location.search);
-  const [source, id, salary] = ['source', 'job_id', 'salary'].map((name) => query.get(name));
-  return {
-    text: (query.get('q') ?? history.state?.text ?? '').trim(),
-    ad: source && id ? { source, job_id: id } : null,
-    filter: Object.fromEntries(FACETS.map((name) => [name, query.getAll(name === 'source' ? 'filter_source' : name)])),
-    salary: salary && Number(salary) >= 0 ? Number(salary) : null,
-    after: /^\d{4}-\d\d-\d\d$/.test(query.get('after')) ? query.get('after') : '',
-    top: COUNTS.find((top) => top === Number(query.get('top'))) ?? COUNTS[0],
-    reposts: query.get('reposts') === 'true',
-  };
-}
-
-function writeUrl({ text, ad, filter, salary, after, top, reposts }) {
-  const query = new URLSearchParams(ad ?? (text && text.length <= URL_TEXT ? { q: text } : {}));
-  for (const name of FACETS) for (const value of filter[name]) query.append(name === 'source' ? 'filter_source' : name, value);
-  if (salary != null) query.set('salary', salary);
-  if (after) query.set('after', after);
-  if (top !== COUNTS[0]) query.set('top', top);
-  if (reposts) query.set('reposts', 'true');
-  return query.size ? `/?${query}` : '/';
-}
+// ---- The search
 
 /** Goes to a changed state: a new entry of the history, then the search. */
 function visit(change) {
@@ -120,8 +44,6 @@ function narrow(change) {
   const typed = byId('line-text').hidden ? '' : byId('text').value.trim();
   visit({ ...(typed && { text: typed, ad: null }), ...change });
 }
-
-// ---- The search
 
 async function run() {
   const signal = supersede('search');
@@ -141,6 +63,7 @@ async function run() {
 /** Starts from an ad: a result, a suggestion, or a point of the map. */
 function startFrom(ad) {
   visit({ ad: { source: ad.source, job_id: ad.job_id }, text: '' });
+  openFilters(false); // where they fold, they would stand between the reader and the ad
   showPane('list');
   byId('results').focus({ preventScroll: true });
   byId('ask').scrollIntoView({ block: 'start', behavior: 'instant' });
@@ -165,7 +88,7 @@ function showAnswer(found) {
   if (start) byId('ad').value = titleOf(start);
   const title = start ? titleOf(start) : state.text;
   document.title = `${title.slice(0, 60)} – Similar jobs`;
-  const heading = el('p', { class: 'found' }, results.length ? `${count(results.length, 'ad')}, most similar first` : 'No ads', found.took_ms != null && el('span', { class: 'found-time' }, took(found.took_ms)));
+  const heading = results.length > 0 && el('p', { class: 'found' }, `${count(results.length, 'ad')}, most similar first`, el('span', { class: 'found-scale', 'aria-hidden': 'true' }, 'Similarity'));
   showList(
     start && startCard(start, startOver),
     heading,
@@ -226,8 +149,10 @@ async function loadMap() {
 
 function markMap() {
   const shown = map.highlight(answer?.results ?? [], answer?.start ?? null);
-  const sample = !map.points() ? '' : index?.jobs > map.points() ? `${number(map.points())} of ${count(index.jobs, 'ad')}. ` : `${count(map.points(), 'ad')}. `;
-  const marked = answer?.results.length && map.points() ? `${shown === answer.results.length ? 'All' : `${shown} of`} ${count(answer.results.length, 'result')} marked.` : 'Ads that say similar things lie close together.';
+  const [points, jobs] = [map.points(), index?.jobs ?? 0];
+  // The service draws ads of one text once; only where it has more texts than were asked for is the map a sample.
+  const sample = !points ? '' : jobs <= points ? `${count(points, 'ad')}. ` : points < MAP_POINTS ? `${count(jobs, 'ad')}, those of one text as one point. ` : `${number(points)} of ${count(jobs, 'ad')}. `;
+  const marked = answer?.results.length && points ? `${shown === answer.results.length ? 'All' : `${shown} of`} ${count(answer.results.length, 'result')} marked.` : 'Ads that say similar things lie close together.';
   byId('market-note').textContent = sample + marked;
 }
 
@@ -282,12 +207,20 @@ function showChips() {
     el('span', {}, text), el('span', { 'aria-hidden': 'true' }, '×')));
   byId('chips').hidden = !used.length;
   byId('chips').replaceChildren(...used.map(chip), ...(used.length > 1 ? [el('li', {}, el('button', { type: 'button', class: 'quiet', onclick: clearFilters }, 'Clear all'))] : []));
+  for (const input of document.querySelectorAll('[data-facet]')) {
+    const values = state.filter[input.dataset.facet];
+    input.placeholder = values.length > 1 ? `${values.length} chosen` : values[0] ?? 'Any';
+    input.classList.toggle('chosen', values.length > 0);
+  }
   byId('filters-toggle').textContent = used.length ? `Filters (${used.length})` : 'Filters';
 }
 
 function clearFilters() {
   narrow({ filter: Object.fromEntries(FACETS.map((name) => [name, []])), salary: null, after: '' });
 }
+
+/** Unfolds the filters, which fold on a narrow screen. */
+const openFilters = (open) => byId('filters-toggle').setAttribute('aria-expanded', String(open));
 
 /** Suggests the values of a facet, most frequent first, without those already chosen. */
 function bindFacet(input) {
@@ -340,7 +273,7 @@ function bindForm() {
   byId('f-after').addEventListener('change', ({ target }) => narrow({ after: target.value }));
   byId('f-count').addEventListener('change', ({ target }) => narrow({ top: Number(target.value) }));
   byId('f-reposts').addEventListener('change', ({ target }) => narrow({ reposts: target.checked }));
-  byId('filters-toggle').addEventListener('click', ({ target }) => target.setAttribute('aria-expanded', String(target.getAttribute('aria-expanded') !== 'true')));
+  byId('filters-toggle').addEventListener('click', ({ target }) => openFilters(target.getAttribute('aria-expanded') !== 'true'));
   for (const button of document.querySelectorAll('[data-show]')) button.addEventListener('click', () => showPane(button.dataset.show));
   document.querySelectorAll('[data-facet]').forEach(bindFacet);
   bindAds();

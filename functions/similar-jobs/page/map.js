@@ -23,7 +23,7 @@ export function createMap({ start, hovered }) {
   const found = document.querySelector('[data-zoom="found"]');
 
   let points = [];
-  let groups = []; // { name, colour, points, hidden }
+  let groups = []; // { name, colour, points, chosen, hidden }
   let inks = {}; // the style sheet's colours for what is no class
   let pins = []; // { point, rank } of the results on the map
   let home = null; // the point of the ad started from
@@ -38,11 +38,10 @@ export function createMap({ start, hovered }) {
   function setPoints(fresh) {
     points = fresh.filter((point) => Number.isFinite(point.x) && Number.isFinite(point.y));
     const byClass = Map.groupBy(points, (point) => point.job_classification?.trim() ?? '');
-    // Most ads first; those without a class last, as they are no class.
-    const sorted = [...byClass].sort(([a, some], [b, more]) => !a - !b || more.length - some.length);
-    const rest = sorted.slice(CLASSES);
-    groups = sorted.slice(0, CLASSES).map(([name, members]) => ({ name, points: members }));
-    if (rest.length) groups.push({ name: 'Others', points: rest.flatMap(([, members]) => members), other: true });
+    const classes = [...byClass].filter(([name]) => name).sort(([, some], [, more]) => more.length - some.length);
+    groups = classes.slice(0, CLASSES).map(([name, members]) => ({ name, points: members }));
+    const rest = [...classes.slice(CLASSES).flatMap(([, members]) => members), ...(byClass.get('') ?? [])];
+    if (rest.length) groups.push({ name: classes.length > CLASSES ? 'Others' : 'Not classified', points: rest, other: true });
     restyle();
     drawLegend();
     describe();
@@ -59,21 +58,28 @@ export function createMap({ start, hovered }) {
       return getComputedStyle(probe).color;
     };
     groups.forEach((group, i) => (group.colour = colour(group.other ? 'class-other' : `class-${i}`)));
-    inks = { accent: colour('accent'), onAccent: colour('on-accent'), ink: colour('ink'), ground: colour('card') };
+    inks = { accent: colour('accent'), onAccent: colour('on-accent'), ink: colour('ink'), ground: colour('card'), hidden: colour('line') };
     probe.remove();
     redraw();
   }
 
   function drawLegend() {
     byId('legend').replaceChildren(...groups.map((group, i) => el('button',
-      { type: 'button', 'aria-pressed': 'true', onclick: toggle },
+      { type: 'button', 'aria-pressed': 'false', onclick: choose },
       el('span', { class: `swatch swatch-${group.other ? 'other' : i}`, 'aria-hidden': 'true' }),
       el('span', { class: 'legend-name' }, group.name), el('span', { class: 'legend-count' }, number(group.points.length)))));
 
-    function toggle() {
-      const group = groups[[...byId('legend').children].indexOf(this)];
-      group.hidden = !group.hidden;
-      this.setAttribute('aria-pressed', String(!group.hidden));
+    /** Chosen classes are shown alone; none chosen means all. */
+    function choose() {
+      const buttons = [...byId('legend').children];
+      const group = groups[buttons.indexOf(this)];
+      group.chosen = !group.chosen;
+      const some = groups.some((one) => one.chosen);
+      groups.forEach((one, i) => {
+        one.hidden = some && !one.chosen;
+        buttons[i].setAttribute('aria-pressed', String(Boolean(one.chosen)));
+        buttons[i].classList.toggle('hidden-class', one.hidden);
+      });
       redraw();
     }
   }
@@ -94,8 +100,11 @@ export function createMap({ start, hovered }) {
     const span = (values) => [Math.min(...values), Math.max(...values)];
     const [left, right] = span(some.map((point) => point.x));
     const [bottom, top] = span(some.map((point) => point.y));
-    const scale = Math.min((size.width - 48) / (right - left || 0.01), (size.height - 48) / (top - bottom || 0.01), deepest);
-    return { x: (left + right) / 2, y: (bottom + top) / 2, scale };
+    // The buttons stand in a column on the right or, where it is narrow, in a row below: nothing shall lie under them.
+    const { offsetWidth, offsetHeight } = document.querySelector('.zoom');
+    const [aside, below] = offsetHeight > offsetWidth ? [offsetWidth, 0] : [0, offsetHeight];
+    const scale = Math.min((size.width - aside - 48) / (right - left || 0.01), (size.height - below - 48) / (top - bottom || 0.01), deepest);
+    return { x: (left + right + aside / scale) / 2, y: (bottom + top - below / scale) / 2, scale };
   }
 
   const toPixels = (point) => [size.width / 2 + (point.x - view.x) * view.scale, size.height / 2 - (point.y - view.y) * view.scale];
@@ -157,8 +166,11 @@ export function createMap({ start, hovered }) {
     pen.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
     pen.clearRect(0, 0, size.width, size.height);
     const radius = Math.min(6, 2.1 * (view.scale / whole.scale) ** 0.35);
+    // What was not chosen lies below everything, a shadow of the market; then the others, then the largest class.
+    for (const group of groups) if (group.hidden) dots(group.points, radius, inks.hidden);
     pen.globalAlpha = pins.length || home ? 0.6 : 0.85;
-    for (const group of groups) if (!group.hidden) dots(group.points, radius, group.colour);
+    const upwards = groups.toSorted((a, b) => Boolean(b.other) - Boolean(a.other));
+    for (const group of upwards) if (!group.hidden) dots(group.points, radius, group.colour);
     pen.globalAlpha = 1;
     for (const pin of pins.toReversed()) drawPin(pin);
     if (home) drawHome();

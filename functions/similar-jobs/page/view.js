@@ -1,5 +1,5 @@
 /**
- * What the page shows: elements, numbers and dates in words, ads as cards, the combobox, and the theme.
+ * What the page shows: elements, numbers and dates in words, ads as cards, and the theme.
  *
  * Ads are written by strangers. Nothing here or elsewhere parses them as HTML: text enters as text nodes, links only
  * after `webUrl`.
@@ -110,12 +110,11 @@ export function resultCard(ad, { onlike, onhover }) {
   const why = (ad.why ?? []).map((reason) => reason.text).filter(Boolean);
   return el('li', { class: 'card', 'data-key': keyOf(ad), onpointerenter: () => onhover(ad), onpointerleave: () => onhover(null) },
     el('span', { class: 'rank', 'aria-hidden': 'true' }, number(ad.rank)),
-    el('div', { class: 'card-main' },
-      el('h3', {}, titleLink(ad)),
-      ...facts(ad),
-      why.length ? el('ul', { class: 'why', 'aria-label': 'Why it is similar' }, ...why.map((text) => el('li', {}, text))) : null),
-    el('div', { class: 'card-side' },
-      similarity(ad.score),
+    el('h3', {}, titleLink(ad)),
+    similarity(ad.score),
+    ...facts(ad),
+    el('div', { class: 'card-foot' },
+      why.length ? el('ul', { class: 'why', 'aria-label': 'Why it is similar' }, ...why.map((text) => el('li', {}, text))) : null,
       el('button', { type: 'button', class: 'quiet like', 'aria-label': `More like this: ${titleOf(ad)}`, onclick: () => onlike(ad) }, 'More like this')));
 }
 
@@ -130,12 +129,18 @@ export function startCard(ad, onclear) {
 export function skeletons(many) {
   const bone = (name) => el('span', { class: `bone ${name}` });
   return el('ul', { class: 'cards', 'aria-hidden': 'true' },
-    ...Array.from({ length: many }, () => el('li', { class: 'card' }, bone('bone-rank'), el('div', { class: 'card-main' }, bone('bone-title'), bone('bone-line'), bone('bone-short')))));
+    ...Array.from({ length: many }, () => el('li', { class: 'card' }, bone('bone-rank'), el('div', {}, bone('bone-title'), bone('bone-line'), bone('bone-short')))));
 }
 
 /** A titled message with what one can do about it. */
 export function message(title, text, ...actions) {
-  return el('div', { class: 'message' }, el('h3', {}, title), text ? el('p', {}, text) : null, ...actions);
+  return el('div', { class: 'message' }, el('h3', {}, title), text ? el('p', {}, ...sentence(text)) : null, ...actions);
+}
+
+/** Words of the service as a sentence; what it puts between backticks is the name of a program. */
+function sentence(text) {
+  const parts = `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`.split('`');
+  return parts.map((part, i) => (i % 2 ? el('code', {}, part) : part));
 }
 
 /** A problem in plain words; what may pass can be tried again, after the wait that the service asked for. */
@@ -157,92 +162,6 @@ function retryButton(seconds, onretry) {
   };
   wait(Math.min(60, Math.ceil(seconds ?? 0)));
   return button;
-}
-
-/**
- * Makes an input and a list into a combobox (ARIA 1.2: focus stays in the input, the active option is pointed at).
- *
- * `find(words, signal)` gives the options, at once or later; `draw(option)` the nodes of one; `choose(option)` takes
- * one. `pause` is how long typing must rest before `find` is asked.
- */
-export function combobox({ input, list, find, draw, choose, none = 'Nothing found', pause = 0 }) {
-  let options = [];
-  let active = -1;
-  let pending = new AbortController();
-
-  const attributes = { role: 'combobox', 'aria-autocomplete': 'list', 'aria-controls': list.id, 'aria-expanded': 'false', autocomplete: 'off' };
-  for (const [name, value] of Object.entries(attributes)) input.setAttribute(name, value);
-  list.setAttribute('role', 'listbox');
-
-  const close = () => {
-    pending.abort();
-    show([]);
-    list.hidden = true;
-    input.setAttribute('aria-expanded', 'false');
-  };
-  const take = (option) => {
-    close();
-    choose(option);
-  };
-  const point = (index) => {
-    list.children[active]?.setAttribute('aria-selected', 'false');
-    active = index;
-    const node = options[active] && list.children[active];
-    node?.setAttribute('aria-selected', 'true');
-    node?.scrollIntoView({ block: 'nearest' });
-    if (node) input.setAttribute('aria-activedescendant', node.id);
-    else input.removeAttribute('aria-activedescendant');
-  };
-  const show = (found, otherwise) => {
-    options = found;
-    const rows = found.map((option, i) => el('li', { id: `${list.id}-${i}`, role: 'option', 'aria-selected': 'false', onclick: () => take(option) }, ...draw(option)));
-    if (!rows.length && otherwise) rows.push(el('li', { role: 'option', 'aria-disabled': 'true', class: 'options-none' }, otherwise));
-    list.replaceChildren(...rows);
-    list.hidden = !rows.length;
-    list.scrollTop = 0;
-    input.setAttribute('aria-expanded', String(!list.hidden));
-    if (rows.length) byId('live').textContent = found.length ? count(found.length, 'suggestion') : otherwise;
-    point(-1);
-  };
-  const refresh = async (rest = pause) => {
-    pending.abort();
-    const { signal } = pending = new AbortController();
-    // What is still shown answers older words: Enter must not take it.
-    point(-1);
-    options = [];
-    if (rest) await new Promise((resolve) => setTimeout(resolve, rest));
-    if (signal.aborted) return;
-    try {
-      const words = input.value.trim();
-      const found = await find(words, signal);
-      if (!signal.aborted) show(found, words ? none : '');
-    } catch (problem) {
-      if (!signal.aborted) show([], problem.detail ?? 'The suggestions could not be loaded.');
-    }
-  };
-
-  input.addEventListener('input', () => refresh());
-  input.addEventListener('click', () => list.hidden && refresh(0));
-  input.addEventListener('blur', close);
-  // A press in the list must not take the focus away: the list would close before the click arrives.
-  list.addEventListener('mousedown', (event) => event.preventDefault());
-  input.addEventListener('keydown', (event) => {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (step) {
-      event.preventDefault();
-      if (list.hidden) refresh(0);
-      else if (options.length) point((active + step + options.length + (active < 0 && step < 0 ? 1 : 0)) % options.length);
-    } else if (event.key === 'Enter' && !event.isComposing) {
-      event.preventDefault();
-      if (options.length && (active >= 0 || input.value.trim())) take(options[Math.max(active, 0)]);
-      else refresh(0);
-    } else if (event.key === 'Escape' && !list.hidden) {
-      event.preventDefault();
-      event.stopPropagation();
-      close();
-    }
-  });
-  return { close };
 }
 
 /** Light or dark: the system's wish, or the reader's own, which is remembered only while it differs. */

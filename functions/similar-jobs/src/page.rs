@@ -17,10 +17,13 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
 
 /// All of them.
-const FILES: [File; 5] = [
+const FILES: [File; 8] = [
     File { path: "/", media_type: HTML, text: include_str!("../page/index.html") },
     File { path: "/page/app.js", media_type: SCRIPT, text: include_str!("../page/app.js") },
+    File { path: "/page/address.js", media_type: SCRIPT, text: include_str!("../page/address.js") },
+    File { path: "/page/combobox.js", media_type: SCRIPT, text: include_str!("../page/combobox.js") },
     File { path: "/page/map.js", media_type: SCRIPT, text: include_str!("../page/map.js") },
+    File { path: "/page/service.js", media_type: SCRIPT, text: include_str!("../page/service.js") },
     File { path: "/page/view.js", media_type: SCRIPT, text: include_str!("../page/view.js") },
     File { path: "/page/style.css", media_type: STYLE, text: include_str!("../page/style.css") },
 ];

@@ -156,7 +156,10 @@ fn the_page_is_all_ours_and_can_do_nothing_else() {
     for (path, media_type) in [
         ("/", "text/html"),
         ("/page/app.js", "text/javascript"),
+        ("/page/address.js", "text/javascript"),
+        ("/page/combobox.js", "text/javascript"),
         ("/page/map.js", "text/javascript"),
+        ("/page/service.js", "text/javascript"),
         ("/page/view.js", "text/javascript"),
         ("/page/style.css", "text/css"),
     ] {

@@ -1,0 +1,42 @@
+//! Ads are written by strangers: what they write is text.
+
+use super::{ANSWERED, Browser, Screen, Site, hostile_ads};
+
+#[test]
+fn what_an_ad_says_is_text_and_no_link_but_to_the_web() {
+    let Some(browser) = Browser::open("hostile ads on the page", Screen::Desktop) else { return };
+    let site = Site::start(50);
+    browser.visit(&site.page("?q=zookeeper"));
+    browser.wait(ANSWERED);
+    let [markup, plain, long] =
+        hostile_ads().map(|ad| ad["job_title"].as_str().unwrap_or_default().to_owned());
+    let titles = browser.titles();
+    for title in [&markup, &long] {
+        assert!(titles.contains(title), "{title} in {titles:?}");
+    }
+    assert!(browser.texts(".card .where").iter().any(|place| place.contains("<i>Zoo</i> & Sons")));
+    // Of the three only one leads anywhere, in a tab that knows nothing of this one.
+    let links = "[...document.querySelectorAll('.card')].filter((card) => card.dataset.key.match(/markup|plain|long/))\
+                 .flatMap((card) => [...card.querySelectorAll('a')]).map((a) => [a.href, a.target, a.rel])";
+    assert_eq!(
+        browser.script(&format!("return {links}")),
+        serde_json::json!([["https://example.sg/zoo?a=1&b=%222%22", "_blank", "noopener noreferrer"]])
+    );
+    // Nor as a suggestion, as the ad started from, or on the map.
+    browser.click("[name=mode][value=ad]");
+    browser.write("#ad", "zookeeper");
+    browser.wait("document.querySelectorAll('#ad-list [role=option]').length === 3");
+    assert!(browser.texts("#ad-list .option-title").contains(&markup));
+    browser.visit(&site.page("?source=MCF&job_id=markup"));
+    browser.wait(ANSWERED);
+    assert_eq!(browser.text(".start h3"), markup);
+    assert!(browser.titles().iter().any(|title| title.starts_with(&plain)));
+    assert_eq!(
+        browser.script(
+            "return document.querySelectorAll('main img, main b, main i, main script, .start a').length"
+        ),
+        0
+    );
+    assert_eq!(browser.script("return document.title.startsWith('Zookeeper <img')"), true);
+    browser.assert_quiet();
+}
