@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use arrow::array::{AsArray, FixedSizeBinaryArray, ListArray, RecordBatch, UInt32Array};
 use arrow::datatypes::{Float32Type, UInt32Type};
-use common_core::{Error, Result};
+use common_core::{Error, ErrorKind, Result};
 
 use crate::ads::{self, Ad, Ads, Column};
 use crate::codes::Codes;
-use crate::files::Mapped;
+use crate::files::{Mapped, verify};
 use crate::graph::{DEGREE, Graph, VisitedPool};
 use crate::lexicon::{self, Lexicon, TermId};
 use crate::manifest::{GraphFacts, Manifest};
@@ -62,7 +62,24 @@ impl Texts {
 }
 
 impl JobIndex {
-    /// Opens the index in `folder`: lengths are checked, contents are not ([`crate::files::verify`] does that).
+    /// Opens a copy that was placed on this machine, once every file is as its manifest says: compared now or earlier. A copy that was
+    /// altered is removed, so that it is placed anew the next time.
+    ///
+    /// # Errors
+    /// Those of [`verify`] and of [`JobIndex::open`].
+    pub fn open_placed(folder: &Path) -> Result<Self> {
+        let open = || {
+            verify(folder, &Manifest::read(folder)?, &folder.with_extension("verified"))?;
+            Self::open(folder)
+        };
+        open().inspect_err(|error| {
+            if error.kind() == ErrorKind::Corrupt {
+                let _ = std::fs::remove_dir_all(folder);
+            }
+        })
+    }
+
+    /// Opens the index in `folder`: lengths are checked, contents are not ([`JobIndex::open_placed`] does that).
     ///
     /// # Errors
     /// `NotFound` where there is none; `Corrupt`, with the file's name, where a file is missing, of another length, or not what it

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
 
 use crate::artifacts::{ArtifactStore, Generation};
+use crate::drafts::Draft;
 
 const MANIFEST: &str = "manifest.json";
 
@@ -99,10 +100,13 @@ impl Registry {
     pub async fn promote(&self, version: &str, expected: Option<&Champion>) -> Result<()> {
         let pointer = Pointer { version: version.to_owned(), promoted_at: Utc::now() };
         let bytes = json(&pointer)?;
-        self.store
-            .compare_and_set(&self.pointer(), bytes.into(), expected.map(|champion| &champion.generation))
-            .await?;
-        Ok(())
+        let expected = expected.map(|champion| &champion.generation);
+        match self.store.compare_and_set(&self.pointer(), bytes.into(), expected).await {
+            Err(error) if error.kind() == ErrorKind::Conflict => Err(Error::conflict(format!(
+                "{version} is published and not promoted, because another run promoted its own meanwhile: run again"
+            ))),
+            outcome => outcome.map(|_| ()),
+        }
     }
 
     /// Takes the next free version for a publisher: no two ever have the same.
@@ -219,25 +223,22 @@ impl Registry {
         if folder.join(MANIFEST).is_file() {
             return Ok(folder);
         }
-        tokio::fs::create_dir_all(cache).await?;
-        let draft = tempfile::Builder::new().prefix(".draft-").tempdir_in(cache)?;
+        let draft = Draft::make(cache).await?;
         for file in &contents.files {
             self.copy(version, file, draft.path()).await?;
         }
         tokio::fs::write(draft.path().join(MANIFEST), &manifest).await?;
-        let draft = draft.keep();
-        match tokio::fs::rename(&draft, &folder).await {
+        match tokio::fs::rename(draft.path(), &folder).await {
             Ok(()) => {
+                draft.keep();
                 let cache = cache.to_owned();
                 // What is in use elsewhere stays readable to those who have it open.
                 let _ = tokio::task::spawn_blocking(move || forget_old(&cache)).await;
                 Ok(folder)
             }
-            Err(error) => {
-                let _ = tokio::fs::remove_dir_all(&draft).await;
-                // Another process placed it meanwhile.
-                if folder.join(MANIFEST).is_file() { Ok(folder) } else { Err(error.into()) }
-            }
+            // Another process placed it meanwhile.
+            Err(_) if folder.join(MANIFEST).is_file() => Ok(folder),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -281,7 +282,11 @@ fn forget_old(cache: &Path) -> std::io::Result<()> {
     }
     placed.sort();
     let old = placed.len().saturating_sub(PLACED);
-    placed[..old].iter().try_for_each(|(_, folder)| std::fs::remove_dir_all(folder))
+    placed[..old].iter().try_for_each(|(_, folder)| {
+        // What opening it left beside it.
+        let _ = std::fs::remove_file(folder.with_extension("verified"));
+        std::fs::remove_dir_all(folder)
+    })
 }
 
 fn number(version: &str) -> Option<u64> {

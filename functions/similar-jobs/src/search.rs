@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use common::index::JobIndex;
-use common::index::files::verify;
 use common::job::Timestamp;
 use common::storage::Registry;
-use common::{Error, ErrorKind, Result};
+use common::{Error, Result};
 
 pub(crate) use common::index::ads::Column;
 pub(crate) use common::index::{Ad, Filter, Hit, Query, Reason, Row};
@@ -64,11 +63,9 @@ struct Opened {
 }
 
 impl Opened {
-    /// Opens a folder whose files were compared with their checksums, now or earlier.
     fn open(folder: &Path) -> Result<Self> {
-        let found = common::index::Manifest::read(folder)?;
-        verify(folder, &found, &folder.with_extension("verified"))?;
-        let index = JobIndex::open(folder)?;
+        let index = JobIndex::open_placed(folder)?;
+        let found = index.manifest();
         let manifest = Manifest {
             version: found.version.clone(),
             model_version: found.model_version.clone(),
@@ -134,14 +131,7 @@ impl IndexSource for Published {
             return Ok(None);
         }
         let folder = self.registry.place(&champion.version, &self.index_dir).await?;
-        let opening = tokio::task::spawn_blocking(move || {
-            Opened::open(&folder).inspect_err(|error| {
-                if error.kind() == ErrorKind::Corrupt {
-                    // The copy on this machine was altered: the next look fetches it again.
-                    let _ = std::fs::remove_dir_all(&folder);
-                }
-            })
-        });
+        let opening = tokio::task::spawn_blocking(move || Opened::open(&folder));
         let opened =
             opening.await.map_err(|error| Error::internal("opening ended early").caused_by(error))??;
         Ok(Some(Arc::new(opened)))
