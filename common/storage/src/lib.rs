@@ -41,6 +41,8 @@ pub use warehouse::Warehouse;
 pub enum Access {
     /// Reads only; the warehouse must exist.
     Read,
+    /// The same for somebody who is waited for: another process that holds the warehouse gets a second to let go.
+    ReadSoon,
     /// Reads and writes; the warehouse must exist.
     Write,
     /// Reads and writes; an absent warehouse is made.
