@@ -9,4 +9,5 @@ mod faults;
 mod house;
 mod jobctl;
 mod shim;
+mod similar_jobs;
 mod support;
