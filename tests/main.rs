@@ -10,4 +10,5 @@ mod house;
 mod jobctl;
 mod page;
 mod shim;
+mod similar_jobs;
 mod support;

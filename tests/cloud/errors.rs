@@ -17,7 +17,7 @@ async fn refused(world: &World) -> Error {
 }
 
 /// Runs a statement as the owner of the dataset could.
-pub(super) fn execute(world: &World, sql: &str) {
+pub(crate) fn execute(world: &World, sql: &str) {
     let dataset = world.warehouse_url.rsplit('/').next().unwrap();
     let body = json!({
         "query": sql, "useLegacySql": false, "defaultDataset": {"projectId": "demo", "datasetId": dataset},

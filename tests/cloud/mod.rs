@@ -2,7 +2,7 @@
 
 mod bundle;
 mod contract;
-mod errors;
+pub(crate) mod errors;
 mod faults;
 mod peers;
 

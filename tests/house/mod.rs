@@ -38,7 +38,7 @@ fn google_knows_core_alone() {
 
 #[test]
 fn functions_know_common_alone_and_not_each_other() {
-    let functions = ["embed-new-jobs", "similar-jobs"];
+    let functions = ["embed-new-jobs", "build-vector-index", "similar-jobs"];
     for function in functions {
         let direct = tree(function, &["--depth", "1"]);
         let is_ours = |name: &&String| name.starts_with("common") || functions.contains(&name.as_str());
@@ -50,7 +50,7 @@ fn functions_know_common_alone_and_not_each_other() {
 #[test]
 fn googles_interfaces_come_in_by_their_feature_alone() {
     let is_googles = |name: &String| name.contains("google") || name.starts_with("gcp-") || name == "reqwest";
-    for program in ["embed-new-jobs", "similar-jobs", "jobctl"] {
+    for program in ["embed-new-jobs", "build-vector-index", "similar-jobs", "jobctl"] {
         assert!(tree(program, &[]).iter().any(is_googles));
         let laptop = tree(program, &["--no-default-features", "--features", "duckdb"]);
         assert!(laptop.contains(&"libduckdb-sys".to_owned()));

@@ -16,6 +16,7 @@ pub(crate) struct Request {
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) headers: http::HeaderMap,
+    pub(crate) text: String,
     /// The body, `null` where it is not JSON.
     pub(crate) json: Value,
 }
@@ -49,6 +50,7 @@ impl Request {
             status: response.status().as_u16(),
             headers: response.headers().clone(),
             json: serde_json::from_str(&body).unwrap_or_default(),
+            text: body,
         }
     }
 }

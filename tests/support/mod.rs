@@ -2,6 +2,8 @@
 
 mod emulators;
 mod http;
+mod index;
+mod prepared;
 mod process;
 pub(crate) mod proxy;
 mod warehouse;
@@ -12,8 +14,11 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
+use crate::cloud::World;
+
 pub(crate) use emulators::{Emulators, OwnEmulators, emulators, unique};
 pub(crate) use http::{Reply, Request};
+pub(crate) use index::results;
 pub(crate) use process::{Ended, Running, Service};
 pub(crate) use warehouse::{Vectors, ad, ads_with_text};
 
@@ -64,47 +69,77 @@ pub(crate) fn left_out(test: &str, why: &str) {
     let _ = writeln!(std::io::stderr(), "LEFT OUT: {test}: {why}");
 }
 
-/// A folder of its own with warehouse and artifacts, and programs that use them.
+/// A folder of its own with warehouse, artifacts and indexes, and programs that use them.
 pub(crate) struct Market {
     folder: TempDir,
+    /// What else its programs find in their environment, instead of what the folder has.
+    variables: Vec<(String, String)>,
 }
 
 impl Market {
     /// Without any ads, and without a warehouse yet.
     pub(crate) fn empty() -> Self {
-        Self { folder: tempfile::tempdir().expect("a folder for the market") }
+        Self { folder: tempfile::tempdir().expect("a folder for the market"), variables: Vec::new() }
+    }
+
+    /// Its programs find `value` in the variable `name`.
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
     }
 
     /// With `jobs` generated ads: the same for the same number.
     pub(crate) fn generated(jobs: u32) -> Self {
-        Self::with(jobs, &[])
+        Self::made(jobs, &[])
     }
 
     /// With `jobs` generated ads that are titles alone: short texts, quickly embedded.
     pub(crate) fn titles(jobs: u32) -> Self {
-        Self::with(jobs, &["--titles-only"])
+        Self::made(jobs, &["--titles-only"])
     }
 
-    fn with(jobs: u32, arguments: &[&str]) -> Self {
+    fn made(jobs: u32, arguments: &[&str]) -> Self {
         let market = Self::empty();
+        market.generate(jobs, arguments);
+        market
+    }
+
+    /// In a world of BigQuery and Cloud Storage; the folder keeps the indexes.
+    pub(crate) fn on(world: &World) -> Self {
+        Self { variables: world.variables(), ..Self::empty() }
+    }
+
+    /// Loads `jobs` generated ads: the same for the same number.
+    pub(crate) fn generate(&self, jobs: u32, arguments: &[&str]) {
         let jobs = jobs.to_string();
-        let mut generate = market.command("jobctl");
+        let mut generate = self.command("jobctl");
         generate.args(["generate", "--jobs", &jobs, "--seed", "7"]).args(arguments);
         let ended = Running::start(&mut generate).end();
         assert_eq!(ended.code, Some(0), "jobctl generate: {}", ended.stderr);
-        market
     }
 
     /// The program `name`, told about this market by its environment.
     pub(crate) fn command(&self, name: &str) -> Command {
         let mut command = command(name);
         let warehouse = self.folder.path().join("jobs.duckdb");
-        let artifacts = self.folder.path().join("artifacts");
+        let artifacts = self.artifact_dir();
         command
             .current_dir(self.folder.path())
             .env("WAREHOUSE_URL", format!("duckdb:{}", warehouse.display()))
-            .env("ARTIFACTS_URL", format!("file:{}", artifacts.display()));
+            .env("ARTIFACTS_URL", format!("file:{}", artifacts.display()))
+            .env("INDEX_DIR", self.index_dir())
+            .envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
+    }
+
+    /// Where the directory store is.
+    pub(crate) fn artifact_dir(&self) -> PathBuf {
+        self.folder.path().join("artifacts")
+    }
+
+    /// Where indexes are built, and kept once fetched.
+    pub(crate) fn index_dir(&self) -> PathBuf {
+        self.folder.path().join("indexes")
     }
 }
 

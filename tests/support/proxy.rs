@@ -55,11 +55,14 @@ struct Schedule {
     seen: Vec<Fault>,
     /// Requests that hold these bytes are refused for what is in them.
     unwelcome: Option<Vec<u8>>,
+    /// Nobody gets through.
+    is_cut: bool,
 }
 
 impl Schedule {
     fn next(&mut self) -> Option<Fault> {
         let fault = match self.forced.pop() {
+            _ if self.is_cut => Some(Fault::CutBefore),
             Some(fault) => Some(fault),
             None => {
                 (self.one_in > 0 && self.in_a_row < LONGEST_ROW && self.random.random_ratio(1, self.one_in))
@@ -89,8 +92,15 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let random = ChaCha8Rng::seed_from_u64(seed);
-        let schedule =
-            Schedule { random, one_in, forced: Vec::new(), in_a_row: 0, seen: Vec::new(), unwelcome: None };
+        let schedule = Schedule {
+            random,
+            one_in,
+            forced: Vec::new(),
+            in_a_row: 0,
+            seen: Vec::new(),
+            unwelcome: None,
+            is_cut: false,
+        };
         let schedule = Arc::new(Mutex::new(schedule));
         let (stop, mut stopped) = oneshot::channel::<()>();
         let shared = Arc::clone(&schedule);
@@ -113,6 +123,11 @@ impl Proxy {
     /// The next requests fail in these ways, in this order.
     pub(crate) fn force(&self, faults: &[Fault]) {
         self.schedule.lock().expect("no panic elsewhere").forced = faults.iter().rev().copied().collect();
+    }
+
+    /// From now on nobody gets through, or everybody does again.
+    pub(crate) fn cut(&self, is_cut: bool) {
+        self.schedule.lock().expect("no panic elsewhere").is_cut = is_cut;
     }
 
     /// From now on, requests that hold this text are refused for what is in them.

@@ -236,15 +236,13 @@ impl LexiconBuilder {
             Error::internal("the lexicon's columns do not fit each other").caused_by(error)
         })?;
         write_batch(&folder.join(FILE), &batch)?;
-        let kept: Vec<Vec<TermId>> = texts
-            .iter()
-            .map(|&text| self.distinctive(text).into_iter().map(|id| place[id as usize]).collect())
-            .collect();
+        let kept: Vec<Vec<TermId>> = texts.iter().map(|&text| self.distinctive(text, &place)).collect();
         Ok(list(kept.iter().map(Vec::len).collect(), kept.into_iter().flatten()))
     }
 
-    /// The words that tell a text from others, most telling first: in another text too, but in no more than a tenth of all.
-    fn distinctive(&self, text: usize) -> Vec<TermId> {
+    /// The words that tell a text from others, most telling first: in another text too, but in no more than a tenth of all. `place` is
+    /// every word's in the alphabet, which decides between words that tell as much: they came in any order.
+    fn distinctive(&self, text: usize, place: &[TermId]) -> Vec<TermId> {
         let total = self.ends.len();
         let start = if text == 0 { 0 } else { self.ends[text - 1] };
         let most = (total / 10).max(3) as u32;
@@ -253,7 +251,7 @@ impl LexiconBuilder {
             .filter(|(id, _)| (2..=most).contains(&self.texts[*id as usize]))
             .map(|&(id, count)| {
                 let idf = (total as f32 / self.texts[id as usize] as f32).ln();
-                ((1.0 + f32::from(count).ln()) * idf, id)
+                ((1.0 + f32::from(count).ln()) * idf, place[id as usize])
             })
             .collect();
         scored.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));

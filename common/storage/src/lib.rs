@@ -5,6 +5,7 @@
 //! - `bigquery` (feature `gcp`): the warehouse in a BigQuery dataset
 //! - `contract` (feature `contract`): the suite that every warehouse passes; `artifacts::contract` is that of the stores
 //! - [`runs`]: a function's run, written down
+//! - [`drafts`]: folders of what is being made, which a killed process does not leave for good
 //! - [`registry`]: versions of an artifact, and which is the champion
 //! - [`artifacts`]: the [`ArtifactStore`] trait, its directory backend, and leases on top of any store
 
@@ -15,6 +16,7 @@ mod batches;
 pub mod bigquery;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
+pub mod drafts;
 #[cfg(feature = "duckdb")]
 pub mod duckdb;
 mod placed;
@@ -40,6 +42,8 @@ pub use warehouse::Warehouse;
 pub enum Access {
     /// Reads only; the warehouse must exist.
     Read,
+    /// The same for somebody who is waited for: another process that holds the warehouse gets a second to let go.
+    ReadSoon,
     /// Reads and writes; the warehouse must exist.
     Write,
     /// Reads and writes; an absent warehouse is made.

@@ -29,9 +29,10 @@ pub(crate) struct FileFacts {
 /// Compares every file of `folder` with the manifest. What was found whole once is known by lengths, places and times of last change.
 ///
 /// # Errors
-/// `Corrupt`, with the file's name, where one is missing or altered.
-pub(crate) fn verify(folder: &Path, contents: &Contents) -> Result<()> {
-    let state = state(folder, contents)?;
+/// `Corrupt`, with the file's name below `origin`, where one is missing or altered.
+pub(crate) fn verify(folder: &Path, contents: &Contents, origin: &str) -> Result<()> {
+    let altered = |name: &str, how: &str| altered(&format!("{origin}/{name}"), how);
+    let state = state(folder, contents, &altered)?;
     if std::fs::read_to_string(folder.join(STAMP)).is_ok_and(|known| known == state) {
         return Ok(());
     }
@@ -48,7 +49,7 @@ pub(crate) fn verify(folder: &Path, contents: &Contents) -> Result<()> {
 }
 
 /// What changes when a file does, whoever changes it and whatever they set its times to.
-fn state(folder: &Path, contents: &Contents) -> Result<String> {
+fn state(folder: &Path, contents: &Contents, altered: &dyn Fn(&str, &str) -> Error) -> Result<String> {
     let mut state = String::new();
     for file in &contents.files {
         let found = std::fs::metadata(folder.join(&file.name))

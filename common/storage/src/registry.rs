@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
 
 use crate::artifacts::{ArtifactStore, Generation};
+use crate::drafts::Draft;
 use crate::placed::{Contents, FileFacts, altered, verify};
 
 const MANIFEST: &str = "manifest.json";
@@ -87,10 +88,13 @@ impl Registry {
     pub async fn promote(&self, version: &str, expected: Option<&Champion>) -> Result<()> {
         let pointer = Pointer { version: version.to_owned(), promoted_at: Utc::now() };
         let bytes = json(&pointer)?;
-        self.store
-            .compare_and_set(&self.pointer(), bytes.into(), expected.map(|champion| &champion.generation))
-            .await?;
-        Ok(())
+        let expected = expected.map(|champion| &champion.generation);
+        match self.store.compare_and_set(&self.pointer(), bytes.into(), expected).await {
+            Err(error) if error.kind() == ErrorKind::Conflict => Err(Error::conflict(format!(
+                "{version} is published and not promoted, because another run promoted its own meanwhile: run again"
+            ))),
+            outcome => outcome.map(|_| ()),
+        }
     }
 
     /// Takes the next free version for a publisher: no two ever have the same.
@@ -205,37 +209,38 @@ impl Registry {
         let digest = hex::encode(Sha256::digest(&manifest));
         let folder = cache.join(format!("{version}-{}", &digest[..16]));
         let contents = Arc::new(contents);
-        if folder.join(MANIFEST).is_file() {
-            match verified(&folder, &contents).await {
+        if let Ok(known) = tokio::fs::read(folder.join(MANIFEST)).await {
+            let origin = folder.display().to_string();
+            let compared = match known == manifest {
+                true => verified(&folder, &contents, &origin).await,
+                false => Err(altered(&format!("{origin}/{MANIFEST}"), "the store has another")),
+            };
+            match compared {
                 Ok(()) => return Ok(folder),
                 Err(error) if error.kind() == ErrorKind::Corrupt => {
-                    tracing::warn!("{} is copied again: {}", folder.display(), error.chain());
+                    tracing::warn!("a copy on this machine is replaced: {}", error.chain());
                     tokio::fs::remove_dir_all(&folder).await?;
                 }
                 Err(error) => return Err(error),
             }
         }
-        tokio::fs::create_dir_all(cache).await?;
-        let draft = tempfile::Builder::new().prefix(".draft-").tempdir_in(cache)?;
+        let draft = Draft::make(cache).await?;
         for file in &contents.files {
             self.copy(version, file, draft.path()).await?;
         }
-        let of_store = |error: Error| error.context(format!("{version} of {}", self.prefix));
-        verified(draft.path(), &contents).await.map_err(of_store)?;
+        verified(draft.path(), &contents, &format!("{}/{version}", self.prefix)).await?;
         tokio::fs::write(draft.path().join(MANIFEST), &manifest).await?;
-        let draft = draft.keep();
-        match tokio::fs::rename(&draft, &folder).await {
+        match tokio::fs::rename(draft.path(), &folder).await {
             Ok(()) => {
+                draft.keep();
                 let cache = cache.to_owned();
                 // What is in use elsewhere stays readable to those who have it open.
                 let _ = tokio::task::spawn_blocking(move || forget_old(&cache)).await;
                 Ok(folder)
             }
-            Err(error) => {
-                let _ = tokio::fs::remove_dir_all(&draft).await;
-                // Another process placed it meanwhile.
-                if folder.join(MANIFEST).is_file() { Ok(folder) } else { Err(error.into()) }
-            }
+            // Another process placed it meanwhile.
+            Err(_) if folder.join(MANIFEST).is_file() => Ok(folder),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -259,9 +264,9 @@ impl Registry {
 }
 
 /// Compares on a thread for it: reading gigabytes is no work for the runtime.
-async fn verified(folder: &Path, contents: &Arc<Contents>) -> Result<()> {
-    let (folder, contents) = (folder.to_owned(), Arc::clone(contents));
-    let comparing = tokio::task::spawn_blocking(move || verify(&folder, &contents));
+async fn verified(folder: &Path, contents: &Arc<Contents>, origin: &str) -> Result<()> {
+    let (folder, contents, origin) = (folder.to_owned(), Arc::clone(contents), origin.to_owned());
+    let comparing = tokio::task::spawn_blocking(move || verify(&folder, &contents, &origin));
     comparing.await.map_err(|error| Error::internal("comparing ended early").caused_by(error))?
 }
 

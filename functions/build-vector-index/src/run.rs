@@ -7,6 +7,7 @@ use common::embedding::{self, Identity};
 use common::index::build::GRAPH_TEXTS;
 use common::index::{BuildOptions, Builder, JobIndex, Manifest};
 use common::shim::Invocation;
+use common::storage::drafts::Draft;
 use common::storage::registry::Champion;
 use common::storage::warehouse::{EmbeddingTable, IndexState, VectorIndexKind, VectorIndexState};
 use common::storage::{Access, Registry, Run, Warehouse, open_artifacts, open_warehouse};
@@ -145,8 +146,7 @@ impl Job<'_> {
     ) -> Result<()> {
         let options = &self.invocation.options;
         let parent = &self.invocation.config.index_dir;
-        std::fs::create_dir_all(parent)?;
-        let folder = tempfile::Builder::new().prefix(".build-").tempdir_in(parent)?;
+        let folder = Draft::make(parent).await?;
         let last = last.filter(|_| !options.full);
         let Some(mut manifest) = self.fill(folder.path(), state, last).await? else {
             report.outcome = Outcome::Interrupted;

@@ -124,8 +124,7 @@ async fn search(state: &State, served: &Arc<Served>, prepared: Prepared) -> Resu
         None => None,
         Some(warehouse) => {
             let (vector, not) = prepared.sides(&served);
-            let found = warehouse.search(served.market.as_ref(), vector, not, &prepared.query).await;
-            Some(found.map_err(|error| Problem::of_request(&error))?)
+            Some(warehouse.search(served.market.as_ref(), vector, not, &prepared.query).await?)
         }
     };
     state.cpu.run(move || results(&served, &prepared, hits)).await

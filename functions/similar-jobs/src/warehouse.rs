@@ -6,9 +6,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use common::config::{Config, WarehouseUrl};
+use common::shim::http_util::Problem;
 use common::storage::warehouse::{EmbeddingTable, VectorFilter, VectorQuery};
 use common::storage::{Access, Warehouse, open_warehouse};
-use common::{Result, embedding};
+use common::{ErrorKind, Result, embedding};
+use hyper::StatusCode;
 use tokio::sync::OnceCell;
 
 use crate::request::Similar;
@@ -39,7 +41,7 @@ impl WarehouseSearch {
     async fn warehouse(&self) -> Result<Arc<dyn Warehouse>> {
         match self.config.warehouse {
             // A reader keeps every writer out of the file, so it is open for one search only.
-            WarehouseUrl::DuckDb(_) => open_warehouse(&self.config, Access::Read).await,
+            WarehouseUrl::DuckDb(_) => open_warehouse(&self.config, Access::ReadSoon).await,
             WarehouseUrl::BigQuery { .. } => {
                 self.open.get_or_try_init(|| open_warehouse(&self.config, Access::Read)).await.cloned()
             }
@@ -49,8 +51,26 @@ impl WarehouseSearch {
     /// The nearest ads that `market` knows too, as its own search would return them: `not` is no answer.
     ///
     /// # Errors
-    /// Those of the warehouse.
+    /// A problem of status 503 where the warehouse is out of reach or another process writes to it; others as the error says.
     pub(crate) async fn search(
+        &self,
+        market: &dyn MarketIndex,
+        vector: &[f32],
+        not: Option<Row>,
+        asked: &Similar,
+    ) -> Result<Vec<Hit>, Problem> {
+        self.nearest(market, vector, not, asked).await.map_err(|error| {
+            tracing::error!("the warehouse was not searched: {}", error.chain());
+            if error.kind() == ErrorKind::Unavailable {
+                let detail = "the warehouse is out of reach for now, or is being written to by another process; the log says \
+                              which, and similar ads are found again once it is free";
+                return Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(5);
+            }
+            Problem::of_request(&error)
+        })
+    }
+
+    async fn nearest(
         &self,
         market: &dyn MarketIndex,
         vector: &[f32],

@@ -56,7 +56,7 @@ struct Shared {
 }
 
 impl DuckDb {
-    /// Opens `path`, waiting up to ten seconds for another process that holds it.
+    /// Opens `path`, waiting up to ten seconds for another process that holds it, with [`Access::ReadSoon`] one.
     ///
     /// # Errors
     /// `NotFound` where there is no such file and `access` does not make one; `Unavailable` where the other process
@@ -64,7 +64,7 @@ impl DuckDb {
     pub async fn open(path: &Path, access: Access) -> Result<Self> {
         let path = path.to_owned();
         blocking(move || {
-            let writer = open::open(&path, access, open::LOCK_WAIT)?;
+            let writer = open::open(&path, access)?;
             let readers = clone(&writer).map_err(|error| errors::translate(error, &path))?;
             let is_frugal = access == Access::Write;
             let (writer, readers) = (Mutex::new(writer), Mutex::new(readers));

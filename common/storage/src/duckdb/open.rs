@@ -9,8 +9,9 @@ use common_core::{Error, ErrorKind, Result};
 use super::errors;
 use crate::Access;
 
-/// How long to wait for another process that holds the file.
-pub(super) const LOCK_WAIT: Duration = Duration::from_secs(10);
+/// How long to wait for another process that holds the file: for a run, and for somebody who waits for an answer.
+const LOCK_WAIT: Duration = Duration::from_secs(10);
+const SHORT_WAIT: Duration = Duration::from_secs(1);
 
 /// What DuckDB may hold in memory while a statement of a run is under way, the rest going to a temporary folder beside the
 /// file; and what it may if that was too little, for example because descriptions are very long. The first is just enough,
@@ -36,9 +37,9 @@ const CATALOG: &str = "warehouse";
 
 /// Opens the file: attached to an engine that has nothing else, because the size of groups is set at attaching alone, and
 /// the file does not remember it.
-pub(super) fn open(path: &Path, access: Access, wait: Duration) -> Result<Connection> {
+pub(super) fn open(path: &Path, access: Access) -> Result<Connection> {
     prepare_path(path, access)?;
-    let deadline = Instant::now() + wait;
+    let deadline = Instant::now() + if access == Access::ReadSoon { SHORT_WAIT } else { LOCK_WAIT };
     loop {
         match attach(path, access).map_err(|error| errors::translate(error, path)) {
             Err(error) if error.kind() == ErrorKind::Unavailable && Instant::now() < deadline => {
@@ -53,7 +54,7 @@ fn attach(path: &Path, access: Access) -> ::duckdb::Result<Connection> {
     let connection = Connection::open_in_memory_with_flags(config(access)?)?;
     let file = text(&path.display().to_string());
     let temporary = text(&format!("{}.tmp", path.display()));
-    let mode = if access == Access::Read { "READ_ONLY" } else { "READ_WRITE" };
+    let mode = if matches!(access, Access::Read | Access::ReadSoon) { "READ_ONLY" } else { "READ_WRITE" };
     connection.execute_batch(&format!(
         "SET temp_directory = {temporary};
         ATTACH {file} AS {CATALOG} (TYPE duckdb, {mode}, ROW_GROUP_SIZE {ROW_GROUP_ROWS});

@@ -1,0 +1,50 @@
+//! The service keeps what `/openapi.json` says, whatever it is sent: Schemathesis asks.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::support::{Market, ad, left_out, python};
+
+/// What holds for every request, however odd. Not among them: that data which fits the schema is accepted, because an ad that the
+/// index does not have is 404.
+const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
+                      response_headers_conformance,response_schema_conformance,negative_data_rejection";
+
+#[test]
+fn odd_requests_are_answered_as_the_description_of_the_interface_says() {
+    let Some(python) = python() else {
+        return left_out(
+            "odd_requests_are_answered_as_the_description_of_the_interface_says",
+            "the Python of scripts/test is missing",
+        );
+    };
+    let market = Market::with_vectors(300);
+    // The ad that the description's examples ask about.
+    market.load(&[ad("MCF-2025-0012345", json!("Senior Accountant"), Value::Null, 1)]);
+    market.embedded(&[]);
+    market.indexed(&[]);
+    let service = market.serving(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(python.with_file_name("schemathesis"))
+        .current_dir(folder.path())
+        .env("SCHEMATHESIS_HOOKS", concat!(env!("CARGO_MANIFEST_DIR"), "/similar_jobs/conformance_hooks.py"))
+        .args(["run", &format!("{}openapi.json", service.url())])
+        .args(["--checks", CHECKS, "--max-examples", "30", "--seed", "7", "--workers", "1"])
+        // Its phase `coverage` takes two minutes of CPU to think of its requests.
+        .args(["--phases", "examples,fuzzing", "--generation-database", "none"])
+        .args(["--suppress-health-check", "all", "--no-color"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    // It asked, and it was answered with more than refusals.
+    let metrics = service.get("metrics").text;
+    for (route, status) in
+        [("/v1/similar", 200), ("/v1/similar", 400), ("/v1/similar", 404), ("/v1/jobs", 200)]
+    {
+        let sample = format!("http_requests_total{{route=\"{route}\",status=\"{status}\"}} ");
+        let count = metrics.lines().find_map(|line| line.strip_prefix(&sample)?.parse::<u32>().ok());
+        assert!(count.is_some_and(|count| count >= 5), "{sample}{count:?}\n{said}");
+    }
+}

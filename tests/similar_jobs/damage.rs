@@ -1,0 +1,133 @@
+//! Champions that are missing, cut short or altered: refused by name, and never served.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use crate::support::Market;
+
+const GRAPH: [&str; 2] = ["--graph-texts", "50"];
+
+/// Changes a file in place, and returns what it was. Of an object of the directory store, both names are this one file.
+fn damage(path: impl AsRef<Path>, change: Change) -> Vec<u8> {
+    let whole = std::fs::read(&path).unwrap();
+    let mut bytes = whole.clone();
+    match change {
+        Change::Cut => bytes.truncate(whole.len() / 2),
+        Change::OneBit => bytes[whole.len() / 2] ^= 4,
+    }
+    std::fs::write(&path, bytes).unwrap();
+    whole
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Change {
+    Cut,
+    OneBit,
+}
+
+#[tokio::test]
+async fn a_champion_that_is_not_there_is_said_so_until_it_is() {
+    let market = Market::with_vectors(300);
+    market.indexed(&[]);
+    market.promote("v77").await;
+    let mut service = market.serve(&[]);
+    service.wait_for_message("v77/manifest.json is not in the store");
+    for path in ["ready", "v1/index", "v1/similar?source=MCF&job_id=1", "v1/jobs?q=x", "v1/map"] {
+        let reply = service.get(path);
+        assert_eq!(reply.status, 503, "{path}: {}", reply.json);
+        let detail = reply.json["detail"].as_str().unwrap();
+        assert!(detail.contains("no index could be opened") && detail.contains("log"), "{path}: {detail}");
+        assert!(reply.header("retry-after").is_some(), "{path}");
+    }
+    assert_eq!(service.get("health").status, 200);
+    // Mended while the service runs.
+    market.promote("v1").await;
+    service.wait_for_version("v1");
+    assert_eq!((service.get("ready").status, service.version()), (200, json!("v1")));
+    // Broken again: what is served is served on.
+    market.promote("v78").await;
+    service.wait_for_message("v78/manifest.json is not in the store");
+    assert_eq!((service.get("ready").status, service.version()), (200, json!("v1")));
+    // A pointer that is none, and a builder that finds it.
+    let store = market.artifacts();
+    let (_, generation) = store.get("indexes/champion.json").await.unwrap().unwrap();
+    store.compare_and_set("indexes/champion.json", "{}".into(), Some(&generation)).await.unwrap();
+    service.wait_for_message("champion.json names no version");
+    assert_eq!(service.version(), "v1");
+}
+
+#[tokio::test]
+async fn a_version_that_is_altered_in_the_store_is_refused_by_its_files_name() {
+    let market = Market::with_vectors(300);
+    market.indexed(&GRAPH);
+    market.indexed(&["--force", "--no-promote"]);
+    let mut service = market.serving(&[]);
+    let (like, version) = (service.ads(1).remove(0), market.artifact_dir().join("indexes/v2"));
+    for (file, change, words) in [
+        ("vectors.f32", Change::Cut, "indexes/v2/vectors.f32 is not as it was written: it has "),
+        ("codes.i8", Change::OneBit, "indexes/v2/codes.i8 is not as it was written"),
+        ("manifest.json", Change::Cut, "indexes/v2/manifest.json is no manifest"),
+    ] {
+        let path = version.join(file);
+        let whole = damage(&path, change);
+        market.promote("v2").await;
+        let said = service.wait_for_message(words);
+        assert!(said["message"].as_str().unwrap().contains("the old one is served on"), "{said}");
+        assert_eq!(service.like(&like)["index_version"], "v1");
+        // Somebody who starts now has no old one.
+        let mut late = market.serve(&[]);
+        late.wait_for_message(words);
+        assert_eq!(late.get("ready").status, 503);
+        // What is found altered is not kept.
+        assert_eq!(placed(&market, "v2-"), None, "{file}");
+        std::fs::write(&path, whole).unwrap();
+        late.wait_for_version("v2");
+        service.wait_for_version("v2");
+        market.promote("v1").await;
+        service.wait_until_served("v1");
+        std::fs::remove_dir_all(placed(&market, "v2-").unwrap()).unwrap();
+    }
+}
+
+/// The folder that keeps a version on this machine, if there is one.
+fn placed(market: &Market, prefix: &str) -> Option<PathBuf> {
+    let mut entries = std::fs::read_dir(market.index_dir()).unwrap().map(|entry| entry.unwrap());
+    let is_it = |entry: &std::fs::DirEntry| {
+        entry.file_name().to_string_lossy().starts_with(prefix) && entry.path().is_dir()
+    };
+    entries.find(is_it).map(|entry| entry.path())
+}
+
+#[test]
+fn a_copy_on_this_machine_that_is_altered_is_fetched_again() {
+    let market = Market::with_vectors(300);
+    market.indexed(&GRAPH);
+    let before = market.serving(&[]);
+    let ads = before.ads(20);
+    let answers: Vec<_> = ads.iter().map(|ad| before.like(ad)["results"].clone()).collect();
+    drop(before);
+    let not_so = "is not as it was written";
+    for (file, change) in [
+        ("links.u32", Change::OneBit),
+        ("vectors.f32", Change::OneBit),
+        ("ads.arrow", Change::Cut),
+        ("manifest.json", Change::Cut),
+    ] {
+        damage(placed(&market, "v1-").unwrap().join(file), change);
+        // A service refuses the copy by its name and takes another.
+        let mut service = market.serve(&[]);
+        let said = service.wait_for_message(&format!("{file} {not_so}"));
+        assert_eq!(said["severity"], "WARNING", "{said}");
+        service.wait_for_version("v1");
+        for (ad, answer) in ads.iter().zip(&answers) {
+            assert_eq!(service.like(ad)["results"], *answer);
+        }
+    }
+    // A build does not grow from it, but from another copy.
+    damage(placed(&market, "v1-").unwrap().join("links.u32"), Change::OneBit);
+    let grown = market.index(&["--graph-texts", "50", "--force"]);
+    assert_eq!(grown.code, Some(0), "{grown:?}");
+    assert!(grown.stderr.contains(&format!("links.u32 {not_so}")), "{}", grown.stderr);
+    assert_eq!(grown.answer()["report"]["index"]["grown_from"], "v1", "{grown:?}");
+}

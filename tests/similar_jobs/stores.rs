@@ -1,0 +1,76 @@
+//! A store that is out of reach: 503 at first, then answers; and answers on and on once there is an index.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::cloud::World;
+use crate::support::Market;
+use crate::support::proxy::Proxy;
+
+/// Longer than a client of one second waits.
+const LATE: Duration = Duration::from_millis(1500);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_out_of_reach_keeps_nobody_from_being_served_once_it_was_in_reach() {
+    let Some(world) = World::on_emulators() else { return };
+    let market = Market::with_vectors(300)
+        .with("ARTIFACTS_URL", &world.artifacts_url)
+        .with("STORAGE_EMULATOR_HOST", &world.storage);
+    market.indexed(&[]);
+    let proxy = Proxy::start(&world.storage, 3, 0, LATE).await;
+    proxy.cut(true);
+    let variables = [("STORAGE_EMULATOR_HOST", proxy.url.as_str()), ("REQUEST_TIMEOUT_S", "1")];
+    let mut service = market.serve(&variables);
+    service.wait_for_message("nothing is served");
+    for path in ["ready", "v1/index", "v1/jobs?q=x"] {
+        let reply = service.get(path);
+        assert_eq!(reply.status, 503, "{path}: {}", reply.json);
+        assert!(
+            reply.json["detail"].as_str().unwrap().contains("no index could be opened"),
+            "{}",
+            reply.json
+        );
+    }
+    proxy.cut(false);
+    service.wait_for_version("v1");
+    assert_eq!((service.get("ready").status, service.version()), (200, json!("v1")));
+    let ad = service.ads(1).remove(0);
+    let answer = service.like(&ad);
+
+    // Out of reach again, while there would be a newer one.
+    proxy.cut(true);
+    market.indexed(&["--force"]);
+    service.wait_for_message("the old one is served on");
+    assert_eq!(service.get("ready").status, 200);
+    let again = service.like(&ad);
+    assert_eq!((&again["index_version"], &again["results"]), (&json!("v1"), &answer["results"]));
+    proxy.cut(false);
+    service.wait_for_version("v2");
+    assert_eq!(service.like(&ad)["results"], answer["results"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_arrives_whole_through_a_store_that_fails_half_the_time() {
+    let Some(world) = World::on_emulators() else { return };
+    let market = Market::with_vectors(300)
+        .with("ARTIFACTS_URL", &world.artifacts_url)
+        .with("STORAGE_EMULATOR_HOST", &world.storage);
+    market.indexed(&["--graph-texts", "50"]);
+    let direct = market.serving(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    for seed in 0..3 {
+        let proxy = Proxy::start(&world.storage, seed, 2, LATE).await;
+        let indexes = folder.path().join(seed.to_string());
+        let mut service = market.serve(&[
+            ("STORAGE_EMULATOR_HOST", proxy.url.as_str()),
+            ("REQUEST_TIMEOUT_S", "1"),
+            ("INDEX_DIR", indexes.to_str().unwrap()),
+        ]);
+        service.wait_for_version("v1");
+        assert!(proxy.seen().len() > 3, "{:?}", proxy.seen());
+        for ad in direct.ads(10) {
+            assert_eq!(service.like(&ad)["results"], direct.like(&ad)["results"]);
+        }
+    }
+}
