@@ -25,6 +25,8 @@ from pathlib import Path
 
 import numpy as np
 
+from bench_record import record
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("JOB_MARKET_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
 MARKETS = {"Singapore": "sg_jobs.parquet", "UK": "uk_jobs.parquet"}
@@ -192,20 +194,6 @@ def section(arguments: argparse.Namespace, rows: list[str], count: int, load: fl
             "",
         ]
     )
-
-
-def record(text: str) -> None:
-    """Replaces the section of this heading, or appends it."""
-    file = REPOSITORY / "BENCHMARKS.md"
-    old = file.read_text() if file.exists() else "# Benchmarks\n"
-    parts = re.split(r"(?m)^(?=## )", old)
-    heading = text.splitlines()[0]
-    places = [place for place, part in enumerate(parts) if part.splitlines()[:1] == [heading]]
-    if places:
-        parts[places[0]] = text + ("\n" if places[0] + 1 < len(parts) else "")
-    else:
-        parts = [*parts[:-1], parts[-1].rstrip("\n") + "\n\n", text]
-    file.write_text("".join(parts))
 
 
 def main() -> None:
