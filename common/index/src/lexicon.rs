@@ -1,8 +1,8 @@
 //! Words: which ones tell a text from others, and which ads have them in title or company.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow::array::{Array, ArrayRef, AsArray, ListArray, RecordBatch, StringArray, UInt32Array};
 use arrow::buffer::OffsetBuffer;
@@ -17,10 +17,17 @@ pub const FILE: &str = "lexicon.arrow";
 /// A word's number.
 pub type TermId = u32;
 
-/// Words that tell nothing, however rare they are in a small market.
-const COMMON: &str = " a about all also an and any are as at be been but by can do each etc for from has have he her his how i if in \
-    into is it its may more most must new no not of on one or other our out own per she should so such than that the their them there \
-    these they this those to up us was we well were what when which who will with within work you your ";
+/// Words that tell nothing, however rare they are in a small market: Snowball's English stop words, and some that every ad has.
+static COMMON: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+    "a about above after again against all also am an and any are as at be because been before being below between both but \
+        by can could did do does doing down during each etc few for from further had has have having he her here hers herself \
+        him himself his how i if in into is it its itself may me more most must my myself new no nor not of off on once one \
+        only or other ought our ours ourselves out over own per same she should so some such than that the their theirs them \
+        themselves then there these they this those through to too under until up us very was we well were what when where \
+        which while who whom why will with within work would you your yours yourself yourselves"
+        .split(' ')
+        .collect()
+});
 
 /// The most terms that a word typed halfway stands for.
 const EXPANSIONS: usize = 200;
@@ -34,7 +41,7 @@ pub fn words(text: &str) -> impl Iterator<Item = String> {
 
 /// Whether a word is one of the language's most common.
 pub(crate) fn is_common(word: &str) -> bool {
-    COMMON.split(' ').any(|common| common == word)
+    COMMON.contains(word)
 }
 
 /// All words of an index, in alphabetical order.

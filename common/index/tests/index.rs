@@ -297,6 +297,28 @@ fn reasons_are_what_both_ads_say() {
 }
 
 #[test]
+fn words_of_both_titles_are_a_reason_however_frequent_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    build(folder.path(), (0..300).map(ad).collect(), 1000, None);
+    let index = JobIndex::open(folder.path()).unwrap();
+    let row = |n: u64| index.row_of(&ad(n).key.source, &ad(n).key.job_id).unwrap();
+    let terms = |reasons: Vec<Reason>| {
+        reasons.into_iter().find_map(|reason| match reason {
+            Reason::Terms(terms) => Some(terms),
+            _ => None,
+        })
+    };
+    // Every title has baker; 3 and 4 share it alone, 10 and 40 the sourdough too, which is rarer. "of" is no reason.
+    assert_eq!(terms(index.reasons_between(row(3), row(4))).unwrap(), ["baker"]);
+    let both = terms(index.reasons_between(row(10), row(40))).unwrap();
+    assert_eq!(both[..2], ["sourdough10", "baker"], "{both:?}");
+    assert_eq!(terms(index.reasons_for_text("Baker (night)", row(10))).unwrap(), ["baker"]);
+    // Every description has bakery, which tells nothing and is in no title.
+    assert!(!both.contains(&"bakery".to_owned()), "{both:?}");
+    assert_eq!(terms(index.reasons_for_text("bakery", row(10))), None);
+}
+
+#[test]
 fn ads_are_found_by_words_of_title_and_company_the_last_typed_halfway() {
     let folder = tempfile::tempdir().unwrap();
     build(folder.path(), (0..300).map(ad).collect(), 1000, None);
