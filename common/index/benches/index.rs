@@ -130,6 +130,7 @@ fn filtered(index: &JobIndex, column: &str, value: &str) -> serde_json::Value {
     for row in index.sample(300) {
         let query = Query {
             vector: index.vector(row),
+            words: None,
             top_k: 10,
             filter: &filter,
             min_similarity: None,

@@ -32,6 +32,9 @@ static COMMON: LazyLock<HashSet<&str>> = LazyLock::new(|| {
 /// The most terms that a word typed halfway stands for.
 const EXPANSIONS: usize = 200;
 
+/// The most words of a query that are looked for.
+const WORDS: usize = 16;
+
 /// The words of a text in lower case: letters and digits, `+` and `#` (c++, c#), 2 to 40 characters, no bare numbers.
 pub fn words(text: &str) -> impl Iterator<Item = String> {
     text.split(|c: char| !(c.is_alphanumeric() || c == '+' || c == '#'))
@@ -104,16 +107,36 @@ impl Lexicon {
         low
     }
 
-    /// Ads by the words of their title and company, best first, each with its score (BM25, k1 1.2, b 0.75; Robertson & Zaragoza 2009). The last
-    /// word may be typed halfway.
-    pub fn find(&self, query: &str) -> Vec<(Row, f32)> {
-        let words: Vec<String> = words_of_query(query);
+    /// Ads by the words of their title and company, best first. The last word may be typed halfway.
+    pub fn find(&self, query: &str) -> Vec<Row> {
         let is_open = query.chars().next_back().is_some_and(char::is_alphanumeric);
+        let scores = self.scores(&words_of_query(query), is_open);
+        // Ads with more of the words come first, whatever the words weigh.
+        let mut found: Vec<(Row, u32, f32)> =
+            scores.into_iter().map(|(row, (n, score))| (row, n, score)).collect();
+        found.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(b.2.total_cmp(&a.2)).then(a.0.cmp(&b.0)));
+        found.into_iter().map(|(row, _, _)| row).collect()
+    }
+
+    /// Every ad with a word of `text` in title or company, and its score. The language's most common words do not count, and of
+    /// the others the first [`WORDS`] different ones.
+    pub(crate) fn weigh(&self, text: &str) -> impl Iterator<Item = (Row, f32)> {
+        let mut asked: Vec<String> = Vec::new();
+        for word in words(text).filter(|word| !is_common(word)) {
+            if asked.len() < WORDS && !asked.contains(&word) {
+                asked.push(word);
+            }
+        }
+        self.scores(&asked, false).into_iter().map(|(row, (_, score))| (row, score))
+    }
+
+    /// How many of the words each ad has, and its score (BM25, k1 1.2, b 0.75; Robertson & Zaragoza 2009).
+    fn scores(&self, asked: &[String], is_open: bool) -> HashMap<Row, (u32, f32)> {
         let ads = self.lengths.len().max(1) as f32;
         let mean = self.lengths.iter().map(|&length| f32::from(length)).sum::<f32>() / ads;
         let mut scores: HashMap<Row, (u32, f32)> = HashMap::new();
-        for (n, word) in words.iter().enumerate() {
-            let is_prefix = is_open && n + 1 == words.len();
+        for (n, word) in asked.iter().enumerate() {
+            let is_prefix = is_open && n + 1 == asked.len();
             let mut best: HashMap<Row, f32> = HashMap::new();
             for id in self.matching(word, is_prefix) {
                 let postings = self.ads.value(id);
@@ -134,11 +157,7 @@ impl Lexicon {
                 *entry = (entry.0 + 1, entry.1 + score);
             }
         }
-        // Ads with more of the words come first, whatever the words weigh.
-        let mut found: Vec<(Row, u32, f32)> =
-            scores.into_iter().map(|(row, (n, score))| (row, n, score)).collect();
-        found.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(b.2.total_cmp(&a.2)).then(a.0.cmp(&b.0)));
-        found.into_iter().map(|(row, _, score)| (row, score)).collect()
+        scores
     }
 
     fn matching(&self, word: &str, is_prefix: bool) -> Vec<usize> {
@@ -159,7 +178,7 @@ fn words_of_query(query: &str) -> Vec<String> {
     if words.is_empty() {
         words.extend(query.chars().find(|c| c.is_alphanumeric()).map(|c| c.to_lowercase().to_string()));
     }
-    words.truncate(16);
+    words.truncate(WORDS);
     words
 }
 

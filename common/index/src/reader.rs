@@ -154,7 +154,7 @@ impl JobIndex {
     /// Ads by the words of their title and company, best first: those from `after` on, at most `limit`, and whether there are more.
     pub fn find(&self, words: &str, after: usize, limit: usize) -> (Vec<Row>, bool) {
         let found = self.lexicon.find(words);
-        let page = found.iter().skip(after).take(limit).map(|(row, _)| *row).collect();
+        let page = found.iter().skip(after).take(limit).copied().collect();
         (page, found.len() > after.saturating_add(limit))
     }
 

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use common::index::search::WORDS_WEIGHT;
+
 use crate::bm25::Bm25;
 use crate::data::{Ad, Occupations, Title};
 use crate::fusion::{WEIGHTS, reciprocal_ranks, weighted};
@@ -100,6 +102,7 @@ pub(crate) enum Asks {
 /// Ranks the ads for every ad.
 pub(crate) fn ads(ads: &[Ad], asks: Asks, fp32: &Vectors, int8: &Vectors, weight: f32) -> Table {
     let weighted_name = format!("fp32 and title words, weighted {weight}");
+    let served_name = format!("fp32 and words of title and company, weighted {WORDS_WEIGHT} (`hybrid`)");
     let methods = [
         "vectors, fp32",
         "vectors, int8",
@@ -107,9 +110,12 @@ pub(crate) fn ads(ads: &[Ad], asks: Asks, fp32: &Vectors, int8: &Vectors, weight
         "words of title and description (BM25)",
         "fp32 and title words, by ranks (k 60)",
         &weighted_name,
+        &served_name,
         "fp32 and all words, by ranks (k 60)",
     ];
     let of_titles = Bm25::new(ads.iter().map(|ad| ad.title.as_str()));
+    let labels: Vec<String> = ads.iter().map(|ad| format!("{} {}", ad.title, ad.company)).collect();
+    let of_labels = Bm25::new(labels.iter().map(String::as_str));
     let of_texts = Bm25::new(ads.iter().map(|ad| ad.text.as_str()));
     let (of_fp32, of_int8): (Vec<&[f32]>, Vec<&[f32]>) =
         ads.iter().map(|ad| (fp32.of(&ad.text), int8.of(&ad.text))).unzip();
@@ -131,6 +137,7 @@ pub(crate) fn ads(ads: &[Ad], asks: Asks, fp32: &Vectors, int8: &Vectors, weight
         let rankings = [
             reciprocal_ranks(&cosines, &title_words),
             weighted(&cosines, &title_words, weight),
+            weighted(&cosines, &only(of_labels.scores(&ad.title)), WORDS_WEIGHT),
             reciprocal_ranks(&cosines, &all_words),
         ];
         let int8 = only(int8.cosines(&[asked], &of_int8).concat());

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::cast_possible_wrap)]
 
+mod words;
+
 use std::collections::HashSet;
 use std::path::Path;
 
@@ -10,7 +12,7 @@ use common_core::ErrorKind;
 use common_core::job::{ContentHash, IndexedAd, JobKey};
 use common_index::ads::Column;
 use common_index::files::verify;
-use common_index::{BuildOptions, Builder, Filter, Hit, JobIndex, Manifest, Query, Reason};
+use common_index::{BuildOptions, Builder, Filter, Hit, JobIndex, Manifest, Query};
 use proptest::prelude::*;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -76,7 +78,16 @@ fn build(folder: &Path, ads: Vec<IndexedAd>, graph_texts: usize, last: Option<&J
 }
 
 fn query<'a>(vector: &'a [f32], filter: &'a Filter) -> Query<'a> {
-    Query { vector, top_k: 10, filter, min_similarity: None, exact: false, not: None, include_reposts: false }
+    Query {
+        vector,
+        words: None,
+        top_k: 10,
+        filter,
+        min_similarity: None,
+        exact: false,
+        not: None,
+        include_reposts: false,
+    }
 }
 
 fn ids(index: &JobIndex, hits: &[Hit]) -> Vec<String> {
@@ -261,81 +272,6 @@ fn a_file_that_is_missing_short_or_altered_is_refused_by_its_name() {
     }
     verify(folder.path(), &manifest, &stamp).unwrap();
     assert_eq!(JobIndex::open(folder.path()).unwrap().manifest(), &manifest);
-}
-
-#[test]
-fn reasons_are_what_both_ads_say() {
-    let folder = tempfile::tempdir().unwrap();
-    build(folder.path(), (0..300).map(ad).collect(), 1000, None);
-    let index = JobIndex::open(folder.path()).unwrap();
-    let row = |n: u64| index.row_of(&ad(n).key.source, &ad(n).key.job_id).unwrap();
-    // 10 and 190: the same class, level, sourdough and ferment; salaries of 3,000 to 3,500 and 4,000 to 4,500... or none.
-    let reasons = index.reasons_between(row(10), row(190));
-    assert!(reasons.contains(&Reason::Classification("Class 1".into())), "{reasons:?}");
-    let Some(Reason::Terms(terms)) = reasons.iter().find(|reason| matches!(reason, Reason::Terms(_))) else {
-        panic!("{reasons:?}")
-    };
-    assert!(terms.contains(&"sourdough10".to_owned()), "{terms:?}");
-    for term in terms {
-        let says = |n: u64| {
-            let ad = ad(n);
-            format!("{} {}", ad.job_title.unwrap(), ad.job_description.unwrap())
-                .to_lowercase()
-                .contains(term.as_str())
-        };
-        assert!(says(10) && says(190), "{term}");
-    }
-    let salaries: Vec<Reason> = index.reasons_between(row(10), row(11));
-    let overlap = Reason::Salary { from: 3100.0, to: 3500.0, currency: "SGD".into() };
-    assert!(salaries.contains(&overlap), "{salaries:?}");
-    assert!(
-        !index.reasons_between(row(10), row(12)).iter().any(|reason| matches!(reason, Reason::Salary { .. }))
-    );
-    let asked = index.reasons_for_text("SOURDOUGH10, and nothing else", row(10));
-    assert_eq!(asked, [Reason::Terms(vec!["sourdough10".into()])]);
-    assert_eq!(index.reasons_for_text("the and of 12345", row(10)), []);
-}
-
-#[test]
-fn words_of_both_titles_are_a_reason_however_frequent_they_are() {
-    let folder = tempfile::tempdir().unwrap();
-    build(folder.path(), (0..300).map(ad).collect(), 1000, None);
-    let index = JobIndex::open(folder.path()).unwrap();
-    let row = |n: u64| index.row_of(&ad(n).key.source, &ad(n).key.job_id).unwrap();
-    let terms = |reasons: Vec<Reason>| {
-        reasons.into_iter().find_map(|reason| match reason {
-            Reason::Terms(terms) => Some(terms),
-            _ => None,
-        })
-    };
-    // Every title has baker; 3 and 4 share it alone, 10 and 40 the sourdough too, which is rarer. "of" is no reason.
-    assert_eq!(terms(index.reasons_between(row(3), row(4))).unwrap(), ["baker"]);
-    let both = terms(index.reasons_between(row(10), row(40))).unwrap();
-    assert_eq!(both[..2], ["sourdough10", "baker"], "{both:?}");
-    assert_eq!(terms(index.reasons_for_text("Baker (night)", row(10))).unwrap(), ["baker"]);
-    // Every description has bakery, which tells nothing and is in no title.
-    assert!(!both.contains(&"bakery".to_owned()), "{both:?}");
-    assert_eq!(terms(index.reasons_for_text("bakery", row(10))), None);
-}
-
-#[test]
-fn ads_are_found_by_words_of_title_and_company_the_last_typed_halfway() {
-    let folder = tempfile::tempdir().unwrap();
-    build(folder.path(), (0..300).map(ad).collect(), 1000, None);
-    let index = JobIndex::open(folder.path()).unwrap();
-    let all = |words: &str| index.find(words, 0, 1000).0.len();
-    assert_eq!(all("sourdough10"), 10);
-    assert_eq!(all("Sourdough10 "), 10);
-    assert_eq!(all("sourdough"), 300);
-    assert_eq!(all("sourdough "), 0);
-    assert_eq!((all(""), all("?!"), all("xyzzy")), (0, 0, 0));
-    let (rows, more) = index.find("level3 sourdough10", 0, 5);
-    assert!(more && rows.len() == 5);
-    let title = index.ad(rows[0]).job_title.unwrap();
-    assert!(title.contains("level3") && title.contains("sourdough10"), "{title}");
-    let (next, _) = index.find("level3 sourdough10", 5, 5);
-    assert!(rows.iter().all(|row| !next.contains(row)));
-    assert!(index.find("baker", usize::MAX, 5).0.is_empty());
 }
 
 proptest! {
