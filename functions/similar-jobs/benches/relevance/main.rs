@@ -62,25 +62,36 @@ fn report(folder: &Path) -> Result<String> {
     let by_title = tasks::ads(&ads, tasks::Asks::Title, &fp32, &int8, weight);
     let by_ad = tasks::ads(&ads, tasks::Asks::Ad, &fp32, &int8, weight);
     let weights = WEIGHTS.map(|weight| weight.to_string()).join(", ");
-    let (texts, companies) = (ads.len(), data::companies(&ads));
+    let counts = [asked.len(), occupations.count, labels.len(), asked.len() - found.asked, found.asked];
+    let [titles, occupations, labels, choosing, rest] = counts.map(with_commas);
+    let (described, companies) = (with_commas(ads.len()), data::companies(&ads));
+    let repost = tasks::REPOST;
     let lines = [
+        "Differences are of the same queries by two methods, with 95% confidence intervals (standard errors clustered by occupation, or\n\
+         by company).\n"
+            .to_owned(),
         format!(
-            "**A typed title to occupations.** {} vacancy titles of Malaysia and {} ESCO occupations with {} labels; an occupation is as good \
-             as its best label. Titles that differ in case alone count once. Half of the titles ({}) chose the weight {weight} (MRR {mrr:.3} \
-             there; from {weights}), the other half is what the table is of.\n",
-            asked.len(),
-            occupations.count,
-            labels.len(),
-            asked.len() - found.asked,
+            "**A typed title to occupations.** {titles} titles of Malaysian vacancies (those that differ in case alone count once) and\n\
+             {occupations} ESCO occupations with {labels} labels; an occupation is as good as its best label. {choosing} titles chose the weight\n\
+             {weight} (of {weights}; MRR {mrr:.3} there), the table is of the other {rest}. Weighted is the cosine plus the\n\
+             weight times the BM25 score, the best candidate's being 1.\n"
         ),
         found.table.markdown(),
         format!(
-            "**A typed title to ads, and an ad to ads.** {texts} Singapore ads with a classification, of {companies} companies: the share \
-             of the ten best that are of the classification of the ad that was asked for, by its title alone or as a whole. Ads of the \
-             same text do not count, nor those of the same company with a cosine above {} (fp32): reposts. The weight is the titles' above.\n",
-            tasks::REPOST,
+            "**A typed title to ads, and an ad to ads.** {described} Singapore ads with a classification, of {companies} companies: the share of the\n\
+             ten best that have the classification of the ad that was asked for, by its title alone or as a whole. An ad of the same\n\
+             text is left out, and so is one of the same company with a cosine above {repost} (fp32): both are reposts. The weight is that\n\
+             of the titles above.\n"
         ),
         Table::beside(&by_title, &by_ad).markdown(),
     ];
     Ok(lines.join("\n"))
+}
+
+/// A number with commas between thousands.
+fn with_commas(number: usize) -> String {
+    match number {
+        ..1000 => number.to_string(),
+        _ => format!("{},{:03}", with_commas(number / 1000), number % 1000),
+    }
 }

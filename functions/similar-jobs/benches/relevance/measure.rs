@@ -9,8 +9,8 @@ const SURE: f64 = 1.96;
 pub(crate) fn rank(scores: &[f32], wanted: usize) -> f64 {
     let score = scores[wanted];
     let above = scores.iter().filter(|other| **other > score).count() as f64;
-    let equal = scores.iter().filter(|other| **other == score).count() as f64;
-    above + (equal + 1.0) / 2.0
+    let below = scores.iter().filter(|other| **other < score).count() as f64;
+    f64::midpoint(above + 1.0, scores.len() as f64 - below)
 }
 
 /// The share of the `k` best that are `right`. Where several are equal at the edge, what a draw among them would give on average.
@@ -98,13 +98,10 @@ impl Table {
     }
 
     pub(crate) fn markdown(&self) -> String {
-        let mut text = String::new();
-        for (number, cells) in self.0.iter().enumerate() {
-            text += &format!("| {} |\n", cells.join(" | "));
-            if number == 0 {
-                text += &format!("|{}\n", "---|".repeat(cells.len()));
-            }
-        }
-        text
+        let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+        let head = &self.0[0];
+        let rule = format!("|{}\n", "---|".repeat(head.len()));
+        let rest: String = self.0[1..].iter().map(|cells| line(cells)).collect();
+        line(head) + &rule + &rest
     }
 }
