@@ -50,7 +50,7 @@ fn main() {
         "texts": index.manifest().texts, "bytes": index.manifest().bytes(), "opened_ms": opened_ms,
         "quality": index.manifest().quality, "graph": index.manifest().graph,
         "recall_at_10": measured.recall_at_10, "p50_ms": measured.p50_ms, "p99_ms": measured.p99_ms,
-        "tenth_similarity_quartiles": quartiles, "filters": filters,
+        "tenth_similarity_quartiles": quartiles, "filters": filters, "with_a_word_of_every_title": with_words(&index),
     });
     println!("{report}");
 }
@@ -116,6 +116,28 @@ fn move_away(vector: &mut [f32], step: f32, rng: &mut ChaCha8Rng) {
     for value in vector.iter_mut() {
         *value /= size;
     }
+}
+
+/// The word is in every title, and nothing is slower.
+fn with_words(index: &JobIndex) -> serde_json::Value {
+    let mut times = Vec::new();
+    for row in index.sample(100) {
+        let query = Query {
+            vector: index.vector(row),
+            words: Some("title"),
+            top_k: 10,
+            filter: &Filter::default(),
+            min_similarity: None,
+            exact: false,
+            not: None,
+            include_reposts: false,
+        };
+        let clock = Instant::now();
+        index.search(&query);
+        times.push(clock.elapsed().as_secs_f64() * 1e3);
+    }
+    times.sort_by(f64::total_cmp);
+    serde_json::json!({ "p50_ms": times[times.len() / 2], "p99_ms": times[times.len() * 99 / 100] })
 }
 
 fn filtered(index: &JobIndex, column: &str, value: &str) -> serde_json::Value {

@@ -118,8 +118,8 @@ impl Lexicon {
         found.into_iter().map(|(row, _, _)| row).collect()
     }
 
-    /// Every ad with a word of `text` in title or company, and its score. The language's most common words do not count, and of
-    /// the others the first [`WORDS`] different ones.
+    /// Every ad with a word of `text` in title or company, and its score, in the order of the ads. The language's most common words
+    /// do not count, and of the others the first [`WORDS`] different ones.
     pub(crate) fn weigh(&self, text: &str) -> impl Iterator<Item = (Row, f32)> {
         let mut asked: Vec<String> = Vec::new();
         for word in words(text).filter(|word| !is_common(word)) {
@@ -127,13 +127,23 @@ impl Lexicon {
                 asked.push(word);
             }
         }
-        self.scores(&asked, false).into_iter().map(|(row, (_, score))| (row, score))
+        // A place for every ad and no map, because a word may be in most of them.
+        let mut scores = vec![0.0; if asked.is_empty() { 0 } else { self.lengths.len() }];
+        let bm25 = Bm25::of(&self.lengths);
+        for id in asked.iter().filter_map(|word| self.id(word)) {
+            let postings = self.ads.value(id as usize);
+            let rows = postings.as_primitive::<UInt32Type>().values();
+            let idf = bm25.idf(rows.len());
+            for &row in rows {
+                scores[row as usize] += bm25.score(idf, row);
+            }
+        }
+        (0..).zip(scores).filter(|(_, score)| *score > 0.0)
     }
 
-    /// How many of the words each ad has, and its score (BM25, k1 1.2, b 0.75; Robertson & Zaragoza 2009).
+    /// How many of the words each ad has, and its score.
     fn scores(&self, asked: &[String], is_open: bool) -> HashMap<Row, (u32, f32)> {
-        let ads = self.lengths.len().max(1) as f32;
-        let mean = self.lengths.iter().map(|&length| f32::from(length)).sum::<f32>() / ads;
+        let bm25 = Bm25::of(&self.lengths);
         let mut scores: HashMap<Row, (u32, f32)> = HashMap::new();
         for (n, word) in asked.iter().enumerate() {
             let is_prefix = is_open && n + 1 == asked.len();
@@ -141,15 +151,12 @@ impl Lexicon {
             for id in self.matching(word, is_prefix) {
                 let postings = self.ads.value(id);
                 let rows = postings.as_primitive::<UInt32Type>().values();
-                let count = rows.len() as f32;
-                let idf = (1.0 + (ads - count + 0.5) / (count + 0.5)).ln();
+                let idf = bm25.idf(rows.len());
                 // A whole word is worth more than the beginning of one.
                 let idf = if self.terms.value(id) == word { idf } else { idf * 0.7 };
                 for &row in rows {
-                    let length = f32::from(self.lengths[row as usize]);
-                    let score = idf * 2.2 / (1.0 + 1.2 * (0.25 + 0.75 * length / mean.max(1.0)));
                     let entry = best.entry(row).or_default();
-                    *entry = entry.max(score);
+                    *entry = entry.max(bm25.score(idf, row));
                 }
             }
             for (row, score) in best {
@@ -169,6 +176,31 @@ impl Lexicon {
             .filter(|&id| self.ads.value_length(id) > 0)
             .take(EXPANSIONS)
             .collect()
+    }
+}
+
+/// BM25 (k1 1.2, b 0.75; Robertson & Zaragoza 2009) of words that an ad has once or not at all.
+struct Bm25<'a> {
+    lengths: &'a [u8],
+    mean: f32,
+}
+
+impl<'a> Bm25<'a> {
+    fn of(lengths: &'a [u8]) -> Self {
+        let sum: u64 = lengths.iter().map(|&length| u64::from(length)).sum();
+        Self { lengths, mean: (sum as f32 / lengths.len().max(1) as f32).max(1.0) }
+    }
+
+    /// What a word that `having` ads have tells.
+    fn idf(&self, having: usize) -> f32 {
+        let (ads, having) = (self.lengths.len() as f32, having as f32);
+        (1.0 + (ads - having + 0.5) / (having + 0.5)).ln()
+    }
+
+    /// What a word adds to the score of an ad that has it.
+    fn score(&self, idf: f32, row: Row) -> f32 {
+        let length = f32::from(self.lengths[row as usize]);
+        idf * 2.2 / (1.0 + 1.2 * (0.25 + 0.75 * length / self.mean))
     }
 }
 

@@ -8,7 +8,7 @@
 //!
 //! Similarities in answers are always exact.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use crate::codes::Code;
 use crate::filter::{Filter, Rows};
@@ -93,14 +93,17 @@ impl JobIndex {
     /// The `top_k` best texts by vector and words, best first, with exact similarities. A text without any of the words can only be among
     /// them where it is among the nearest, so that nothing is missed unless more than [`BY_WORDS`] texts have the words.
     fn nearest_with(&self, words: &str, query: &Query<'_>, apart: &Apart<'_>) -> Vec<Near> {
-        let mut by_words: HashMap<TextId, f32> = HashMap::new();
+        // In the order of the texts, because ads are.
+        let mut by_words: Vec<(TextId, f32)> = Vec::new();
         for (row, score) in self.lexicon.weigh(words).filter(|(row, _)| apart.passes(*row)) {
-            let best = by_words.entry(self.ads.text(row)).or_default();
-            *best = best.max(score);
+            let text = self.ads.text(row);
+            match by_words.last_mut() {
+                Some((last, best)) if *last == text => *best = best.max(score),
+                _ => by_words.push((text, score)),
+            }
         }
-        let best = by_words.values().copied().fold(f32::MIN_POSITIVE, f32::max);
-        let mut with_words: Vec<(TextId, f32)> =
-            by_words.iter().map(|(&text, &score)| (text, score)).collect();
+        let best = by_words.iter().map(|(_, score)| *score).fold(f32::MIN_POSITIVE, f32::max);
+        let mut with_words = by_words.clone();
         if with_words.len() > BY_WORDS && !query.exact {
             let order = |a: &(TextId, f32), b: &(TextId, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
             with_words.select_nth_unstable_by(BY_WORDS, order);
@@ -117,7 +120,8 @@ impl JobIndex {
             .chain(compared)
             .filter(|near| near.similarity >= least)
             .map(|near| {
-                let words = by_words.get(&near.text).copied().unwrap_or_default() / best;
+                let place = by_words.binary_search_by_key(&near.text, |(text, _)| *text);
+                let words = place.map_or(0.0, |place| by_words[place].1 / best);
                 (near.similarity + WORDS_WEIGHT * words, near)
             })
             .collect();

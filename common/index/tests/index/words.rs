@@ -57,6 +57,26 @@ fn words_beside_the_vector_bring_ads_forward_as_far_as_they_weigh() {
 }
 
 #[test]
+fn a_word_that_every_ad_has_hides_no_ad_with_a_rarer_one() {
+    let folder = tempfile::tempdir().unwrap();
+    // More texts than are compared for their words.
+    build(folder.path(), (0..4500).map(ad).collect(), 100_000, None);
+    let index = JobIndex::open(folder.path()).unwrap();
+    let filter = Filter::default();
+    // The clusters in which the rarer word is.
+    for seed in (6..200).step_by(10) {
+        let vector = vector(seed);
+        let both = Query { words: Some("baker sourdough6"), ..query(&vector, &filter) };
+        let exact = index.search(&Query { exact: true, ..both });
+        assert_eq!(index.search(&both), exact, "{seed}");
+        let has_rare = |hit: &common_index::Hit| {
+            index.ad(hit.row).job_title.is_some_and(|title| title.ends_with("sourdough6"))
+        };
+        assert!(exact.iter().any(has_rare), "{seed}: {exact:?}");
+    }
+}
+
+#[test]
 fn reasons_are_what_both_ads_say() {
     let folder = tempfile::tempdir().unwrap();
     build(folder.path(), (0..300).map(ad).collect(), 1000, None);
