@@ -1,10 +1,14 @@
-"""What the benchmarks share: the machine in words, and the section of BENCHMARKS.md that each replaces."""
+"""What the benchmarks share: the machine in words, and the section of BENCHMARKS.md that each replaces.
+
+    bench_report.py <SECTION       puts a section into BENCHMARKS.md
+"""
 
 from __future__ import annotations
 
 import os
 import platform
 import re
+import sys
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -28,3 +32,7 @@ def record(text: str) -> None:
     else:
         parts = [*parts[:-1], parts[-1].rstrip("\n") + "\n\n", text]
     file.write_text("".join(parts))
+
+
+if __name__ == "__main__":
+    record(sys.stdin.read())

@@ -211,7 +211,8 @@ impl Builder {
         let mut arrivals: Vec<usize> = Vec::with_capacity(self.hashes.len());
         let mut stays = vec![false; self.hashes.len()];
         let mut places = None;
-        if let Some(last) = last.filter(|last| last.graph().is_some()) {
+        if let Some(last) = last.filter(|last| last.graph().is_some_and(|(graph, _)| graph.degree == DEGREE))
+        {
             let old: Vec<Option<TextId>> = (0..last.manifest().texts as TextId)
                 .map(|text| {
                     let digits = hex::encode(last.hash_of(text));

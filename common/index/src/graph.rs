@@ -10,7 +10,7 @@ use crate::TextId;
 use crate::codes::Probe;
 
 /// The most links of a text.
-pub const DEGREE: usize = 32;
+pub const DEGREE: usize = 48;
 /// The end of a text's links.
 pub(crate) const NONE: TextId = TextId::MAX;
 

@@ -11,12 +11,12 @@ use crate::codes::Codes;
 use crate::graph::{DEGREE, Graph, NONE, Near, VisitedPool};
 
 /// How many best a walk keeps while texts are put in.
-const WIDTH: usize = 96;
+const WIDTH: usize = 128;
 /// The most links of a text while the graph grows: choosing anew at every link that is added would take most of the time.
 const ROOM: usize = DEGREE * 2;
 /// A candidate is left out if a chosen link is nearer to it than the text itself by this factor (of `1 − similarity`, which goes with the
 /// square of the distance).
-const SLACK: f32 = 1.3;
+const SLACK: f32 = 1.2;
 /// A batch is at most this share of the graph.
 const BATCH_SHARE: usize = 50;
 /// The most texts a batch.

@@ -1,8 +1,8 @@
 //! Words: which ones tell a text from others, and which ads have them in title or company.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow::array::{Array, ArrayRef, AsArray, ListArray, RecordBatch, StringArray, UInt32Array};
 use arrow::buffer::OffsetBuffer;
@@ -17,13 +17,23 @@ pub const FILE: &str = "lexicon.arrow";
 /// A word's number.
 pub type TermId = u32;
 
-/// Words that tell nothing, however rare they are in a small market.
-const COMMON: &str = " a about all also an and any are as at be been but by can do each etc for from has have he her his how i if in \
-    into is it its may more most must new no not of on one or other our out own per she should so such than that the their them there \
-    these they this those to up us was we well were what when which who will with within work you your ";
+/// Words that tell nothing, however rare they are in a small market: Snowball's English stop words, and some that every ad has.
+static COMMON: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+    "a about above after again against all also am an and any are as at be because been before being below between both but \
+        by can could did do does doing down during each etc few for from further had has have having he her here hers herself \
+        him himself his how i if in into is it its itself may me more most must my myself new no nor not of off on once one \
+        only or other ought our ours ourselves out over own per same she should so some such than that the their theirs them \
+        themselves then there these they this those through to too under until up us very was we well were what when where \
+        which while who whom why will with within work would you your yours yourself yourselves"
+        .split(' ')
+        .collect()
+});
 
 /// The most terms that a word typed halfway stands for.
 const EXPANSIONS: usize = 200;
+
+/// The most words of a query that are looked for.
+const WORDS: usize = 16;
 
 /// The words of a text in lower case: letters and digits, `+` and `#` (c++, c#), 2 to 40 characters, no bare numbers.
 pub fn words(text: &str) -> impl Iterator<Item = String> {
@@ -34,7 +44,7 @@ pub fn words(text: &str) -> impl Iterator<Item = String> {
 
 /// Whether a word is one of the language's most common.
 pub(crate) fn is_common(word: &str) -> bool {
-    COMMON.split(' ').any(|common| common == word)
+    COMMON.contains(word)
 }
 
 /// All words of an index, in alphabetical order.
@@ -97,29 +107,56 @@ impl Lexicon {
         low
     }
 
-    /// Ads by the words of their title and company, best first, each with its score (BM25, k1 1.2, b 0.75; Robertson & Zaragoza 2009). The last
-    /// word may be typed halfway.
-    pub fn find(&self, query: &str) -> Vec<(Row, f32)> {
-        let words: Vec<String> = words_of_query(query);
+    /// Ads by the words of their title and company, best first. The last word may be typed halfway.
+    pub fn find(&self, query: &str) -> Vec<Row> {
         let is_open = query.chars().next_back().is_some_and(char::is_alphanumeric);
-        let ads = self.lengths.len().max(1) as f32;
-        let mean = self.lengths.iter().map(|&length| f32::from(length)).sum::<f32>() / ads;
+        let scores = self.scores(&words_of_query(query), is_open);
+        // Ads with more of the words come first, whatever the words weigh.
+        let mut found: Vec<(Row, u32, f32)> =
+            scores.into_iter().map(|(row, (n, score))| (row, n, score)).collect();
+        found.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(b.2.total_cmp(&a.2)).then(a.0.cmp(&b.0)));
+        found.into_iter().map(|(row, _, _)| row).collect()
+    }
+
+    /// Every ad with a word of `text` in title or company, and its score, in the order of the ads. The language's most common words
+    /// do not count, and of the others the first [`WORDS`] different ones.
+    pub(crate) fn weigh(&self, text: &str) -> impl Iterator<Item = (Row, f32)> {
+        let mut asked: Vec<String> = Vec::new();
+        for word in words(text).filter(|word| !is_common(word)) {
+            if asked.len() < WORDS && !asked.contains(&word) {
+                asked.push(word);
+            }
+        }
+        // A place for every ad and no map, because a word may be in most of them.
+        let mut scores = vec![0.0; if asked.is_empty() { 0 } else { self.lengths.len() }];
+        let bm25 = Bm25::of(&self.lengths);
+        for id in asked.iter().filter_map(|word| self.id(word)) {
+            let postings = self.ads.value(id as usize);
+            let rows = postings.as_primitive::<UInt32Type>().values();
+            let idf = bm25.idf(rows.len());
+            for &row in rows {
+                scores[row as usize] += bm25.score(idf, row);
+            }
+        }
+        (0..).zip(scores).filter(|(_, score)| *score > 0.0)
+    }
+
+    /// How many of the words each ad has, and its score.
+    fn scores(&self, asked: &[String], is_open: bool) -> HashMap<Row, (u32, f32)> {
+        let bm25 = Bm25::of(&self.lengths);
         let mut scores: HashMap<Row, (u32, f32)> = HashMap::new();
-        for (n, word) in words.iter().enumerate() {
-            let is_prefix = is_open && n + 1 == words.len();
+        for (n, word) in asked.iter().enumerate() {
+            let is_prefix = is_open && n + 1 == asked.len();
             let mut best: HashMap<Row, f32> = HashMap::new();
             for id in self.matching(word, is_prefix) {
                 let postings = self.ads.value(id);
                 let rows = postings.as_primitive::<UInt32Type>().values();
-                let count = rows.len() as f32;
-                let idf = (1.0 + (ads - count + 0.5) / (count + 0.5)).ln();
+                let idf = bm25.idf(rows.len());
                 // A whole word is worth more than the beginning of one.
                 let idf = if self.terms.value(id) == word { idf } else { idf * 0.7 };
                 for &row in rows {
-                    let length = f32::from(self.lengths[row as usize]);
-                    let score = idf * 2.2 / (1.0 + 1.2 * (0.25 + 0.75 * length / mean.max(1.0)));
                     let entry = best.entry(row).or_default();
-                    *entry = entry.max(score);
+                    *entry = entry.max(bm25.score(idf, row));
                 }
             }
             for (row, score) in best {
@@ -127,11 +164,7 @@ impl Lexicon {
                 *entry = (entry.0 + 1, entry.1 + score);
             }
         }
-        // Ads with more of the words come first, whatever the words weigh.
-        let mut found: Vec<(Row, u32, f32)> =
-            scores.into_iter().map(|(row, (n, score))| (row, n, score)).collect();
-        found.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(b.2.total_cmp(&a.2)).then(a.0.cmp(&b.0)));
-        found.into_iter().map(|(row, _, score)| (row, score)).collect()
+        scores
     }
 
     fn matching(&self, word: &str, is_prefix: bool) -> Vec<usize> {
@@ -146,13 +179,38 @@ impl Lexicon {
     }
 }
 
+/// BM25 (k1 1.2, b 0.75; Robertson & Zaragoza 2009) of words that an ad has once or not at all.
+struct Bm25<'a> {
+    lengths: &'a [u8],
+    mean: f32,
+}
+
+impl<'a> Bm25<'a> {
+    fn of(lengths: &'a [u8]) -> Self {
+        let sum: u64 = lengths.iter().map(|&length| u64::from(length)).sum();
+        Self { lengths, mean: (sum as f32 / lengths.len().max(1) as f32).max(1.0) }
+    }
+
+    /// What a word that `having` ads have tells.
+    fn idf(&self, having: usize) -> f32 {
+        let (ads, having) = (self.lengths.len() as f32, having as f32);
+        (1.0 + (ads - having + 0.5) / (having + 0.5)).ln()
+    }
+
+    /// What a word adds to the score of an ad that has it.
+    fn score(&self, idf: f32, row: Row) -> f32 {
+        let length = f32::from(self.lengths[row as usize]);
+        idf * 2.2 / (1.0 + 1.2 * (0.25 + 0.75 * length / self.mean))
+    }
+}
+
 /// A query's words; the first letter of a word counts as one, because it may be all that is typed yet.
 fn words_of_query(query: &str) -> Vec<String> {
     let mut words: Vec<String> = words(query).collect();
     if words.is_empty() {
         words.extend(query.chars().find(|c| c.is_alphanumeric()).map(|c| c.to_lowercase().to_string()));
     }
-    words.truncate(16);
+    words.truncate(WORDS);
     words
 }
 

@@ -72,6 +72,7 @@ impl Truth {
         for (&text, exact) in self.queries.iter().zip(&self.nearest) {
             let query = Query {
                 vector: index.vector_of(text),
+                words: None,
                 top_k: K,
                 filter: &filter,
                 min_similarity: None,

@@ -9,7 +9,7 @@ use common_core::{Error, Result};
 use crate::ads::{self, Ad, Ads, Column};
 use crate::codes::Codes;
 use crate::files::Mapped;
-use crate::graph::{DEGREE, Graph, VisitedPool};
+use crate::graph::{Graph, VisitedPool};
 use crate::lexicon::{self, Lexicon, TermId};
 use crate::manifest::{GraphFacts, Manifest};
 use crate::{Row, TextId};
@@ -85,12 +85,12 @@ impl JobIndex {
         };
         let (texts, elements) = (manifest.texts, manifest.texts * manifest.dimension as u64);
         let graph = match manifest.graph {
-            Some(facts) if facts.degree == DEGREE => {
-                let links = numbers(LINKS, 4, texts * DEGREE as u64)?;
+            Some(facts) if facts.degree > 0 => {
+                let links = numbers(LINKS, 4, texts.saturating_mul(facts.degree as u64))?;
                 let entries = map(ENTRIES)?.0;
                 Some((links, entries, facts))
             }
-            Some(facts) => return Err(Error::corrupt(format!("a graph of degree {}", facts.degree))),
+            Some(_) => return Err(Error::corrupt("the index's graph has no links")),
             None => None,
         };
         let (vectors, codes, scales) =
@@ -154,7 +154,7 @@ impl JobIndex {
     /// Ads by the words of their title and company, best first: those from `after` on, at most `limit`, and whether there are more.
     pub fn find(&self, words: &str, after: usize, limit: usize) -> (Vec<Row>, bool) {
         let found = self.lexicon.find(words);
-        let page = found.iter().skip(after).take(limit).map(|(row, _)| *row).collect();
+        let page = found.iter().skip(after).take(limit).copied().collect();
         (page, found.len() > after.saturating_add(limit))
     }
 

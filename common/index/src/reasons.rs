@@ -12,7 +12,7 @@ const TERMS: usize = 5;
 pub enum Reason {
     /// Both are of this classification.
     Classification(String),
-    /// Both have these words, most telling first.
+    /// Both have these words: first those of both titles, then others that tell both from most texts; rarest first.
     Terms(Vec<String>),
     /// Both pay between these amounts a month.
     Salary {
@@ -35,9 +35,9 @@ impl JobIndex {
         {
             reasons.push(Reason::Classification(class.to_owned()));
         }
-        let known = self.terms_of(b);
-        let shared = self.terms_of(a).iter().copied().filter(|term| known.contains(term));
-        reasons.extend(self.terms(shared));
+        let known = self.terms_of(a);
+        let title = self.told(one.job_title.unwrap_or_default());
+        reasons.extend(self.terms(&title, known, b));
         if let (Some(one), Some(other)) = (range(&one), range(&other))
             && one.2 == other.2
         {
@@ -51,15 +51,29 @@ impl JobIndex {
 
     /// What a text and an ad have in common.
     pub fn reasons_for_text(&self, text: &str, b: Row) -> Vec<Reason> {
-        let asked: Vec<TermId> =
-            words(text).filter(|word| !is_common(word)).filter_map(|word| self.lexicon.id(&word)).collect();
-        let shared = self.terms_of(b).iter().copied().filter(|term| asked.contains(term));
-        self.terms(shared).into_iter().collect()
+        let asked = self.told(text);
+        self.terms(&asked, &asked, b).into_iter().collect()
     }
 
-    fn terms(&self, shared: impl Iterator<Item = TermId>) -> Option<Reason> {
-        let mut terms: Vec<TermId> = shared.collect();
-        terms.sort_by_key(|&term| self.lexicon.texts(term));
+    /// The words of a text that the index knows, but for the language's most common.
+    fn told(&self, text: &str) -> Vec<TermId> {
+        words(text).filter(|word| !is_common(word)).filter_map(|word| self.lexicon.id(&word)).collect()
+    }
+
+    /// The words of ad `b` that the other side has too: of its title where they are in `title`, however frequent they are, because a
+    /// person looks there first; of its telling words where they are in `telling`.
+    fn terms(&self, title: &[TermId], telling: &[TermId], b: Row) -> Option<Reason> {
+        let rarest = |shared: &mut Vec<TermId>| {
+            shared.sort_unstable_by_key(|&term| (self.lexicon.texts(term), term));
+            shared.dedup();
+        };
+        let mut terms = self.told(self.ad(b).job_title.unwrap_or_default());
+        terms.retain(|term| title.contains(term));
+        rarest(&mut terms);
+        let is_more = |term: &TermId| telling.contains(term) && !terms.contains(term);
+        let mut more: Vec<TermId> = self.terms_of(b).iter().copied().filter(is_more).collect();
+        rarest(&mut more);
+        terms.extend(more);
         terms.truncate(TERMS);
         let words: Vec<String> = terms.into_iter().map(|term| self.lexicon.term(term).to_owned()).collect();
         (!words.is_empty()).then_some(Reason::Terms(words))

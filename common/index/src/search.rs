@@ -4,6 +4,8 @@
 //! - more, but no more than a quarter: their codes are compared, and the best again exactly
 //! - else the graph is walked, wider where a filter lets fewer pass, and the best are compared again exactly
 //!
+//! With words beside the vector, the nearest by each are compared with both.
+//!
 //! Similarities in answers are always exact.
 
 use std::collections::HashSet;
@@ -22,11 +24,20 @@ const SCANNED_SHARE: usize = 4;
 /// The widest walk.
 const WIDEST: usize = 1024;
 
+/// What the words of a query are worth beside a cosine, where an ad has all that the best one has: chosen on typed titles
+/// (`scripts/bench relevance`).
+pub const WORDS_WEIGHT: f32 = 0.2;
+/// The most texts found by words that are compared with the vector.
+const BY_WORDS: usize = 4096;
+
 /// What is looked for.
 #[derive(Debug, Clone, Copy)]
 pub struct Query<'a> {
     /// `[dimension] f32`, L2-normalised.
     pub vector: &'a [f32],
+    /// Words of title and company that count beside the vector (BM25): ads come in the order of similarity + [`WORDS_WEIGHT`] · their
+    /// share of the best ad's score.
+    pub words: Option<&'a str>,
     /// How many ads to find.
     pub top_k: usize,
     /// Which ads may be found.
@@ -53,13 +64,16 @@ pub struct Hit {
 }
 
 impl JobIndex {
-    /// The nearest ads, nearest first: as many as there are up to `top_k`.
+    /// The nearest ads, nearest first unless there are words: as many as there are up to `top_k`.
     pub fn search(&self, query: &Query<'_>) -> Vec<Hit> {
         let allowed = query.filter.rows(&self.ads);
         let apart = Apart { index: self, query, rows: allowed.as_ref() };
         let least = query.min_similarity.unwrap_or(f32::NEG_INFINITY);
+        let near = match query.words {
+            None => self.nearest(query, &apart),
+            Some(words) => self.nearest_with(words, query, &apart),
+        };
         // Each text found gives at least one ad, so that many texts are enough.
-        let near = self.nearest(query, &apart);
         let mut hits = Vec::with_capacity(query.top_k);
         for near in near.iter().filter(|near| near.similarity >= least) {
             let mut rows = apart.rows_of(near.text);
@@ -74,6 +88,48 @@ impl JobIndex {
         }
         hits.truncate(query.top_k);
         hits
+    }
+
+    /// The `top_k` best texts by vector and words, best first, with exact similarities. A text without any of the words can only be among
+    /// them where it is among the nearest, so that nothing is missed unless more than [`BY_WORDS`] texts have the words.
+    fn nearest_with(&self, words: &str, query: &Query<'_>, apart: &Apart<'_>) -> Vec<Near> {
+        // In the order of the texts, because ads are.
+        let mut by_words: Vec<(TextId, f32)> = Vec::new();
+        for (row, score) in self.lexicon.weigh(words).filter(|(row, _)| apart.passes(*row)) {
+            let text = self.ads.text(row);
+            match by_words.last_mut() {
+                Some((last, best)) if *last == text => *best = best.max(score),
+                _ => by_words.push((text, score)),
+            }
+        }
+        let best = by_words.iter().map(|(_, score)| *score).fold(f32::MIN_POSITIVE, f32::max);
+        let mut with_words = by_words.clone();
+        if with_words.len() > BY_WORDS && !query.exact {
+            let order = |a: &(TextId, f32), b: &(TextId, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+            with_words.select_nth_unstable_by(BY_WORDS, order);
+            with_words.truncate(BY_WORDS);
+        }
+        let dot = kernels().dot;
+        let compared = with_words
+            .iter()
+            .map(|&(text, _)| Near { text, similarity: dot(query.vector, self.vector_of(text)) });
+        let least = query.min_similarity.unwrap_or(f32::NEG_INFINITY);
+        let mut found: Vec<(f32, Near)> = self
+            .nearest(query, apart)
+            .into_iter()
+            .chain(compared)
+            .filter(|near| near.similarity >= least)
+            .map(|near| {
+                let place = by_words.binary_search_by_key(&near.text, |(text, _)| *text);
+                let words = place.map_or(0.0, |place| by_words[place].1 / best);
+                (near.similarity + WORDS_WEIGHT * words, near)
+            })
+            .collect();
+        // One text found both ways stands beside itself.
+        found.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then_with(|| Near::order(&a.1, &b.1)));
+        found.dedup_by_key(|(_, near)| near.text);
+        found.truncate(query.top_k);
+        found.into_iter().map(|(_, near)| near).collect()
     }
 
     /// The `top_k` nearest texts that may be found, nearest first, with exact similarities.
@@ -149,13 +205,19 @@ impl<'a> Apart<'a> {
         self.query.not.map(|row| self.index.ads.text(row))
     }
 
+    /// Whether an ad may be found.
+    fn passes(&self, row: Row) -> bool {
+        let is_asked = if self.query.include_reposts {
+            self.query.not == Some(row)
+        } else {
+            self.own_text() == Some(self.index.ads.text(row))
+        };
+        !is_asked && self.rows.is_none_or(|rows| rows.contains(row))
+    }
+
     /// A text's ads that may be found, newest first.
     fn rows_of(&self, text: TextId) -> impl Iterator<Item = Row> + '_ {
-        let is_own = self.own_text() == Some(text);
-        self.index.rows_of(text).filter(move |&row| {
-            let is_not_asked = if self.query.include_reposts { self.query.not != Some(row) } else { !is_own };
-            is_not_asked && self.rows.is_none_or(|rows| rows.contains(row))
-        })
+        self.index.rows_of(text).filter(|&row| self.passes(row))
     }
 
     fn allows(&self, text: TextId) -> bool {

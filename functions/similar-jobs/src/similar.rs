@@ -82,8 +82,9 @@ async fn batch(state: &State, served: &Arc<Served>, queries: Vec<Similar>, clock
 }
 
 async fn prepare(state: &State, served: &Served, query: Similar, clock: Clock) -> Result<Prepared, Problem> {
-    if query.hybrid {
-        let detail = "hybrid: this index is searched by vectors alone";
+    if query.hybrid && state.warehouse.is_some() {
+        let detail =
+            "hybrid: with SEARCH=warehouse there are vectors alone; leave it out, or serve the index";
         return Err(Problem::bad_request(detail).with("member", "hybrid"));
     }
     let manifest = served.manifest();
@@ -148,6 +149,10 @@ fn results(served: &Served, prepared: &Prepared, hits: Option<Vec<Hit>>) -> Byte
     let hits = hits.unwrap_or_else(|| {
         market.search(&Query {
             vector,
+            words: match &query.to {
+                To::Text(text) if query.hybrid => Some(text.as_str()),
+                _ => None,
+            },
             top_k: query.top_k,
             filter: &query.filter,
             min_similarity: query.min_similarity,

@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::config::{CommonArgs, Config, EmbeddingArgs};
+use common::config::{CommonArgs, Config, EmbeddingArgs, Search};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::embed::Open;
 use crate::service::{Parts, State};
+use crate::warehouse::WarehouseSearch;
 
 pub(crate) use market::{Brute, DIMENSION, Store, Words, vector};
 
@@ -38,14 +39,16 @@ pub(crate) struct Reply {
 impl Running {
     pub(crate) fn start(store: Arc<Store>, open_model: Open, variables: &[(&str, &str)]) -> Self {
         let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        let config =
-            Config::from_variables(variables, &CommonArgs::default(), &EmbeddingArgs::default()).unwrap();
+        let config = Arc::new(
+            Config::from_variables(variables, &CommonArgs::default(), &EmbeddingArgs::default()).unwrap(),
+        );
+        let is_elsewhere = config.serving.search == Search::Warehouse;
         let runtime = Runtime::new().unwrap();
         let shutdown = CancellationToken::new();
         let parts = Parts {
-            config: Arc::new(config),
             source: store,
-            warehouse: None,
+            warehouse: is_elsewhere.then(|| WarehouseSearch::new(Arc::clone(&config)).unwrap()),
+            config,
             open_model,
             shutdown: shutdown.clone(),
         };

@@ -37,7 +37,7 @@ pub(crate) struct Similar {
     pub(crate) min_similarity: Option<f32>,
     pub(crate) exact: bool,
     pub(crate) include_reposts: bool,
-    /// Words count besides the vector; only with a text.
+    /// Words of title and company count beside the vector; only with a text.
     pub(crate) hybrid: bool,
 }
 

@@ -55,6 +55,33 @@ fn a_text_and_a_vector_find_what_is_like_them() {
 }
 
 #[test]
+fn with_hybrid_the_words_of_a_text_count_and_the_score_stays_the_cosine() {
+    let service = Running::usual();
+    let market = Brute::market("v1");
+    // The vectors know nothing of companies.
+    let text = "nurse \"2%\"";
+    let results = |hybrid: bool| {
+        let body = json!({ "text": text, "top_k": 100, "hybrid": hybrid, "include_reposts": true });
+        let reply = service.post(body.to_string());
+        assert_eq!(reply.status, 200, "{}", reply.text);
+        let result = |result: &Value| {
+            let row: usize = result["job_id"].as_str().unwrap().parse().unwrap();
+            (row, result["score"].as_f64().unwrap() as f32)
+        };
+        reply.json["results"].as_array().unwrap().iter().map(result).collect::<Vec<_>>()
+    };
+    let by_vector = results(false);
+    let by_both = results(true);
+    assert_ne!(by_vector, by_both);
+    let mut expected = by_vector;
+    expected.sort_by(|a, b| {
+        let worth = |(row, score): &(usize, f32)| score + market.ads[*row].share_of(text);
+        worth(b).total_cmp(&worth(a)).then(a.0.cmp(&b.0))
+    });
+    assert_eq!(by_both, expected);
+}
+
+#[test]
 fn filters_hold_also_with_quotes_and_percent_signs_and_may_leave_nothing() {
     let service = Running::usual();
     let filtered = |filter: Value| {

@@ -81,6 +81,15 @@ pub(crate) struct Owned {
     vector: Vec<f32>,
 }
 
+impl Owned {
+    /// The share of `words` that are in its title or company.
+    pub(crate) fn share_of(&self, words: &str) -> f32 {
+        let label = format!("{} {}", self.title, self.company);
+        let has = |word: &&str| label.split(' ').any(|known| known == *word);
+        words.split(' ').filter(has).count() as f32 / words.split(' ').count() as f32
+    }
+}
+
 /// An index that compares everything with everything.
 pub(crate) struct Brute {
     manifest: Manifest,
@@ -210,7 +219,10 @@ impl MarketIndex for Brute {
                 _ => hits.push(Hit { row: row as Row, similarity, reposts: 0 }),
             }
         }
-        hits.sort_by(|a, b| b.similarity.total_cmp(&a.similarity));
+        let worth = |hit: &Hit| {
+            hit.similarity + query.words.map_or(0.0, |words| self.ads[hit.row as usize].share_of(words))
+        };
+        hits.sort_by(|a, b| worth(b).total_cmp(&worth(a)));
         hits.truncate(query.top_k);
         hits
     }

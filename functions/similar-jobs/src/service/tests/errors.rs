@@ -65,11 +65,20 @@ fn what_is_wrong_with_a_request_is_said_by_name() {
     let long = service.get(&format!("/v1/jobs?q={}", "x".repeat(201)));
     is_problem(&long, 400, "q: it is longer than 200 characters");
     is_problem(&service.get("/v1/jobs?q=a&cursor=-1"), 400, "cursor: it is not the next_cursor of an answer");
-    let hybrid = service.post(r#"{"text": "a", "hybrid": true}"#);
-    is_problem(&hybrid, 400, "hybrid: this index is searched by vectors alone");
     let twice = service.send("POST", "/v1/similar?top_k=3", &[], b"{}");
     is_problem(&twice, 400, "top_k: there is no such parameter");
     is_problem(&service.get("/v1/jobs/MCF/%ff"), 400, "the path: it is not UTF-8");
+}
+
+#[test]
+#[cfg(feature = "gcp")]
+fn a_warehouse_that_is_searched_by_vectors_alone_refuses_words_by_name() {
+    // A model whose name alone says what its vectors are.
+    let variables = [("SEARCH", "warehouse"), ("EMBEDDING_MODEL", "vertex:text-embedding-005")];
+    let service = Running::start(Store::with(Brute::market("v1")), Words::open(Duration::ZERO), &variables);
+    let hybrid = service.post(r#"{"text": "a", "hybrid": true}"#);
+    is_problem(&hybrid, 400, "hybrid: with SEARCH=warehouse there are vectors alone");
+    assert_eq!(hybrid.json["member"], "hybrid");
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::cast_possible_wrap)]
 
+mod words;
+
 use std::collections::HashSet;
 use std::path::Path;
 
@@ -9,7 +11,7 @@ use chrono::{DateTime, TimeDelta};
 use common_core::ErrorKind;
 use common_core::job::{ContentHash, IndexedAd, JobKey};
 use common_index::ads::Column;
-use common_index::{BuildOptions, Builder, Filter, Hit, JobIndex, Manifest, Query, Reason};
+use common_index::{BuildOptions, Builder, Filter, Hit, JobIndex, Manifest, Query};
 use proptest::prelude::*;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -75,7 +77,16 @@ fn build(folder: &Path, ads: Vec<IndexedAd>, graph_texts: usize, last: Option<&J
 }
 
 fn query<'a>(vector: &'a [f32], filter: &'a Filter) -> Query<'a> {
-    Query { vector, top_k: 10, filter, min_similarity: None, exact: false, not: None, include_reposts: false }
+    Query {
+        vector,
+        words: None,
+        top_k: 10,
+        filter,
+        min_similarity: None,
+        exact: false,
+        not: None,
+        include_reposts: false,
+    }
 }
 
 fn ids(index: &JobIndex, hits: &[Hit]) -> Vec<String> {
@@ -254,59 +265,6 @@ fn a_file_that_is_missing_or_short_is_refused_by_its_name() {
         std::fs::write(&path, &whole).unwrap();
     }
     assert_eq!(JobIndex::open(folder.path()).unwrap().manifest(), &manifest);
-}
-
-#[test]
-fn reasons_are_what_both_ads_say() {
-    let folder = tempfile::tempdir().unwrap();
-    build(folder.path(), (0..300).map(ad).collect(), 1000, None);
-    let index = JobIndex::open(folder.path()).unwrap();
-    let row = |n: u64| index.row_of(&ad(n).key.source, &ad(n).key.job_id).unwrap();
-    // 10 and 190: the same class, level, sourdough and ferment; salaries of 3,000 to 3,500 and 4,000 to 4,500... or none.
-    let reasons = index.reasons_between(row(10), row(190));
-    assert!(reasons.contains(&Reason::Classification("Class 1".into())), "{reasons:?}");
-    let Some(Reason::Terms(terms)) = reasons.iter().find(|reason| matches!(reason, Reason::Terms(_))) else {
-        panic!("{reasons:?}")
-    };
-    assert!(terms.contains(&"sourdough10".to_owned()), "{terms:?}");
-    for term in terms {
-        let says = |n: u64| {
-            let ad = ad(n);
-            format!("{} {}", ad.job_title.unwrap(), ad.job_description.unwrap())
-                .to_lowercase()
-                .contains(term.as_str())
-        };
-        assert!(says(10) && says(190), "{term}");
-    }
-    let salaries: Vec<Reason> = index.reasons_between(row(10), row(11));
-    let overlap = Reason::Salary { from: 3100.0, to: 3500.0, currency: "SGD".into() };
-    assert!(salaries.contains(&overlap), "{salaries:?}");
-    assert!(
-        !index.reasons_between(row(10), row(12)).iter().any(|reason| matches!(reason, Reason::Salary { .. }))
-    );
-    let asked = index.reasons_for_text("SOURDOUGH10, and nothing else", row(10));
-    assert_eq!(asked, [Reason::Terms(vec!["sourdough10".into()])]);
-    assert_eq!(index.reasons_for_text("the and of 12345", row(10)), []);
-}
-
-#[test]
-fn ads_are_found_by_words_of_title_and_company_the_last_typed_halfway() {
-    let folder = tempfile::tempdir().unwrap();
-    build(folder.path(), (0..300).map(ad).collect(), 1000, None);
-    let index = JobIndex::open(folder.path()).unwrap();
-    let all = |words: &str| index.find(words, 0, 1000).0.len();
-    assert_eq!(all("sourdough10"), 10);
-    assert_eq!(all("Sourdough10 "), 10);
-    assert_eq!(all("sourdough"), 300);
-    assert_eq!(all("sourdough "), 0);
-    assert_eq!((all(""), all("?!"), all("xyzzy")), (0, 0, 0));
-    let (rows, more) = index.find("level3 sourdough10", 0, 5);
-    assert!(more && rows.len() == 5);
-    let title = index.ad(rows[0]).job_title.unwrap();
-    assert!(title.contains("level3") && title.contains("sourdough10"), "{title}");
-    let (next, _) = index.find("level3 sourdough10", 5, 5);
-    assert!(rows.iter().all(|row| !next.contains(row)));
-    assert!(index.find("baker", usize::MAX, 5).0.is_empty());
 }
 
 proptest! {

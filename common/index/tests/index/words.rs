@@ -1,0 +1,152 @@
+//! Words: beside the vector in a search, as reasons, and alone.
+
+use common_core::job::IndexedAd;
+use common_index::search::WORDS_WEIGHT;
+use common_index::{Filter, JobIndex, Query, Reason};
+
+use crate::{Passes, ad, build, ids, query, vector};
+
+#[test]
+fn words_beside_the_vector_bring_ads_forward_as_far_as_they_weigh() {
+    let folder = tempfile::tempdir().unwrap();
+    let ads: Vec<IndexedAd> = (0..300).map(ad).collect();
+    build(folder.path(), ads.clone(), 1000, None);
+    let index = JobIndex::open(folder.path()).unwrap();
+    let vector = vector(6);
+    // BM25 of one word that a title has once: of ads that have it, those with fewer words in title and company weigh more. Titles have
+    // four words, and three of four ads have a company's one.
+    let length = |ad: &IndexedAd| if ad.company_name.is_some() { 5.0 } else { 4.0 };
+    let bm25 = |ad: &IndexedAd| 1.0 / (1.0 + 1.2 * (0.25 + 0.75 * length(ad) / 4.75));
+    let mcf = Filter { source: vec!["MCF".into()], ..Filter::default() };
+    for (filter, passes) in
+        [(Filter::default(), (|_| true) as Passes), (mcf, (|ad| ad.key.source == "MCF") as Passes)]
+    {
+        let has = |ad: &&IndexedAd| ad.job_title.as_ref().unwrap().ends_with("sourdough6");
+        let best = ads.iter().filter(has).map(bm25).fold(0.0, f32::max);
+        let mut by_hand: Vec<(f32, f32, &str)> = ads
+            .iter()
+            .filter(|ad| passes(ad))
+            .map(|ad| {
+                let cosine: f32 = ad.embedding.iter().zip(&vector).map(|(a, b)| a * b).sum();
+                let words = if has(&ad) { bm25(ad) / best } else { 0.0 };
+                (cosine + WORDS_WEIGHT * words, cosine, ad.key.job_id.as_str())
+            })
+            .collect();
+        by_hand.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let plain = query(&vector, &filter);
+        let both = Query { words: Some("the Sourdough6"), ..plain };
+        let hits = index.search(&both);
+        let expected: Vec<&str> = by_hand[..10].iter().map(|(_, _, id)| *id).collect();
+        assert_eq!(ids(&index, &hits), expected);
+        assert_ne!(ids(&index, &index.search(&plain)), expected, "the words change nothing");
+        for (hit, (_, cosine, id)) in hits.iter().zip(&by_hand) {
+            assert!((hit.similarity - cosine).abs() < 1e-5, "{id}: {hit:?} {cosine}");
+        }
+        let near = index.search(&Query { min_similarity: Some(0.5), ..both });
+        let expected: Vec<&str> =
+            by_hand.iter().filter(|(_, cosine, _)| *cosine >= 0.5).take(10).map(|(_, _, id)| *id).collect();
+        assert_eq!(ids(&index, &near), expected);
+        for nothing in ["", "of the and", "xyzzy"] {
+            assert_eq!(
+                index.search(&Query { words: Some(nothing), ..plain }),
+                index.search(&plain),
+                "{nothing}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_word_that_every_ad_has_hides_no_ad_with_a_rarer_one() {
+    let folder = tempfile::tempdir().unwrap();
+    // More texts than are compared for their words.
+    build(folder.path(), (0..4500).map(ad).collect(), 100_000, None);
+    let index = JobIndex::open(folder.path()).unwrap();
+    let filter = Filter::default();
+    // The clusters in which the rarer word is.
+    for seed in (6..200).step_by(10) {
+        let vector = vector(seed);
+        let both = Query { words: Some("baker sourdough6"), ..query(&vector, &filter) };
+        let exact = index.search(&Query { exact: true, ..both });
+        assert_eq!(index.search(&both), exact, "{seed}");
+        let has_rare = |hit: &common_index::Hit| {
+            index.ad(hit.row).job_title.is_some_and(|title| title.ends_with("sourdough6"))
+        };
+        assert!(exact.iter().any(has_rare), "{seed}: {exact:?}");
+    }
+}
+
+#[test]
+fn reasons_are_what_both_ads_say() {
+    let folder = tempfile::tempdir().unwrap();
+    build(folder.path(), (0..300).map(ad).collect(), 1000, None);
+    let index = JobIndex::open(folder.path()).unwrap();
+    let row = |n: u64| index.row_of(&ad(n).key.source, &ad(n).key.job_id).unwrap();
+    // 10 and 190: the same class, level, sourdough and ferment; salaries of 3,000 to 3,500 and 4,000 to 4,500... or none.
+    let reasons = index.reasons_between(row(10), row(190));
+    assert!(reasons.contains(&Reason::Classification("Class 1".into())), "{reasons:?}");
+    let Some(Reason::Terms(terms)) = reasons.iter().find(|reason| matches!(reason, Reason::Terms(_))) else {
+        panic!("{reasons:?}")
+    };
+    assert!(terms.contains(&"sourdough10".to_owned()), "{terms:?}");
+    for term in terms {
+        let says = |n: u64| {
+            let ad = ad(n);
+            format!("{} {}", ad.job_title.unwrap(), ad.job_description.unwrap())
+                .to_lowercase()
+                .contains(term.as_str())
+        };
+        assert!(says(10) && says(190), "{term}");
+    }
+    let salaries: Vec<Reason> = index.reasons_between(row(10), row(11));
+    let overlap = Reason::Salary { from: 3100.0, to: 3500.0, currency: "SGD".into() };
+    assert!(salaries.contains(&overlap), "{salaries:?}");
+    assert!(
+        !index.reasons_between(row(10), row(12)).iter().any(|reason| matches!(reason, Reason::Salary { .. }))
+    );
+    let asked = index.reasons_for_text("SOURDOUGH10, and nothing else", row(10));
+    assert_eq!(asked, [Reason::Terms(vec!["sourdough10".into()])]);
+    assert_eq!(index.reasons_for_text("the and of 12345", row(10)), []);
+}
+
+#[test]
+fn words_of_both_titles_are_a_reason_however_frequent_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    build(folder.path(), (0..300).map(ad).collect(), 1000, None);
+    let index = JobIndex::open(folder.path()).unwrap();
+    let row = |n: u64| index.row_of(&ad(n).key.source, &ad(n).key.job_id).unwrap();
+    let terms = |reasons: Vec<Reason>| {
+        reasons.into_iter().find_map(|reason| match reason {
+            Reason::Terms(terms) => Some(terms),
+            _ => None,
+        })
+    };
+    // Every title has baker; 3 and 4 share it alone, 10 and 40 the sourdough too, which is rarer. "of" is no reason.
+    assert_eq!(terms(index.reasons_between(row(3), row(4))).unwrap(), ["baker"]);
+    let both = terms(index.reasons_between(row(10), row(40))).unwrap();
+    assert_eq!(both[..2], ["sourdough10", "baker"], "{both:?}");
+    assert_eq!(terms(index.reasons_for_text("Baker (night)", row(10))).unwrap(), ["baker"]);
+    // Every description has bakery, which tells nothing and is in no title.
+    assert!(!both.contains(&"bakery".to_owned()), "{both:?}");
+    assert_eq!(terms(index.reasons_for_text("bakery", row(10))), None);
+}
+
+#[test]
+fn ads_are_found_by_words_of_title_and_company_the_last_typed_halfway() {
+    let folder = tempfile::tempdir().unwrap();
+    build(folder.path(), (0..300).map(ad).collect(), 1000, None);
+    let index = JobIndex::open(folder.path()).unwrap();
+    let all = |words: &str| index.find(words, 0, 1000).0.len();
+    assert_eq!(all("sourdough10"), 10);
+    assert_eq!(all("Sourdough10 "), 10);
+    assert_eq!(all("sourdough"), 300);
+    assert_eq!(all("sourdough "), 0);
+    assert_eq!((all(""), all("?!"), all("xyzzy")), (0, 0, 0));
+    let (rows, more) = index.find("level3 sourdough10", 0, 5);
+    assert!(more && rows.len() == 5);
+    let title = index.ad(rows[0]).job_title.unwrap();
+    assert!(title.contains("level3") && title.contains("sourdough10"), "{title}");
+    let (next, _) = index.find("level3 sourdough10", 5, 5);
+    assert!(rows.iter().all(|row| !next.contains(row)));
+    assert!(index.find("baker", usize::MAX, 5).0.is_empty());
+}
