@@ -1,6 +1,6 @@
 """similar-jobs under load at several sizes of the market, beside usearch and hnswlib (called by scripts/bench similar).
 
-    bench_similar.py PROGRAMS_DIR LOAD WORK_DIR [--ads N…] [--seconds S] [--no-peers] [--record]
+    bench_similar.py PROGRAMS_DIR LOAD WORK_DIR [--ads N…] [--seconds S] [--peers-up-to N] [--record]
 
 LOAD is the load generator. WORK_DIR keeps markets and indexes, so that a second run measures alone.
 """
@@ -291,7 +291,7 @@ def main() -> None:
     parser.add_argument("work", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--ads", type=int, nargs="+", default=[10_000, 100_000, 1_000_000], help="sizes of the market")
     parser.add_argument("--seconds", type=float, default=30, help="length of each load")
-    parser.add_argument("--no-peers", action="store_true", help="leave usearch and hnswlib out")
+    parser.add_argument("--peers-up-to", type=int, default=1_000_000, help="the largest size at which the peers take part")
     parser.add_argument("--record", action="store_true", help="put the result into BENCHMARKS.md")
     arguments = parser.parse_args()
     load = os.getloadavg()[0]
@@ -299,12 +299,11 @@ def main() -> None:
     results = {}
     for ads in arguments.ads:
         place = Place(arguments.programs, arguments.load, arguments.work, ads)
-        results[ads] = measure(place, base, arguments.seconds, not arguments.no_peers)
+        results[ads] = measure(place, base, arguments.seconds, ads <= arguments.peers_up_to)
         (arguments.work / f"{ads}-measured.json").write_text(json.dumps(results[ads], indent=1))
-    sizes = " ".join(str(ads) for ads in arguments.ads)
-    command = f"scripts/bench similar --ads {sizes} --seconds {arguments.seconds:g}"
+    command = " ".join(["scripts/bench similar", *sys.argv[4:]])
     head = f"`{command}` on {datetime.date.today()}: {processor()}, {os.cpu_count()} cores, load {load:.1f} at the start."
-    text = section(head, results)
+    text = section(head, dict(sorted(results.items())))
     print(text)
     if arguments.record:
         record(text)

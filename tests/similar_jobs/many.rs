@@ -59,7 +59,7 @@ fn unit(random: &mut ChaCha8Rng, dimension: usize) -> Vec<f32> {
 async fn an_index_that_finds_too_little_is_not_published() {
     let market = Market::empty();
     fill(&market).await;
-    let exact = market.indexed(&[]);
+    let exact = market.indexed(&["--graph-texts", "100000"]);
     assert_eq!((&exact["champion"], &exact["index"]["has_graph"]), (&json!("v1"), &json!(false)), "{exact}");
     let refused = market.index(&["--force", "--graph-texts", "1000", "--min-recall", "1"]);
     assert_refused(&refused, 1, &["recall@10 is 0.", "less than 1", "not published", "--min-recall"]);

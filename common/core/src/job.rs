@@ -68,6 +68,33 @@ impl fmt::Display for JobKey {
     }
 }
 
+/// Which ads a search may find: those that have, in every column that is asked for, one of the values. Text is compared ignoring case;
+/// nothing in it is a wildcard.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct JobFilter {
+    /// Any where empty; so are the others.
+    pub source: Vec<String>,
+    /// Of `job_location`.
+    pub location: Vec<String>,
+    /// Of `job_classification`.
+    pub classification: Vec<String>,
+    /// Of `job_work_type`.
+    pub work_type: Vec<String>,
+    /// Of the latest sighting's `company_name`.
+    pub company: Vec<String>,
+    /// The least middle of the salary, or the one end that is known; ads without a salary are left out.
+    pub salary_min_sgd_per_month: Option<f64>,
+    /// The earliest `job_posted_timestamp`; ads without one are left out.
+    pub posted_after: Option<Timestamp>,
+}
+
+impl JobFilter {
+    /// Whether it asks for nothing.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// An ad with its vector: what an index holds of it.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(missing_docs)] // The fields are columns of cleaned_jobs, but for the first three.

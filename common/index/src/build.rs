@@ -23,17 +23,18 @@ use crate::manifest::{FORMAT, GraphFacts, LARGEST_TEXTS, Manifest, Origin, Quali
 use crate::measure::{QUERIES, Truth};
 use crate::projection::Projection;
 use crate::reader::{CODES, ENTRIES, JobIndex, LINKS, SCALES, TEXTS, VECTORS};
+use crate::search::EXACT_TEXTS;
 use crate::{TextId, ads, lexicon};
 
 /// Vectors in the order in which they came.
 const SPOOL: &str = "spool.tmp";
 
-/// From so many texts on there is a graph. Not the measured crossover: at 16,000 texts a walk took a tenth of the time already.
-pub const GRAPH_TEXTS: usize = 20_000;
+/// From so many texts on there is a graph: below, all are compared exactly anyway.
+pub const GRAPH_TEXTS: usize = EXACT_TEXTS + 1;
 
 /// How many best a walk keeps: tried from the first on, until recall is [`WANTED_RECALL`].
 const WIDTHS: [usize; 7] = [32, 48, 64, 96, 128, 192, 256];
-const WANTED_RECALL: f64 = 0.99;
+const WANTED_RECALL: f64 = 0.985;
 
 /// What to build.
 #[derive(Debug, Clone, PartialEq)]

@@ -82,6 +82,7 @@ impl Probe<'_> {
     #[inline]
     pub fn prefetch(&self, text: TextId) {
         prefetch(self.codes.code(text));
+        prefetch(&self.codes.scales[text as usize..=text as usize]);
     }
 
     /// Cosine similarity, nearly.

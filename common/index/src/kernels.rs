@@ -28,17 +28,17 @@ pub fn kernels() -> Kernels {
     *CHOSEN
 }
 
-/// Asks for a code's memory ahead of its use: a walk jumps from place to place, and would mostly wait.
+/// Asks for memory ahead of its use: a walk jumps from place to place, and would mostly wait.
 #[inline]
-pub fn prefetch(code: &[i8]) {
+pub fn prefetch<T>(values: &[T]) {
     #[cfg(target_arch = "x86_64")]
-    for line in code.chunks(64) {
+    for line in (0..size_of_val(values)).step_by(64) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: changes nothing that a program sees.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr()) };
+        // SAFETY: within the slice, and nothing that a program sees changes.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(values.as_ptr().cast::<i8>().add(line)) };
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = code;
+    let _ = values;
 }
 
 fn choose() -> Kernels {

@@ -31,7 +31,7 @@ pub mod search;
 
 pub use ads::Ad;
 pub use build::{BuildOptions, Builder};
-pub use filter::Filter;
+pub use common_core::job::JobFilter as Filter;
 pub use manifest::Manifest;
 pub use reader::JobIndex;
 pub use reasons::Reason;

@@ -4,12 +4,11 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 
-use crate::TextId;
-use crate::filter::Filter;
 use crate::graph::Near;
 use crate::kernels::kernels;
 use crate::reader::JobIndex;
 use crate::search::{Query, overlap};
+use crate::{Filter, TextId};
 
 /// Neighbours that recall counts.
 const K: usize = 10;

@@ -1,8 +1,9 @@
 //! Which way a query takes through the index.
 //!
 //! - few texts may be found: all of them are compared exactly
-//! - more, but no more than a quarter: their codes are compared, and the best again exactly
-//! - else the graph is walked, wider where a filter lets fewer pass, and the best are compared again exactly
+//! - more, but few beside all texts: their codes are compared, and the best again exactly
+//! - else the graph is walked, wider where a filter lets fewer pass, and the best are compared again exactly; where the walk stayed
+//!   among texts that may not be found, it is as if there were no graph
 //!
 //! With words beside the vector, the nearest by each are compared with both.
 //!
@@ -10,17 +11,20 @@
 
 use std::collections::HashSet;
 
+use crate::Filter;
 use crate::codes::Code;
-use crate::filter::{Filter, Rows};
+use crate::filter::{self, Rows};
 use crate::graph::Near;
-use crate::kernels::kernels;
+use crate::kernels::{kernels, prefetch};
 use crate::reader::JobIndex;
 use crate::{Row, TextId};
 
 /// Up to so many texts are compared exactly.
-const EXACT_TEXTS: usize = 4096;
+pub(crate) const EXACT_TEXTS: usize = 4096;
 /// A filter that lets fewer than one in so many texts pass is answered by comparing all that pass.
-const SCANNED_SHARE: usize = 4;
+const SCANNED_SHARE: usize = 16;
+/// How many comparisons ahead memory is asked for.
+const AHEAD: usize = 4;
 /// The widest walk.
 const WIDEST: usize = 1024;
 
@@ -66,7 +70,7 @@ pub struct Hit {
 impl JobIndex {
     /// The nearest ads, nearest first unless there are words: as many as there are up to `top_k`.
     pub fn search(&self, query: &Query<'_>) -> Vec<Hit> {
-        let allowed = query.filter.rows(&self.ads);
+        let allowed = filter::rows(query.filter, &self.ads);
         let apart = Apart { index: self, query, rows: allowed.as_ref() };
         let least = query.min_similarity.unwrap_or(f32::NEG_INFINITY);
         let near = match query.words {
@@ -138,7 +142,7 @@ impl JobIndex {
         let wanted = query.top_k;
         let passing = apart.rows.map_or(texts, Rows::len);
         if query.exact || passing <= EXACT_TEXTS {
-            return self.exactly(query.vector, apart.texts(), wanted);
+            return self.exactly(query.vector, &apart.texts(), wanted);
         }
         let code = Code::of(query.vector);
         let probe = self.codes().probe_of(&code);
@@ -148,49 +152,74 @@ impl JobIndex {
             let width = width.max(wanted * 2) * texts / passing.clamp(1, texts);
             let width = width.min(WIDEST);
             let mut found = Vec::new();
-            self.pool.with(|visited| {
-                graph.walk(&probe, width, visited, |near| {
-                    if apart.allows(near.text) {
-                        found.push(near);
-                    }
-                })
-            });
-            // A filter may let pass only what is far from here; then everything that passes is compared.
-            if found.len() >= wanted {
-                return self.refine(query.vector, found, wanted);
+            let best = self.pool.with(|visited| graph.walk(&probe, width, visited, |near| found.push(near)));
+            // A filter may let pass only what is far from here. What was walked through is known well, what lies around it is not.
+            let passed = best.iter().filter(|near| apart.allows(near.text)).take(wanted).count();
+            if passed >= wanted {
+                let kept = best_allowed(found, refined(wanted), texts.div_ceil(passing.max(1)), apart);
+                return self.exactly(query.vector, &kept, wanted);
             }
         }
-        let found = apart.texts().map(|text| Near { text, similarity: probe.similarity(text) }).collect();
-        self.refine(query.vector, found, wanted)
-    }
-
-    /// Compares the best of `found` exactly.
-    fn refine(&self, vector: &[f32], mut found: Vec<Near>, wanted: usize) -> Vec<Near> {
-        // More than are wanted, because codes order near neighbours only nearly. The recall measured at building covers this.
-        let kept = wanted * 3 + 32;
-        if found.len() > kept {
-            found.select_nth_unstable_by(kept, Near::order);
-            found.truncate(kept);
+        let allowed = apart.texts();
+        let mut found: Vec<Near> = Vec::with_capacity(allowed.len());
+        for (n, &text) in allowed.iter().enumerate() {
+            if let Some(&ahead) = allowed.get(n + AHEAD) {
+                probe.prefetch(ahead);
+            }
+            found.push(Near { text, similarity: probe.similarity(text) });
         }
-        self.exactly(vector, found.into_iter().map(|near| near.text), wanted)
+        self.exactly(query.vector, &best_of(found, refined(wanted)), wanted)
     }
 
-    fn exactly(&self, vector: &[f32], texts: impl Iterator<Item = TextId>, wanted: usize) -> Vec<Near> {
+    /// The `wanted` nearest of `texts`, nearest first.
+    fn exactly(&self, vector: &[f32], texts: &[TextId], wanted: usize) -> Vec<Near> {
         let dot = kernels().dot;
-        let mut found: Vec<Near> = Vec::new();
-        let room = (wanted * 4).max(1024);
-        for text in texts {
-            let near = Near { text, similarity: dot(vector, self.vector_of(text)) };
-            found.push(near);
-            if found.len() >= room * 2 {
-                found.select_nth_unstable_by(room, Near::order);
-                found.truncate(room);
+        let mut found: Vec<Near> = Vec::with_capacity(texts.len());
+        for (n, &text) in texts.iter().enumerate() {
+            if let Some(&ahead) = texts.get(n + 1) {
+                prefetch(self.vector_of(ahead));
             }
+            found.push(Near { text, similarity: dot(vector, self.vector_of(text)) });
+        }
+        if found.len() > wanted {
+            found.select_nth_unstable_by(wanted, Near::order);
+            found.truncate(wanted);
         }
         found.sort_unstable_by(Near::order);
-        found.truncate(wanted);
         found
     }
+}
+
+/// How many of the nearest by codes are compared exactly: more than are wanted, because codes order near neighbours only nearly. The recall
+/// measured at building covers this.
+fn refined(wanted: usize) -> usize {
+    wanted * 3 + 32
+}
+
+/// The `count` nearest, in any order.
+fn best_of(mut found: Vec<Near>, count: usize) -> Vec<TextId> {
+    if found.len() > count {
+        found.select_nth_unstable_by(count, Near::order);
+        found.truncate(count);
+    }
+    found.into_iter().map(|near| near.text).collect()
+}
+
+/// The `count` nearest that may be found, in any order. About one in `share` may be: so many are looked at first, because asking takes
+/// longer than comparing did.
+fn best_allowed(mut found: Vec<Near>, count: usize, share: usize, apart: &Apart<'_>) -> Vec<TextId> {
+    let mut first = (count + 1) * share * 2;
+    while first < found.len() {
+        found.select_nth_unstable_by(first, Near::order);
+        let allowed: Vec<Near> =
+            found[..first].iter().copied().filter(|near| apart.allows(near.text)).collect();
+        if allowed.len() >= count {
+            return best_of(allowed, count);
+        }
+        first *= 4;
+    }
+    found.retain(|near| apart.allows(near.text));
+    best_of(found, count)
 }
 
 /// What may be found: the filter's rows, without the ad that is asked about and, unless they are wanted, its reposts.
@@ -224,30 +253,26 @@ impl<'a> Apart<'a> {
         self.rows_of(text).next().is_some()
     }
 
-    /// Every text that may be found.
-    fn texts(&self) -> Box<dyn Iterator<Item = TextId> + 'a> {
-        let index = self.index;
-        let own = self.own_text().filter(|_| !self.query.include_reposts);
-        match self.rows {
-            None => {
-                let texts = 0..index.manifest().texts as TextId;
-                // With reposts, the own text stays unless the ad asked about is its only one.
-                let alone = self
-                    .own_text()
-                    .filter(|&text| !self.query.include_reposts || index.rows_of(text).len() == 1);
-                Box::new(texts.filter(move |&text| Some(text) != alone))
-            }
-            Some(rows) => {
-                let mut last = None;
-                let not = self.query.not;
-                Box::new(
-                    rows.iter().filter(move |&row| not != Some(row)).map(|row| index.ads.text(row)).filter(
-                        // Ads of one text lie beside each other.
-                        move |&text| own != Some(text) && last.replace(text) != Some(text),
-                    ),
-                )
+    /// Every text that may be found, in order.
+    fn texts(&self) -> Vec<TextId> {
+        let ads = &self.index.ads;
+        let (not, own) = (self.query.not, self.own_text().filter(|_| !self.query.include_reposts));
+        let Some(rows) = self.rows else {
+            // With reposts, the own text stays unless the ad asked about is its only one.
+            let alone = self
+                .own_text()
+                .filter(|&text| !self.query.include_reposts || self.index.rows_of(text).len() == 1);
+            return (0..self.index.manifest().texts as TextId).filter(|&text| Some(text) != alone).collect();
+        };
+        let mut texts: Vec<TextId> = Vec::with_capacity(rows.len());
+        for row in rows.iter().filter(|&row| not != Some(row)) {
+            let text = ads.text(row);
+            // Ads of one text lie beside each other.
+            if own != Some(text) && texts.last() != Some(&text) {
+                texts.push(text);
             }
         }
+        texts
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) struct Options {
     /// Versions to keep, the champion besides
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub(crate) keep: usize,
-    /// From how many texts on there is a graph [default: 20000]
+    /// From how many texts on there is a graph [default: 4097]
     #[arg(long, value_name = "N")]
     pub(crate) graph_texts: Option<usize>,
     /// The kind of the warehouse's own vector index

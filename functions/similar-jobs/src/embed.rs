@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_channel::{Receiver, Sender};
 use common::embedding::{Embedder, Identity};
@@ -25,8 +25,11 @@ const MOST_WAITING: usize = 256;
 /// waited for by those that come after.
 const TAKEN_TOGETHER: usize = 32;
 
-/// Loads the model; called once, on the thread that will use it.
-pub(crate) type Open = Box<dyn FnOnce() -> Result<Box<dyn Embedder>> + Send>;
+/// How long to wait before a model that could not be loaded is tried again.
+pub(crate) const RETRY_S: u16 = 60;
+
+/// Loads the model; called on the thread that will use it, again after a failure.
+pub(crate) type Open = Box<dyn FnMut() -> Result<Box<dyn Embedder>> + Send>;
 
 /// A text on its way to its vector.
 struct Waiting {
@@ -56,11 +59,11 @@ impl Texts {
     ///
     /// # Errors
     /// Where the system has none to give.
-    pub(crate) fn start(open: Open, metrics: Arc<Metrics>) -> Result<Self> {
+    pub(crate) fn start(open: Open, retry: Duration, metrics: Arc<Metrics>) -> Result<Self> {
         let (queue, waiting) = async_channel::bounded(MOST_WAITING);
         let (tell, model) = watch::channel(Model::Loading);
         let stop = Arc::new(AtomicBool::new(false));
-        let worker = Worker { waiting, stop: Arc::clone(&stop), metrics };
+        let worker = Worker { waiting, stop: Arc::clone(&stop), retry, metrics };
         let thread = std::thread::Builder::new()
             .name("embed".into())
             .spawn(move || worker.run(open, &tell))
@@ -117,6 +120,8 @@ impl Texts {
         self.stop.store(true, Ordering::SeqCst);
         self.queue.close();
         let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+        // It may wait to try the model again.
+        thread.thread().unpark();
         let joined = tokio::task::spawn_blocking(move || thread.join()).await;
         if !matches!(joined, Ok(Ok(()))) {
             tracing::error!("the embedding thread ended early");
@@ -127,26 +132,13 @@ impl Texts {
 struct Worker {
     waiting: Receiver<Waiting>,
     stop: Arc<AtomicBool>,
+    retry: Duration,
     metrics: Arc<Metrics>,
 }
 
 impl Worker {
     fn run(self, open: Open, tell: &watch::Sender<Model>) {
-        let started = Instant::now();
-        let mut embedder = match open() {
-            Ok(embedder) => embedder,
-            Err(error) => {
-                tracing::error!("texts cannot be searched for, ads can: {}", error.chain());
-                tell.send_replace(Model::Failed);
-                return;
-            }
-        };
-        // The first call makes room for all that follow.
-        embedder.embed(&["warm up"]);
-        let identity = embedder.identity().clone();
-        let seconds = started.elapsed().as_secs_f64();
-        tracing::info!(model_version = identity.model_version, seconds, "the model is loaded");
-        tell.send_replace(Model::Loaded(identity));
+        let Some(mut embedder) = self.load(open, tell) else { return };
         while let Ok(first) = self.waiting.recv_blocking() {
             let more = std::iter::from_fn(|| self.waiting.try_recv().ok());
             let taken = std::iter::once(first).chain(more).take(TAKEN_TOGETHER);
@@ -154,6 +146,36 @@ impl Worker {
             self.metrics.turn();
             self.embed(embedder.as_mut(), wanted);
         }
+    }
+
+    /// Loads the model, again and again until it can be; `None` where the service ends before.
+    fn load(&self, mut open: Open, tell: &watch::Sender<Model>) -> Option<Box<dyn Embedder>> {
+        let mut said = None;
+        while !self.stop.load(Ordering::SeqCst) {
+            let started = Instant::now();
+            match open() {
+                Ok(mut embedder) => {
+                    // The first call makes room for all that follow.
+                    embedder.embed(&["warm up"]);
+                    let identity = embedder.identity().clone();
+                    let seconds = started.elapsed().as_secs_f64();
+                    tracing::info!(model_version = identity.model_version, seconds, "the model is loaded");
+                    tell.send_replace(Model::Loaded(identity));
+                    return Some(embedder);
+                }
+                Err(error) => {
+                    let sentence = error.chain();
+                    if said.as_ref() != Some(&sentence) {
+                        tracing::error!("texts cannot be searched for, ads can: {sentence}");
+                        said = Some(sentence);
+                    }
+                    tell.send_replace(Model::Failed);
+                }
+            }
+            // Ends early without harm where there is a reason to look at `stop`, or none.
+            std::thread::park_timeout(self.retry);
+        }
+        None
     }
 
     fn is_wanted(&self, waiting: &Waiting) -> bool {
@@ -180,9 +202,9 @@ impl Worker {
 }
 
 fn unavailable() -> Problem {
-    let detail = "texts cannot be searched for, because the embedding model could not be loaded; the log says why, and \
-                  similar ads of an ad are found all the same";
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+    let detail = "texts cannot be searched for, because the embedding model could not be loaded; the log says why, it is \
+                  tried again every minute, and similar ads of an ad are found all the same";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(RETRY_S)
 }
 
 fn foreign(ours: &Identity, index: &Manifest) -> Problem {

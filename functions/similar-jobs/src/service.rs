@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::browse::{self, Listing};
 use crate::cpu::Cpu;
 use crate::current::{Current, Follower, Served};
-use crate::embed::{Open, Texts};
+use crate::embed::{Open, RETRY_S, Texts};
 use crate::metrics::Metrics;
 use crate::request::{self, Asked, Key, MOST_BODY_BYTES, Parameters, Refusal, Similar, To};
 use crate::router::{self, Endpoint, Route};
@@ -74,7 +74,7 @@ impl State {
         let deadline = Duration::from_millis(serving.request_deadline_ms);
         let every = Duration::from_secs(serving.index_poll_s);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let texts = Texts::start(open_model, Arc::clone(&metrics))?;
+        let texts = Texts::start(open_model, Duration::from_secs(RETRY_S.into()), Arc::clone(&metrics))?;
         let follower = Follower { source, every, deadline, metrics: Arc::clone(&metrics), shutdown };
         let origin = serving.cors_allow_origin.as_deref();
         Ok(Self {

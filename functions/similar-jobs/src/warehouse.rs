@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use common::config::{Config, WarehouseUrl};
 use common::shim::http_util::Problem;
-use common::storage::warehouse::{EmbeddingTable, VectorFilter, VectorQuery};
+use common::storage::warehouse::{EmbeddingTable, VectorQuery};
 use common::storage::{Access, Warehouse, open_warehouse};
 use common::{ErrorKind, Result, embedding};
 use hyper::StatusCode;
@@ -78,19 +78,10 @@ impl WarehouseSearch {
         asked: &Similar,
     ) -> Result<Vec<Hit>> {
         let warehouse = self.warehouse().await?;
-        let filter = VectorFilter {
-            source: asked.filter.source.clone(),
-            location: asked.filter.location.clone(),
-            classification: asked.filter.classification.clone(),
-            work_type: asked.filter.work_type.clone(),
-            company: asked.filter.company.clone(),
-            salary_min_sgd_per_month: asked.filter.salary_min_sgd_per_month,
-            posted_after: asked.filter.posted_after,
-        };
         let mut query = VectorQuery {
             vector: vector.to_vec(),
             top_k: (asked.top_k + 1) * 2,
-            filter,
+            filter: asked.filter.clone(),
             min_similarity: asked.min_similarity,
         };
         loop {

@@ -1,12 +1,10 @@
 //! Searches, compared with the same done by hand.
 
 use common_core::ErrorKind;
-use common_core::job::{ContentHash, JobAd, JobKey};
+use common_core::job::{ContentHash, JobAd, JobFilter, JobKey};
 
 use super::{SPACE, append, moment};
-use crate::warehouse::{
-    EmbeddingRow, EmbeddingTable, FilterColumns, VectorFilter, VectorHit, VectorQuery, Warehouse,
-};
+use crate::warehouse::{EmbeddingRow, EmbeddingTable, FilterColumns, VectorHit, VectorQuery, Warehouse};
 
 const DIMENSION: usize = 16;
 const ADS: usize = 200;
@@ -144,7 +142,7 @@ fn texts(values: &[&str]) -> Vec<String> {
     values.iter().map(|&value| value.to_owned()).collect()
 }
 
-fn query(seed: u64, top_k: usize, filter: VectorFilter) -> VectorQuery {
+fn query(seed: u64, top_k: usize, filter: JobFilter) -> VectorQuery {
     VectorQuery { vector: vector(seed), top_k, filter, min_similarity: None }
 }
 
@@ -152,7 +150,7 @@ fn query(seed: u64, top_k: usize, filter: VectorFilter) -> VectorQuery {
 /// one. Of so few rows no index is made, and they are exact.
 pub async fn vector_search(warehouse: &dyn Warehouse) {
     let market = Market::open(warehouse).await;
-    let all = VectorFilter::default();
+    let all = JobFilter::default();
     for seed in 1000..1003 {
         market.check(warehouse, &query(seed, 10, all.clone()), 10).await;
     }
@@ -161,13 +159,13 @@ pub async fn vector_search(warehouse: &dyn Warehouse) {
     let near = VectorQuery { min_similarity: Some(0.3), ..query(1004, ADS, all.clone()) };
     market.check(warehouse, &near, 5).await;
     for location in LOCATIONS.into_iter().flatten() {
-        let filter = VectorFilter { location: texts(&[&location.to_uppercase()]), ..all.clone() };
+        let filter = JobFilter { location: texts(&[&location.to_uppercase()]), ..all.clone() };
         market.check(warehouse, &query(1005, 20, filter), 20).await;
     }
     let odd = ["%", "_", "100%%", "' OR '1'='1", "[]", "Jurong East\", \"Zürich", "\u{0}", "\u{1f}"];
-    let filter = VectorFilter { location: texts(&odd), ..all.clone() };
+    let filter = JobFilter { location: texts(&odd), ..all.clone() };
     market.check(warehouse, &query(1006, 5, filter), 0).await;
-    let narrow = VectorFilter {
+    let narrow = JobFilter {
         source: texts(&["mcf", "nobody"]),
         location: texts(&["jurong east", "O'BRIEN'S \"HUB\"", "zürich"]),
         classification: texts(&["Sales"]),
@@ -187,21 +185,21 @@ pub async fn vector_search(warehouse: &dyn Warehouse) {
 pub(super) async fn searches_by_company_go_by_the_latest_sighting(warehouse: &dyn Warehouse) {
     let market = Market::open(warehouse).await;
     for company in COMPANIES.into_iter().flatten() {
-        let filter = VectorFilter { company: texts(&[&company.to_uppercase()]), ..VectorFilter::default() };
+        let filter = JobFilter { company: texts(&[&company.to_uppercase()]), ..JobFilter::default() };
         market.check(warehouse, &query(2000, 30, filter), 30).await;
     }
-    let narrow = VectorFilter {
+    let narrow = JobFilter {
         source: texts(&["lionjobs"]),
         location: texts(&["100% REMOTE_\\", ""]),
         work_type: texts(&["part-time"]),
         salary_min_sgd_per_month: Some(2300.0),
         posted_after: Some(moment(20)),
         company: texts(&["ümlaut & co", "50% off's, \"pte\" ltd", "new ltd"]),
-        ..VectorFilter::default()
+        ..JobFilter::default()
     };
     let near = VectorQuery { min_similarity: Some(-0.5), ..query(2001, 50, narrow) };
     market.check(warehouse, &near, 3).await;
-    let nobody = VectorFilter { company: texts(&["%", "", "' OR ''='"]), ..VectorFilter::default() };
+    let nobody = JobFilter { company: texts(&["%", "", "' OR ''='"]), ..JobFilter::default() };
     market.check(warehouse, &query(2002, 5, nobody), 0).await;
 }
 

@@ -11,9 +11,7 @@ use common_core::job::{ContentHash, JobAd, JobKey, Shard, Timestamp};
 use futures::stream::BoxStream;
 use serde::Serialize;
 
-pub use vectors::{
-    IndexState, IndexedAd, VectorFilter, VectorHit, VectorIndexKind, VectorIndexState, VectorQuery,
-};
+pub use vectors::{IndexState, IndexedAd, VectorHit, VectorIndexKind, VectorIndexState, VectorQuery};
 
 /// The model that plain `job_embeddings` belongs to; every other model has a table of its own beside it.
 const HOME_MODEL: &str = "all-MiniLM-L6-v2";

@@ -1,7 +1,7 @@
 //! What building a vector index reads, and what a search through the warehouse asks and answers.
 
 pub use common_core::job::IndexedAd;
-use common_core::job::{ContentHash, JobKey, Timestamp};
+use common_core::job::{ContentHash, JobFilter, JobKey, Timestamp};
 use common_core::{Error, Result};
 use serde::Serialize;
 
@@ -26,30 +26,10 @@ pub struct VectorQuery {
     pub vector: Vec<f32>,
     /// At most so many.
     pub top_k: usize,
-    /// Only these ads.
-    pub filter: VectorFilter,
+    /// Only these ads. One by company reads `cleaned_jobs` too, because companies are not beside the vectors.
+    pub filter: JobFilter,
     /// Only ads at least so similar: a cosine, -1 to 1.
     pub min_similarity: Option<f32>,
-}
-
-/// Which ads a search may find: those that have, in every column that is asked for, one of the values. Text is compared
-/// ignoring case; nothing in it is a wildcard.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct VectorFilter {
-    /// Any where empty; so are the others.
-    pub source: Vec<String>,
-    /// Of `job_location`.
-    pub location: Vec<String>,
-    /// Of `job_classification`.
-    pub classification: Vec<String>,
-    /// Of `job_work_type`.
-    pub work_type: Vec<String>,
-    /// Of the latest sighting's `company_name`, which is not beside the vectors: such a search reads `cleaned_jobs` too.
-    pub company: Vec<String>,
-    /// The least `salary_mid`; ads without a salary are left out.
-    pub salary_min_sgd_per_month: Option<f64>,
-    /// The earliest `job_posted_timestamp`; ads without one are left out.
-    pub posted_after: Option<Timestamp>,
 }
 
 /// An ad that a search found.
