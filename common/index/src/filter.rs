@@ -85,11 +85,11 @@ fn keep<T>(bits: &mut [u64], values: &[T], passes: impl Fn(&T) -> bool) {
     for (word, values) in bits.iter_mut().zip(values.chunks(64)) {
         if *word != 0 {
             // A byte each, which the compiler does many at a time, and then a bit each.
-            let mut passed = [0; 64];
-            for (passed, value) in passed.iter_mut().zip(values) {
-                *passed = u8::from(passes(value));
+            let mut is_kept = [0; 64];
+            for (is_kept, value) in is_kept.iter_mut().zip(values) {
+                *is_kept = u8::from(passes(value));
             }
-            let eights = passed.as_chunks::<8>().0.iter().rev();
+            let eights = is_kept.as_chunks::<8>().0.iter().rev();
             *word &= eights.fold(0, |mask, eight| mask << 8 | packed(*eight));
         }
     }

@@ -66,7 +66,9 @@ impl<'a> Graph<'a> {
         loop {
             new.extend(links.iter().filter(|&&text| visited.insert(text)));
             // All are asked for before the first is waited for.
-            new.iter().for_each(|&text| probe.prefetch(text));
+            for &text in &new {
+                probe.prefetch(text);
+            }
             for text in new.drain(..) {
                 let near = Near { text, similarity: probe.similarity(text) };
                 seen(near);

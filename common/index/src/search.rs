@@ -229,7 +229,7 @@ struct Apart<'a> {
     rows: Option<&'a Rows>,
 }
 
-impl<'a> Apart<'a> {
+impl Apart<'_> {
     fn own_text(&self) -> Option<TextId> {
         self.query.not.map(|row| self.index.ads.text(row))
     }

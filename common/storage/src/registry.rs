@@ -211,9 +211,10 @@ impl Registry {
         let contents = Arc::new(contents);
         if let Ok(known) = tokio::fs::read(folder.join(MANIFEST)).await {
             let origin = folder.display().to_string();
-            let compared = match known == manifest {
-                true => verified(&folder, &contents, &origin).await,
-                false => Err(altered(&format!("{origin}/{MANIFEST}"), "the store has another")),
+            let compared = if known == manifest {
+                verified(&folder, &contents, &origin).await
+            } else {
+                Err(altered(&format!("{origin}/{MANIFEST}"), "the store has another"))
             };
             match compared {
                 Ok(()) => return Ok(folder),
