@@ -6,7 +6,7 @@ mod warehouse;
 use crate::support::Ended;
 
 /// The run failed with `code`, said one sentence that has all of `parts`, and neither panicked nor showed a stack.
-fn assert_refused(ended: &Ended, code: i32, parts: &[&str]) {
+pub(crate) fn assert_refused(ended: &Ended, code: i32, parts: &[&str]) {
     assert_eq!(ended.code, Some(code), "{ended:?}");
     let sentences: Vec<&str> = ended.stderr.lines().filter(|line| line.starts_with("error: ")).collect();
     assert_eq!(sentences.len(), 1, "{}", ended.stderr);
