@@ -267,6 +267,21 @@ fn a_file_that_is_missing_or_short_is_refused_by_its_name() {
     assert_eq!(JobIndex::open(folder.path()).unwrap().manifest(), &manifest);
 }
 
+#[test]
+fn a_graph_of_no_or_of_endless_degree_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("manifest.json");
+    build(folder.path(), (0..300).map(ad).collect(), 100, None);
+    let whole: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    for degree in [0, 1, 1 << 40, 1 << 62, u64::MAX] {
+        let mut manifest = whole.clone();
+        manifest["graph"]["degree"] = degree.into();
+        std::fs::write(&path, manifest.to_string()).unwrap();
+        let error = JobIndex::open(folder.path()).map(|_| ()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{degree}");
+    }
+}
+
 proptest! {
     #[test]
     fn no_manifest_makes_the_reader_panic(text in ".{0,400}") {
