@@ -1,6 +1,6 @@
 """similar-jobs under load at several sizes of the market, beside usearch and hnswlib (called by scripts/bench similar).
 
-    bench_similar.py PROGRAMS_DIR LOAD WORK_DIR [--ads N…] [--seconds S] [--peers-up-to N] [--record]
+    bench_similar.py PROGRAMS_DIR LOAD WORK_DIR [--ads N…] [--seconds S] [--rounds N] [--peers-up-to N] [--record]
 
 LOAD is the load generator. WORK_DIR keeps markets and indexes, so that a second run measures alone.
 """
@@ -173,11 +173,28 @@ def by_job(source: str, job_id: str) -> str:
     return f"/v1/similar?source={source.replace(' ', '%20')}&job_id={job_id}&top_k=10"
 
 
+def stolen_seconds() -> float:
+    """For how long the machine's cores would have worked and were given to others by its host, all cores together."""
+    return int(Path("/proc/stat").read_text().split("\n", 1)[0].split()[8]) / os.sysconf("SC_CLK_TCK")
+
+
+@dataclass
+class Load:
+    """How long and how often each load is put on."""
+
+    seconds: float
+    rounds: int
+
+    def put(self, service: Service, place: Place, lines: list[str], kind: str, number: float) -> list[dict]:
+        """What came of each round."""
+        return [put(service, place, lines, self.seconds, kind, number) for _ in range(self.rounds)]
+
+
 def put(service: Service, place: Place, lines: list[str], seconds: float, kind: str, number: float) -> dict:
-    """Puts a load on the service; what came of it, and the CPU time of both sides."""
+    """Puts a load on the service; what came of it, the CPU time of both sides, and the share of the cores that was stolen."""
     requests = place.work / "requests"
     requests.write_text("\n".join(lines))
-    before = service.cpu_seconds()
+    before, stolen, clock = service.cpu_seconds(), stolen_seconds(), time.monotonic()
     process = subprocess.Popen(
         [str(part) for part in (place.load, service.address, requests, seconds, kind, number)],
         stdout=subprocess.PIPE,
@@ -190,8 +207,12 @@ def put(service: Service, place: Place, lines: list[str], seconds: float, kind: 
     result = json.loads(printed)
     if result["failed"] or result["short"]:
         say(f"{result['failed']} failed, {result['short']} short: {result['first_failure']}")
-    cpu = {"service_cpu_seconds": service.cpu_seconds() - before, "load_cpu_seconds": usage.ru_utime + usage.ru_stime}
-    return result | cpu | {"seconds": seconds}
+    took = time.monotonic() - clock
+    return result | {
+        "service_cores": (service.cpu_seconds() - before) / took,
+        "load_cores": (usage.ru_utime + usage.ru_stime) / took,
+        "stolen_share": (stolen_seconds() - stolen) / took / os.cpu_count(),
+    }
 
 
 def recall_with_filter(service: Service, jobs: list[tuple[str, str]], chosen: dict) -> float:
@@ -238,42 +259,42 @@ def starts(place: Place, first: str) -> dict[str, float]:
     return {"median": statistics.median(taken), "most": max(taken)}
 
 
-def with_filter(service: Service, place: Place, jobs: list[tuple[str, str]], chosen: dict, seconds: float) -> dict:
+def with_filter(service: Service, place: Place, jobs: list[tuple[str, str]], chosen: dict, load: Load) -> list[dict]:
     def body(job: tuple[str, str], **more: object) -> dict:
         return {"job": {"source": job[0], "job_id": job[1]}, "top_k": 10, "filter": chosen} | more
 
     # In a small market a filter may let less than ten ads pass, and one of them may be the ad that is asked about.
     passing = len(service.ask("POST", "/v1/similar", body(jobs[0], top_k=100, exact=True))["results"])
     lines = [f"POST /v1/similar {json.dumps(body(job))}\t{min(10, passing - 1)}" for job in jobs]
-    found = put(service, place, lines, seconds, "rate", 50)
-    return found | {"recall": recall_with_filter(service, jobs[:CHECKED], chosen)}
+    recall = recall_with_filter(service, jobs[:CHECKED], chosen)
+    return [result | {"recall": recall} for result in load.put(service, place, lines, "rate", 50)]
 
 
-def under_load(service: Service, place: Place, jobs: list[tuple[str, str]], seconds: float) -> dict:
+def under_load(service: Service, place: Place, jobs: list[tuple[str, str]], load: Load) -> dict:
     service.ask("POST", "/v1/similar", {"text": "wait until the model is loaded"})
     get = [f"GET {by_job(*job)}\t10" for job in jobs]
-    put(service, place, get, seconds / 3, "rate", 200)
+    put(service, place, get, load.seconds / 3, "rate", 200)
     say(f"{place.ads} ads: by job")
-    facts = {"by_job": put(service, place, get, seconds, "rate", 200), "filters": {}, "texts": {}}
+    facts = {"by_job": load.put(service, place, get, "rate", 200), "filters": {}, "texts": {}}
     for share, chosen in FILTERS.items():
         say(f"{place.ads} ads: a filter that lets {share} pass")
-        facts["filters"][share] = with_filter(service, place, jobs, chosen, seconds)
+        facts["filters"][share] = with_filter(service, place, jobs, chosen, load)
     say(f"{place.ads} ads: as many as it takes")
-    facts["saturation"] = put(service, place, get, seconds, "clients", 16)
+    facts["saturation"] = load.put(service, place, get, "clients", 16)
     for name, lines in texts(place).items():
         say(f"{place.ads} ads: texts of {name}")
-        facts["texts"][name] = put(service, place, lines, seconds, "clients", 1)
-    facts["fifty"] = put(service, place, texts(place)["five words"], seconds, "clients", 50)
+        facts["texts"][name] = load.put(service, place, lines, "clients", 1)
+    facts["fifty"] = load.put(service, place, texts(place)["five words"], "clients", 50)
     return facts | {"memory": service.memory()}
 
 
-def measure(place: Place, base: Path, seconds: float, with_peers: bool) -> dict:
+def measure(place: Place, base: Path, load: Load, with_peers: bool) -> dict:
     facts = {"market": make_market(place, base), "build": build_index(place)}
     jobs = rows_of(place, f"SELECT source, job_id FROM job_embeddings USING SAMPLE {QUERIES} ROWS (reservoir, 1)")
     first = by_job(*jobs[0])
     facts["first_answer_ms"] = starts(place, first)
     service = Service(place, first)
-    facts |= under_load(service, place, jobs, seconds)
+    facts |= under_load(service, place, jobs, load)
     service.stop()
     if with_peers:
         facts["peers"] = []
@@ -291,18 +312,20 @@ def main() -> None:
     parser.add_argument("work", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--ads", type=int, nargs="+", default=[10_000, 100_000, 1_000_000], help="sizes of the market")
     parser.add_argument("--seconds", type=float, default=30, help="length of each load")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each load is put on")
     parser.add_argument("--peers-up-to", type=int, default=1_000_000, help="the largest size at which the peers take part")
     parser.add_argument("--record", action="store_true", help="put the result into BENCHMARKS.md")
     arguments = parser.parse_args()
-    load = os.getloadavg()[0]
+    busy = os.getloadavg()[0]
+    load = Load(arguments.seconds, arguments.rounds)
     base = make_base(arguments.programs, arguments.work)
     results = {}
     for ads in arguments.ads:
         place = Place(arguments.programs, arguments.load, arguments.work, ads)
-        results[ads] = measure(place, base, arguments.seconds, ads <= arguments.peers_up_to)
+        results[ads] = measure(place, base, load, ads <= arguments.peers_up_to)
         (arguments.work / f"{ads}-measured.json").write_text(json.dumps(results[ads], indent=1))
     command = " ".join(["scripts/bench similar", *sys.argv[4:]])
-    head = f"`{command}` on {datetime.date.today()}: {processor()}, {os.cpu_count()} cores, load {load:.1f} at the start."
+    head = f"`{command}` on {datetime.date.today()}: {processor()}, {os.cpu_count()} cores, load {busy:.1f} at the start."
     text = section(head, dict(sorted(results.items())))
     print(text)
     if arguments.record:

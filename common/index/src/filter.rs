@@ -60,13 +60,11 @@ pub(crate) fn rows(filter: &JobFilter, ads: &Ads) -> Option<Rows> {
         (Column::Company, &filter.company),
     ] {
         if !wanted.is_empty() {
-            let codes = ads.codes_of(column, wanted);
-            let mut few = (0..).zip(&codes).filter(|(_, is_wanted)| **is_wanted).map(|(code, _)| code);
-            match (few.next(), few.next()) {
-                // No table to look into.
-                (Some::<i32>(one), None) => keep(&mut bits, ads.keys(column), |key| *key == one),
-                _ => keep(&mut bits, ads.keys(column), |key| codes.get(*key as usize) == Some(&true)),
+            let mut named = vec![0u64; bits.len()];
+            for &row in wanted.iter().flat_map(|value| ads.postings(column).rows(value)) {
+                named[row as usize / 64] |= 1 << (row % 64);
             }
+            bits.iter_mut().zip(named).for_each(|(bits, named)| *bits &= named);
         }
     }
     if let Some(least) = filter.salary_min_sgd_per_month {

@@ -24,6 +24,7 @@ pub mod kernels;
 pub mod lexicon;
 pub mod manifest;
 pub mod measure;
+mod postings;
 pub mod projection;
 pub mod reader;
 pub mod reasons;

@@ -264,14 +264,13 @@ impl Apart<'_> {
                 .filter(|&text| !self.query.include_reposts || self.index.rows_of(text).len() == 1);
             return (0..self.index.manifest().texts as TextId).filter(|&text| Some(text) != alone).collect();
         };
-        let mut texts: Vec<TextId> = Vec::with_capacity(rows.len());
-        for row in rows.iter().filter(|&row| not != Some(row)) {
-            let text = ads.text(row);
-            // Ads of one text lie beside each other.
-            if own != Some(text) && texts.last() != Some(&text) {
-                texts.push(text);
-            }
-        }
+        // Rows first and then what they have: one after the other, each read of memory would wait for the one before it.
+        let rows: Vec<Row> = rows.iter().filter(|&row| not != Some(row)).collect();
+        let of_rows = ads.texts();
+        let mut texts: Vec<TextId> = rows.iter().map(|&row| of_rows[row as usize]).collect();
+        // Ads of one text lie beside each other.
+        texts.dedup();
+        texts.retain(|&text| own != Some(text));
         texts
     }
 }
