@@ -3,9 +3,12 @@ WITH ads AS (
     SELECT
         source, job_id, job_title, LEFT(job_description, {description_chars}) AS job_description,
         job_location, job_classification, job_work_type, job_posted_timestamp,
-        -- Halved before the sum, which could be too large: BigQuery fails at that, and the whole scan with it.
-        COALESCE(job_salary_min_sgd_monthly, job_salary_max_sgd_monthly) / 2
-            + COALESCE(job_salary_max_sgd_monthly, job_salary_min_sgd_monthly) / 2 AS salary_mid
+        -- What a filter in SGD looks at: no other currency is in it. Where none is said, it is SGD. Halved before the sum, which could
+        -- be too large: BigQuery fails at that, and the whole scan with it.
+        CASE WHEN COALESCE(NULLIF(UPPER(TRIM(job_currency)), ''), 'SGD') = 'SGD' THEN
+            COALESCE(job_salary_min_sgd_monthly, job_salary_max_sgd_monthly) / 2
+            + COALESCE(job_salary_max_sgd_monthly, job_salary_min_sgd_monthly) / 2
+        END AS salary_mid
     FROM cleaned_jobs
     WHERE (@source IS NULL OR source = @source)
         AND (@shards = 1

@@ -7,8 +7,11 @@ WITH page AS (
         coalesce(bq_timestamp, TIMESTAMP '-infinity') AS loaded_at,
         job_title, left(job_description, {description_chars}) AS job_description,
         job_location, job_classification, job_work_type, job_posted_timestamp,
-        coalesce(job_salary_min_sgd_monthly, job_salary_max_sgd_monthly) / 2
-            + coalesce(job_salary_max_sgd_monthly, job_salary_min_sgd_monthly) / 2 AS salary_mid
+        -- What a filter in SGD looks at: no other currency is in it. Where none is said, it is SGD.
+        CASE WHEN coalesce(nullif(upper(trim(job_currency)), ''), 'SGD') = 'SGD' THEN
+            coalesce(job_salary_min_sgd_monthly, job_salary_max_sgd_monthly) / 2
+            + coalesce(job_salary_max_sgd_monthly, job_salary_min_sgd_monthly) / 2
+        END AS salary_mid
     FROM cleaned_jobs
     WHERE rowid >= $4 AND rowid < $5
         AND ($3 IS NULL OR source = $3)

@@ -77,7 +77,20 @@ async fn an_index_is_built_where_something_changed_and_grown_where_that_is_littl
     let versions = market.registry().versions().await.unwrap();
     assert_eq!(versions, ["v2", "v3", "v4", "v5", "v6"]);
     service.wait_for_version("v5");
-    assert_eq!(market.count("SELECT count(*) FROM ml_runs WHERE function = 'build-vector-index'"), 7);
+
+    // There and back by hand; what is not there is refused by what is.
+    let dry = market.indexed(&["--promote", "v3", "--dry-run"]);
+    assert_eq!((&dry["outcome"], &dry["champion"]), (&json!("would_promote"), &json!("v5")), "{dry}");
+    let back = market.indexed(&["--promote", "v3"]);
+    assert_eq!((&back["outcome"], &back["champion"]), (&json!("promoted"), &json!("v3")), "{back}");
+    assert_eq!(back["index"]["ads"], less["index"]["ads"], "{back}");
+    service.wait_for_version("v3");
+    assert_eq!(market.indexed(&["--promote", "v3"])["outcome"], "unchanged");
+    assert_refused(&market.index(&["--promote", "v1"]), 1, &["no index v1", "v2, v3, v4, v5, v6"]);
+    assert_refused(&market.index(&["--promote", "v6", "--force"]), 2, &["--promote", "--force"]);
+    assert_eq!(market.indexed(&["--promote", "v6"])["champion"], "v6");
+    service.wait_for_version("v6");
+    assert_eq!(market.count("SELECT count(*) FROM ml_runs WHERE function = 'build-vector-index'"), 11);
 }
 
 #[tokio::test]

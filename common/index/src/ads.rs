@@ -61,8 +61,11 @@ pub(crate) struct Metadata {
 }
 
 impl Metadata {
-    /// The middle of the salary, or the one end that is known.
-    pub(crate) fn salary_mid_monthly(&self) -> Option<f64> {
+    /// The middle of the salary in SGD, or the one end that is known: what a filter in SGD looks at.
+    pub(crate) fn salary_mid_sgd(&self) -> Option<f64> {
+        if currency(self.currency.as_deref()) != SGD {
+            return None;
+        }
         match (self.salary_min_monthly, self.salary_max_monthly) {
             (Some(least), Some(most)) => Some(f64::midpoint(least, most)),
             (one, other) => one.or(other),
@@ -230,7 +233,7 @@ impl Ads {
         self.postings[column as usize].get_or_init(|| Postings::of(self.keys(column), values.iter()))
     }
 
-    /// Middle of the monthly salary; not a number where it is unknown.
+    /// Middle of the monthly salary in SGD; not a number where it is unknown or in another currency.
     pub(crate) fn salary_mid(&self) -> &[f64] {
         self.salaries[2].values()
     }
@@ -239,6 +242,14 @@ impl Ads {
     pub(crate) fn posted(&self) -> &[i64] {
         self.posted.values()
     }
+}
+
+const SGD: &str = "SGD";
+
+/// The currency that an ad pays in: Singapore's where it says none.
+pub(crate) fn currency(said: Option<&str>) -> String {
+    let said = said.unwrap_or_default().trim().to_uppercase();
+    if said.is_empty() { SGD.to_owned() } else { said }
 }
 
 fn value(column: &StringArray, row: Row) -> Option<&str> {
@@ -269,7 +280,7 @@ pub(crate) fn write(folder: &Path, ads: &[Metadata]) -> Result<()> {
         columns.push((name, Arc::new(ads.iter().map(text).collect::<StringArray>())));
     }
     let salaries: [fn(&Metadata) -> Option<f64>; 3] =
-        [|ad| ad.salary_min_monthly, |ad| ad.salary_max_monthly, Metadata::salary_mid_monthly];
+        [|ad| ad.salary_min_monthly, |ad| ad.salary_max_monthly, Metadata::salary_mid_sgd];
     for (name, salary) in SALARIES.iter().zip(salaries) {
         columns.push((name, Arc::new(primitive::<Float64Type>(ads.iter().map(salary), f64::NAN))));
     }

@@ -1,6 +1,7 @@
 //! Why an ad was found: only what both sides say.
 
 use crate::Row;
+use crate::ads::{Ad, currency};
 use crate::lexicon::{TermId, is_common, words};
 use crate::reader::JobIndex;
 
@@ -43,7 +44,7 @@ impl JobIndex {
         {
             let (from, to) = (one.0.max(other.0), one.1.min(other.1));
             if from <= to {
-                reasons.push(Reason::Salary { from, to, currency: one.2.to_owned() });
+                reasons.push(Reason::Salary { from, to, currency: one.2 });
             }
         }
         reasons
@@ -80,8 +81,7 @@ impl JobIndex {
     }
 }
 
-fn range<'a>(ad: &crate::Ad<'a>) -> Option<(f64, f64, &'a str)> {
+fn range(ad: &Ad<'_>) -> Option<(f64, f64, String)> {
     let (least, most) = (ad.salary_min_monthly, ad.salary_max_monthly);
-    let currency = ad.currency.filter(|currency| !currency.is_empty()).unwrap_or("SGD");
-    Some((least.or(most)?, most.or(least)?, currency))
+    Some((least.or(most)?, most.or(least)?, currency(ad.currency)))
 }

@@ -72,12 +72,12 @@ impl Registry {
     /// `Corrupt` where the pointer is not what [`Registry::promote`] writes.
     pub async fn champion(&self) -> Result<Option<Champion>> {
         let Some((bytes, generation)) = self.store.get(&self.pointer()).await? else { return Ok(None) };
-        let pointer: Pointer = serde_json::from_slice(&bytes).map_err(|error| {
-            Error::corrupt(format!("{} names no version", self.pointer())).caused_by(error)
-        })?;
-        if number(&pointer.version).is_none() {
-            return Err(Error::corrupt(format!("{} names {:?}", self.pointer(), pointer.version)));
-        }
+        let pointer = serde_json::from_slice(&bytes).ok();
+        let pointer: Pointer =
+            pointer.filter(|pointer: &Pointer| number(&pointer.version).is_some()).ok_or_else(|| {
+                let name = self.pointer();
+                Error::corrupt(format!("{name} names no version: remove it, and promote a version again"))
+            })?;
         Ok(Some(Champion { version: pointer.version, generation }))
     }
 

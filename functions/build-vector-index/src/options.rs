@@ -19,6 +19,9 @@ pub(crate) struct Options {
     /// Publish without making it the champion
     #[arg(long)]
     pub(crate) no_promote: bool,
+    /// Build nothing, and make this published version the champion: the way back, until a run finds something new
+    #[arg(long, value_name = "VERSION", conflicts_with_all = ["force", "full", "no_promote"])]
+    pub(crate) promote: Option<String>,
     /// Versions to keep, the champion besides
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub(crate) keep: usize,
@@ -40,6 +43,7 @@ impl Default for Options {
             full: false,
             min_recall: 0.95,
             no_promote: false,
+            promote: None,
             keep: 5,
             graph_texts: None,
             warehouse_index: WarehouseIndex::Ivf,

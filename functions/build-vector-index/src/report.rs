@@ -33,6 +33,10 @@ pub(crate) enum Outcome {
     Unchanged,
     /// A new version is there.
     Published,
+    /// A version that was there is the champion now.
+    Promoted,
+    /// It would be made the champion: this was a dry run.
+    WouldPromote,
     /// A new version would be built: this was a dry run.
     WouldBuild,
     /// The run was asked to stop before it had published.

@@ -66,7 +66,9 @@ impl Job<'_> {
         let state = self.warehouse.index_state(&self.table, space).await?;
         let last = self.last(champion.as_ref()).await?;
         let served = last.as_ref().map(JobIndex::manifest);
-        self.refuse_nothing(&state, served).await?;
+        if options.promote.is_none() {
+            self.refuse_nothing(&state, served).await?;
+        }
         let mut report = Report {
             outcome: Outcome::Unchanged,
             champion: champion.as_ref().map(|champion| champion.version.clone()),
@@ -79,6 +81,11 @@ impl Job<'_> {
             seconds: 0.0,
             interrupted: false,
         };
+        if let Some(version) = &options.promote {
+            self.promote(version, champion.as_ref(), served, &mut report).await?;
+            report.seconds = self.started.elapsed().as_secs_f64();
+            return Ok(report);
+        }
         let is_same = served.is_some_and(|served| {
             served.embedding_space == *space && served.origin.state == in_words(&state)
         });
@@ -88,6 +95,9 @@ impl Job<'_> {
                 report.index = None;
             }
         } else if !is_same || options.force {
+            if !options.no_promote {
+                warn_of_another_space(served, space);
+            }
             self.publish(&mut report, champion.as_ref(), &state, last).await?;
         }
         if !self.invocation.dry_run && !self.invocation.shutdown.is_cancelled() {
@@ -135,6 +145,37 @@ impl Job<'_> {
             ))),
             _ => Ok(()),
         }
+    }
+
+    /// Makes a version that is there the champion, if it can be served.
+    async fn promote(
+        &self,
+        version: &str,
+        champion: Option<&Champion>,
+        served: Option<&Manifest>,
+        report: &mut Report,
+    ) -> Result<()> {
+        if champion.is_some_and(|champion| champion.version == version) {
+            return Ok(());
+        }
+        let versions = self.registry.versions().await?;
+        if !versions.iter().any(|known| known == version) {
+            return Err(Error::not_found(format!(
+                "there is no index {version} to promote; published are: {}",
+                versions.join(", ")
+            )));
+        }
+        let folder = self.registry.place(version, &self.invocation.config.index_dir).await?;
+        let index = blocking(move || JobIndex::open(&folder)).await?;
+        report.index = Some(index.manifest().into());
+        report.outcome = Outcome::WouldPromote;
+        if !self.invocation.dry_run {
+            warn_of_another_space(served, &index.manifest().embedding_space);
+            self.registry.promote(version, champion).await?;
+            report.champion = Some(version.to_owned());
+            report.outcome = Outcome::Promoted;
+        }
+        Ok(())
     }
 
     async fn publish(
@@ -257,6 +298,18 @@ impl Job<'_> {
                 () = self.invocation.shutdown.cancelled() => {}
             }
         }
+    }
+}
+
+/// A service has one model: it says so itself, but only once somebody asks it for a text.
+fn warn_of_another_space(served: Option<&Manifest>, space: &str) {
+    if let Some(served) = served.filter(|served| served.embedding_space != space) {
+        tracing::warn!(
+            "{} is of {}, and the next champion is of {space}: services that run with another model find nothing by text until they are \
+             started with that one",
+            served.version,
+            served.embedding_space
+        );
     }
 }
 

@@ -59,7 +59,7 @@ fn ad_of_text(n: u64, text: u64) -> IndexedAd {
         job_location: Some(if n.is_multiple_of(5) { "Jurong" } else { "" }.into()),
         job_classification: Some(format!("Class {}", n % 9)),
         job_work_type: None,
-        job_currency: Some("SGD".into()),
+        job_currency: [Some("SGD"), None, Some(""), Some("GBP")][n as usize % 40 / 10].map(str::to_owned),
         job_url: Some(format!("https://example.com/{n}")),
         salary_min_monthly: salary,
         salary_max_monthly: salary.map(|least| least + 500.0),
@@ -127,7 +127,8 @@ fn searches_find_what_comparing_everything_finds_with_and_without_filters() {
             matches!(ad.company_name.as_deref(), Some("Company 3" | "Company 5"))
         }),
         (Filter { salary_min_sgd_per_month: Some(4000.0), ..Filter::default() }, |ad| {
-            ad.salary_min_monthly.is_some_and(|least| least + 250.0 >= 4000.0)
+            let is_sgd = ad.job_currency.as_deref() != Some("GBP");
+            is_sgd && ad.salary_min_monthly.is_some_and(|least| least + 250.0 >= 4000.0)
         }),
         (
             Filter { posted_after: Some(DateTime::UNIX_EPOCH + TimeDelta::days(5990)), ..Filter::default() },

@@ -158,9 +158,15 @@ async fn a_scan_returns_the_latest_sighting_of_every_ad(warehouse: &dyn Warehous
     let ranged = JobAd {
         job_salary_min_sgd_monthly: Some(3000.0),
         job_salary_max_sgd_monthly: Some(4001.0),
+        job_currency: Some(" sgd".into()),
         ..ad("ranged", 0, "Cook")
     };
-    let seen_again = vec![ad("ranged", -60, "Old cook"), ad("late", 0, "Old"), ad("late", 60, "New")];
+    let in_pounds = JobAd {
+        job_salary_min_sgd_monthly: Some(3000.0),
+        job_currency: Some("GBP".into()),
+        ..ad("late", 60, "New")
+    };
+    let seen_again = vec![ad("ranged", -60, "Old cook"), ad("late", 0, "Old"), in_pounds];
     let batches = vec![Ok(vec![later_load, first_load, odd, ranged]), Ok(Vec::new()), Ok(seen_again)];
     assert_eq!(append(warehouse, batches).await.unwrap(), 7);
 
@@ -176,6 +182,7 @@ async fn a_scan_returns_the_latest_sighting_of_every_ad(warehouse: &dyn Warehous
     assert_eq!(found[1].filters.job_location.as_deref(), Some(""));
     assert_eq!(found[1].filters.job_classification, None);
     assert_eq!(found[1].filters.job_posted_timestamp, Some(moment(-7)));
+    assert_eq!(found[0].filters.salary_mid, None, "a filter in SGD is not for pounds");
     assert_eq!(found[1].filters.salary_mid, Some(5000.0));
     assert_eq!(found[2].filters.salary_mid, Some(3500.5));
     assert!(found.iter().all(|ad| ad.stored.is_none()));
