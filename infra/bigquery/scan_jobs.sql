@@ -5,7 +5,7 @@ WITH ads AS (
         job_location, job_classification, job_work_type, job_posted_timestamp,
         -- What a filter in SGD looks at: no other currency is in it. Where none is said, it is SGD. Halved before the sum, which could
         -- be too large: BigQuery fails at that, and the whole scan with it.
-        CASE WHEN COALESCE(NULLIF(UPPER(TRIM(job_currency)), ''), 'SGD') = 'SGD' THEN
+        CASE WHEN COALESCE(NULLIF(UPPER(REGEXP_REPLACE(job_currency, r'^\s+|\s+$', '')), ''), 'SGD') = 'SGD' THEN
             COALESCE(job_salary_min_sgd_monthly, job_salary_max_sgd_monthly) / 2
             + COALESCE(job_salary_max_sgd_monthly, job_salary_min_sgd_monthly) / 2
         END AS salary_mid

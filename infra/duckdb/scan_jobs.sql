@@ -8,7 +8,7 @@ WITH page AS (
         job_title, left(job_description, {description_chars}) AS job_description,
         job_location, job_classification, job_work_type, job_posted_timestamp,
         -- What a filter in SGD looks at: no other currency is in it. Where none is said, it is SGD.
-        CASE WHEN coalesce(nullif(upper(trim(job_currency)), ''), 'SGD') = 'SGD' THEN
+        CASE WHEN coalesce(nullif(upper(regexp_replace(job_currency, '^\s+|\s+$', '', 'g')), ''), 'SGD') = 'SGD' THEN
             coalesce(job_salary_min_sgd_monthly, job_salary_max_sgd_monthly) / 2
             + coalesce(job_salary_max_sgd_monthly, job_salary_min_sgd_monthly) / 2
         END AS salary_mid

@@ -86,7 +86,7 @@ async fn an_index_is_built_where_something_changed_and_grown_where_that_is_littl
     assert_eq!(back["index"]["ads"], less["index"]["ads"], "{back}");
     service.wait_for_version("v3");
     assert_eq!(market.indexed(&["--promote", "v3"])["outcome"], "unchanged");
-    assert_refused(&market.index(&["--promote", "v1"]), 1, &["no index v1", "v2, v3, v4, v5, v6"]);
+    assert_refused(&market.index(&["--promote", "v1"]), 1, &["no index \"v1\"", "v2, v3, v4, v5, v6"]);
     assert_refused(&market.index(&["--promote", "v6", "--force"]), 2, &["--promote", "--force"]);
     assert_eq!(market.indexed(&["--promote", "v6"])["champion"], "v6");
     service.wait_for_version("v6");
@@ -129,6 +129,8 @@ async fn what_no_index_can_be_is_refused_before_anything_is_read() {
         let refused = market.index(&[&format!("--min-recall={recall}")]);
         assert_refused(&refused, 2, &["--min-recall", "0 to 1"]);
     }
+    assert_refused(&market.index(&["--wait-s", "18446744073709551615"]), 2, &["--wait-s", "0 to 86400"]);
+    assert_refused(&market.index(&["--promote", "v1"]), 1, &["no index \"v1\"", "published: none"]);
     // Vectors of another model are not an index of this one.
     market.execute("UPDATE job_embeddings SET embedding_space = 'another/space'");
     let refused = market.index(&[]);

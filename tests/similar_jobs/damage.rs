@@ -15,6 +15,10 @@ fn damage(path: impl AsRef<Path>, change: Change) -> Vec<u8> {
     match change {
         Change::Cut => bytes.truncate(whole.len() / 2),
         Change::OneBit => bytes[whole.len() / 2] ^= 4,
+        Change::Gone => {
+            std::fs::remove_file(&path).unwrap();
+            return whole;
+        }
     }
     std::fs::write(&path, bytes).unwrap();
     whole
@@ -24,6 +28,7 @@ fn damage(path: impl AsRef<Path>, change: Change) -> Vec<u8> {
 enum Change {
     Cut,
     OneBit,
+    Gone,
 }
 
 #[tokio::test]
@@ -113,6 +118,8 @@ fn a_copy_on_this_machine_that_is_altered_is_fetched_again() {
         ("vectors.f32", Change::OneBit),
         ("ads.arrow", Change::Cut),
         ("manifest.json", Change::Cut),
+        // As a removal leaves it that was killed.
+        ("manifest.json", Change::Gone),
     ] {
         damage(placed(&market, "v1-").unwrap().join(file), change);
         // A service refuses the copy by its name and takes another.

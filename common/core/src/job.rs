@@ -82,7 +82,8 @@ pub struct JobFilter {
     pub work_type: Vec<String>,
     /// Of the latest sighting's `company_name`.
     pub company: Vec<String>,
-    /// The least middle of the salary, or the one end that is known; ads without a salary are left out.
+    /// The least middle of the salary, or the one end that is known; ads without a salary, or with one in another currency than SGD,
+    /// are left out.
     pub salary_min_sgd_per_month: Option<f64>,
     /// The earliest `job_posted_timestamp`; ads without one are left out.
     pub posted_after: Option<Timestamp>,

@@ -277,6 +277,12 @@ pub(crate) fn write(folder: &Path, ads: &[Metadata]) -> Result<()> {
     let texts: [fn(&Metadata) -> Option<&str>; 3] =
         [|ad| Some(&ad.key.job_id), |ad| ad.job_title.as_deref(), |ad| ad.job_url.as_deref()];
     for (name, text) in TEXTS.iter().zip(texts) {
+        let bytes: usize = ads.iter().filter_map(text).map(str::len).sum();
+        if bytes > i32::MAX as usize {
+            return Err(Error::invalid_input(format!(
+                "the ads' {name} have {bytes} bytes together, and an index holds 2 GiB of each column: serve with SEARCH=warehouse"
+            )));
+        }
         columns.push((name, Arc::new(ads.iter().map(text).collect::<StringArray>())));
     }
     let salaries: [fn(&Metadata) -> Option<f64>; 3] =

@@ -11,7 +11,6 @@ use arrow::array::{ArrayRef, FixedSizeBinaryArray, Float32Array, ListArray, Reco
 use chrono::Utc;
 use common_core::job::{ContentHash, IndexedAd};
 use common_core::{Error, Result};
-use sha2::{Digest, Sha256};
 
 use crate::ads::Metadata;
 use crate::codes::{Code, Codes};
@@ -65,7 +64,6 @@ pub struct Builder {
     hashes: Vec<ContentHash>,
     ads: Vec<Metadata>,
     lexicon: LexiconBuilder,
-    digest: [u64; 4],
 }
 
 /// Every text's place among those that came, in the order that the index has; how many of them the last index had in that order.
@@ -92,7 +90,6 @@ impl Builder {
             hashes: Vec::new(),
             ads: Vec::new(),
             lexicon: LexiconBuilder::default(),
-            digest: [0; 4],
         })
     }
 
@@ -108,7 +105,6 @@ impl Builder {
                 ad.key, self.options.dimension
             )));
         }
-        self.note(&ad);
         let next = self.hashes.len() as u32;
         let text = *self.texts.entry(ad.content_hash).or_insert(next);
         if text == next {
@@ -142,33 +138,6 @@ impl Builder {
     /// Whether it has none.
     pub fn is_empty(&self) -> bool {
         self.ads.is_empty()
-    }
-
-    /// A digest of everything it was given, whatever the order: equal digests, equal indexes.
-    pub fn digest(&self) -> String {
-        hex::encode(bytemuck::bytes_of(&self.digest))
-    }
-
-    fn note(&mut self, ad: &IndexedAd) {
-        // The vector is not in it: within a space, the text's hash stands for it.
-        let members = serde_json::json!([
-            ad.key,
-            ad.content_hash.to_string(),
-            ad.job_title,
-            ad.company_name,
-            ad.job_location,
-            ad.job_classification,
-            ad.job_work_type,
-            ad.job_currency,
-            ad.job_url,
-            ad.salary_min_monthly,
-            ad.salary_max_monthly,
-            ad.job_posted_timestamp
-        ]);
-        let hash: [u8; 32] = Sha256::digest(members.to_string()).into();
-        for (sum, part) in self.digest.iter_mut().zip(hash.as_chunks::<8>().0) {
-            *sum = sum.wrapping_add(u64::from_le_bytes(*part));
-        }
     }
 
     /// Writes the index and measures it. With the last index, its graph is grown further where little has changed.
@@ -359,7 +328,7 @@ impl Builder {
             grown_from,
             changed_texts: (texts - stayed) + before.saturating_sub(stayed),
             quality: Quality::default(),
-            origin: Origin { state: self.options.state.clone(), digest: self.digest() },
+            origin: Origin { state: self.options.state.clone() },
             files: names.iter().map(|name| facts(&self.folder, name)).collect::<Result<_>>()?,
         })
     }

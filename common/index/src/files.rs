@@ -43,6 +43,16 @@ impl Mapped {
         Ok(Self(Some(map)))
     }
 
+    /// How many bytes it has.
+    pub fn len(&self) -> usize {
+        self.0.as_deref().map_or(0, <[u8]>::len)
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// The whole file as numbers of one type.
     ///
     /// # Panics

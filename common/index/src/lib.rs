@@ -4,7 +4,7 @@
 //! of search: a repost is no neighbour, but another ad of the same text.
 //!
 //! - [`build`]: from ads with vectors to the folder, from scratch or from the last one
-//! - [`reader`]: the folder opened, [`JobIndex`]; [`search`]: which way a query takes; [`filter`]: which ads it may find
+//! - [`reader`]: the folder opened, [`JobIndex`]; [`search`]: which way a query takes; [`filter`], `postings`: which ads it may find
 //! - [`codes`], [`kernels`]: vectors in one byte an element, and the products that searching consists of
 //! - [`graph`], [`grow`]: the graph that finds neighbours among many texts, and how it is made
 //! - [`ads`]: what answers show of an ad; [`lexicon`], [`reasons`]: words, and why two ads are alike

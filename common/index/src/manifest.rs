@@ -6,6 +6,8 @@ use chrono::{DateTime, Utc};
 use common_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::search::WIDEST;
+
 /// The file's name.
 pub const MANIFEST: &str = "manifest.json";
 
@@ -81,12 +83,9 @@ pub struct Quality {
 
 /// State of the embeddings that an index was built from.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Origin {
     /// What the warehouse said of them.
     pub state: String,
-    /// A digest of every ad's members, order aside.
-    pub digest: String,
 }
 
 /// A file and what is in it.
@@ -147,6 +146,9 @@ impl Manifest {
         }
         if self.texts > self.ads || self.ads > u64::from(u32::MAX - 1) {
             return Err(Error::corrupt(format!("{} texts of {} ads", self.texts, self.ads)));
+        }
+        if let Some(graph) = self.graph.filter(|graph| !(1..=WIDEST).contains(&graph.search_width)) {
+            return Err(Error::corrupt(format!("a graph walked {} wide", graph.search_width)));
         }
         Ok(())
     }

@@ -88,7 +88,13 @@ impl JobIndex {
         let graph = match manifest.graph {
             Some(facts) if facts.degree > 0 => {
                 let links = numbers(LINKS, 4, texts.saturating_mul(facts.degree as u64))?;
-                let entries = map(ENTRIES)?.0;
+                let (entries, path) = map(ENTRIES)?;
+                if !entries.len().is_multiple_of(4) {
+                    return Err(Error::corrupt(format!(
+                        "{} does not hold numbers of 4 bytes",
+                        path.display()
+                    )));
+                }
                 Some((links, entries, facts))
             }
             Some(_) => return Err(Error::corrupt("the index's graph has no links")),

@@ -26,7 +26,7 @@ const SCANNED_SHARE: usize = 16;
 /// How many comparisons ahead memory is asked for.
 const AHEAD: usize = 4;
 /// The widest walk.
-const WIDEST: usize = 1024;
+pub(crate) const WIDEST: usize = 1024;
 
 /// What the words of a query are worth beside a cosine, where an ad has all that the best one has: chosen on typed titles
 /// (`scripts/bench relevance`).

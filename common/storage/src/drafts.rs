@@ -55,6 +55,19 @@ impl Draft {
     }
 }
 
+/// Removes a folder beside which drafts are made, in one step for whoever looks: a removal that is killed halfway leaves a draft.
+///
+/// # Errors
+/// As the file system says.
+pub(crate) fn discard(folder: &Path) -> Result<()> {
+    let grave = Draft::make_now(folder.parent().unwrap_or(Path::new(".")))?;
+    match std::fs::rename(folder, grave.path().join("discarded")) {
+        // Somebody else was quicker.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        outcome => Ok(outcome?),
+    }
+}
+
 /// Removes drafts that nobody holds. What cannot be removed is for the next one to try.
 fn remove_abandoned(parent: &Path) {
     for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {

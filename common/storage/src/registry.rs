@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
 
 use crate::artifacts::{ArtifactStore, Generation};
-use crate::drafts::Draft;
+use crate::drafts::{Draft, discard};
 use crate::placed::{Contents, FileFacts, altered, verify};
 
 const MANIFEST: &str = "manifest.json";
@@ -161,22 +161,26 @@ impl Registry {
     /// # Errors
     /// As the store says.
     pub async fn sweep(&self, keep: usize) -> Result<Vec<String>> {
-        let champion = self.champion().await?.map(|champion| champion.version);
         let versions = self.versions().await?;
-        let mut gone: Vec<String> = versions[..versions.len().saturating_sub(keep)].to_vec();
+        let mut old: Vec<String> = versions[..versions.len().saturating_sub(keep)].to_vec();
         for number in self.numbers().await? {
             let version = format!("v{number}");
             if !versions.contains(&version) && self.is_abandoned(&version).await? {
-                gone.push(version);
+                old.push(version);
             }
         }
-        gone.retain(|version| Some(version) != champion.as_ref());
-        for version in &gone {
+        let mut gone = Vec::new();
+        for version in old {
+            // Asked each time: somebody may go back to this one meanwhile.
+            if self.champion().await?.is_some_and(|champion| champion.version == version) {
+                continue;
+            }
             // The manifest first: from then on nobody begins to read it.
-            self.store.delete(&self.name(version, MANIFEST)).await?;
-            for object in self.store.list(&self.name(version, "")).await? {
+            self.store.delete(&self.name(&version, MANIFEST)).await?;
+            for object in self.store.list(&self.name(&version, "")).await? {
                 self.store.delete(&object.name).await?;
             }
+            gone.push(version);
         }
         Ok(gone)
     }
@@ -209,18 +213,21 @@ impl Registry {
         let digest = hex::encode(Sha256::digest(&manifest));
         let folder = cache.join(format!("{version}-{}", &digest[..16]));
         let contents = Arc::new(contents);
-        if let Ok(known) = tokio::fs::read(folder.join(MANIFEST)).await {
+        if tokio::fs::try_exists(&folder).await? {
             let origin = folder.display().to_string();
-            let compared = if known == manifest {
-                verified(&folder, &contents, &origin).await
-            } else {
-                Err(altered(&format!("{origin}/{MANIFEST}"), "the store has another"))
+            let compared = match tokio::fs::read(folder.join(MANIFEST)).await {
+                Ok(known) if known == manifest => verified(&folder, &contents, &origin).await,
+                Ok(_) => Err(altered(&format!("{origin}/{MANIFEST}"), "the store has another")),
+                Err(error) => {
+                    Err(altered(&format!("{origin}/{MANIFEST}"), "it cannot be read").caused_by(error))
+                }
             };
             match compared {
                 Ok(()) => return Ok(folder),
                 Err(error) if error.kind() == ErrorKind::Corrupt => {
                     tracing::warn!("a copy on this machine is replaced: {}", error.chain());
-                    tokio::fs::remove_dir_all(&folder).await?;
+                    let altered = folder.clone();
+                    on_a_thread(move || discard(&altered)).await?;
                 }
                 Err(error) => return Err(error),
             }
@@ -236,7 +243,7 @@ impl Registry {
                 draft.keep();
                 let cache = cache.to_owned();
                 // What is in use elsewhere stays readable to those who have it open.
-                let _ = tokio::task::spawn_blocking(move || forget_old(&cache)).await;
+                let _ = on_a_thread(move || forget_old(&cache)).await;
                 Ok(folder)
             }
             // Another process placed it meanwhile.
@@ -264,15 +271,19 @@ impl Registry {
     }
 }
 
-/// Compares on a thread for it: reading gigabytes is no work for the runtime.
 async fn verified(folder: &Path, contents: &Arc<Contents>, origin: &str) -> Result<()> {
     let (folder, contents, origin) = (folder.to_owned(), Arc::clone(contents), origin.to_owned());
-    let comparing = tokio::task::spawn_blocking(move || verify(&folder, &contents, &origin));
-    comparing.await.map_err(|error| Error::internal("comparing ended early").caused_by(error))?
+    on_a_thread(move || verify(&folder, &contents, &origin)).await
+}
+
+/// Reading and removing gigabytes is no work for the runtime.
+async fn on_a_thread(work: impl FnOnce() -> Result<()> + Send + 'static) -> Result<()> {
+    let working = tokio::task::spawn_blocking(work);
+    working.await.map_err(|error| Error::internal("work on files ended early").caused_by(error))?
 }
 
 /// Removes all placed versions but the last few.
-fn forget_old(cache: &Path) -> std::io::Result<()> {
+fn forget_old(cache: &Path) -> Result<()> {
     let mut placed = Vec::new();
     for entry in std::fs::read_dir(cache)? {
         let entry = entry?;
@@ -284,7 +295,7 @@ fn forget_old(cache: &Path) -> std::io::Result<()> {
     }
     placed.sort();
     let old = placed.len().saturating_sub(PLACED);
-    placed[..old].iter().try_for_each(|(_, folder)| std::fs::remove_dir_all(folder))
+    placed[..old].iter().try_for_each(|(_, folder)| discard(folder))
 }
 
 fn number(version: &str) -> Option<u64> {

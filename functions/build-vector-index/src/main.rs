@@ -2,9 +2,11 @@
 //!
 //! - [`options`]: what a run may be told
 //! - [`run`]: one run from warehouse to champion
+//! - [`promote`]: going back to a version that is there
 //! - [`report`]: what a run says of itself
 
 mod options;
+mod promote;
 mod report;
 mod run;
 

@@ -1,7 +1,11 @@
 //! What a run may be told: flags on the command line, the same names in a JSON body.
 
 use clap::ValueEnum;
+use common::{Error, Result};
 use serde::Deserialize;
+
+/// A day.
+const LONGEST_WAIT_S: u64 = 86_400;
 
 /// Options of one run.
 #[derive(Debug, Clone, clap::Args, Deserialize)]
@@ -19,8 +23,8 @@ pub(crate) struct Options {
     /// Publish without making it the champion
     #[arg(long)]
     pub(crate) no_promote: bool,
-    /// Build nothing, and make this published version the champion: the way back, until a run finds something new
-    #[arg(long, value_name = "VERSION", conflicts_with_all = ["force", "full", "no_promote"])]
+    /// Build nothing, and serve this published version again, until the next run builds another
+    #[arg(long, value_name = "VERSION")]
     pub(crate) promote: Option<String>,
     /// Versions to keep, the champion besides
     #[arg(long, value_name = "N", default_value_t = 5)]
@@ -49,6 +53,26 @@ impl Default for Options {
             warehouse_index: WarehouseIndex::Ivf,
             wait_s: 600,
         }
+    }
+}
+
+impl Options {
+    /// Refuses what makes no sense, whether it came by flag or by request.
+    ///
+    /// # Errors
+    /// `InvalidInput`, with the option's name and what is allowed.
+    pub(crate) fn check(&self) -> Result<()> {
+        let refuse = |sentence: String| Err(Error::invalid_input(sentence));
+        if !(0.0..=1.0).contains(&self.min_recall) {
+            return refuse(format!("--min-recall is {}; allowed is 0 to 1", self.min_recall));
+        }
+        if self.wait_s > LONGEST_WAIT_S {
+            return refuse(format!("--wait-s is {}; allowed is 0 to {LONGEST_WAIT_S}", self.wait_s));
+        }
+        if self.promote.is_some() && (self.force || self.full || self.no_promote) {
+            return refuse("--promote builds nothing: leave out --force, --full and --no-promote".to_owned());
+        }
+        Ok(())
     }
 }
 

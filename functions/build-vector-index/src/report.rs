@@ -12,10 +12,10 @@ pub(crate) struct Report {
     pub(crate) champion: Option<String>,
     /// The version that this run published.
     pub(crate) published: Option<String>,
-    /// What the warehouse holds.
-    pub(crate) embeddings: IndexState,
+    /// What the warehouse holds, where the run looked.
+    pub(crate) embeddings: Option<IndexState>,
     pub(crate) embedding_space: String,
-    /// What was built.
+    /// What was built, or is served.
     pub(crate) index: Option<Built>,
     /// Versions that were removed.
     pub(crate) removed_versions: Vec<String>,

@@ -15,6 +15,7 @@ use common::{Error, ErrorKind, Result};
 use futures::StreamExt;
 
 use crate::options::{Options, WarehouseIndex};
+use crate::promote;
 use crate::report::{Outcome, Report};
 
 /// The share of texts that may have come or gone for the last graph to be grown further.
@@ -24,9 +25,9 @@ const LOOK: Duration = Duration::from_secs(5);
 
 /// Builds, checks and publishes; see the crate's documentation.
 pub(crate) async fn run(invocation: Invocation<Options>) -> Result<Report> {
-    if !(0.0..=1.0).contains(&invocation.options.min_recall) {
-        let given = invocation.options.min_recall;
-        return Err(Error::invalid_input(format!("--min-recall is {given}; allowed is 0 to 1")));
+    invocation.options.check()?;
+    if let Some(version) = &invocation.options.promote {
+        return promote::run(&invocation, version).await;
     }
     let access = if invocation.dry_run { Access::Read } else { Access::Write };
     let warehouse = open_warehouse(&invocation.config, access).await?;
@@ -66,14 +67,12 @@ impl Job<'_> {
         let state = self.warehouse.index_state(&self.table, space).await?;
         let last = self.last(champion.as_ref()).await?;
         let served = last.as_ref().map(JobIndex::manifest);
-        if options.promote.is_none() {
-            self.refuse_nothing(&state, served).await?;
-        }
+        self.refuse_nothing(&state, served).await?;
         let mut report = Report {
             outcome: Outcome::Unchanged,
             champion: champion.as_ref().map(|champion| champion.version.clone()),
             published: None,
-            embeddings: state.clone(),
+            embeddings: Some(state.clone()),
             embedding_space: space.clone(),
             index: served.map(Into::into),
             removed_versions: Vec::new(),
@@ -81,11 +80,6 @@ impl Job<'_> {
             seconds: 0.0,
             interrupted: false,
         };
-        if let Some(version) = &options.promote {
-            self.promote(version, champion.as_ref(), served, &mut report).await?;
-            report.seconds = self.started.elapsed().as_secs_f64();
-            return Ok(report);
-        }
         let is_same = served.is_some_and(|served| {
             served.embedding_space == *space && served.origin.state == in_words(&state)
         });
@@ -147,37 +141,6 @@ impl Job<'_> {
         }
     }
 
-    /// Makes a version that is there the champion, if it can be served.
-    async fn promote(
-        &self,
-        version: &str,
-        champion: Option<&Champion>,
-        served: Option<&Manifest>,
-        report: &mut Report,
-    ) -> Result<()> {
-        if champion.is_some_and(|champion| champion.version == version) {
-            return Ok(());
-        }
-        let versions = self.registry.versions().await?;
-        if !versions.iter().any(|known| known == version) {
-            return Err(Error::not_found(format!(
-                "there is no index {version} to promote; published are: {}",
-                versions.join(", ")
-            )));
-        }
-        let folder = self.registry.place(version, &self.invocation.config.index_dir).await?;
-        let index = blocking(move || JobIndex::open(&folder)).await?;
-        report.index = Some(index.manifest().into());
-        report.outcome = Outcome::WouldPromote;
-        if !self.invocation.dry_run {
-            warn_of_another_space(served, &index.manifest().embedding_space);
-            self.registry.promote(version, champion).await?;
-            report.champion = Some(version.to_owned());
-            report.outcome = Outcome::Promoted;
-        }
-        Ok(())
-    }
-
     async fn publish(
         &self,
         report: &mut Report,
@@ -187,9 +150,19 @@ impl Job<'_> {
     ) -> Result<()> {
         let options = &self.invocation.options;
         let parent = &self.invocation.config.index_dir;
-        let folder = Draft::make(parent).await?;
-        let last = last.filter(|_| !options.full);
-        let Some(mut manifest) = self.fill(folder.path(), state, last).await? else {
+        let mut folder = Draft::make(parent).await?;
+        let mut filled = self.fill(folder.path(), state, last.filter(|_| !options.full)).await?;
+        if let Some(grown) = &filled
+            && grown.grown_from.is_some()
+            && grown.quality.recall_at_10 < options.min_recall
+        {
+            // Nobody may be there to say --full.
+            let recall = grown.quality.recall_at_10;
+            tracing::warn!("recall@10 of the index grown from the last one is {recall:.4}: it is built anew");
+            folder = Draft::make(parent).await?;
+            filled = self.fill(folder.path(), state, None).await?;
+        }
+        let Some(mut manifest) = filled else {
             report.outcome = Outcome::Interrupted;
             report.interrupted = true;
             return Ok(());
@@ -197,9 +170,16 @@ impl Job<'_> {
         let recall = manifest.quality.recall_at_10;
         if recall < options.min_recall {
             return Err(Error::internal(format!(
-                "recall@10 is {recall:.4}, less than {}: the index is not published; build it with --full, or allow less with --min-recall",
+                "recall@10 is {recall:.4}, less than {}: the index is not published; allow less with --min-recall",
                 options.min_recall
             )));
+        }
+        if manifest.texts > manifest.largest_texts {
+            tracing::warn!(
+                "the index has {} texts, more than the {} that one instance is meant for: serve with SEARCH=warehouse",
+                manifest.texts,
+                manifest.largest_texts
+            );
         }
         manifest.version = self.registry.claim().await?;
         manifest.write(folder.path())?;
@@ -232,19 +212,18 @@ impl Job<'_> {
             graph_texts: self.invocation.options.graph_texts.unwrap_or(GRAPH_TEXTS),
             most_changed: MOST_CHANGED,
         };
-        let (sender, pages) = async_channel::bounded::<Vec<_>>(2);
+        // `None` is the end: a channel that closes without it belongs to a scan that failed or was told to stop.
+        let (sender, pages) = async_channel::bounded::<Option<Vec<_>>>(2);
         let threads = self.invocation.config.threads;
         let folder = folder.to_owned();
-        let shutdown = self.invocation.shutdown.clone();
         let build = blocking(move || {
             let mut builder = Builder::new(&folder, options)?;
-            while let Ok(page) = pages.recv_blocking() {
-                for ad in page {
-                    builder.add(ad)?;
+            loop {
+                match pages.recv_blocking() {
+                    Ok(Some(page)) => page.into_iter().try_for_each(|ad| builder.add(ad))?,
+                    Ok(None) => break,
+                    Err(_) => return Ok(None),
                 }
-            }
-            if shutdown.is_cancelled() {
-                return Ok(None);
             }
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
             let pool = pool.map_err(|error| Error::internal("cannot start threads").caused_by(error))?;
@@ -258,10 +237,11 @@ impl Job<'_> {
             while let Some(page) = scan.next().await {
                 let page = page?;
                 progress.advance(page.len() as u64);
-                if self.invocation.shutdown.is_cancelled() || sender.send(page).await.is_err() {
-                    break;
+                if self.invocation.shutdown.is_cancelled() || sender.send(Some(page)).await.is_err() {
+                    return Ok(());
                 }
             }
+            let _ = sender.send(None).await;
             Ok(())
         };
         let ((), manifest) = futures::try_join!(read, build)?;
@@ -318,7 +298,9 @@ fn in_words(state: &IndexState) -> String {
     serde_json::json!(state).to_string()
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| Error::internal("building ended early").caused_by(error))?

@@ -44,19 +44,21 @@ export function date(moment) {
 /** A range of salaries in the ad's currency; nothing where neither end is known. */
 export function salary(min, max, currency) {
   if (min == null && max == null) return null;
-  const format = money(currency);
+  const format = money(currency?.trim() || 'SGD');
   if (min == null) return `up to ${format.format(max)} a month`;
   if (max == null) return `from ${format.format(min)} a month`;
   return `${min === max ? format.format(min) : format.formatRange(Math.min(min, max), Math.max(min, max))} a month`;
 }
 
-/** Boards write currencies as they please: what is no currency code is shown as the service's own unit, SGD. */
+/** Boards write currencies as they please: what is no currency code is shown as it is, before the amount. */
 function money(currency) {
-  const options = { style: 'currency', currencyDisplay: 'code', maximumFractionDigits: 0 };
+  const options = { maximumFractionDigits: 0 };
   try {
-    return new Intl.NumberFormat(LOCALE, { ...options, currency: currency || 'SGD' });
+    return new Intl.NumberFormat(LOCALE, { ...options, style: 'currency', currencyDisplay: 'code', currency });
   } catch {
-    return new Intl.NumberFormat(LOCALE, { ...options, currency: 'SGD' });
+    const plain = new Intl.NumberFormat(LOCALE, options);
+    const named = (amount) => `${currency} ${amount}`;
+    return { format: (amount) => named(plain.format(amount)), formatRange: (from, to) => named(plain.formatRange(from, to)) };
   }
 }
 

@@ -59,7 +59,7 @@ fn ad_of_text(n: u64, text: u64) -> IndexedAd {
         job_location: Some(if n.is_multiple_of(5) { "Jurong" } else { "" }.into()),
         job_classification: Some(format!("Class {}", n % 9)),
         job_work_type: None,
-        job_currency: [Some("SGD"), None, Some(""), Some("GBP")][n as usize % 40 / 10].map(str::to_owned),
+        job_currency: [Some("SGD"), None, Some("\t"), Some("GBP")][n as usize % 40 / 10].map(str::to_owned),
         job_url: Some(format!("https://example.com/{n}")),
         salary_min_monthly: salary,
         salary_max_monthly: salary.map(|least| least + 500.0),
@@ -281,6 +281,29 @@ fn a_graph_of_no_or_of_endless_degree_is_refused() {
         let error = JobIndex::open(folder.path()).map(|_| ()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{degree}");
     }
+}
+
+#[test]
+fn a_graph_that_cannot_be_walked_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("manifest.json");
+    build(folder.path(), (0..300).map(ad).collect(), 100, None);
+    let whole: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    for width in [0, 1 << 40, u64::MAX] {
+        let mut manifest = whole.clone();
+        manifest["graph"]["search_width"] = width.into();
+        std::fs::write(&path, manifest.to_string()).unwrap();
+        let error = JobIndex::open(folder.path()).map(|_| ()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{width}");
+    }
+    let mut manifest = whole.clone();
+    let mut files = manifest["files"].as_array_mut().unwrap().iter_mut();
+    files.find(|file| file["name"] == "entries.u32").unwrap()["bytes"] = 5.into();
+    std::fs::write(folder.path().join("entries.u32"), "12345").unwrap();
+    std::fs::write(&path, manifest.to_string()).unwrap();
+    let error = JobIndex::open(folder.path()).map(|_| ()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    assert!(error.to_string().contains("entries.u32"), "{error}");
 }
 
 proptest! {

@@ -153,12 +153,13 @@ async fn a_scan_returns_the_latest_sighting_of_every_ad(warehouse: &dyn Warehous
         job_classification: None,
         job_posted_timestamp: Some(moment(-7)),
         job_salary_max_sgd_monthly: Some(5000.0),
+        job_currency: Some(" \t".into()),
         ..ad("odd", 0, "Nurse \u{0} 👩‍⚕️ مرحبا")
     };
     let ranged = JobAd {
         job_salary_min_sgd_monthly: Some(3000.0),
         job_salary_max_sgd_monthly: Some(4001.0),
-        job_currency: Some(" sgd".into()),
+        job_currency: Some("\tsgd\n".into()),
         ..ad("ranged", 0, "Cook")
     };
     let in_pounds = JobAd {

@@ -61,7 +61,7 @@ pub struct FilterColumns {
     pub job_classification: Option<String>,
     pub job_work_type: Option<String>,
     pub job_posted_timestamp: Option<Timestamp>,
-    /// Middle of the monthly salary range, or the one end that is known.
+    /// Middle of the monthly salary range, or the one end that is known; none where it is not in SGD.
     pub salary_mid: Option<f64>,
 }
 

@@ -1,0 +1,69 @@
+//! Going back to a version that is there, or on to one that was published without being served.
+
+use std::time::Instant;
+
+use common::index::JobIndex;
+use common::shim::Invocation;
+use common::storage::{Access, Registry, Run, open_artifacts, open_warehouse};
+use common::{Error, Result};
+
+use crate::options::Options;
+use crate::report::{Outcome, Report};
+use crate::run::blocking;
+
+/// Makes `version` the champion, if it can be served. Needs no warehouse, which may be what is in trouble: the run is recorded where
+/// there is one.
+pub(crate) async fn run(invocation: &Invocation<Options>, version: &str) -> Result<Report> {
+    let promoted = promote(invocation, version).await;
+    if invocation.dry_run {
+        return promoted;
+    }
+    match open_warehouse(&invocation.config, Access::Write).await {
+        Ok(warehouse) => {
+            let Invocation { run_id, started_at, .. } = invocation;
+            let record = Run { function: crate::FUNCTION, run_id, started_at: *started_at };
+            record.recorded(warehouse.as_ref(), |report| report.interrupted, async { promoted }).await
+        }
+        Err(error) => {
+            tracing::warn!("this run leaves no record: {}", error.chain());
+            promoted
+        }
+    }
+}
+
+async fn promote(invocation: &Invocation<Options>, version: &str) -> Result<Report> {
+    let started = Instant::now();
+    let registry = Registry::new(open_artifacts(&invocation.config)?, "indexes");
+    let versions = registry.versions().await?;
+    if !versions.iter().any(|known| known == version) {
+        let published = if versions.is_empty() { "none".to_owned() } else { versions.join(", ") };
+        return Err(Error::not_found(format!(
+            "there is no index {version:?} to promote; published: {published}"
+        )));
+    }
+    let champion = registry.champion().await?;
+    let folder = registry.place(version, &invocation.config.index_dir).await?;
+    let index = blocking(move || JobIndex::open(&folder)).await?;
+    let mut report = Report {
+        outcome: Outcome::Unchanged,
+        champion: champion.as_ref().map(|champion| champion.version.clone()),
+        published: None,
+        embeddings: None,
+        embedding_space: index.manifest().embedding_space.clone(),
+        index: Some(index.manifest().into()),
+        removed_versions: Vec::new(),
+        warehouse_index: None,
+        seconds: 0.0,
+        interrupted: false,
+    };
+    if report.champion.as_deref() != Some(version) {
+        report.outcome = Outcome::WouldPromote;
+        if !invocation.dry_run {
+            registry.promote(version, champion.as_ref()).await?;
+            report.champion = Some(version.to_owned());
+            report.outcome = Outcome::Promoted;
+        }
+    }
+    report.seconds = started.elapsed().as_secs_f64();
+    Ok(report)
+}
