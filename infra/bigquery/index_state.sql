@@ -1,16 +1,37 @@
--- What the rows of one space are, without their vectors.
+-- What an index of one space would hold, without vectors: the rows, and what only the latest sightings have.
+WITH shown AS (
+    SELECT
+        source, job_id,
+        FARM_FINGERPRINT(
+            TO_JSON_STRING(
+                STRUCT(
+                    company_name, job_url, job_currency, job_salary_min_sgd_monthly, job_salary_max_sgd_monthly
+                )
+            )
+        ) AS shown
+    FROM cleaned_jobs
+    WHERE TRUE
+    QUALIFY ROW_NUMBER() OVER (
+        PARTITION BY source, job_id
+        ORDER BY
+            scrape_timestamp DESC, bq_timestamp DESC NULLS LAST, job_title DESC NULLS LAST,
+            job_description DESC NULLS LAST
+    ) = 1
+)
 SELECT
     COUNT(*),
-    MAX(created_at),
+    MAX(stored.created_at),
     BIT_XOR(
         FARM_FINGERPRINT(
             TO_JSON_STRING(
                 STRUCT(
-                    source, job_id, content_hash, job_location, job_classification, job_work_type,
-                    job_posted_timestamp, salary_mid
+                    stored.source, stored.job_id, stored.content_hash, stored.job_location,
+                    stored.job_classification, stored.job_work_type, stored.job_posted_timestamp,
+                    stored.salary_mid, shown.shown
                 )
             )
         )
     )
-FROM job_embeddings
-WHERE embedding_space = @space;
+FROM job_embeddings AS stored
+LEFT JOIN shown ON shown.source = stored.source AND shown.job_id = stored.job_id
+WHERE stored.embedding_space = @space;

@@ -1,15 +1,26 @@
--- What the rows of one space are, without their vectors. $1 space.
+-- What an index of one space would hold, without vectors: the rows, and what only the latest sightings have. $1 space.
+WITH shown AS (
+    SELECT
+        hash(source, job_id) AS ad,
+        arg_max(
+            hash(company_name, job_url, job_currency, job_salary_min_sgd_monthly, job_salary_max_sgd_monthly),
+            (scrape_timestamp, coalesce(bq_timestamp, TIMESTAMP '-infinity'), rowid)
+        ) AS shown
+    FROM cleaned_jobs
+    GROUP BY ad
+)
 SELECT
     count(*),
-    max(created_at),
+    max(stored.created_at),
     coalesce(
         bit_xor(
             hash(
-                source, job_id, content_hash, job_location, job_classification, job_work_type,
-                job_posted_timestamp, salary_mid
+                stored.source, stored.job_id, stored.content_hash, stored.job_location, stored.job_classification,
+                stored.job_work_type, stored.job_posted_timestamp, stored.salary_mid, shown.shown
             )
         ),
         0
     )::UBIGINT
-FROM job_embeddings
-WHERE embedding_space = $1;
+FROM job_embeddings AS stored
+LEFT JOIN shown ON shown.ad = hash(stored.source, stored.job_id)
+WHERE stored.embedding_space = $1;

@@ -37,7 +37,8 @@ fn an_ad_leaves_every_table_that_names_it() {
     assert_eq!(would.replace("would forget", "forgot"), did);
     let expected = format!(
         "forgot: {source}/1\ntable           rows\n--------------  ----\ncleaned_jobs       2\n\
-         job_embeddings     1\nml_predictions     1\nnot found: {source}/9\n"
+         job_embeddings     1\nml_predictions     1\nnot found: {source}/9\n\
+         an index that has them is served until build-vector-index makes the next one\n"
     );
     assert_eq!(did, expected);
     said(&market, &["forget", &source, "it's; DROP TABLE"]);

@@ -86,11 +86,22 @@ async fn an_index_is_built_where_something_changed_and_grown_where_that_is_littl
     assert_eq!(back["index"]["ads"], less["index"]["ads"], "{back}");
     service.wait_for_version("v3");
     assert_eq!(market.indexed(&["--promote", "v3"])["outcome"], "unchanged");
+    // What was gone back from is not built once more.
+    let unchanged = market.indexed(&GRAPH);
+    assert_eq!((&unchanged["outcome"], &unchanged["champion"]), (&json!("unchanged"), &json!("v3")));
     assert_refused(&market.index(&["--promote", "v1"]), 1, &["no index \"v1\"", "v2, v3, v4, v5, v6"]);
     assert_refused(&market.index(&["--promote", "v6", "--force"]), 2, &["--promote", "--force"]);
     assert_eq!(market.indexed(&["--promote", "v6"])["champion"], "v6");
     service.wait_for_version("v6");
-    assert_eq!(market.count("SELECT count(*) FROM ml_runs WHERE function = 'build-vector-index'"), 11);
+    // What is newest stays, whoever is champion; the others go although nothing is built.
+    market.indexed(&["--promote", "v5"]);
+    let swept = market.indexed(&["--keep", "0"]);
+    assert_eq!(
+        (&swept["outcome"], &swept["removed_versions"]),
+        (&json!("unchanged"), &json!(["v2", "v3", "v4"]))
+    );
+    assert_eq!(market.registry().versions().await.unwrap(), ["v5", "v6"]);
+    assert_eq!(market.count("SELECT count(*) FROM ml_runs WHERE function = 'build-vector-index'"), 14);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use super::assert_refused;
 use crate::support::Market;
 
 const GRAPH: [&str; 2] = ["--graph-texts", "50"];
@@ -60,6 +61,25 @@ async fn a_champion_that_is_not_there_is_said_so_until_it_is() {
     store.compare_and_set("indexes/champion.json", "{}".into(), Some(&generation)).await.unwrap();
     service.wait_for_message("champion.json names no version");
     assert_eq!(service.version(), "v1");
+    assert_eq!(market.indexed(&["--promote", "v1"])["outcome"], "promoted");
+    damage(market.artifact_dir().join("indexes/champion.json"), Change::Cut);
+    assert_eq!(market.indexed(&[])["champion"], "v2");
+    service.wait_for_version("v2");
+}
+
+#[tokio::test]
+async fn a_version_that_only_this_machine_has_whole_is_not_promoted_and_not_grown() {
+    let market = Market::with_vectors(300);
+    market.indexed(&GRAPH);
+    market.indexed(&["--force", "--no-promote"]);
+    assert_eq!(market.indexed(&["--promote", "v2"])["champion"], "v2");
+    damage(market.artifact_dir().join("indexes/v1/links.u32"), Change::Cut);
+    assert_refused(&market.index(&["--promote", "v1"]), 1, &["indexes/v1/links.u32", "bytes instead of"]);
+    // The champion, too: nobody else could serve it.
+    damage(market.artifact_dir().join("indexes/v2/codes.i8"), Change::Cut);
+    let anew = market.indexed(&[]);
+    assert_eq!((&anew["outcome"], &anew["champion"]), (&json!("published"), &json!("v3")), "{anew}");
+    assert_eq!(anew["index"]["grown_from"], serde_json::Value::Null, "{anew}");
 }
 
 #[tokio::test]

@@ -201,7 +201,7 @@ impl Ads {
             .then_some(row)
     }
 
-    /// How often each value of a column occurs, most frequent first.
+    /// How often each value of a column occurs, whatever its case, most frequent first.
     pub fn counts(&self, column: Column) -> Vec<(String, u32)> {
         let dictionary = &self.dictionaries[column as usize];
         let values = dictionary.values().as_string::<i32>();
@@ -211,13 +211,16 @@ impl Ads {
                 *count += 1;
             }
         }
-        let mut named: Vec<(String, u32)> = values
-            .iter()
-            .flatten()
-            .map(str::to_owned)
-            .zip(counts)
-            .filter(|(name, _)| !name.is_empty())
-            .collect();
+        // A filter ignores case: spellings are counted together, under the most frequent.
+        let mut spelled: Vec<(&str, u32)> =
+            values.iter().map(Option::unwrap_or_default).zip(counts).collect();
+        spelled.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+        let mut counted: HashMap<String, (&str, u32)> = HashMap::new();
+        for (spelling, count) in spelled.into_iter().filter(|(spelling, _)| !spelling.is_empty()) {
+            counted.entry(spelling.to_lowercase()).or_insert((spelling, 0)).1 += count;
+        }
+        let mut named: Vec<(String, u32)> =
+            counted.into_values().map(|(spelling, count)| (spelling.to_owned(), count)).collect();
         named.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         named
     }

@@ -204,11 +204,12 @@ impl<'a> Bm25<'a> {
     }
 }
 
-/// A query's words; the first letter of a word counts as one, because it may be all that is typed yet.
+/// A query's words; a single letter counts as one, because it may be all that is typed yet.
 fn words_of_query(query: &str) -> Vec<String> {
     let mut words: Vec<String> = words(query).collect();
-    if words.is_empty() {
-        words.extend(query.chars().find(|c| c.is_alphanumeric()).map(|c| c.to_lowercase().to_string()));
+    let mut typed = query.chars().filter(|c| c.is_alphanumeric());
+    if let (true, Some(one), None) = (words.is_empty(), typed.next(), typed.next()) {
+        words.push(one.to_lowercase().to_string());
     }
     words.truncate(WORDS);
     words

@@ -27,9 +27,11 @@ impl Draft {
     /// As the file system says.
     pub async fn make(parent: &Path) -> Result<Self> {
         let parent = parent.to_owned();
-        tokio::task::spawn_blocking(move || Self::make_now(&parent))
-            .await
-            .map_err(|error| Error::internal("making a folder ended early").caused_by(error))?
+        let making = tokio::task::spawn_blocking(move || {
+            Self::make_now(&parent)
+                .map_err(|error| error.context(format!("cannot make a folder in {}", parent.display())))
+        });
+        making.await.map_err(|error| Error::internal("making a folder ended early").caused_by(error))?
     }
 
     fn make_now(parent: &Path) -> Result<Self> {

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use common_core::{Error, ErrorKind, Result};
 use futures::TryStreamExt;
@@ -37,6 +38,8 @@ pub struct Registry {
 pub struct Champion {
     /// `v7`.
     pub version: String,
+    /// The version that was the newest when somebody went back to this one.
+    pub instead_of: Option<String>,
     /// What a swap expects.
     pub generation: Generation,
 }
@@ -45,6 +48,14 @@ pub struct Champion {
 struct Pointer {
     version: String,
     promoted_at: DateTime<Utc>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    instead_of: Option<String>,
+}
+
+impl Pointer {
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok().filter(|pointer: &Self| number(&pointer.version).is_some())
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -72,29 +83,96 @@ impl Registry {
     /// `Corrupt` where the pointer is not what [`Registry::promote`] writes.
     pub async fn champion(&self) -> Result<Option<Champion>> {
         let Some((bytes, generation)) = self.store.get(&self.pointer()).await? else { return Ok(None) };
-        let pointer = serde_json::from_slice(&bytes).ok();
-        let pointer: Pointer =
-            pointer.filter(|pointer: &Pointer| number(&pointer.version).is_some()).ok_or_else(|| {
-                let name = self.pointer();
-                Error::corrupt(format!("{name} names no version: remove it, and promote a version again"))
-            })?;
-        Ok(Some(Champion { version: pointer.version, generation }))
+        let Pointer { version, instead_of, .. } = Pointer::parse(&bytes).ok_or_else(|| {
+            Error::corrupt(format!("{} names no version: promote one that is there", self.pointer()))
+        })?;
+        Ok(Some(Champion { version, instead_of, generation }))
     }
 
-    /// Makes `version` the champion, if the champion is still `expected`.
+    /// Makes `version` the champion, if the champion is still `expected`. A pointer that names no version is no champion.
     ///
     /// # Errors
     /// `Conflict` where somebody else promoted first.
     pub async fn promote(&self, version: &str, expected: Option<&Champion>) -> Result<()> {
-        let pointer = Pointer { version: version.to_owned(), promoted_at: Utc::now() };
+        self.point(version, None, expected).await
+    }
+
+    /// As [`Registry::promote`], by hand: whoever publishes next sees that `newest` was passed over.
+    ///
+    /// # Errors
+    /// `Conflict` where somebody else promoted first.
+    pub async fn go_back(&self, version: &str, newest: &str, expected: Option<&Champion>) -> Result<()> {
+        let instead_of = (version != newest).then(|| newest.to_owned());
+        self.point(version, instead_of, expected).await
+    }
+
+    async fn point(
+        &self,
+        version: &str,
+        instead_of: Option<String>,
+        expected: Option<&Champion>,
+    ) -> Result<()> {
+        let pointer = Pointer { version: version.to_owned(), promoted_at: Utc::now(), instead_of };
         let bytes = json(&pointer)?;
-        let expected = expected.map(|champion| &champion.generation);
-        match self.store.compare_and_set(&self.pointer(), bytes.into(), expected).await {
+        let expected = match expected {
+            Some(champion) => Some(champion.generation.clone()),
+            None => self.damaged_pointer().await?,
+        };
+        match self.store.compare_and_set(&self.pointer(), bytes.into(), expected.as_ref()).await {
             Err(error) if error.kind() == ErrorKind::Conflict => Err(Error::conflict(format!(
                 "{version} is published and not promoted, because another run promoted its own meanwhile: run again"
             ))),
             outcome => outcome.map(|_| ()),
         }
+    }
+
+    /// The state of a pointer that names no version.
+    async fn damaged_pointer(&self) -> Result<Option<Generation>> {
+        let found = self.store.get(&self.pointer()).await?;
+        Ok(found.filter(|(bytes, _)| Pointer::parse(bytes).is_none()).map(|(_, generation)| generation))
+    }
+
+    /// A version's manifest as it was published, if there is such a version.
+    ///
+    /// # Errors
+    /// As the store says.
+    pub async fn manifest(&self, version: &str) -> Result<Option<Bytes>> {
+        Ok(self.store.get(&self.name(version, MANIFEST)).await?.map(|(bytes, _)| bytes))
+    }
+
+    /// Looks whether the store has every file of a version, as long as its manifest says: what this machine has of it may be whole
+    /// where the store's is not.
+    ///
+    /// # Errors
+    /// `NotFound` where there is no such version; `Corrupt`, with the file's name, where a file is missing or of another length.
+    pub async fn check(&self, version: &str) -> Result<()> {
+        let (_, contents) = self.contents(version).await?;
+        let objects = self.store.list(&self.name(version, "")).await?;
+        for file in &contents.files {
+            let name = self.name(version, &file.name);
+            match objects.iter().find(|object| object.name == name) {
+                None => return Err(altered(&name, "it is missing")),
+                Some(object) if object.size_bytes != file.bytes => {
+                    let found = object.size_bytes;
+                    return Err(altered(&name, &format!("it has {found} bytes instead of {}", file.bytes)));
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn contents(&self, version: &str) -> Result<(Bytes, Contents)> {
+        let name = self.name(version, MANIFEST);
+        let lacks = || {
+            Error::not_found(format!(
+                "{name} is not in the store: build again, or promote a version that is there"
+            ))
+        };
+        let manifest = self.manifest(version).await?.ok_or_else(lacks)?;
+        let contents = serde_json::from_slice(&manifest)
+            .map_err(|error| Error::corrupt(format!("{name} is no manifest")).caused_by(error))?;
+        Ok((manifest, contents))
     }
 
     /// Takes the next free version for a publisher: no two ever have the same.
@@ -155,14 +233,14 @@ impl Registry {
         name.strip_prefix(&self.prefix)?.strip_prefix('/')?.split_once('/')
     }
 
-    /// Removes all published versions but the last `keep` and the champion, and drafts that nobody works on any more; returns what
+    /// Removes all published versions but the last `keep` (at least one, so that no number is given twice) and the champion, and drafts that nobody works on any more; returns what
     /// left.
     ///
     /// # Errors
     /// As the store says.
     pub async fn sweep(&self, keep: usize) -> Result<Vec<String>> {
         let versions = self.versions().await?;
-        let mut old: Vec<String> = versions[..versions.len().saturating_sub(keep)].to_vec();
+        let mut old: Vec<String> = versions[..versions.len().saturating_sub(keep.max(1))].to_vec();
         for number in self.numbers().await? {
             let version = format!("v{number}");
             if !versions.contains(&version) && self.is_abandoned(&version).await? {
@@ -200,15 +278,7 @@ impl Registry {
     /// # Errors
     /// `NotFound` where there is no such version; `Corrupt`, with the file's name, where a file is not what the manifest says.
     pub async fn place(&self, version: &str, cache: &Path) -> Result<PathBuf> {
-        let name = self.name(version, MANIFEST);
-        let lacks = || {
-            Error::not_found(format!(
-                "{name} is not in the store: build again, or promote a version that is there"
-            ))
-        };
-        let (manifest, _) = self.store.get(&name).await?.ok_or_else(lacks)?;
-        let contents: Contents = serde_json::from_slice(&manifest)
-            .map_err(|error| Error::corrupt(format!("{name} is no manifest")).caused_by(error))?;
+        let (manifest, contents) = self.contents(version).await?;
         // Versions of another store have the same names and other manifests.
         let digest = hex::encode(Sha256::digest(&manifest));
         let folder = cache.join(format!("{version}-{}", &digest[..16]));
@@ -262,12 +332,14 @@ impl Registry {
         if found != file.bytes {
             return Err(altered(&name, &format!("it has {found} bytes instead of {}", file.bytes)));
         }
-        let mut target = tokio::fs::File::create(folder.join(&file.name)).await?;
+        let path = folder.join(&file.name);
+        let unwritten =
+            |error| Error::from(error).context(format!("cannot write {name} to {}", path.display()));
+        let mut target = tokio::fs::File::create(&path).await.map_err(unwritten)?;
         while let Some(chunk) = reading.chunks.try_next().await? {
-            target.write_all(&chunk).await?;
+            target.write_all(&chunk).await.map_err(unwritten)?;
         }
-        target.flush().await?;
-        Ok(())
+        target.flush().await.map_err(unwritten)
     }
 }
 

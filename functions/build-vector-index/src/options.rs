@@ -23,7 +23,7 @@ pub(crate) struct Options {
     /// Publish without making it the champion
     #[arg(long)]
     pub(crate) no_promote: bool,
-    /// Build nothing, and serve this published version again, until the next run builds another
+    /// Build nothing, and serve this published version again, until a run finds something new
     #[arg(long, value_name = "VERSION")]
     pub(crate) promote: Option<String>,
     /// Versions to keep, the champion besides

@@ -2,14 +2,13 @@
 
 use std::time::Instant;
 
-use common::index::JobIndex;
 use common::shim::Invocation;
 use common::storage::{Access, Registry, Run, open_artifacts, open_warehouse};
 use common::{Error, Result};
 
 use crate::options::Options;
 use crate::report::{Outcome, Report};
-use crate::run::blocking;
+use crate::run::{champion, open};
 
 /// Makes `version` the champion, if it can be served. Needs no warehouse, which may be what is in trouble: the run is recorded where
 /// there is one.
@@ -35,15 +34,15 @@ async fn promote(invocation: &Invocation<Options>, version: &str) -> Result<Repo
     let started = Instant::now();
     let registry = Registry::new(open_artifacts(&invocation.config)?, "indexes");
     let versions = registry.versions().await?;
+    let newest = versions.last().cloned().unwrap_or_default();
     if !versions.iter().any(|known| known == version) {
         let published = if versions.is_empty() { "none".to_owned() } else { versions.join(", ") };
         return Err(Error::not_found(format!(
             "there is no index {version:?} to promote; published: {published}"
         )));
     }
-    let champion = registry.champion().await?;
-    let folder = registry.place(version, &invocation.config.index_dir).await?;
-    let index = blocking(move || JobIndex::open(&folder)).await?;
+    let champion = champion(&registry).await?;
+    let index = open(&registry, version, &invocation.config.index_dir).await?;
     let mut report = Report {
         outcome: Outcome::Unchanged,
         champion: champion.as_ref().map(|champion| champion.version.clone()),
@@ -59,7 +58,11 @@ async fn promote(invocation: &Invocation<Options>, version: &str) -> Result<Repo
     if report.champion.as_deref() != Some(version) {
         report.outcome = Outcome::WouldPromote;
         if !invocation.dry_run {
-            registry.promote(version, champion.as_ref()).await?;
+            registry.go_back(version, &newest, champion.as_ref()).await?;
+            tracing::warn!(
+                "{version} is of {}: ads that were taken down since are served again",
+                index.manifest().created_at
+            );
             report.champion = Some(version.to_owned());
             report.outcome = Outcome::Promoted;
         }

@@ -63,7 +63,7 @@ impl Job<'_> {
     async fn build(&self) -> Result<Report> {
         let options = &self.invocation.options;
         let space = &self.identity.embedding_space;
-        let champion = self.registry.champion().await?;
+        let champion = champion(&self.registry).await?;
         let state = self.warehouse.index_state(&self.table, space).await?;
         let last = self.last(champion.as_ref()).await?;
         let served = last.as_ref().map(JobIndex::manifest);
@@ -80,9 +80,15 @@ impl Job<'_> {
             seconds: 0.0,
             interrupted: false,
         };
-        let is_same = served.is_some_and(|served| {
-            served.embedding_space == *space && served.origin.state == in_words(&state)
-        });
+        let is_same_of =
+            |built: &Manifest| built.embedding_space == *space && built.origin.state == in_words(&state);
+        let is_same = match served {
+            Some(served) => {
+                is_same_of(served)
+                    || self.passed_over(champion.as_ref()).await?.is_some_and(|built| is_same_of(&built))
+            }
+            None => false,
+        };
         if self.invocation.dry_run {
             if !is_same || options.force {
                 report.outcome = Outcome::WouldBuild;
@@ -94,6 +100,9 @@ impl Job<'_> {
             }
             self.publish(&mut report, champion.as_ref(), &state, last).await?;
         }
+        if !self.invocation.dry_run && !report.interrupted {
+            report.removed_versions = self.registry.sweep(options.keep).await?;
+        }
         if !self.invocation.dry_run && !self.invocation.shutdown.is_cancelled() {
             report.warehouse_index = self.warehouse_index().await?;
         }
@@ -104,20 +113,23 @@ impl Job<'_> {
     /// The index that is served, if it can be read: one that cannot is no reason not to build a better one.
     async fn last(&self, champion: Option<&Champion>) -> Result<Option<JobIndex>> {
         let Some(champion) = champion else { return Ok(None) };
-        match self.registry.place(&champion.version, &self.invocation.config.index_dir).await {
-            Ok(folder) => match blocking(move || JobIndex::open(&folder)).await {
-                Ok(index) => Ok(Some(index)),
-                Err(error) => {
-                    tracing::warn!("{} is not used: {}", champion.version, error.chain());
-                    Ok(None)
-                }
-            },
+        match open(&self.registry, &champion.version, &self.invocation.config.index_dir).await {
+            Ok(index) => Ok(Some(index)),
             Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::NotFound) => {
                 tracing::warn!("{} is not used: {}", champion.version, error.chain());
                 Ok(None)
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// The version that somebody went back from: it is not built once more.
+    async fn passed_over(&self, champion: Option<&Champion>) -> Result<Option<Manifest>> {
+        let Some(version) = champion.and_then(|champion| champion.instead_of.as_ref()) else {
+            return Ok(None);
+        };
+        let manifest = self.registry.manifest(version).await?;
+        Ok(manifest.and_then(|manifest| Manifest::parse(&manifest).ok()))
     }
 
     /// Nothing where there was something is how a table looks that is being swapped, or another model's: not how a market ends.
@@ -190,7 +202,6 @@ impl Job<'_> {
             self.registry.promote(&manifest.version, champion).await?;
             report.champion = Some(manifest.version.clone());
         }
-        report.removed_versions = self.registry.sweep(options.keep).await?;
         report.index = Some((&manifest).into());
         report.outcome = Outcome::Published;
         Ok(())
@@ -216,6 +227,7 @@ impl Job<'_> {
         let (sender, pages) = async_channel::bounded::<Option<Vec<_>>>(2);
         let threads = self.invocation.config.threads;
         let folder = folder.to_owned();
+        let place = format!("cannot build an index in {}", self.invocation.config.index_dir.display());
         let build = blocking(move || {
             let mut builder = Builder::new(&folder, options)?;
             loop {
@@ -244,6 +256,7 @@ impl Job<'_> {
             let _ = sender.send(None).await;
             Ok(())
         };
+        let build = async { build.await.map_err(|error| error.context(place)) };
         let ((), manifest) = futures::try_join!(read, build)?;
         progress.finish();
         Ok(manifest)
@@ -298,9 +311,25 @@ fn in_words(state: &IndexState) -> String {
     serde_json::json!(state).to_string()
 }
 
-pub(crate) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
+/// The champion; a pointer that names none is no reason not to make one.
+pub(crate) async fn champion(registry: &Registry) -> Result<Option<Champion>> {
+    match registry.champion().await {
+        Err(error) if error.kind() == ErrorKind::Corrupt => {
+            tracing::warn!("there is no champion: {}", error.chain());
+            Ok(None)
+        }
+        found => found,
+    }
+}
+
+/// Opens a version that the store has whole: one that only this machine has is nobody else's.
+pub(crate) async fn open(registry: &Registry, version: &str, index_dir: &Path) -> Result<JobIndex> {
+    registry.check(version).await?;
+    let folder = registry.place(version, index_dir).await?;
+    blocking(move || JobIndex::open(&folder)).await
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| Error::internal("building ended early").caused_by(error))?

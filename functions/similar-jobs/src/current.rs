@@ -21,7 +21,8 @@ use crate::search::{IndexSource, Manifest, MarketIndex};
 /// One version of the index, and what is made of it once.
 pub(crate) struct Served {
     pub(crate) market: Arc<dyn MarketIndex>,
-    /// Its version as an entity tag; `None` where the version cannot stand in a header.
+    /// Its version as an entity tag, with the moment it was made: another store has a `v1` too. `None` where the version cannot stand
+    /// in a header.
     pub(crate) etag: Option<HeaderValue>,
     /// The body of `/v1/index`, which counts the values of whole columns.
     pub(crate) facts: OnceLock<Bytes>,
@@ -29,7 +30,9 @@ pub(crate) struct Served {
 
 impl Served {
     fn new(market: Arc<dyn MarketIndex>) -> Self {
-        let etag = HeaderValue::from_str(&format!("\"{}\"", market.manifest().version)).ok();
+        let Manifest { version, created_at, .. } = market.manifest();
+        let etag = format!("\"{version}-{:x}\"", created_at.timestamp_micros());
+        let etag = HeaderValue::from_str(&etag).ok();
         Self { market, etag, facts: OnceLock::new() }
     }
 

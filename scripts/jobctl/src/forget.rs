@@ -65,6 +65,7 @@ pub(crate) async fn run(config: &Config, args: ForgetArgs) -> Result<()> {
     if !unknown.is_empty() {
         text = format!("{text}not found: {}\n", listed(&unknown));
     }
+    text.push_str("an index that has them is served until build-vector-index makes the next one\n");
     output::print(&text)
 }
 

@@ -1,6 +1,7 @@
 //! Words: beside the vector in a search, as reasons, and alone.
 
 use common_core::job::IndexedAd;
+use common_index::ads::Column;
 use common_index::search::WORDS_WEIGHT;
 use common_index::{Filter, JobIndex, Query, Reason};
 
@@ -54,6 +55,25 @@ fn words_beside_the_vector_bring_ads_forward_as_far_as_they_weigh() {
             );
         }
     }
+}
+
+#[test]
+fn numbers_are_no_words_and_spellings_are_counted_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let spelled = |n: u64, class: &str| IndexedAd { job_classification: Some(class.into()), ..ad(n) };
+    let ads = vec![spelled(1, "Zoology"), spelled(2, "zoology"), spelled(3, "Zoology"), spelled(4, "Art")];
+    build(folder.path(), ads, 1000, None);
+    let index = JobIndex::open(folder.path()).unwrap();
+    for nothing in ["1234", "4 2", ""] {
+        assert_eq!(index.find(nothing, 0, 10), (vec![], false), "{nothing}");
+    }
+    // Half a word is one while it is typed.
+    assert_eq!(index.find("b", 0, 10).0.len(), 4);
+    let counted = index.facets(Column::Classification);
+    assert_eq!(counted, [("Zoology".to_owned(), 3), ("Art".to_owned(), 1)]);
+    let zoology = Filter { classification: vec!["ZOOLOGY".into()], ..Filter::default() };
+    let vector = vector(1);
+    assert_eq!(index.search(&query(&vector, &zoology)).len(), 3);
 }
 
 #[test]

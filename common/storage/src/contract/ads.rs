@@ -136,6 +136,18 @@ pub(super) async fn a_change_of_the_rows_is_seen_without_their_vectors(warehouse
     replace("other", row("bare", "bare", [1.0, 0.0, 0.0], 2)).await;
     assert_eq!(state(warehouse).await, before);
 
+    // Seen again as it was, and then with another company, which no row of the embeddings says.
+    let [_, bare, _] = seen();
+    let again =
+        |hours| JobAd { scrape_timestamp: bare.scrape_timestamp + TimeDelta::hours(hours), ..bare.clone() };
+    append(warehouse, vec![Ok(vec![again(1)])]).await.unwrap();
+    assert_eq!(state(warehouse).await, before);
+    let renamed = JobAd { company_name: Some("Renamed Pte Ltd".into()), ..again(2) };
+    append(warehouse, vec![Ok(vec![renamed])]).await.unwrap();
+    assert_ne!(state(warehouse).await.checksum, before.checksum);
+    append(warehouse, vec![Ok(vec![again(3)])]).await.unwrap();
+    assert_eq!(state(warehouse).await, before);
+
     let moved = FilterColumns { job_location: Some("Bedok".into()), ..FilterColumns::default() };
     let moved = SharedRow { key: key("bare"), content_hash: ContentHash::of("bare"), filters: moved };
     warehouse.update_filters(&table(), vec![moved]).await.unwrap();
