@@ -233,8 +233,8 @@ impl Registry {
         name.strip_prefix(&self.prefix)?.strip_prefix('/')?.split_once('/')
     }
 
-    /// Removes all published versions but the last `keep` (at least one, so that no number is given twice) and the champion, and drafts that nobody works on any more; returns what
-    /// left.
+    /// Removes all published versions but the last `keep` and the champion, and drafts that nobody works on any more; returns what
+    /// left. The newest always stays, so that no number is given twice.
     ///
     /// # Errors
     /// As the store says.

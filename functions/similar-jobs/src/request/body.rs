@@ -1,7 +1,9 @@
 //! A JSON body.
 
+use serde_json::error::Category;
 use serde_json::{Map, Value};
 
+use super::once::Once;
 use super::values::{self, Sentence, quoted};
 use super::{Asked, DEFAULT_RESULTS, Key, MOST_QUERIES, MOST_RESULTS, Refusal, Similar, To};
 use crate::search::Filter;
@@ -11,8 +13,12 @@ use crate::search::Filter;
 /// # Errors
 /// A refusal that names the member at fault, or the line and column where the body stops being JSON.
 pub(crate) fn read(body: &[u8]) -> Result<Asked, Refusal> {
-    let value: Value = serde_json::from_slice(body)
-        .map_err(|error| Refusal::new("", format!("the body is not JSON: {error}")))?;
+    let refused = |error: serde_json::Error| match error.classify() {
+        Category::Data => Refusal::new("", format!("the body is not taken: {error}")),
+        _ => Refusal::new("", format!("the body is not JSON: {error}")),
+    };
+    serde_json::from_slice::<Once>(body).map_err(refused)?;
+    let value: Value = serde_json::from_slice(body).map_err(refused)?;
     let mut members = Members::of(value, String::new(), "the body")?;
     let Some(queries) = members.take("queries") else {
         return Ok(Asked::One(similar(members)?));

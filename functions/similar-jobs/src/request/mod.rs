@@ -1,10 +1,11 @@
 //! What a caller asks for, read strictly: what is not understood is refused by name, never ignored.
 //!
 //! - [`parameters`]: the part of an address after `?`
-//! - `body`: a JSON body
+//! - `body`: a JSON body; `once`: that no member is there twice
 //! - `values`: what both have in common: ranges, dates, filters
 
 mod body;
+mod once;
 pub(crate) mod parameters;
 mod values;
 

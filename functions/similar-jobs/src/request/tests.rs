@@ -126,6 +126,14 @@ fn a_refused_body_is_told_in_one_sentence_what_is_wrong_and_where() {
         (r#"{"embedding": [NaN]}"#, "the body is not JSON: expected value at line 1 column 16"),
         (r#"{"embedding": [1e999]}"#, "the body is not JSON: number out of range at line 1 column 20"),
         ("{\"text\":\n \"a\"", "the body is not JSON: EOF while parsing an object at line 2 column 4"),
+        (
+            r#"{"text": "a", "filter": {"source": "b"}, "filter": {}}"#,
+            "the body is not taken: filter is given twice at line 1 column 54",
+        ),
+        (
+            r#"{"queries": [{"text": "a", "text": "b"}]}"#,
+            "the body is not taken: text is given twice at line 1 column 39",
+        ),
         ("", "the body is not JSON: EOF while parsing a value at line 1 column 0"),
         ("[]", "the body is a JSON object, not a list"),
         (r#"{"queries": []}"#, "queries: a batch has 1 to 64, not 0"),
