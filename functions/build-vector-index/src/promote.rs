@@ -61,7 +61,7 @@ async fn promote(invocation: &Invocation<Options>, version: &str) -> Result<Repo
             registry.go_back(version, &newest, champion.as_ref()).await?;
             tracing::warn!(
                 "{version} is of {}: ads that were taken down since are served again",
-                index.manifest().created_at
+                index.manifest().created_at.format("%F %T UTC")
             );
             report.champion = Some(version.to_owned());
             report.outcome = Outcome::Promoted;
