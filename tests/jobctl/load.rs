@@ -65,7 +65,7 @@ fn a_file_with_one_wrong_cell_changes_nothing() {
         (
             "column.csv",
             "source,job_title,scrape_timestamp\nMCF,Cook,2025-01-01\n".to_owned(),
-            "column.csv: there is no column job_id; other columns found: none",
+            "column.csv: there is no column job_id; columns that the table does not know: none",
         ),
         ("empty.csv", String::new(), "empty.csv: the file is empty; its first row must name the columns"),
         ("text.parquet", "PAR1?".to_owned(), "text.parquet: not a readable Parquet file"),

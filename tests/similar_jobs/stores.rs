@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::cloud::World;
-use crate::support::Market;
 use crate::support::proxy::Proxy;
+use crate::support::{Market, ad};
 
 /// Longer than a client of one second waits.
 const LATE: Duration = Duration::from_millis(1500);
@@ -48,6 +48,24 @@ async fn a_store_out_of_reach_keeps_nobody_from_being_served_once_it_was_in_reac
     proxy.cut(false);
     service.wait_for_version("v2");
     assert_eq!(service.like(&ad)["results"], answer["results"]);
+}
+
+#[test]
+fn a_store_that_is_begun_anew_has_another_v1() {
+    let market = Market::with_vectors(300);
+    let first = market.indexed(&[]);
+    let mut service = market.serving(&[]);
+    let tag = service.get("v1/index").header("etag").unwrap().to_owned();
+    std::fs::remove_dir_all(market.artifact_dir()).unwrap();
+    market.load(&[ad("new", json!("Keeper of bees"), json!(null), 1)]);
+    market.embedded(&[]);
+    let second = market.indexed(&[]);
+    assert_eq!(second["champion"], "v1", "{second}");
+    let ads = first["index"]["ads"].as_u64().unwrap() + 1;
+    assert_eq!(second["index"]["ads"].as_u64(), Some(ads), "{second}");
+    service.wait_for_ads(ads);
+    assert_eq!(service.get("v1/jobs/MCF/new").status, 200);
+    assert_ne!(service.get("v1/index").header("etag").unwrap(), tag);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -117,6 +117,11 @@ impl Service {
         self.process.wait_for_line(version, |line| line["index_version"] == version);
     }
 
+    /// Waits until an index of so many ads is served.
+    pub(crate) fn wait_for_ads(&mut self, ads: u64) {
+        self.process.wait_for_line("an index", |line| line["rows"] == ads);
+    }
+
     /// Asks until `version` is what is served.
     pub(crate) fn wait_until_served(&self, version: &str) {
         let deadline = Instant::now() + Duration::from_mins(2);

@@ -38,6 +38,8 @@ pub struct Registry {
 pub struct Champion {
     /// `v7`.
     pub version: String,
+    /// When it was promoted.
+    pub promoted_at: DateTime<Utc>,
     /// The version that was the newest when somebody went back to this one.
     pub instead_of: Option<String>,
     /// What a swap expects.
@@ -83,10 +85,10 @@ impl Registry {
     /// `Corrupt` where the pointer is not what [`Registry::promote`] writes.
     pub async fn champion(&self) -> Result<Option<Champion>> {
         let Some((bytes, generation)) = self.store.get(&self.pointer()).await? else { return Ok(None) };
-        let Pointer { version, instead_of, .. } = Pointer::parse(&bytes).ok_or_else(|| {
+        let Pointer { version, promoted_at, instead_of } = Pointer::parse(&bytes).ok_or_else(|| {
             Error::corrupt(format!("{} names no version: promote one that is there", self.pointer()))
         })?;
-        Ok(Some(Champion { version, instead_of, generation }))
+        Ok(Some(Champion { version, promoted_at, instead_of, generation }))
     }
 
     /// Makes `version` the champion, if the champion is still `expected`. A pointer that names no version is no champion.

@@ -23,7 +23,7 @@ mod warehouse;
 mod why;
 
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use common::config::Search;
 use common::shim::{Function, Start, run_service};
@@ -52,7 +52,11 @@ async fn open(start: Start) -> Result<State> {
     let of_model = Arc::clone(&config);
     let registry = Registry::new(open_artifacts(&config)?, "indexes");
     State::start(Parts {
-        source: Arc::new(search::Published { registry, index_dir: config.index_dir.clone() }),
+        source: Arc::new(search::Published {
+            registry,
+            index_dir: config.index_dir.clone(),
+            opened: Mutex::default(),
+        }),
         warehouse,
         config,
         open_model: Box::new(move || embedding::open_one(&of_model)),

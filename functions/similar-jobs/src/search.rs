@@ -1,7 +1,7 @@
 //! The index as the service sees it, and where a newer one comes from.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use common::index::JobIndex;
@@ -121,19 +121,24 @@ pub(crate) struct Published {
     pub(crate) registry: Registry,
     /// Where versions are kept on this machine.
     pub(crate) index_dir: PathBuf,
+    /// What was opened last, and when it was promoted: a store that is begun anew has a `v1` again.
+    pub(crate) opened: Mutex<Option<(String, Timestamp)>>,
 }
 
 #[async_trait]
 impl IndexSource for Published {
     async fn newest(&self, current: Option<&str>) -> Result<Option<Arc<dyn MarketIndex>>> {
         let Some(champion) = self.registry.champion().await? else { return Ok(None) };
-        if current == Some(champion.version.as_str()) {
+        let promotion = Some((champion.version.clone(), champion.promoted_at));
+        let is_opened = *self.opened.lock().unwrap_or_else(PoisonError::into_inner) == promotion;
+        if is_opened && current == Some(champion.version.as_str()) {
             return Ok(None);
         }
         let folder = self.registry.place(&champion.version, &self.index_dir).await?;
         let opening = tokio::task::spawn_blocking(move || Opened::open(&folder));
         let opened =
             opening.await.map_err(|error| Error::internal("opening ended early").caused_by(error))??;
+        *self.opened.lock().unwrap_or_else(PoisonError::into_inner) = promotion;
         Ok(Some(Arc::new(opened)))
     }
 }

@@ -76,6 +76,13 @@ fn text(text: &str) -> String {
 }
 
 fn prepare_path(path: &Path, access: Access) -> Result<()> {
+    if path.is_dir() {
+        let path = path.display();
+        return Err(Error::new(
+            ErrorKind::Configuration,
+            format!("{path} is a folder, and a warehouse is a file: WAREHOUSE_URL=duckdb:{path}/jobs.duckdb"),
+        ));
+    }
     if access != Access::Create {
         return if path.is_file() {
             Ok(())

@@ -117,7 +117,10 @@ impl Mapping {
                 let found = if notes.ignored.is_empty() { "none" } else { &notes.ignored.join(", ") };
                 return Err(refuse(
                     path,
-                    format_args!("there is no column {}; other columns found: {found}", column.name),
+                    format_args!(
+                        "there is no column {}; columns that the table does not know: {found}",
+                        column.name
+                    ),
                 ));
             }
             notes.absent.push(column.name);

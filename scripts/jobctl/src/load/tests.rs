@@ -94,8 +94,14 @@ fn a_header_must_name_the_columns_once() {
     for (text, expected) in [
         ("", "ads.csv: the file is empty; its first row must name the columns"),
         ("source;job_id;scrape_timestamp\nMCF;1;2025-01-01\n", "ads.csv: the header has no commas"),
-        ("source,job_id\n", "ads.csv: there is no column scrape_timestamp; other columns found: none"),
-        ("source,id,scrape_timestamp\n", "ads.csv: there is no column job_id; other columns found: id"),
+        (
+            "source,job_id\n",
+            "ads.csv: there is no column scrape_timestamp; columns that the table does not know: none",
+        ),
+        (
+            "source,id,scrape_timestamp\n",
+            "ads.csv: there is no column job_id; columns that the table does not know: id",
+        ),
         ("source,job_id,SOURCE,scrape_timestamp\n", "ads.csv: column source is there twice"),
     ] {
         let said = refusal("ads.csv", text);
