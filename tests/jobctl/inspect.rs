@@ -46,4 +46,7 @@ fn without_a_warehouse_the_remedy_is_named() {
     assert!(line.ends_with("is not a DuckDB database"), "{line}");
     let line = refused(&market, 2, &["--warehouse-url", "sqlite:x", "inspect"]);
     assert!(line.starts_with("WAREHOUSE_URL is \"sqlite:x\"; allowed is duckdb:PATH or"), "{line}");
+    let folder = format!("duckdb:{}", market.file().parent().unwrap().display());
+    let line = refused(&market, 2, &["--warehouse-url", &folder, "inspect"]);
+    assert!(line.contains("is a folder, and a warehouse is a file"), "{line}");
 }

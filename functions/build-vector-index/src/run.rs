@@ -227,6 +227,7 @@ impl Job<'_> {
         let (sender, pages) = async_channel::bounded::<Option<Vec<_>>>(2);
         let threads = self.invocation.config.threads;
         let folder = folder.to_owned();
+        let shutdown = self.invocation.shutdown.clone();
         let place = format!("cannot build an index in {}", self.invocation.config.index_dir.display());
         let build = blocking(move || {
             let mut builder = Builder::new(&folder, options)?;
@@ -236,6 +237,9 @@ impl Job<'_> {
                     Ok(None) => break,
                     Err(_) => return Ok(None),
                 }
+            }
+            if shutdown.is_cancelled() {
+                return Ok(None);
             }
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
             let pool = pool.map_err(|error| Error::internal("cannot start threads").caused_by(error))?;
