@@ -72,6 +72,27 @@ async fn a_table_of_another_shape_is_refused_and_one_that_lacks_a_column_gets_it
 }
 
 #[tokio::test]
+async fn a_table_that_another_task_is_making_is_waited_for() {
+    let Some(world) = World::on_emulators() else { return };
+    let warehouse = world.warehouse().await;
+    warehouse.create_jobs().await.unwrap();
+    // What a look at a table between its making and its columns finds.
+    let dataset = world.warehouse_url.rsplit('/').next().unwrap();
+    let url = format!("http://{}/bigquery/v2/projects/demo/datasets/{dataset}/tables", world.bigquery);
+    let reference = json!({"projectId": "demo", "datasetId": dataset, "tableId": "job_embeddings"});
+    ureq::post(&url).send_json(json!({"tableReference": reference})).unwrap();
+    let table = EmbeddingTable::of_model("all-MiniLM-L6-v2", 3);
+    let made = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        ureq::delete(format!("{url}/job_embeddings")).call().unwrap();
+        warehouse.create_embeddings(&table).await
+    };
+    let (waiting, making) = tokio::join!(warehouse.create_embeddings(&table), made);
+    making.unwrap();
+    waiting.unwrap();
+}
+
+#[tokio::test]
 async fn a_missing_bucket_is_named() {
     let Some(world) = World::on_emulators() else { return };
     let astray = World { artifacts_url: "gs://no-such-bucket/x".into(), ..world };

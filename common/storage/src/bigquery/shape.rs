@@ -16,6 +16,9 @@ const JOB_EMBEDDINGS: &str = include_str!("../../../../infra/bigquery/create_job
 const ML_RUNS: &str = include_str!("../../../../infra/bigquery/create_ml_runs.sql");
 const ADD_COLUMN: &str = include_str!("../../../../infra/bigquery/add_column.sql");
 
+/// How often to look at a table without columns before it counts as one: some four seconds.
+const LOOKS: u32 = 5;
+
 impl Dataset {
     pub(super) async fn create_jobs_table(&self) -> Result<()> {
         self.create("cleaned_jobs", CLEANED_JOBS).await
@@ -53,7 +56,7 @@ impl Dataset {
             self.execute(&Statement::new(format!("making {}", self.name(table)), sql)).await?;
             found = self.table(table).await?;
         }
-        let found = found.unwrap_or_default();
+        let found = self.once_made(table, found.unwrap_or_default()).await?;
         for column in shape::addable(&self.name(table), self.missing(table, sql, &found)?)? {
             let sql = ADD_COLUMN
                 .replace("job_embeddings", table)
@@ -64,6 +67,18 @@ impl Dataset {
         Ok(())
     }
 
+    /// The shape of a table that is there: one that another task makes at this moment may have no columns yet.
+    async fn once_made(&self, table: &str, mut found: Value) -> Result<Value> {
+        for attempt in 1..=LOOKS {
+            if fields(&found).next().is_some() {
+                break;
+            }
+            tokio::time::sleep(self.client.limits().wait(attempt, None)).await;
+            found = self.table(table).await?.unwrap_or_default();
+        }
+        Ok(found)
+    }
+
     /// Columns of `sql` that the table lacks.
     fn missing(&self, table: &str, sql: &str, found: &Value) -> Result<Vec<Column>> {
         if text(found, "/type") == "VIEW" {
@@ -72,8 +87,7 @@ impl Dataset {
                 self.name(table)
             )));
         }
-        let fields = found.pointer("/schema/fields").and_then(Value::as_array).into_iter().flatten();
-        let found: Vec<_> = fields.map(|field| (text(field, "/name"), sql_type(field))).collect();
+        let found: Vec<_> = fields(found).map(|field| (text(field, "/name"), sql_type(field))).collect();
         shape::missing(&self.name(table), sql, &found)
     }
 
@@ -87,6 +101,10 @@ impl Dataset {
             Err(failure) => Err(failure.into_error(&doing)),
         }
     }
+}
+
+fn fields(table: &Value) -> impl Iterator<Item = &Value> {
+    table.pointer("/schema/fields").and_then(Value::as_array).into_iter().flatten()
 }
 
 /// A field's type in SQL's words; the interface has words of its own.
