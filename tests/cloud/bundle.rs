@@ -50,7 +50,7 @@ fn on_a_laptop(folder: &tempfile::TempDir, world: &World) -> World {
         artifacts_url: format!("file:{}", folder.path().join("artifacts").display()),
         bigquery: world.bigquery.clone(),
         storage: world.storage.clone(),
-        timeout_s: 60,
+        timeout_s: 30,
     }
 }
 

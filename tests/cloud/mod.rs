@@ -37,7 +37,7 @@ impl World {
             artifacts_url: format!("gs://{}/below/a prefix", emulators.bucket()),
             bigquery: emulators.bigquery.clone(),
             storage: emulators.storage.clone(),
-            timeout_s: 60,
+            timeout_s: 30,
         }
     }
 
@@ -50,7 +50,7 @@ impl World {
             artifacts_url: format!("{}/check-{id}", named("JOB_MARKET_LIVE_ARTIFACTS")?),
             bigquery: named("BIGQUERY_EMULATOR_HOST").unwrap_or_default(),
             storage: named("STORAGE_EMULATOR_HOST").unwrap_or_default(),
-            timeout_s: 60,
+            timeout_s: 30,
         })
     }
 
