@@ -5,7 +5,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use super::World;
-use crate::support::{Running, command, left_out, python};
+use crate::support::{Running, command, left_out, python, tests_dir};
 
 #[tokio::test]
 async fn googles_clients_find_the_same_rows_and_objects() {
@@ -24,7 +24,7 @@ async fn googles_clients_find_the_same_rows_and_objects() {
     assert_eq!(Running::start(&mut embed).end().code, Some(0));
     world.artifacts().compare_and_set("models/x.json", b"{\"n\": 1}".to_vec().into(), None).await.unwrap();
 
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/cloud/peers.py");
+    let script = tests_dir().join("cloud/peers.py");
     let output = Command::new(python).arg(script).envs(world.variables()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let found: Value = serde_json::from_slice(&output.stdout).unwrap();

@@ -28,7 +28,7 @@ fn a_missing_model_names_the_command_that_fetches_it() {
     let ended = embed_with(&market, "MODEL_DIR", folder.path());
     assert_refused(&ended, 1, &["all-MiniLM-L6-v2", "scripts/setup --model"]);
     let unknown = market.embed(&["--model", "no-such-model"]);
-    assert_refused(&unknown, 1, &["no-such-model"]);
+    assert_refused(&unknown, 2, &["EMBEDDING_MODEL", "no-such-model", "all-MiniLM-L6-v2"]);
     let nonsense = market.embed(&["--model", "../../etc"]);
     assert_refused(&nonsense, 2, &["EMBEDDING_MODEL", "../../etc"]);
 }

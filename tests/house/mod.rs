@@ -1,10 +1,12 @@
 //! The rules of the house that a machine can prove: who may depend on whom, and what the files must be.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
+use crate::support::tests_dir;
+
 fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the repository").to_owned()
+    tests_dir().parent().expect("the repository").to_owned()
 }
 
 /// Every crate that `package` depends on, as `cargo tree` lists them.
@@ -105,5 +107,20 @@ fn no_file_is_longer_than_a_sitting() {
     for path in files(&[".rs", ".py", ".sh", ".sql", ".html", ".js", ".css"]) {
         let lines = std::fs::read_to_string(&path).expect("text").lines().count();
         assert!(lines <= 400, "{} has {lines} lines", path.display());
+    }
+}
+
+#[test]
+fn no_program_knows_the_clone_that_compiled_it() {
+    // In two parts, so that this file says neither.
+    let words = ["CARGO_MANIFEST", "CARGO_TARGET"].map(|name| format!("env!(\"{name}_"));
+    for path in files(&[".rs"]) {
+        let text = std::fs::read_to_string(&path).expect("text");
+        let found = words.iter().find(|word| text.contains(*word));
+        assert!(
+            found.is_none(),
+            "{} has {found:?}: clones share what is compiled, so ask at run time",
+            path.display()
+        );
     }
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use super::function;
-use crate::support::{Market, Reply, Service, left_out, python};
+use crate::support::{Market, Reply, Service, left_out, python, tests_dir};
 
 const SOURCE: &str = "//example.com/loader";
 
@@ -91,8 +91,8 @@ fn the_official_sdk_is_understood_in_both_modes() {
     let market = Market::generated(12);
     let service = Service::start(&mut function(&market));
     let send = |mode: &str, id: &str, data: &str| -> Value {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/shim/send_cloudevent.py");
-        let sent = Command::new(&python).args([script, &service.url(), mode, id, data]).output().unwrap();
+        let script = tests_dir().join("shim/send_cloudevent.py");
+        let sent = Command::new(&python).arg(script).args([&service.url(), mode, id, data]).output().unwrap();
         assert!(sent.status.success(), "{}", String::from_utf8_lossy(&sent.stderr));
         serde_json::from_slice(&sent.stdout).unwrap()
     };

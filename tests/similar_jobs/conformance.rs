@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::support::{Market, ad, left_out, python};
+use crate::support::{Market, ad, left_out, python, tests_dir};
 
 /// What holds for every request, however odd. Not among them: that data which fits the schema is accepted, because an ad that the
 /// index does not have is 404.
@@ -28,7 +28,7 @@ fn odd_requests_are_answered_as_the_description_of_the_interface_says() {
     let folder = tempfile::tempdir().unwrap();
     let output = Command::new(python.with_file_name("schemathesis"))
         .current_dir(folder.path())
-        .env("SCHEMATHESIS_HOOKS", concat!(env!("CARGO_MANIFEST_DIR"), "/similar_jobs/conformance_hooks.py"))
+        .env("SCHEMATHESIS_HOOKS", tests_dir().join("similar_jobs/conformance_hooks.py"))
         .args(["run", &format!("{}openapi.json", service.url())])
         .args(["--checks", CHECKS, "--max-examples", "30", "--seed", "7", "--workers", "1"])
         // Its phase `coverage` takes two minutes of CPU to think of its requests.

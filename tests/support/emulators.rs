@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::sync::OnceLock;
 
-use super::left_out;
+use super::{left_out, tests_dir};
 
 /// Where the emulators answer.
 pub(crate) struct Emulators {
@@ -41,11 +41,13 @@ impl OwnEmulators {
 
 impl Drop for OwnEmulators {
     fn drop(&mut self) {
-        let _ = Command::new(SCRIPT).arg("stop").arg("--state").arg(self.state.path()).output();
+        let _ = script().arg("stop").arg("--state").arg(self.state.path()).output();
     }
 }
 
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/emulators");
+fn script() -> Command {
+    Command::new(tests_dir().join("../scripts/emulators"))
+}
 
 fn start() -> Option<Emulators> {
     let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
@@ -58,7 +60,7 @@ fn start() -> Option<Emulators> {
 }
 
 fn started(arguments: &[&str]) -> Option<Emulators> {
-    let output = Command::new(SCRIPT).arg("start").args(arguments).output().expect("scripts/emulators");
+    let output = script().arg("start").args(arguments).output().expect("scripts/emulators");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "scripts/emulators start: {said}");
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();

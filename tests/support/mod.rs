@@ -26,11 +26,21 @@ pub(crate) use warehouse::{Vectors, ad, ads_with_text};
 const KEPT_VARIABLES: [&str; 7] =
     ["PATH", "HOME", "XDG_CACHE_HOME", "MODEL_DIR", "ORT_DYLIB_PATH", "LD_LIBRARY_PATH", "TMPDIR"];
 
+/// The folder of these tests in the clone that runs them. Asked when they run: clones share what is compiled, and a macro would name
+/// the clone that compiled it.
+pub(crate) fn tests_dir() -> PathBuf {
+    std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo or nextest runs the tests").into()
+}
+
+/// The folder of what is built: `target/PROFILE`.
+pub(crate) fn profile_dir() -> PathBuf {
+    let tests = std::env::current_exe().expect("the path of the tests");
+    tests.parent().and_then(Path::parent).expect("target/PROFILE/deps/TESTS").to_owned()
+}
+
 /// The path of a program of the bundle, built with the same profile as the tests.
 pub(crate) fn binary(name: &str) -> PathBuf {
-    let tests = std::env::current_exe().expect("the path of the tests");
-    let profile = tests.parent().and_then(Path::parent).expect("target/PROFILE/deps/TESTS");
-    let path = profile.join(name);
+    let path = profile_dir().join(name);
     assert!(
         path.exists(),
         "{} is missing: run `cargo build --workspace` first, or scripts/test",
@@ -145,7 +155,7 @@ impl Market {
 
 /// The folder of real ads, where it is at hand: `JOB_MARKET_TEST_DATA`, else `../shared/data` beside the checkout.
 pub(crate) fn real_ads() -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
+    let beside = tests_dir().join("../../shared/data");
     let folder = std::env::var_os("JOB_MARKET_TEST_DATA").map_or(beside, PathBuf::from);
     folder.join("sg_jobs_append.parquet").exists().then_some(folder)
 }

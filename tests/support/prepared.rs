@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::{Market, binary};
+use super::{Market, binary, profile_dir};
 
 impl Market {
     /// With `jobs` generated titles, each embedded: a copy of what was prepared once.
@@ -17,14 +17,14 @@ impl Market {
 
 /// The warehouse of so many embedded titles, made by whoever comes first with these programs.
 fn prepared(jobs: u32) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    std::fs::create_dir_all(folder).expect("a folder for what tests prepare");
+    let folder = profile_dir().join("prepared");
+    std::fs::create_dir_all(&folder).expect("a folder for what tests prepare");
     let file = folder.join(format!("titles-{jobs}-{}.duckdb", made_with()));
     // Tests are processes of their own: one prepares, the others wait for it.
     let lock = File::create(folder.join(format!("titles-{jobs}.lock"))).expect("a lock");
     lock.lock().expect("the lock");
     if !file.exists() {
-        remove_others(folder, &format!("titles-{jobs}-"));
+        remove_others(&folder, &format!("titles-{jobs}-"));
         let market = Market::titles(jobs);
         let report = market.embedded(&[]);
         assert_eq!(report["failed"], 0, "{report}");

@@ -11,6 +11,9 @@ use common_core::{Error, Result};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+/// The models that `scripts/setup` makes.
+const OF_SETUP: [&str; 2] = ["all-MiniLM-L6-v2", "all-mpnet-base-v2"];
+
 /// The facts of `model.json`, and where the package lies.
 #[derive(Debug, Clone, Deserialize)]
 pub struct ModelPackage {
@@ -37,11 +40,16 @@ impl ModelPackage {
     /// Reads the package of model `name` under `model_dir`.
     ///
     /// # Errors
-    /// `NotFound` where setup has not made it, `Corrupt` where its description cannot be read.
+    /// `Configuration` where no such model is known, `NotFound` where setup has not made it, `Corrupt` where its description cannot be read.
     pub fn open(model_dir: &Path, name: &str) -> Result<Self> {
         let folder = model_dir.join(name);
         let path = folder.join("model.json");
         let text = std::fs::read(&path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound if !OF_SETUP.contains(&name) => Error::configuration(format!(
+                "EMBEDDING_MODEL is {name:?}, which is not in {}; setup makes {}",
+                model_dir.display(),
+                OF_SETUP.join(" and ")
+            )),
             std::io::ErrorKind::NotFound => Error::not_found(format!(
                 "model {name} is not in {}: run `scripts/setup --model {name}`",
                 model_dir.display()
@@ -177,6 +185,9 @@ mod tests {
         let error = ModelPackage::open(folder.path(), "all-mpnet-base-v2").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
         assert!(error.to_string().contains("scripts/setup --model all-mpnet-base-v2"), "{error}");
+        let error = ModelPackage::open(folder.path(), "no-such-model").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration);
+        assert!(error.to_string().contains("setup makes all-MiniLM-L6-v2 and all-mpnet-base-v2"), "{error}");
     }
 
     #[test]
