@@ -10,7 +10,9 @@ WITH ads AS (
             + COALESCE(job_salary_max_sgd_monthly, job_salary_min_sgd_monthly) / 2
         END AS salary_mid
     FROM cleaned_jobs
-    WHERE (@source IS NULL OR source = @source)
+    -- In a table that others made, a sighting may lack both, and is nobody's.
+    WHERE source <> '' AND job_id <> ''
+        AND (@source IS NULL OR source = @source)
         AND (@shards = 1
             OR MOD(CAST(CONCAT('0x', SUBSTR(TO_HEX(SHA256(CONCAT(source, '/', job_id))), 1, 8)) AS INT64), @shards) = @shard)
     QUALIFY ROW_NUMBER() OVER (

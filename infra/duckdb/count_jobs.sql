@@ -1,8 +1,18 @@
--- How many ads a scan returns. $1 tasks, $2 this task, $3 source or NULL.
-SELECT count(*)
+-- How many ads a scan returns, and how many sightings it leaves out because they name no ad: those are the first task's.
+-- $1 tasks, $2 this task, $3 source or NULL.
+SELECT
+    count(*),
+    (
+        SELECT count(*)
+        FROM cleaned_jobs
+        WHERE $2 = 0
+            AND ($3 IS NULL OR source = $3)
+            AND (coalesce(source, '') = '' OR coalesce(job_id, '') = '')
+    )
 FROM (
     SELECT DISTINCT source, job_id
     FROM cleaned_jobs
-    WHERE ($3 IS NULL OR source = $3)
+    WHERE source <> '' AND job_id <> ''
+        AND ($3 IS NULL OR source = $3)
         AND ($1 = 1 OR ('0x' || left(sha256(source || '/' || job_id), 8))::BIGINT % $1 = $2)
 );

@@ -4,7 +4,11 @@ WITH shown AS (
         hash(source, job_id) AS ad,
         arg_max(
             hash(company_name, job_url, job_currency, job_salary_min_sgd_monthly, job_salary_max_sgd_monthly),
-            (scrape_timestamp, coalesce(bq_timestamp, TIMESTAMP '-infinity'), rowid)
+            (
+                coalesce(scrape_timestamp, TIMESTAMP '-infinity'),
+                coalesce(bq_timestamp, TIMESTAMP '-infinity'),
+                rowid
+            )
         ) AS shown
     FROM cleaned_jobs
     GROUP BY ad

@@ -8,7 +8,11 @@ WITH block AS (
 latest AS (
     SELECT
         arg_max(
-            ad.rowid, (ad.scrape_timestamp, coalesce(ad.bq_timestamp, TIMESTAMP '-infinity'), ad.rowid)
+            ad.rowid, (
+                coalesce(ad.scrape_timestamp, TIMESTAMP '-infinity'),
+                coalesce(ad.bq_timestamp, TIMESTAMP '-infinity'),
+                ad.rowid
+            )
         ) AS sighting
     FROM block
     JOIN cleaned_jobs AS ad ON ad.source = block.source AND ad.job_id = block.job_id

@@ -1,9 +1,11 @@
 -- One page of ads beside what is stored of each: the sightings with a row number in [$4, $5) that no later one
--- replaces. A page is a hash table of its own rows only, whatever the size of the tables.
+-- replaces. A page is a hash table of its own rows only, whatever the size of the tables. In a table that others made, a sighting may
+-- lack source or id, and is nobody's; one that lacks its moment is the earliest.
 -- $1 tasks, $2 this task, $3 source or NULL.
 WITH page AS (
     SELECT
-        rowid AS sighting, source, job_id, scrape_timestamp,
+        rowid AS sighting, source, job_id,
+        coalesce(scrape_timestamp, TIMESTAMP '-infinity') AS seen_at,
         coalesce(bq_timestamp, TIMESTAMP '-infinity') AS loaded_at,
         job_title, left(job_description, {description_chars}) AS job_description,
         job_location, job_classification, job_work_type, job_posted_timestamp,
@@ -14,6 +16,7 @@ WITH page AS (
         END AS salary_mid
     FROM cleaned_jobs
     WHERE rowid >= $4 AND rowid < $5
+        AND source <> '' AND job_id <> ''
         AND ($3 IS NULL OR source = $3)
         AND ($1 = 1 OR ('0x' || left(sha256(source || '/' || job_id), 8))::BIGINT % $1 = $2)
 ),
@@ -21,8 +24,8 @@ replaced AS (
     SELECT DISTINCT page.sighting
     FROM cleaned_jobs AS other
     JOIN page ON other.source = page.source AND other.job_id = page.job_id
-    WHERE other.scrape_timestamp > page.scrape_timestamp
-        OR (other.scrape_timestamp = page.scrape_timestamp
+    WHERE coalesce(other.scrape_timestamp, TIMESTAMP '-infinity') > page.seen_at
+        OR (coalesce(other.scrape_timestamp, TIMESTAMP '-infinity') = page.seen_at
             AND (coalesce(other.bq_timestamp, TIMESTAMP '-infinity') > page.loaded_at
                 OR (coalesce(other.bq_timestamp, TIMESTAMP '-infinity') = page.loaded_at
                     AND other.rowid > page.sighting)))

@@ -9,7 +9,11 @@ latest AS (
     SELECT
         ad.source, ad.job_id,
         arg_max(
-            ad.rowid, (ad.scrape_timestamp, coalesce(ad.bq_timestamp, TIMESTAMP '-infinity'), ad.rowid)
+            ad.rowid, (
+                coalesce(ad.scrape_timestamp, TIMESTAMP '-infinity'),
+                coalesce(ad.bq_timestamp, TIMESTAMP '-infinity'),
+                ad.rowid
+            )
         ) AS sighting
     FROM cleaned_jobs AS ad
     SEMI JOIN named ON named.source = ad.source AND named.job_id = ad.job_id

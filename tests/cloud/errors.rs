@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use common::job::{ContentHash, JobKey};
-use common::storage::warehouse::{EmbeddingRow, EmbeddingTable, FilterColumns};
+use common::job::{ContentHash, JobKey, Shard};
+use common::storage::warehouse::{EmbeddingRow, EmbeddingTable, FilterColumns, JobCount, JobScan};
 use common::storage::{Access, open_warehouse};
 use common::{Error, ErrorKind};
 use futures::TryStreamExt;
@@ -90,6 +90,35 @@ async fn a_table_that_another_task_is_making_is_waited_for() {
     let (waiting, making) = tokio::join!(warehouse.create_embeddings(&table), made);
     making.unwrap();
     waiting.unwrap();
+}
+
+#[tokio::test]
+async fn sightings_of_a_foreign_table_that_name_no_ad_are_counted_and_left_out() {
+    let Some(world) = World::on_emulators() else { return };
+    let warehouse = world.warehouse().await;
+    warehouse.create_jobs().await.unwrap();
+    // As others make such a table: nothing is declared as required.
+    execute(&world, "CREATE TABLE loose AS SELECT * FROM cleaned_jobs");
+    execute(&world, "DROP TABLE cleaned_jobs");
+    execute(&world, "CREATE TABLE cleaned_jobs AS SELECT * FROM loose");
+    let moment = "TIMESTAMP '2026-01-01 00:00:00+00'";
+    execute(
+        &world,
+        &format!(
+            "INSERT INTO cleaned_jobs (source, job_id, job_title, scrape_timestamp) VALUES
+            ('MCF', '1', 'Cook', {moment}), ('MCF', '1', 'Older', NULL), ('MCF', '2', 'Pilot', NULL),
+            ('', '3', 'No board', {moment}), (NULL, '4', 'No board', {moment}), ('MCF', NULL, 'No id', {moment})"
+        ),
+    );
+    let table = EmbeddingTable::of_model("all-MiniLM-L6-v2", 3);
+    warehouse.create_embeddings(&table).await.unwrap();
+    let scan = JobScan { embeddings: table, shard: Shard::ALL, source: None };
+    let count = warehouse.count_jobs(&scan).await.unwrap();
+    assert_eq!(count, JobCount { ads: 2, nameless_sightings: 3 });
+    let pages: Vec<_> = warehouse.scan_jobs(scan).try_collect().await.unwrap();
+    let mut titles: Vec<_> = pages.concat().into_iter().filter_map(|ad| ad.title).collect();
+    titles.sort_unstable();
+    assert_eq!(titles, ["Cook", "Pilot"]);
 }
 
 #[tokio::test]

@@ -74,7 +74,7 @@ async fn load(warehouse: &dyn Warehouse, table: &EmbeddingTable, board: &str) ->
     warehouse.prune_embeddings(&scan).await?;
     let pages: Vec<_> = warehouse.scan_jobs(scan.clone()).try_collect().await?;
     assert_eq!(pages.concat().len(), 30);
-    assert_eq!(warehouse.count_jobs(&scan).await?, 30);
+    assert_eq!(warehouse.count_jobs(&scan).await?.ads, 30);
     Ok(())
 }
 
@@ -152,7 +152,7 @@ async fn loads_through_a_broken_network(world: &World, seeds: Range<u64>) -> u64
     assert_eq!(differing.map(|(key, _)| key), None, "the tables differ");
     assert_eq!((cloud.len() as u64, laptop.len() as u64), (ads, ads));
     let counted = direct.count_jobs(&JobScan { source: None, ..scan(&table, "") }).await.unwrap();
-    assert_eq!(counted, ads);
+    assert_eq!(counted.ads, ads);
     faults.into_iter().sum()
 }
 
@@ -184,7 +184,7 @@ async fn every_fault_alone_is_survived_by_every_kind_of_request() {
         warehouse.merge_embeddings(&table, vec![row("one", n, 1)]).await.unwrap();
     }
     assert_eq!(proxy.seen().len(), 2 * all.len());
-    assert_eq!(direct.count_jobs(&scan(&table, "one")).await.unwrap(), all.len() as u64);
+    assert_eq!(direct.count_jobs(&scan(&table, "one")).await.unwrap().ads, all.len() as u64);
     let twice =
         direct.query("SELECT job_id FROM cleaned_jobs GROUP BY job_id HAVING COUNT(*) > 1").await.unwrap();
     assert_eq!(twice.pages.try_collect::<Vec<_>>().await.unwrap().concat().len(), 0);

@@ -34,7 +34,7 @@ async fn googles_clients_find_the_same_rows_and_objects() {
         shard: common::job::Shard::ALL,
         source: None,
     };
-    assert_eq!(found["ads"].as_u64().unwrap(), warehouse.count_jobs(&scan).await.unwrap());
+    assert_eq!(found["ads"].as_u64().unwrap(), warehouse.count_jobs(&scan).await.unwrap().ads);
     assert_eq!(found["embeddings"].as_u64(), Some(60));
     assert!((found["norm"].as_f64().unwrap() - 1.0).abs() < 1e-5, "{found}");
     assert_eq!(found["object"], "{\"n\": 1}");

@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::process::Command;
 
+use serde_json::json;
+
 use super::assert_refused;
 use crate::support::{Market, Running, left_out};
 
@@ -45,6 +47,37 @@ fn a_foreign_table_is_named_with_its_column() {
         market.execute(&format!("ALTER TABLE foreign_one RENAME TO {table}"));
         assert_refused(&market.embed(&[]), 1, &[table, parts[0], parts[1]]);
     }
+}
+
+#[test]
+fn sightings_of_a_foreign_table_that_name_no_ad_are_counted_and_left_out() {
+    let market = Market::generated(3);
+    // As others make such a table: nothing is declared as required.
+    market.execute("CREATE TABLE loose AS FROM cleaned_jobs; DROP TABLE cleaned_jobs;");
+    market.execute("ALTER TABLE loose RENAME TO cleaned_jobs");
+    market.execute(
+        "INSERT INTO cleaned_jobs BY NAME SELECT * REPLACE (NULL AS source) FROM cleaned_jobs LIMIT 1",
+    );
+    market.execute(
+        "INSERT INTO cleaned_jobs BY NAME SELECT * REPLACE ('' AS job_id) FROM cleaned_jobs LIMIT 1",
+    );
+    // One without a moment is older than any other of its ad, and the only one of another.
+    market.execute(
+        "INSERT INTO cleaned_jobs BY NAME
+        SELECT * REPLACE (NULL AS scrape_timestamp, 'older' AS job_title, 'older' AS company_name)
+        FROM cleaned_jobs WHERE source <> '' AND job_id <> '' LIMIT 1",
+    );
+    market.execute(
+        "INSERT INTO cleaned_jobs (source, job_id, job_title) VALUES ('MCF', 'moment-less', 'Harbour pilot')",
+    );
+    let report = market.embedded(&[]);
+    assert_eq!((&report["ads"], &report["nameless_sightings"]), (&json!(4), &json!(2)), "{report}");
+    market.assert_current(4);
+    assert_eq!(market.embedded(&[])["unchanged"], 4);
+    assert_eq!(market.indexed(&[])["index"]["ads"], 4);
+    let service = market.serving(&[]);
+    assert_eq!(service.get("v1/jobs?q=older").json["jobs"], json!([]));
+    assert_eq!(service.get("v1/jobs?q=harbour+pilot").json["jobs"][0]["job_id"], "moment-less");
 }
 
 #[test]

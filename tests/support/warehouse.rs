@@ -87,9 +87,10 @@ impl Market {
             let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).expect(sql);
             rows.collect::<Result<_, _>>().expect(sql)
         };
-        let latest = "SELECT source || '/' || job_id, job_title, job_description FROM cleaned_jobs QUALIFY \
-                      row_number() OVER (PARTITION BY source, job_id ORDER BY scrape_timestamp DESC, \
-                      bq_timestamp DESC NULLS LAST, rowid DESC) = 1";
+        let latest = "SELECT source || '/' || job_id, job_title, job_description FROM cleaned_jobs \
+                      WHERE source <> '' AND job_id <> '' QUALIFY \
+                      row_number() OVER (PARTITION BY source, job_id ORDER BY scrape_timestamp DESC \
+                      NULLS LAST, bq_timestamp DESC NULLS LAST, rowid DESC) = 1";
         let texts: BTreeMap<String, String> = pairs(latest)
             .into_iter()
             .filter_map(|(key, title, description)| {

@@ -21,6 +21,8 @@ pub(crate) struct Report {
     pub(crate) refreshed: u64,
     /// Ads that had a current embedding.
     pub(crate) unchanged: u64,
+    /// Sightings left out because they name no ad: without `source` or without `job_id`.
+    pub(crate) nameless_sightings: u64,
     /// Ads without any text.
     pub(crate) skipped: u64,
     /// Ads that could not be embedded.

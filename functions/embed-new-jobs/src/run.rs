@@ -6,7 +6,7 @@ use std::time::Instant;
 use common::embedding::{self, Identity};
 use common::job::Timestamp;
 use common::shim::Invocation;
-use common::storage::warehouse::{EmbeddingTable, JobScan};
+use common::storage::warehouse::{EmbeddingTable, JobCount, JobScan};
 use common::storage::{Access, Run, Warehouse, open_warehouse};
 use common::{Error, Result};
 use futures::StreamExt;
@@ -78,21 +78,26 @@ impl Job<'_> {
         self.invocation.options.force.then_some(self.invocation.started_at)
     }
 
-    fn blank_report(&self, ads: u64) -> Report {
-        Report {
+    async fn blank_report(&self) -> Result<Report> {
+        let JobCount { ads, nameless_sightings } = self.warehouse.count_jobs(self.scan).await?;
+        if nameless_sightings > 0 {
+            tracing::warn!(nameless_sightings, "sightings without source or job_id are left out");
+        }
+        Ok(Report {
             ads,
+            nameless_sightings,
             table: self.scan.embeddings.name.clone(),
             embedding_space: self.identity.embedding_space.clone(),
             model_version: self.identity.model_version.clone(),
             shard: (self.scan.shard.count > 1).then_some(self.scan.shard),
             ..Report::default()
-        }
+        })
     }
 
     async fn embed(&self, workers: Workers) -> Result<Report> {
-        let ads = self.warehouse.count_jobs(self.scan).await?;
+        let report = self.blank_report().await?;
         let progress = &self.invocation.progress;
-        progress.start(ads, "ads");
+        progress.start(report.ads, "ads");
         let in_flight = InFlight::default();
         let mut writer = Writer {
             warehouse: self.warehouse,
@@ -105,7 +110,7 @@ impl Job<'_> {
             rows: Vec::new(),
             waiting: Vec::new(),
             last_write: Instant::now(),
-            report: self.blank_report(ads),
+            report,
             statistics: Statistics::default(),
         };
         let chunk = workers.chunk;
@@ -131,7 +136,7 @@ impl Job<'_> {
         let interrupted = self.invocation.shutdown.is_cancelled();
         let (mut report, statistics) = writer.finish(interrupted).await?;
         // No ads at all is how a table looks that is being swapped, not how a market ends.
-        if !interrupted && ads > 0 {
+        if !interrupted && report.ads > 0 {
             report.removed += self.warehouse.prune_embeddings(self.scan).await?;
         }
         report.refuse_total_failure()?;
@@ -175,7 +180,7 @@ impl Job<'_> {
 
     /// What a run would do, and how long it would take at the speed that a sample of its ads shows.
     async fn estimate(&self, workers: Workers, started: Instant) -> Result<Report> {
-        let mut report = self.blank_report(self.warehouse.count_jobs(self.scan).await?);
+        let mut report = self.blank_report().await?;
         let mut planner = self.planner(InFlight::default());
         let mut estimate = Estimate {
             ads_to_embed: 0,

@@ -35,7 +35,7 @@ use self::dataset::Dataset;
 use self::load::ParquetFile;
 use self::statement::{Statement, shared};
 use crate::warehouse::{
-    Candidate, EmbeddingRow, EmbeddingTable, Forgotten, IndexState, IndexedAd, JobScan, QueryCost,
+    Candidate, EmbeddingRow, EmbeddingTable, Forgotten, IndexState, IndexedAd, JobCount, JobScan, QueryCost,
     QueryResult, Refused, RunRecord, SharedRow, VectorHit, VectorIndexKind, VectorIndexState, VectorQuery,
     Warehouse, WriteSize,
 };
@@ -125,9 +125,12 @@ impl Warehouse for BigQuery {
         Ok(count)
     }
 
-    async fn count_jobs(&self, scan: &JobScan) -> Result<u64> {
+    async fn count_jobs(&self, scan: &JobScan) -> Result<JobCount> {
         let rows = self.0.collect(count_jobs(scan)).await?;
-        Ok(rows.first().and_then(|row| row.first()?.as_str()?.parse().ok()).unwrap_or_default())
+        let count = |column: usize| {
+            rows.first().and_then(|row| row.get(column)?.as_str()?.parse().ok()).unwrap_or_default()
+        };
+        Ok(JobCount { ads: count(0), nameless_sightings: count(1) })
     }
 
     fn scan_jobs(&self, scan: JobScan) -> BoxStream<'static, Result<Vec<Candidate>>> {

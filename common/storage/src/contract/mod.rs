@@ -16,7 +16,8 @@ use common_core::{Error, ErrorKind, Result};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::warehouse::{
-    Candidate, Cell, EmbeddingRow, EmbeddingTable, FilterColumns, JobScan, RunRecord, SharedRow, Warehouse,
+    Candidate, Cell, EmbeddingRow, EmbeddingTable, FilterColumns, JobCount, JobScan, RunRecord, SharedRow,
+    Warehouse,
 };
 
 pub use registry::registry;
@@ -168,8 +169,10 @@ async fn a_scan_returns_the_latest_sighting_of_every_ad(warehouse: &dyn Warehous
         ..ad("late", 60, "New")
     };
     let seen_again = vec![ad("ranged", -60, "Old cook"), ad("late", 0, "Old"), in_pounds];
-    let batches = vec![Ok(vec![later_load, first_load, odd, ranged]), Ok(Vec::new()), Ok(seen_again)];
-    assert_eq!(append(warehouse, batches).await.unwrap(), 7);
+    let nameless = vec![ad("", 0, "No id"), JobAd { source: String::new(), ..ad("x", 0, "No board") }];
+    let batches =
+        vec![Ok(vec![later_load, first_load, odd, ranged]), Ok(Vec::new()), Ok(seen_again), Ok(nameless)];
+    assert_eq!(append(warehouse, batches).await.unwrap(), 9);
 
     let mut found = candidates(warehouse, scan()).await;
     found.sort_by(|a, b| a.key.cmp(&b.key));
@@ -178,7 +181,7 @@ async fn a_scan_returns_the_latest_sighting_of_every_ad(warehouse: &dyn Warehous
     let expected =
         [("late", "New"), ("odd", "Nurse \u{0} 👩‍⚕️ مرحبا"), ("ranged", "Cook"), ("twice", "Second load")];
     assert_eq!(titles, expected);
-    assert_eq!(warehouse.count_jobs(&scan()).await.unwrap(), 4);
+    assert_eq!(warehouse.count_jobs(&scan()).await.unwrap(), JobCount { ads: 4, nameless_sightings: 2 });
     assert_eq!(found[1].description.as_ref().unwrap().chars().count(), DESCRIPTION_CHARS);
     assert_eq!(found[1].filters.job_location.as_deref(), Some(""));
     assert_eq!(found[1].filters.job_classification, None);
@@ -195,7 +198,9 @@ async fn shards_are_disjoint_and_complete(warehouse: &dyn Warehouse) {
         let shard = Shard { index, count: 3 };
         let part = JobScan { shard, ..scan() };
         let found = candidates(warehouse, part.clone()).await;
-        assert_eq!(warehouse.count_jobs(&part).await.unwrap(), found.len() as u64);
+        let expected =
+            JobCount { ads: found.len() as u64, nameless_sightings: if index == 0 { 2 } else { 0 } };
+        assert_eq!(warehouse.count_jobs(&part).await.unwrap(), expected);
         for ad in found {
             assert!(shard.contains(&ad.key), "{} is not of shard {index}", ad.key);
             assert!(seen.insert(ad.key));

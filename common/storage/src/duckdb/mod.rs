@@ -26,7 +26,7 @@ use futures::stream::BoxStream;
 
 use crate::Access;
 use crate::warehouse::{
-    Candidate, EmbeddingRow, EmbeddingTable, Forgotten, IndexState, IndexedAd, JobScan, QueryCost,
+    Candidate, EmbeddingRow, EmbeddingTable, Forgotten, IndexState, IndexedAd, JobCount, JobScan, QueryCost,
     QueryResult, Refused, RunRecord, SharedRow, VectorHit, VectorIndexKind, VectorIndexState, VectorQuery,
     Warehouse, WriteSize,
 };
@@ -195,7 +195,7 @@ impl Warehouse for DuckDb {
             .await
     }
 
-    async fn count_jobs(&self, scan: &JobScan) -> Result<u64> {
+    async fn count_jobs(&self, scan: &JobScan) -> Result<JobCount> {
         let scan = scan.clone();
         self.read(move |connection| scan::count_jobs(connection, &scan)).await
     }

@@ -10,14 +10,16 @@ use common_core::job::{JobKey, Timestamp};
 use futures::stream::BoxStream;
 
 use super::{Shared, query, render};
-use crate::warehouse::{Candidate, FilterColumns, JobScan, Stored};
+use crate::warehouse::{Candidate, FilterColumns, JobCount, JobScan, Stored};
 
 /// Sightings a page. Each page looks at the keys of the whole table once, so pages are not small.
 const PAGE_ROWS: i64 = 4096;
 
-pub(super) fn count_jobs(connection: &Connection, scan: &JobScan) -> ::duckdb::Result<u64> {
+pub(super) fn count_jobs(connection: &Connection, scan: &JobScan) -> ::duckdb::Result<JobCount> {
     let sql = include_str!("../../../../infra/duckdb/count_jobs.sql");
-    connection.query_row(sql, params![scan.shard.count, scan.shard.index, scan.source], |row| row.get(0))
+    connection.query_row(sql, params![scan.shard.count, scan.shard.index, scan.source], |row| {
+        Ok(JobCount { ads: row.get(0)?, nameless_sightings: row.get(1)? })
+    })
 }
 
 pub(super) fn scan_jobs(shared: Arc<Shared>, scan: JobScan) -> BoxStream<'static, Result<Vec<Candidate>>> {

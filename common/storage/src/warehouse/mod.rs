@@ -53,6 +53,16 @@ pub struct JobScan {
     pub source: Option<String>,
 }
 
+/// How much a scan finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JobCount {
+    /// Ads that it returns.
+    pub ads: u64,
+    /// Sightings that it leaves out because they lack `source` or `job_id`, so that nobody can say of which ad they are. No task's
+    /// share: the first one's.
+    pub nameless_sightings: u64,
+}
+
 /// The columns of an ad that filters need inside a vector search, kept beside its vector.
 #[derive(Debug, Clone, PartialEq, Default)]
 #[allow(missing_docs)]
@@ -228,11 +238,11 @@ pub trait Warehouse: Send + Sync {
     /// how many.
     async fn append_jobs(&self, batches: BoxStream<'static, Result<Vec<JobAd>>>) -> Result<u64>;
 
-    /// How many ads [`Warehouse::scan_jobs`] will return.
+    /// How many ads [`Warehouse::scan_jobs`] will return, and how many sightings it will leave out.
     ///
     /// # Errors
     /// `NotFound` where there is no `cleaned_jobs`.
-    async fn count_jobs(&self, scan: &JobScan) -> Result<u64>;
+    async fn count_jobs(&self, scan: &JobScan) -> Result<JobCount>;
 
     /// Every ad's latest sighting once, in pages. Writing embeddings while reading is safe.
     fn scan_jobs(&self, scan: JobScan) -> BoxStream<'static, Result<Vec<Candidate>>>;
