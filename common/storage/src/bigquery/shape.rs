@@ -16,7 +16,7 @@ const JOB_EMBEDDINGS: &str = include_str!("../../../../infra/bigquery/create_job
 const ML_RUNS: &str = include_str!("../../../../infra/bigquery/create_ml_runs.sql");
 const ADD_COLUMN: &str = include_str!("../../../../infra/bigquery/add_column.sql");
 
-/// How often to look at a table without columns before it counts as one: some four seconds.
+/// How often to look at a table without columns before it counts as one: four to eight seconds.
 const LOOKS: u32 = 5;
 
 impl Dataset {
@@ -31,6 +31,7 @@ impl Dataset {
                 self.name("cleaned_jobs")
             ))
         })?;
+        let jobs = self.once_made("cleaned_jobs", jobs).await?;
         if let Some(column) = self.missing("cleaned_jobs", CLEANED_JOBS, &jobs)?.first() {
             return Err(shape::lacks(&self.name("cleaned_jobs"), column));
         }
