@@ -1,4 +1,5 @@
--- What an index of one space would hold, without vectors: the rows, and what only the latest sightings have.
+-- What an index of one space would hold, without vectors: the rows, and what only the latest sightings have; how many of the rows are of
+-- ads that are still in cleaned_jobs.
 WITH shown AS (
     SELECT
         source, job_id,
@@ -31,7 +32,8 @@ SELECT
                 )
             )
         )
-    )
+    ),
+    COUNT(shown.source)
 FROM job_embeddings AS stored
 LEFT JOIN shown ON shown.source = stored.source AND shown.job_id = stored.job_id
 WHERE stored.embedding_space = @space;

@@ -1,4 +1,5 @@
--- How many ads a scan returns, and how many sightings it leaves out because they name no ad: those are the first task's.
+-- How many ads a scan returns, and how many sightings it leaves out because they name no ad: those are the first task's; and how
+-- many have a moment outside the years 1 to 9999, which counts as missing.
 -- $1 tasks, $2 this task, $3 source or NULL.
 SELECT
     count(*),
@@ -8,6 +9,18 @@ SELECT
         WHERE $2 = 0
             AND ($3 IS NULL OR source = $3)
             AND (coalesce(source, '') = '' OR coalesce(job_id, '') = '')
+    ),
+    (
+        SELECT count(*)
+        FROM cleaned_jobs
+        WHERE source <> '' AND job_id <> ''
+            AND ($3 IS NULL OR source = $3)
+            AND (
+                outside_calendar(scrape_timestamp)
+                OR outside_calendar(bq_timestamp)
+                OR outside_calendar(job_posted_timestamp)
+            )
+            AND ($1 = 1 OR ('0x' || left(sha256(source || '/' || job_id), 8))::BIGINT % $1 = $2)
     )
 FROM (
     SELECT DISTINCT source, job_id

@@ -1,8 +1,8 @@
--- The newest vector of each staged text, as row numbers. $1 space, $2 written since or NULL.
+-- The newest vector of each staged text, as row numbers. $1 space, $2 written since, in microseconds since 1970, or NULL.
 SELECT arg_max(rowid, created_at) AS donor
 FROM job_embeddings
 WHERE embedding_space = $1
-    AND ($2 IS NULL OR created_at >= $2)
+    AND ($2 IS NULL OR created_at >= make_timestamp($2))
     AND content_hash IN (SELECT content_hash FROM staged_shared)
 GROUP BY content_hash
 ORDER BY donor;

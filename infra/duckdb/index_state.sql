@@ -1,12 +1,13 @@
--- What an index of one space would hold, without vectors: the rows, and what only the latest sightings have. $1 space.
+-- What an index of one space would hold, without vectors: the rows, and what only the latest sightings have; how many of the rows are of
+-- ads that are still in cleaned_jobs, and how many sightings have a moment outside the years 1 to 9999. $1 space.
 WITH shown AS (
     SELECT
         hash(source, job_id) AS ad,
         arg_max(
             hash(company_name, job_url, job_currency, job_salary_min_sgd_monthly, job_salary_max_sgd_monthly),
             (
-                coalesce(scrape_timestamp, TIMESTAMP '-infinity'),
-                coalesce(bq_timestamp, TIMESTAMP '-infinity'),
+                coalesce(within_calendar(scrape_timestamp), TIMESTAMP '-infinity'),
+                coalesce(within_calendar(bq_timestamp), TIMESTAMP '-infinity'),
                 rowid
             )
         ) AS shown
@@ -15,7 +16,7 @@ WITH shown AS (
 )
 SELECT
     count(*),
-    max(stored.created_at),
+    epoch_us(max(within_calendar(stored.created_at))),
     coalesce(
         bit_xor(
             hash(
@@ -24,7 +25,18 @@ SELECT
             )
         ),
         0
-    )::UBIGINT
+    )::UBIGINT,
+    count(shown.ad),
+    (
+        SELECT count(*)
+        FROM cleaned_jobs
+        WHERE source <> '' AND job_id <> ''
+            AND (
+                outside_calendar(scrape_timestamp)
+                OR outside_calendar(bq_timestamp)
+                OR outside_calendar(job_posted_timestamp)
+            )
+    )
 FROM job_embeddings AS stored
 LEFT JOIN shown ON shown.ad = hash(stored.source, stored.job_id)
 WHERE stored.embedding_space = $1;

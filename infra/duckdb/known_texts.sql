@@ -1,6 +1,7 @@
--- Which of the texts have a vector. $1 hashes joined by commas, $2 space, $3 written since or NULL.
+-- Which of the texts have a vector. $1 hashes joined by commas, $2 space, $3 written since, in microseconds since
+-- 1970, or NULL.
 SELECT DISTINCT content_hash
 FROM job_embeddings
 WHERE embedding_space = $2
     AND content_hash IN (SELECT unnest(string_split($1, ',')))
-    AND ($3 IS NULL OR created_at >= $3);
+    AND ($3 IS NULL OR created_at >= make_timestamp($3));

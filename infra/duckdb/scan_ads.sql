@@ -9,8 +9,8 @@ latest AS (
     SELECT
         arg_max(
             ad.rowid, (
-                coalesce(ad.scrape_timestamp, TIMESTAMP '-infinity'),
-                coalesce(ad.bq_timestamp, TIMESTAMP '-infinity'),
+                coalesce(within_calendar(ad.scrape_timestamp), TIMESTAMP '-infinity'),
+                coalesce(within_calendar(ad.bq_timestamp), TIMESTAMP '-infinity'),
                 ad.rowid
             )
         ) AS sighting
@@ -21,6 +21,6 @@ latest AS (
 SELECT
     source, job_id, job_title, left(job_description, {description_chars}) AS job_description, company_name,
     job_location, job_classification, job_work_type, job_currency, job_url,
-    job_salary_min_sgd_monthly, job_salary_max_sgd_monthly, job_posted_timestamp
+    job_salary_min_sgd_monthly, job_salary_max_sgd_monthly, epoch_us(within_calendar(job_posted_timestamp))
 FROM cleaned_jobs
 WHERE rowid IN (SELECT sighting FROM latest);

@@ -10,8 +10,8 @@ latest AS (
         ad.source, ad.job_id,
         arg_max(
             ad.rowid, (
-                coalesce(ad.scrape_timestamp, TIMESTAMP '-infinity'),
-                coalesce(ad.bq_timestamp, TIMESTAMP '-infinity'),
+                coalesce(within_calendar(ad.scrape_timestamp), TIMESTAMP '-infinity'),
+                coalesce(within_calendar(ad.bq_timestamp), TIMESTAMP '-infinity'),
                 ad.rowid
             )
         ) AS sighting
@@ -35,7 +35,7 @@ FROM (
         AND ($7 = '[]' OR lower(job_classification) IN (SELECT lower(unnest(json_extract_string($7, '$[*]')))))
         AND ($8 = '[]' OR lower(job_work_type) IN (SELECT lower(unnest(json_extract_string($8, '$[*]')))))
         AND ($9 IS NULL OR salary_mid >= $9)
-        AND ($10 IS NULL OR job_posted_timestamp >= $10)
+        AND ($10 IS NULL OR job_posted_timestamp >= make_timestamp($10))
 )
 WHERE NOT isnan(similarity) AND ($4 IS NULL OR similarity >= $4)
 ORDER BY similarity DESC, source, job_id

@@ -1,6 +1,6 @@
 -- The rows nearest to a vector, by an exact scan of those that pass the filters. $1 the vector as text, $2 space,
 -- $3 how many, $4 least similarity or NULL; $5 sources, $6 locations, $7 classifications, $8 work types: JSON arrays, empty
--- for any; $9 least salary or NULL, $10 earliest posting or NULL.
+-- for any; $9 least salary or NULL, $10 earliest posting, in microseconds since 1970, or NULL.
 SELECT source, job_id, content_hash, similarity
 FROM (
     SELECT
@@ -13,7 +13,7 @@ FROM (
         AND ($7 = '[]' OR lower(job_classification) IN (SELECT lower(unnest(json_extract_string($7, '$[*]')))))
         AND ($8 = '[]' OR lower(job_work_type) IN (SELECT lower(unnest(json_extract_string($8, '$[*]')))))
         AND ($9 IS NULL OR salary_mid >= $9)
-        AND ($10 IS NULL OR job_posted_timestamp >= $10)
+        AND ($10 IS NULL OR job_posted_timestamp >= make_timestamp($10))
 )
 -- A vector without direction is similar to nothing, and NaN would come first.
 WHERE NOT isnan(similarity) AND ($4 IS NULL OR similarity >= $4)

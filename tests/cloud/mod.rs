@@ -5,6 +5,7 @@ mod contract;
 pub(crate) mod errors;
 mod faults;
 mod peers;
+mod streams;
 
 use std::sync::Arc;
 

@@ -1,6 +1,8 @@
 //! What a user may get wrong, and what machines do: each ends in one sentence that names the thing and the remedy.
 
+mod deaths;
 mod model;
+mod streams;
 mod warehouse;
 
 use crate::support::Ended;

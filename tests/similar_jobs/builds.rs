@@ -125,9 +125,9 @@ async fn from_no_ads_to_one_and_back() {
 
     // A table that is empty all of a sudden is no market that ended.
     market.execute("DELETE FROM job_embeddings");
-    assert_refused(&market.index(&[]), 1, &["job_embeddings is empty", "1 ads", "--force"]);
+    assert_refused(&market.index(&[]), 1, &["job_embeddings is empty", "1 ads", "--allow-empty"]);
     assert_eq!(market.registry().champion().await.unwrap().unwrap().version, "v2");
-    let emptied = market.indexed(&["--force"]);
+    let emptied = market.indexed(&["--allow-empty"]);
     assert_eq!((&emptied["champion"], &emptied["index"]["ads"]), (&json!("v3"), &json!(0)), "{emptied}");
     service.wait_for_version("v3");
     assert_eq!(service.get("v1/jobs/MCF/1").status, 404);

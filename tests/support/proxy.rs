@@ -57,6 +57,30 @@ struct Schedule {
     unwelcome: Option<Vec<u8>>,
     /// Nobody gets through.
     is_cut: bool,
+    /// What is replaced in requests that hold the first text, and in answers: one text by another of the same length.
+    altered: Vec<Altered>,
+}
+
+#[derive(Clone)]
+struct Altered {
+    marker: &'static str,
+    from: &'static str,
+    to: &'static str,
+}
+
+impl Altered {
+    /// Alters what a connection carries, whose lengths are counted elsewhere.
+    fn alter(&self, bytes: &mut [u8]) {
+        let (from, to) = (self.from.as_bytes(), self.to.as_bytes());
+        if !bytes.windows(self.marker.len()).any(|window| window == self.marker.as_bytes()) {
+            return;
+        }
+        for start in 0..bytes.len().saturating_sub(from.len()) {
+            if bytes[start..].starts_with(from) {
+                bytes[start..start + to.len()].copy_from_slice(to);
+            }
+        }
+    }
 }
 
 impl Schedule {
@@ -100,6 +124,7 @@ impl Proxy {
             seen: Vec::new(),
             unwelcome: None,
             is_cut: false,
+            altered: Vec::new(),
         };
         let schedule = Arc::new(Mutex::new(schedule));
         let (stop, mut stopped) = oneshot::channel::<()>();
@@ -135,6 +160,12 @@ impl Proxy {
         self.schedule.lock().expect("no panic elsewhere").unwelcome = Some(text.as_bytes().to_vec());
     }
 
+    /// From now on, in requests and answers that hold `marker`, `from` is replaced by `to`, which is as long.
+    pub(crate) fn alter(&self, marker: &'static str, from: &'static str, to: &'static str) {
+        assert_eq!(from.len(), to.len());
+        self.schedule.lock().expect("no panic elsewhere").altered.push(Altered { marker, from, to });
+    }
+
     /// What has happened so far.
     pub(crate) fn seen(&self) -> Vec<Fault> {
         self.schedule.lock().expect("no panic elsewhere").seen.clone()
@@ -148,7 +179,9 @@ async fn serve(
     schedule: &Mutex<Schedule>,
     late: Duration,
 ) -> std::io::Result<()> {
-    let request = read_request(&mut client).await?;
+    let mut request = read_request(&mut client).await?;
+    let altered = schedule.lock().expect("no panic elsewhere").altered.clone();
+    altered.iter().for_each(|altered| altered.alter(&mut request));
     let fault = schedule.lock().expect("no panic elsewhere").next();
     let refusal = |status: &str, headers: &str, body: &str| {
         let length = body.len();
@@ -164,7 +197,7 @@ async fn serve(
         client.write_all(refusal("400 Bad Request", "", &json("invalid")).as_bytes()).await?;
         return client.shutdown().await;
     }
-    let answer = match fault {
+    let mut answer = match fault {
         Some(Fault::TooMany) => {
             refusal("429 Too Many Requests", "Retry-After: 0\r\n", &json("rateLimitExceeded")).into_bytes()
         }
@@ -190,6 +223,7 @@ async fn serve(
         }
         None => ask(upstream, &request).await?,
     };
+    altered.iter().for_each(|altered| altered.alter(&mut answer));
     client.write_all(&answer).await?;
     client.shutdown().await
 }

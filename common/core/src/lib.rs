@@ -2,6 +2,8 @@
 //!
 //! - [`config`]: environment and flags, parsed and refused at start
 //! - [`error`]: one error type whose [`error::ErrorKind`] says what to do
+//! - [`failpoint`]: points at which a test can let a thread die
+//! - [`feed`]: streams that a thread feeds, with an explicit end
 //! - [`job`]: the ad, its key, its text and that text's hash
 //! - [`memory`]: what the allocator keeps
 //! - [`telemetry`]: log lines for people and for Cloud Logging
@@ -9,6 +11,8 @@
 
 pub mod config;
 pub mod error;
+pub mod failpoint;
+pub mod feed;
 pub mod job;
 pub mod memory;
 pub mod shim;

@@ -14,6 +14,9 @@ pub(crate) struct Options {
     /// Build although nothing changed since the last index
     #[arg(long)]
     pub(crate) force: bool,
+    /// Publish an index without ads, even in place of one that has some
+    #[arg(long)]
+    pub(crate) allow_empty: bool,
     /// Build from scratch, even where the last index could be grown further
     #[arg(long)]
     pub(crate) full: bool,
@@ -44,6 +47,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             force: false,
+            allow_empty: false,
             full: false,
             min_recall: 0.95,
             no_promote: false,

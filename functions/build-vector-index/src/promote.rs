@@ -8,7 +8,7 @@ use common::{Error, Result};
 
 use crate::options::Options;
 use crate::report::{Outcome, Report};
-use crate::run::{champion, open};
+use crate::run::{champion, open, refuse_empty};
 
 /// Makes `version` the champion, if it can be served. Needs no warehouse, which may be what is in trouble: the run is recorded where
 /// there is one.
@@ -43,12 +43,16 @@ async fn promote(invocation: &Invocation<Options>, version: &str) -> Result<Repo
     }
     let champion = champion(&registry).await?;
     let index = open(&registry, version, &invocation.config.index_dir).await?;
+    if index.manifest().ads == 0 && !invocation.options.allow_empty {
+        refuse_empty(&registry, champion.as_ref(), &format!("{version} has no ads")).await?;
+    }
     let mut report = Report {
         outcome: Outcome::Unchanged,
         champion: champion.as_ref().map(|champion| champion.version.clone()),
         published: None,
         embeddings: None,
         embedding_space: index.manifest().embedding_space.clone(),
+        timestamps_out_of_range: 0,
         index: Some(index.manifest().into()),
         removed_versions: Vec::new(),
         warehouse_index: None,

@@ -15,6 +15,8 @@ pub(crate) struct Report {
     /// What the warehouse holds, where the run looked.
     pub(crate) embeddings: Option<IndexState>,
     pub(crate) embedding_space: String,
+    /// Sightings with a moment outside the years 1 to 9999, which counts as missing.
+    pub(crate) timestamps_out_of_range: u64,
     /// What was built, or is served.
     pub(crate) index: Option<Built>,
     /// Versions that were removed.

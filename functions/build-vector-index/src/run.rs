@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use common::embedding::{self, Identity};
+use common::feed;
 use common::index::build::GRAPH_TEXTS;
 use common::index::{BuildOptions, Builder, JobIndex, Manifest};
 use common::shim::Invocation;
@@ -11,7 +12,7 @@ use common::storage::drafts::Draft;
 use common::storage::registry::Champion;
 use common::storage::warehouse::{EmbeddingTable, IndexState, VectorIndexKind, VectorIndexState};
 use common::storage::{Access, Registry, Run, Warehouse, open_artifacts, open_warehouse};
-use common::{Error, ErrorKind, Result};
+use common::{Error, ErrorKind, Result, failpoint};
 use futures::StreamExt;
 
 use crate::options::{Options, WarehouseIndex};
@@ -20,6 +21,7 @@ use crate::report::{Outcome, Report};
 
 /// The share of texts that may have come or gone for the last graph to be grown further.
 const MOST_CHANGED: f64 = 0.2;
+const BUILDING: &str = "building the index";
 /// Between two looks at the warehouse's own index.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -67,13 +69,20 @@ impl Job<'_> {
         let state = self.warehouse.index_state(&self.table, space).await?;
         let last = self.last(champion.as_ref()).await?;
         let served = last.as_ref().map(JobIndex::manifest);
-        self.refuse_nothing(&state, served).await?;
+        self.refuse_nothing(&state, champion.as_ref()).await?;
+        if state.timestamps_out_of_range > 0 {
+            tracing::warn!(
+                timestamps_out_of_range = state.timestamps_out_of_range,
+                "moments outside the years 1 to 9999 count as missing"
+            );
+        }
         let mut report = Report {
             outcome: Outcome::Unchanged,
             champion: champion.as_ref().map(|champion| champion.version.clone()),
             published: None,
             embeddings: Some(state.clone()),
             embedding_space: space.clone(),
+            timestamps_out_of_range: state.timestamps_out_of_range,
             index: served.map(Into::into),
             removed_versions: Vec::new(),
             warehouse_index: None,
@@ -133,24 +142,36 @@ impl Job<'_> {
     }
 
     /// Nothing where there was something is how a table looks that is being swapped, or another model's: not how a market ends.
-    async fn refuse_nothing(&self, state: &IndexState, served: Option<&Manifest>) -> Result<()> {
-        if state.rows > 0 || self.invocation.options.force {
+    async fn refuse_nothing(&self, state: &IndexState, champion: Option<&Champion>) -> Result<()> {
+        if state.ads > 0 || self.invocation.options.allow_empty {
             return Ok(());
+        }
+        let table = &self.table.name;
+        if state.rows > 0 {
+            let why = format!("none of the {} ads in {table} is in cleaned_jobs", state.rows);
+            return refuse_empty(&self.registry, champion, &why).await;
         }
         let spaces = self.warehouse.embedding_spaces(&self.table).await?;
         if let Some((space, rows)) = spaces.first() {
             return Err(Error::not_found(format!(
-                "{} has {rows} rows of {space} and none of {}: run embed-new-jobs with this model, or name the other with EMBEDDING_MODEL",
-                self.table.name, self.identity.embedding_space
+                "{table} has {rows} rows of {space} and none of {}: run embed-new-jobs with this model, or name the other with EMBEDDING_MODEL",
+                self.identity.embedding_space
             )));
         }
-        match served {
-            Some(served) if served.ads > 0 => Err(Error::not_found(format!(
-                "{} is empty, and the index that is served has {} ads: run embed-new-jobs, or publish an empty index with --force",
-                self.table.name, served.ads
-            ))),
-            _ => Ok(()),
+        refuse_empty(&self.registry, champion, &format!("{table} is empty")).await
+    }
+
+    /// Fails where a scan returned fewer ads than there are. A warehouse that others write to at the same time may have lost some between the
+    /// count and the scan, to a takedown: then there are fewer now.
+    async fn refuse_fewer(&self, seen: u64, counted: u64) -> Result<()> {
+        let count = async || self.warehouse.index_state(&self.table, &self.identity.embedding_space).await;
+        if seen >= counted || seen >= count().await?.ads {
+            return Ok(());
         }
+        Err(Error::internal(format!(
+            "{} has vectors of {counted} ads, and reading them came to an end after {seen}: the index is not published; run again",
+            self.table.name
+        )))
     }
 
     async fn publish(
@@ -163,7 +184,8 @@ impl Job<'_> {
         let options = &self.invocation.options;
         let parent = &self.invocation.config.index_dir;
         let mut folder = Draft::make(parent).await?;
-        let mut filled = self.fill(folder.path(), state, last.filter(|_| !options.full)).await?;
+        let last = last.filter(|_| !options.full);
+        let mut filled = self.fill(folder.path(), state, last).await?;
         if let Some(grown) = &filled
             && grown.grown_from.is_some()
             && grown.quality.recall_at_10 < options.min_recall
@@ -179,6 +201,9 @@ impl Job<'_> {
             report.interrupted = true;
             return Ok(());
         };
+        if manifest.ads == 0 && !options.allow_empty {
+            refuse_empty(&self.registry, champion, &format!("no ad in {} is left", self.table.name)).await?;
+        }
         let recall = manifest.quality.recall_at_10;
         if recall < options.min_recall {
             return Err(Error::internal(format!(
@@ -223,47 +248,47 @@ impl Job<'_> {
             graph_texts: self.invocation.options.graph_texts.unwrap_or(GRAPH_TEXTS),
             most_changed: MOST_CHANGED,
         };
-        // `None` is the end: a channel that closes without it belongs to a scan that failed or was told to stop.
-        let (sender, pages) = async_channel::bounded::<Option<Vec<_>>>(2);
-        let threads = self.invocation.config.threads;
-        let folder = folder.to_owned();
-        let shutdown = self.invocation.shutdown.clone();
-        let place = format!("cannot build an index in {}", self.invocation.config.index_dir.display());
-        let build = blocking(move || {
-            let mut builder = Builder::new(&folder, options)?;
-            loop {
-                match pages.recv_blocking() {
-                    Ok(Some(page)) => page.into_iter().try_for_each(|ad| builder.add(ad))?,
-                    Ok(None) => break,
-                    Err(_) => return Ok(None),
-                }
+        let in_folder = {
+            let place = format!("cannot build an index in {}", self.invocation.config.index_dir.display());
+            move |error: Error| error.context(&place)
+        };
+        let Invocation { progress, shutdown, config, .. } = self.invocation;
+        progress.start(state.ads, "ads");
+        // After a stop the stream ends early, and so does the work.
+        let pages = self
+            .warehouse
+            .scan_ads(&self.table, &self.identity.embedding_space)
+            .take_until(shutdown.cancelled())
+            .inspect(|page| progress.advance(page.as_ref().map_or(0, Vec::len) as u64));
+        let (folder, failed) = (folder.to_owned(), in_folder.clone());
+        let builder = feed::into_thread(BUILDING, 2, pages, move |pages| {
+            let mut builder = Builder::new(&folder, options).map_err(&failed)?;
+            while let Some(page) = pages.next_blocking()? {
+                failpoint::reach("index::add");
+                page.into_iter().try_for_each(|ad| builder.add(ad)).map_err(&failed)?;
             }
-            if shutdown.is_cancelled() {
-                return Ok(None);
-            }
+            failpoint::reach("index::add");
+            Ok(builder)
+        });
+        let builder = builder.await?;
+        if shutdown.is_cancelled() {
+            return Ok(None);
+        }
+        self.refuse_fewer(builder.len() as u64, state.ads).await?;
+        let threads = config.threads;
+        let manifest = feed::blocking(BUILDING, move || {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
             let pool = pool.map_err(|error| Error::internal("cannot start threads").caused_by(error))?;
-            pool.install(|| builder.finish(last.as_ref())).map(Some)
+            pool.install(|| {
+                failpoint::reach("index::finish");
+                builder.finish(last.as_ref())
+            })
+            .map_err(in_folder)
         });
-        let progress = &self.invocation.progress;
-        progress.start(state.rows, "ads");
-        let read = async {
-            let sender = sender;
-            let mut scan = self.warehouse.scan_ads(&self.table, &self.identity.embedding_space);
-            while let Some(page) = scan.next().await {
-                let page = page?;
-                progress.advance(page.len() as u64);
-                if self.invocation.shutdown.is_cancelled() || sender.send(Some(page)).await.is_err() {
-                    return Ok(());
-                }
-            }
-            let _ = sender.send(None).await;
-            Ok(())
-        };
-        let build = async { build.await.map_err(|error| error.context(place)) };
-        let ((), manifest) = futures::try_join!(read, build)?;
+        let manifest = manifest.await?;
+        failpoint::reach("index::publish");
         progress.finish();
-        Ok(manifest)
+        Ok(Some(manifest))
     }
 
     /// Makes or looks after the warehouse's own index, and waits until it holds every row.
@@ -330,11 +355,27 @@ pub(crate) async fn champion(registry: &Registry) -> Result<Option<Champion>> {
 pub(crate) async fn open(registry: &Registry, version: &str, index_dir: &Path) -> Result<JobIndex> {
     registry.check(version).await?;
     let folder = registry.place(version, index_dir).await?;
-    blocking(move || JobIndex::open(&folder)).await
+    feed::blocking("opening an index", move || JobIndex::open(&folder)).await
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| Error::internal("building ended early").caused_by(error))?
+/// Refuses to put an index without ads, for the reason `why`, in place of one that has some or cannot be read.
+///
+/// # Errors
+/// `NotFound`.
+pub(crate) async fn refuse_empty(registry: &Registry, champion: Option<&Champion>, why: &str) -> Result<()> {
+    let last = match champion {
+        Some(champion) => Some(champion.version.clone()),
+        // A pointer that cannot be read may have named any of them.
+        None => registry.versions().await?.pop(),
+    };
+    let Some(version) = last else { return Ok(()) };
+    let manifest = registry.manifest(&version).await?.and_then(|manifest| Manifest::parse(&manifest).ok());
+    let holds = match manifest.map(|manifest| manifest.ads) {
+        Some(0) => return Ok(()),
+        Some(ads) => format!("has {ads} ads"),
+        None => "cannot be read".to_owned(),
+    };
+    Err(Error::not_found(format!(
+        "{why}, and index {version} {holds}: run embed-new-jobs, or publish an empty index with --allow-empty"
+    )))
 }

@@ -23,6 +23,8 @@ pub(crate) struct Report {
     pub(crate) unchanged: u64,
     /// Sightings left out because they name no ad: without `source` or without `job_id`.
     pub(crate) nameless_sightings: u64,
+    /// Sightings with a moment outside the years 1 to 9999, which counts as missing.
+    pub(crate) timestamps_out_of_range: u64,
     /// Ads without any text.
     pub(crate) skipped: u64,
     /// Ads that could not be embedded.
@@ -107,6 +109,18 @@ impl Report {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Fails where the ads of a whole run are not all accounted for.
+    pub(crate) fn refuse_lost_ads(&self) -> Result<()> {
+        let Self { ads, embedded, shared, refreshed, unchanged, skipped, failed, .. } = self;
+        if embedded + shared + refreshed + unchanged + skipped + failed == *ads {
+            return Ok(());
+        }
+        Err(Error::internal(format!(
+            "the counts of this run do not add up: of {ads} ads {embedded} are embedded, {shared} shared, {refreshed} refreshed, \
+             {unchanged} unchanged, {skipped} skipped and {failed} failed"
+        )))
     }
 
     /// Fills in time, speed and memory.
@@ -200,6 +214,16 @@ mod tests {
         assert_eq!((summary.count, summary.nan_count), (2, 1));
         assert!((summary.norm_min - 1.0).abs() < 1e-6);
         assert!((summary.min + 0.8).abs() < 1e-6);
+    }
+
+    #[test]
+    fn an_ad_that_no_count_has_is_an_error() {
+        let whole = Report { ads: 6, embedded: 1, shared: 1, refreshed: 1, ..Report::default() };
+        let whole = Report { unchanged: 1, skipped: 1, failed: 1, ..whole };
+        assert!(whole.refuse_lost_ads().is_ok());
+        let error = Report { ads: 7, ..whole }.refuse_lost_ads().unwrap_err();
+        assert_eq!(error.kind(), common::ErrorKind::Internal);
+        assert!(error.to_string().contains("of 7 ads 1 are embedded"), "{error}");
     }
 
     #[test]

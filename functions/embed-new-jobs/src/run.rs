@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use common::embedding::{self, Identity};
+use common::feed::{self, Sender};
 use common::job::Timestamp;
 use common::shim::Invocation;
 use common::storage::warehouse::{EmbeddingTable, JobCount, JobScan};
 use common::storage::{Access, Run, Warehouse, open_warehouse};
-use common::{Error, Result};
-use futures::StreamExt;
+use common::{Error, Result, failpoint};
+use futures::{StreamExt, TryStreamExt};
 use tokio_util::sync::CancellationToken;
 
 use crate::options::Options;
@@ -20,6 +21,8 @@ use crate::writer::Writer;
 
 /// Ads that a dry run embeds to learn the speed.
 const DRY_RUN_SAMPLE: usize = 32;
+
+const PLANNING: &str = "planning what to embed";
 
 /// Embeds what has no current embedding; see the crate's documentation.
 pub(crate) async fn run(invocation: Invocation<Options>) -> Result<Report> {
@@ -79,13 +82,18 @@ impl Job<'_> {
     }
 
     async fn blank_report(&self) -> Result<Report> {
-        let JobCount { ads, nameless_sightings } = self.warehouse.count_jobs(self.scan).await?;
+        let JobCount { ads, nameless_sightings, timestamps_out_of_range } =
+            self.warehouse.count_jobs(self.scan).await?;
         if nameless_sightings > 0 {
             tracing::warn!(nameless_sightings, "sightings without source or job_id are left out");
+        }
+        if timestamps_out_of_range > 0 {
+            tracing::warn!(timestamps_out_of_range, "moments outside the years 1 to 9999 count as missing");
         }
         Ok(Report {
             ads,
             nameless_sightings,
+            timestamps_out_of_range,
             table: self.scan.embeddings.name.clone(),
             embedding_space: self.identity.embedding_space.clone(),
             model_version: self.identity.model_version.clone(),
@@ -99,7 +107,7 @@ impl Job<'_> {
         let progress = &self.invocation.progress;
         progress.start(report.ads, "ads");
         let in_flight = InFlight::default();
-        let mut writer = Writer {
+        let writer = Writer {
             warehouse: self.warehouse,
             table: &self.scan.embeddings,
             identity: self.identity,
@@ -115,26 +123,29 @@ impl Job<'_> {
         };
         let chunk = workers.chunk;
         let (chunks, embedded, threads) = workers.split();
-        let (plans, settled) = async_channel::bounded(1);
-        let reader = self.read(self.planner(in_flight), chunk, plans, chunks);
-        let write = async {
-            let mut plans = Box::pin(settled).fuse();
-            let mut vectors = Box::pin(embedded).fuse();
-            loop {
-                futures::select! {
-                    plan = plans.next() => if let Some(plan) = plan { writer.settle(plan).await? },
-                    vector = vectors.next() => if let Some(vector) = vector { writer.take(vector).await? },
-                    complete => break,
-                }
-            }
-            Ok(writer)
-        };
-        let outcome = futures::try_join!(reader, write);
+        let (plans, settled) = feed::channel(PLANNING, 1);
+        let read = self.read(self.planner(in_flight), chunk, plans, chunks);
+        let write = writer.work(settled, embedded);
+        // Both to their end, because either stops when the other does, and then only the first knows why.
+        let (read, written) = futures::join!(
+            feed::caught_async(PLANNING, read),
+            feed::caught_async("writing embeddings", write)
+        );
         // Also after a failure: a process must not end while its threads are inside the model.
-        threads.join().await?;
-        let ((), writer) = outcome?;
+        let joined = threads.join().await;
+        let read = read?;
+        let writer = written?;
+        joined?;
         let interrupted = self.invocation.shutdown.is_cancelled();
         let (mut report, statistics) = writer.finish(interrupted).await?;
+        if !interrupted && !report.limit_reached {
+            let Read::All(seen) = read else {
+                return Err(Error::internal("the threads with the model ended before the last text"));
+            };
+            self.refuse_fewer(seen, report.ads).await?;
+            report.ads = seen;
+            report.refuse_lost_ads()?;
+        }
         // No ads at all is how a table looks that is being swapped, not how a market ends.
         if !interrupted && report.ads > 0 {
             report.removed += self.warehouse.prune_embeddings(self.scan).await?;
@@ -145,37 +156,57 @@ impl Job<'_> {
         Ok(report)
     }
 
+    /// Fails where a scan returned fewer ads than there are. A warehouse that others write to at the same time may have lost some between the
+    /// count and the scan, to a takedown: then there are fewer now.
+    async fn refuse_fewer(&self, seen: u64, counted: u64) -> Result<()> {
+        if seen >= counted || seen >= self.warehouse.count_jobs(self.scan).await?.ads {
+            return Ok(());
+        }
+        Err(Error::internal(format!(
+            "cleaned_jobs has {counted} ads for this run, and reading them came to an end after {seen}: what was embedded is kept; run again"
+        )))
+    }
+
     /// Sends every page's plan to the writer and its texts to the workers.
     async fn read(
         &self,
         mut planner: Planner<'_>,
         chunk: usize,
-        plans: async_channel::Sender<PagePlan>,
-        chunks: async_channel::Sender<Vec<Pending>>,
-    ) -> Result<()> {
+        plans: Sender<PagePlan>,
+        chunks: Sender<Vec<Pending>>,
+    ) -> Result<Read> {
         let mut pages = self.warehouse.scan_jobs(self.scan.clone());
-        while let Some(page) = pages.next().await {
-            let mut plan = planner.plan(page?).await?;
-            let is_last = plan.limit_reached;
+        let mut seen = 0;
+        let mut is_over = false;
+        while !is_over && let Some(page) = pages.next().await {
+            let page = page?;
+            seen += page.len() as u64;
+            failpoint::reach("embed::plan");
+            let mut plan = planner.plan(page).await?;
+            is_over = plan.limit_reached;
             let mut compute = std::mem::take(&mut plan.compute).into_iter();
             if plans.send(plan).await.is_err() {
                 // The writer has failed, and says why.
-                return Ok(());
+                return Ok(Read::Part);
             }
             loop {
                 let part: Vec<Pending> = compute.by_ref().take(chunk).collect();
                 if part.is_empty() {
                     break;
                 }
-                if !send(&chunks, part, &self.invocation.shutdown).await {
-                    return Ok(());
+                match send(&chunks, part, &self.invocation.shutdown).await {
+                    Sent::Taken => {}
+                    Sent::Stopped => break,
+                    // The workers have failed, and the writer hears why.
+                    Sent::Unread => return Ok(Read::Part),
                 }
             }
-            if is_last || self.invocation.shutdown.is_cancelled() {
-                break;
-            }
+            is_over |= self.invocation.shutdown.is_cancelled();
         }
-        Ok(())
+        failpoint::reach("embed::plan");
+        plans.end(Ok(()));
+        chunks.end(Ok(()));
+        Ok(if is_over { Read::Part } else { Read::All(seen) })
     }
 
     /// What a run would do, and how long it would take at the speed that a sample of its ads shows.
@@ -194,8 +225,11 @@ impl Job<'_> {
         estimate.price_queries();
         let mut sample = Vec::new();
         let mut pages = self.warehouse.scan_jobs(self.scan.clone());
+        let mut seen = 0;
         while let Some(page) = pages.next().await {
-            let plan = planner.plan(page?).await?;
+            let page = page?;
+            seen += page.len() as u64;
+            let plan = planner.plan(page).await?;
             report.limit_reached |= plan.limit_reached;
             report.unchanged += plan.unchanged;
             report.skipped += plan.skipped;
@@ -206,16 +240,20 @@ impl Job<'_> {
             let room = DRY_RUN_SAMPLE.saturating_sub(sample.len()).min(DRY_RUN_SAMPLE / 2);
             sample.extend(plan.compute.into_iter().take(room));
         }
+        self.refuse_fewer(seen, report.ads).await?;
+        report.ads = seen;
         estimate.sampled_ads = sample.len();
         if !sample.is_empty() {
             let clock = Instant::now();
             // One thread works on the sample; all of them would work on the rest.
             let at_once = workers.count() as f64;
             let (chunks, embedded, threads) = workers.split();
-            drop(chunks.send(sample).await);
-            drop(chunks);
-            embedded.collect::<Vec<_>>().await;
+            // Where the threads have stopped, what comes from them says why.
+            let _ = chunks.send(sample).await;
+            chunks.end(Ok(()));
+            let sampled: Result<Vec<_>> = embedded.into_stream().try_collect().await;
             threads.join().await?;
+            drop(sampled?);
             let seconds_per_ad = clock.elapsed().as_secs_f64() / estimate.sampled_ads as f64 / at_once;
             estimate.estimated_seconds = seconds_per_ad * estimate.ads_to_embed as f64;
         }
@@ -225,14 +263,28 @@ impl Job<'_> {
     }
 }
 
-/// Sends unless the run is asked to stop first; `false` where nobody takes it any more.
-async fn send(
-    chunks: &async_channel::Sender<Vec<Pending>>,
-    part: Vec<Pending>,
-    stop: &CancellationToken,
-) -> bool {
+/// How far the ads were read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Read {
+    /// To the last of so many.
+    All(u64),
+    /// To a stop, to the run's limit, or to where the other threads failed.
+    Part,
+}
+
+/// What a chunk of texts came to.
+enum Sent {
+    Taken,
+    /// The run is asked to stop.
+    Stopped,
+    /// The workers are gone.
+    Unread,
+}
+
+/// Sends unless the run is asked to stop first.
+async fn send(chunks: &Sender<Vec<Pending>>, part: Vec<Pending>, stop: &CancellationToken) -> Sent {
     tokio::select! {
-        sent = chunks.send(part) => sent.is_ok(),
-        () = stop.cancelled() => false,
+        sent = chunks.send(part) => sent.map_or(Sent::Unread, |()| Sent::Taken),
+        () = stop.cancelled() => Sent::Stopped,
     }
 }

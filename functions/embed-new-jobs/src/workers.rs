@@ -1,14 +1,16 @@
-//! Threads that turn texts into vectors: one embedder each, fed through a bounded channel.
+//! Threads that turn texts into vectors: one embedder each, fed by the planner.
 
 use std::thread;
 
-use async_channel::{Receiver, Sender};
 use common::embedding::{Embedder, Identity};
-use common::{Error, Result};
+use common::feed::{self, Receiver, Sender};
+use common::{Error, Result, failpoint};
 use rustix::time::{ClockId, clock_gettime};
 use tokio_util::sync::CancellationToken;
 
 use crate::plan::Pending;
+
+const EMBEDDING: &str = "embedding texts";
 
 /// A chunk's vectors, in the order of its ads.
 pub(crate) struct Embedded {
@@ -28,22 +30,27 @@ pub(crate) struct Workers {
 }
 
 impl Workers {
-    /// Starts a thread an embedder. A thread ends when its channels close; after `stop` it drops what is queued.
+    /// Starts a thread an embedder. A thread ends with the texts; after `stop` it drops what is queued.
     pub(crate) fn start(embedders: Vec<Box<dyn Embedder>>, stop: &CancellationToken) -> Result<Self> {
         let first = embedders.first().ok_or_else(|| Error::internal("there is no embedder"))?;
         let identity = first.identity().clone();
         let chunk = first.preferred_chunk();
         let mut threads = Vec::with_capacity(embedders.len());
-        let (chunks, todo) = async_channel::bounded(2 * embedders.len());
-        let (done, embedded) = async_channel::bounded(2 * embedders.len());
+        let (chunks, todo) = feed::channel("planning texts", 2 * embedders.len());
+        let (done, embedded) = feed::channel(EMBEDDING, 2 * embedders.len());
         for (index, embedder) in embedders.into_iter().enumerate() {
             let (todo, done, stop) = (todo.clone(), done.clone(), stop.clone());
             let thread = thread::Builder::new()
                 .name(format!("embed-{index}"))
-                .spawn(move || work(embedder, &todo, &done, &stop))
+                .spawn(move || {
+                    let outcome = feed::caught(EMBEDDING, || work(embedder, &todo, &done, &stop));
+                    done.end(outcome);
+                })
                 .map_err(|error| Error::from(error).context("cannot start a thread"))?;
             threads.push(thread);
         }
+        // Each thread has its own.
+        done.end(Ok(()));
         Ok(Self { identity, chunk, threads, chunks, embedded })
     }
 
@@ -52,7 +59,7 @@ impl Workers {
         self.threads.len()
     }
 
-    /// Gives the channels away, and the threads to be joined once those are closed.
+    /// Gives the channels away, and the threads to be joined once those have ended.
     pub(crate) fn split(self) -> (Sender<Vec<Pending>>, Receiver<Embedded>, Threads) {
         (self.chunks, self.embedded, Threads(self.threads))
     }
@@ -80,20 +87,21 @@ fn work(
     todo: &Receiver<Vec<Pending>>,
     done: &Sender<Embedded>,
     stop: &CancellationToken,
-) {
-    while let Ok(ads) = todo.recv_blocking() {
+) -> Result<()> {
+    while let Some(ads) = todo.next_blocking()? {
         if stop.is_cancelled() {
-            return;
+            break;
         }
+        failpoint::reach("embed::worker");
         let started = thread_cpu_seconds();
         let texts: Vec<&str> = ads.iter().map(|ad| ad.text.as_str()).collect();
         let vectors = embedder.embed(&texts);
         let cpu_seconds = thread_cpu_seconds() - started;
         let ads = ads.into_iter().zip(vectors).collect();
-        if done.send_blocking(Embedded { ads, cpu_seconds }).is_err() {
-            return;
-        }
+        done.send_blocking(Embedded { ads, cpu_seconds })?;
     }
+    failpoint::reach("embed::worker");
+    Ok(())
 }
 
 fn thread_cpu_seconds() -> f64 {

@@ -3,11 +3,13 @@
 use std::time::Instant;
 
 use common::embedding::Identity;
+use common::feed::Receiver;
 use common::job::{ContentHash, JobKey, Timestamp};
 use common::shim::Progress;
 use common::storage::Warehouse;
 use common::storage::warehouse::{EmbeddingRow, EmbeddingTable, SharedRow};
-use common::{ErrorKind, Result};
+use common::{ErrorKind, Result, failpoint};
+use futures::StreamExt;
 
 use crate::plan::{InFlight, PagePlan};
 use crate::report::{Report, Statistics};
@@ -32,8 +34,29 @@ pub(crate) struct Writer<'a> {
 }
 
 impl Writer<'_> {
+    /// Takes plans and vectors to the end of both.
+    ///
+    /// # Errors
+    /// Those of the warehouse, and what stopped plans or vectors before their end.
+    pub(crate) async fn work(
+        mut self,
+        plans: Receiver<PagePlan>,
+        embedded: Receiver<Embedded>,
+    ) -> Result<Self> {
+        let mut plans = plans.into_stream().fuse();
+        let mut vectors = embedded.into_stream().fuse();
+        loop {
+            futures::select! {
+                plan = plans.next() => if let Some(plan) = plan { self.settle(plan?).await? },
+                vector = vectors.next() => if let Some(vector) = vector { self.take(vector?).await? },
+                complete => return Ok(self),
+            }
+        }
+    }
+
     /// Takes a page's counts and everything in it that needs no model.
-    pub(crate) async fn settle(&mut self, plan: PagePlan) -> Result<()> {
+    async fn settle(&mut self, plan: PagePlan) -> Result<()> {
+        failpoint::reach("embed::settle");
         self.report.unchanged += plan.unchanged;
         self.report.skipped += plan.skipped;
         self.report.shared += plan.shared;
@@ -53,7 +76,7 @@ impl Writer<'_> {
     }
 
     /// Takes a chunk's vectors.
-    pub(crate) async fn take(&mut self, embedded: Embedded) -> Result<()> {
+    async fn take(&mut self, embedded: Embedded) -> Result<()> {
         self.report.cpu_seconds_inference += embedded.cpu_seconds;
         for (ad, vector) in embedded.ads {
             match vector {
@@ -94,6 +117,7 @@ impl Writer<'_> {
     }
 
     async fn write(&mut self) -> Result<()> {
+        failpoint::reach("embed::write");
         if !self.rows.is_empty() {
             let rows = std::mem::take(&mut self.rows);
             let hashes: Vec<ContentHash> = rows.iter().map(|row| row.content_hash).collect();

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use async_channel::{Receiver, Sender};
 use common::embedding::{Embedder, Identity};
 use common::shim::http_util::Problem;
-use common::{Error, Result};
+use common::{Error, Result, feed};
 use hyper::StatusCode;
 use tokio::sync::{oneshot, watch};
 
@@ -137,26 +137,43 @@ struct Worker {
 }
 
 impl Worker {
-    fn run(self, open: Open, tell: &watch::Sender<Model>) {
-        let Some(mut embedder) = self.load(open, tell) else { return };
+    /// Embeds what comes until the queue is closed. A model that dies over its texts is loaded again: those that it had get no vector, and
+    /// those that come wait for it.
+    fn run(self, mut open: Open, tell: &watch::Sender<Model>) {
+        while let Some(mut embedder) = self.load(&mut open, tell) {
+            let served = feed::caught("embedding texts", || {
+                self.serve(embedder.as_mut());
+                Ok(())
+            });
+            let Err(error) = served else { return };
+            tracing::error!("the model is loaded again: {}", error.chain());
+            tell.send_replace(Model::Loading);
+        }
+    }
+
+    fn serve(&self, embedder: &mut dyn Embedder) {
         while let Ok(first) = self.waiting.recv_blocking() {
             let more = std::iter::from_fn(|| self.waiting.try_recv().ok());
             let taken = std::iter::once(first).chain(more).take(TAKEN_TOGETHER);
             let wanted = taken.filter(|waiting| self.is_wanted(waiting)).collect();
             self.metrics.turn();
-            self.embed(embedder.as_mut(), wanted);
+            self.embed(embedder, wanted);
         }
     }
 
     /// Loads the model, again and again until it can be; `None` where the service ends before.
-    fn load(&self, mut open: Open, tell: &watch::Sender<Model>) -> Option<Box<dyn Embedder>> {
+    fn load(&self, open: &mut Open, tell: &watch::Sender<Model>) -> Option<Box<dyn Embedder>> {
         let mut said = None;
         while !self.stop.load(Ordering::SeqCst) {
             let started = Instant::now();
-            match open() {
-                Ok(mut embedder) => {
-                    // The first call makes room for all that follow.
-                    embedder.embed(&["warm up"]);
+            let opened = feed::caught("loading the model", || {
+                let mut embedder = open()?;
+                // The first call makes room for all that follow.
+                embedder.embed(&["warm up"]);
+                Ok(embedder)
+            });
+            match opened {
+                Ok(embedder) => {
                     let identity = embedder.identity().clone();
                     let seconds = started.elapsed().as_secs_f64();
                     tracing::info!(model_version = identity.model_version, seconds, "the model is loaded");

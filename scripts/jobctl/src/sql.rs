@@ -45,7 +45,7 @@ pub(crate) async fn run(config: &Config, args: SqlArgs) -> Result<()> {
     let warehouse = open_warehouse(config, Access::Read).await?;
     let QueryResult { columns, pages } = warehouse.query(&args.statement).await?;
     let out = BufWriter::new(io::stdout());
-    let rows: Box<dyn RowWriter> = match args.format {
+    let mut rows: Box<dyn RowWriter> = match args.format {
         Format::Table => {
             let limit = io::stdout().is_terminal().then_some(TERMINAL_CELL);
             Box::new(TableRows::new(out, &columns, limit))
@@ -53,13 +53,13 @@ pub(crate) async fn run(config: &Config, args: SqlArgs) -> Result<()> {
         Format::Csv => Box::new(CsvRows::new(out, &columns).map_err(output::failed)?),
         Format::Json => Box::new(JsonRows::new(out, &columns, write::Layout::List)),
     };
-    let mut rows = Some(rows);
-    let print = move |page: Option<Vec<Vec<_>>>| match (page, rows.as_mut()) {
-        (Some(page), Some(open)) => open.write(&page).map(|()| None).map_err(output::failed),
-        (None, Some(_)) => rows.take().map(|open| open.finish().map_err(output::failed)).transpose(),
-        (_, None) => Err(Error::internal("rows came after the end")),
-    };
-    pipe::into_thread(pages, print).await
+    pipe::into_thread("printing the answer", pages, move |mut pages| {
+        while let Some(page) = pages.next()? {
+            rows.write(&page).map_err(output::failed)?;
+        }
+        rows.finish().map_err(output::failed)
+    })
+    .await
 }
 
 /// Rows on their way into an aligned table: the first ones set the widths, the rest is printed as it comes.

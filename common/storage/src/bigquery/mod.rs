@@ -126,11 +126,7 @@ impl Warehouse for BigQuery {
     }
 
     async fn count_jobs(&self, scan: &JobScan) -> Result<JobCount> {
-        let rows = self.0.collect(count_jobs(scan)).await?;
-        let count = |column: usize| {
-            rows.first().and_then(|row| row.get(column)?.as_str()?.parse().ok()).unwrap_or_default()
-        };
-        Ok(JobCount { ads: count(0), nameless_sightings: count(1) })
+        rows::job_count(self.0.collect(count_jobs(scan)).await?)
     }
 
     fn scan_jobs(&self, scan: JobScan) -> BoxStream<'static, Result<Vec<Candidate>>> {

@@ -14,8 +14,8 @@ use super::dataset::Dataset;
 use super::statement::Statement;
 use super::wire::{self, Raw};
 use crate::warehouse::{
-    Candidate, Cell, ColumnType, EmbeddingRow, FilterColumns, IndexState, IndexedAd, QueryResult, Stored,
-    VectorHit,
+    Candidate, Cell, ColumnType, EmbeddingRow, FilterColumns, IndexState, IndexedAd, JobCount, QueryResult,
+    Stored, VectorHit,
 };
 
 /// Rows a page of ads, and of vectors, which are some 11 KB of JSON each. BigQuery itself cuts pages at 10 MB.
@@ -29,6 +29,8 @@ struct Page {
     schema: Vec<Value>,
     rows: Vec<Row>,
     next: Option<String>,
+    /// How many rows the whole answer has.
+    total: Option<u64>,
 }
 
 /// The answer of a query that has run.
@@ -75,17 +77,29 @@ impl Dataset {
         Ok(QueryResult { columns, pages: pages.boxed() })
     }
 
+    /// All pages of an answer that has `first.total` rows: one that ends before is an error.
     fn pages(self: &Arc<Self>, answer: Answer, first: Page) -> BoxStream<'static, Result<Vec<Row>>> {
         let this = Arc::clone(self);
-        let rest = stream::try_unfold(first.next, move |token| {
+        let Some(total) = first.total else {
+            let error =
+                Error::internal(format!("{}: BigQuery did not say how many rows there are", answer.doing));
+            return stream::once(async { Err(error) }).boxed();
+        };
+        let pages = stream::try_unfold((Some(Next::Page(first)), 0), move |(next, seen)| {
             let (this, answer) = (Arc::clone(&this), answer.clone());
             async move {
-                let Some(token) = token else { return Ok(None) };
-                let page = this.page(&answer, Some(token)).await?;
-                Ok(Some((page.rows, page.next)))
+                let page = match next {
+                    Some(Next::Page(page)) => page,
+                    Some(Next::Token(token)) => this.page(&answer, Some(token)).await?,
+                    None => {
+                        return check_total(&answer.doing, seen, total).map(|()| None);
+                    }
+                };
+                let seen = seen + page.rows.len() as u64;
+                Ok(Some((page.rows, (page.next.map(Next::Token), seen))))
             }
         });
-        stream::once(async { Ok(first.rows) }).chain(rest).boxed()
+        pages.boxed()
     }
 
     async fn page(&self, answer: &Answer, token: Option<String>) -> Result<Page> {
@@ -108,9 +122,26 @@ impl Dataset {
                 .into_iter()
                 .map(|row| row.cells.into_iter().map(|cell| cell.value).collect())
                 .collect(),
-            next: page.next,
+            next: page.next.filter(|token| !token.is_empty()),
+            total: page.total.and_then(|total| total.parse().ok()),
         })
     }
+}
+
+/// Where the next page of an answer comes from.
+enum Next {
+    Page(Page),
+    Token(String),
+}
+
+/// # Errors
+/// `Internal` where an answer ends with another number of rows than it began with: a page without a token for the next is no proof of
+/// the end.
+fn check_total(doing: &str, seen: u64, total: u64) -> Result<()> {
+    if seen == total {
+        return Ok(());
+    }
+    Err(Error::internal(format!("{doing} stopped before the end: BigQuery sent {seen} of {total} rows")))
 }
 
 fn column(field: &Value) -> (String, ColumnType) {
@@ -251,6 +282,14 @@ pub(super) fn indexed_ad(row: Row) -> Result<IndexedAd> {
     })
 }
 
+/// The row of `count_jobs.sql`.
+pub(super) fn job_count(rows: Vec<Row>) -> Result<JobCount> {
+    let cells = &mut rows.into_iter().flatten();
+    let mut next = || parsed(&required(cells.next().unwrap_or_default())?);
+    // BigQuery has no other moments.
+    Ok(JobCount { ads: next()?, nameless_sightings: next()?, timestamps_out_of_range: 0 })
+}
+
 /// A row of `index_state.sql`.
 pub(super) fn index_state(row: Row) -> Result<IndexState> {
     let cells = &mut row.into_iter();
@@ -259,6 +298,9 @@ pub(super) fn index_state(row: Row) -> Result<IndexState> {
         rows: next().map(|text| parsed(&text)).transpose()?.unwrap_or_default(),
         newest: next().map(|text| moment(&text)).transpose()?,
         checksum: next().map(|text| parsed::<i64>(&text)).transpose()?.unwrap_or_default() as u64,
+        ads: next().map(|text| parsed(&text)).transpose()?.unwrap_or_default(),
+        // BigQuery has no other moments.
+        timestamps_out_of_range: 0,
     })
 }
 
@@ -276,4 +318,23 @@ pub(super) fn hit(row: Row) -> Result<VectorHit> {
     let mut next = || required(cells.next().unwrap_or_default());
     let content_hash = ContentHash::parse(&next()?)?;
     Ok(VectorHit { key, content_hash, similarity: parsed::<f64>(&next()?)? as f32 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_ends_early_is_not_whole() {
+        let error = check_total("reading ads", 500, 501).unwrap_err();
+        assert_eq!(error.to_string(), "reading ads stopped before the end: BigQuery sent 500 of 501 rows");
+        assert!(check_total("reading ads", 501, 501).is_ok());
+    }
+
+    #[test]
+    fn moments_before_1970_keep_their_parts_of_a_second() {
+        assert_eq!(moment("-1000").unwrap().to_rfc3339(), "1969-12-31T23:59:59.999+00:00");
+        assert_eq!(moment("-62135596800000000").unwrap().to_rfc3339(), "0001-01-01T00:00:00+00:00");
+        assert_eq!(moment("253402300799999999").unwrap().to_rfc3339(), "9999-12-31T23:59:59.999999+00:00");
+    }
 }

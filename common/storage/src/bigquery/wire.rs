@@ -14,6 +14,8 @@ pub(super) struct Page {
     pub(super) rows: Vec<Row>,
     #[serde(rename = "pageToken")]
     pub(super) next: Option<String>,
+    #[serde(rename = "totalRows")]
+    pub(super) total: Option<String>,
 }
 
 #[derive(serde::Deserialize)]

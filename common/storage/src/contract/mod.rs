@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
 mod ads;
+mod moments;
 mod registry;
 mod search;
 
@@ -45,6 +46,7 @@ pub async fn warehouse(warehouse: &dyn Warehouse) {
     ads::few_rows_need_no_vector_index(warehouse).await;
     search::searches_by_company_go_by_the_latest_sighting(warehouse).await;
     search::a_vector_that_cannot_be_compared_is_refused(warehouse).await;
+    moments::moments_before_1970_are_moments(warehouse).await;
 }
 
 fn table() -> EmbeddingTable {
@@ -181,7 +183,10 @@ async fn a_scan_returns_the_latest_sighting_of_every_ad(warehouse: &dyn Warehous
     let expected =
         [("late", "New"), ("odd", "Nurse \u{0} 👩‍⚕️ مرحبا"), ("ranged", "Cook"), ("twice", "Second load")];
     assert_eq!(titles, expected);
-    assert_eq!(warehouse.count_jobs(&scan()).await.unwrap(), JobCount { ads: 4, nameless_sightings: 2 });
+    assert_eq!(
+        warehouse.count_jobs(&scan()).await.unwrap(),
+        JobCount { ads: 4, nameless_sightings: 2, timestamps_out_of_range: 0 }
+    );
     assert_eq!(found[1].description.as_ref().unwrap().chars().count(), DESCRIPTION_CHARS);
     assert_eq!(found[1].filters.job_location.as_deref(), Some(""));
     assert_eq!(found[1].filters.job_classification, None);
@@ -198,8 +203,11 @@ async fn shards_are_disjoint_and_complete(warehouse: &dyn Warehouse) {
         let shard = Shard { index, count: 3 };
         let part = JobScan { shard, ..scan() };
         let found = candidates(warehouse, part.clone()).await;
-        let expected =
-            JobCount { ads: found.len() as u64, nameless_sightings: if index == 0 { 2 } else { 0 } };
+        let expected = JobCount {
+            ads: found.len() as u64,
+            nameless_sightings: if index == 0 { 2 } else { 0 },
+            timestamps_out_of_range: 0,
+        };
         assert_eq!(warehouse.count_jobs(&part).await.unwrap(), expected);
         for ad in found {
             assert!(shard.contains(&ad.key), "{} is not of shard {index}", ad.key);

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use ::duckdb::{Connection, Row, params};
-use common_core::Result;
 use common_core::job::{JobAd, JobKey};
+use common_core::{Result, failpoint, feed};
 use futures::stream::BoxStream;
 
-use super::{Shared, query, render, vectors};
+use super::{Shared, moment, query, render, vectors};
 use crate::warehouse::{EmbeddingRow, EmbeddingTable, IndexedAd};
 
 /// Embeddings a block: some 20 MB of ads. Their sightings are anywhere in their table, and a block reads all descriptions
@@ -20,21 +20,15 @@ pub(super) fn scan_ads(
     table: EmbeddingTable,
     space: String,
 ) -> BoxStream<'static, Result<Vec<IndexedAd>>> {
-    let (sender, receiver) = async_channel::bounded(1);
-    tokio::task::spawn_blocking(move || {
-        if let Err(error) = read_blocks(&shared, &table, &space, &sender) {
-            // The reader may have gone: then nobody is left to tell.
-            let _ = sender.send_blocking(Err(error));
-        }
-    });
-    Box::pin(receiver)
+    let doing = shared.doing("reading ads with their vectors");
+    feed::from_thread(doing, 1, move |emit| read_blocks(&shared, &table, &space, emit)).0
 }
 
 fn read_blocks(
     shared: &Shared,
     table: &EmbeddingTable,
     space: &str,
-    pages: &async_channel::Sender<Result<Vec<IndexedAd>>>,
+    emit: &mut dyn FnMut(Vec<IndexedAd>) -> Result<()>,
 ) -> Result<()> {
     let connection = shared.reader()?;
     let translate = |error| shared.translate(error);
@@ -50,11 +44,11 @@ fn read_blocks(
             let rows = vectors::page(shared, &connection, table, space, from)?;
             let page: Vec<_> =
                 rows.into_iter().filter_map(|row| Some(indexed(ads.remove(&row.key)?, row))).collect();
-            if pages.send_blocking(Ok(page)).is_err() {
-                return Ok(());
-            }
+            failpoint::reach("duckdb::scan_ads");
+            emit(page)?;
         }
     }
+    failpoint::reach("duckdb::scan_ads");
     Ok(())
 }
 
@@ -85,7 +79,7 @@ fn ad(row: &Row<'_>) -> ::duckdb::Result<JobAd> {
         job_url: row.get(9)?,
         job_salary_min_sgd_monthly: row.get(10)?,
         job_salary_max_sgd_monthly: row.get(11)?,
-        job_posted_timestamp: row.get(12)?,
+        job_posted_timestamp: moment(row, 12)?,
         ..JobAd::default()
     })
 }

@@ -18,10 +18,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ::duckdb::Connection;
+use ::duckdb::{Connection, Row};
 use async_trait::async_trait;
+use chrono::DateTime;
 use common_core::job::{ContentHash, DESCRIPTION_CHARS, JobAd, JobKey, Timestamp};
-use common_core::{Error, ErrorKind, Result, memory};
+use common_core::{Error, ErrorKind, Result, failpoint, feed, memory};
 use futures::stream::BoxStream;
 
 use crate::Access;
@@ -151,6 +152,11 @@ impl Shared {
     fn translate(&self, error: ::duckdb::Error) -> Error {
         errors::translate(error, &self.path)
     }
+
+    /// What a thread does, as the beginning of an error's sentence.
+    fn doing(&self, what: &str) -> String {
+        format!("{what} from {}", self.path.display())
+    }
 }
 
 fn clone(connection: &Connection) -> ::duckdb::Result<Connection> {
@@ -161,9 +167,23 @@ fn clone(connection: &Connection) -> ::duckdb::Result<Connection> {
 
 /// Runs `work` where it may block.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| Error::internal("a warehouse thread ended early").caused_by(error))?
+    let work = || {
+        failpoint::reach("duckdb::statement");
+        work()
+    };
+    feed::blocking("a statement of the warehouse", work).await
+}
+
+/// The moment in a column of microseconds since 1970, which every statement of ours makes of a timestamp: the engine's own conversion panics
+/// at moments before 1970 that are no whole seconds, and outside the calendar of its type.
+fn moment(row: &Row<'_>, column: usize) -> ::duckdb::Result<Option<Timestamp>> {
+    let micros: Option<i64> = row.get(column)?;
+    Ok(micros.and_then(DateTime::from_timestamp_micros))
+}
+
+/// A moment as a parameter.
+fn micros(moment: Option<Timestamp>) -> Option<i64> {
+    moment.map(|moment| moment.timestamp_micros())
 }
 
 /// Puts table name and constants into a statement of `infra/duckdb`; values are always parameters.
@@ -257,7 +277,7 @@ impl Warehouse for DuckDb {
         }
         let sql = render(include_str!("../../../../infra/duckdb/known_texts.sql"), table);
         let joined = hashes.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-        let (space, since) = (space.to_owned(), since.map(|moment| moment.naive_utc()));
+        let (space, since) = (space.to_owned(), micros(since));
         let name = table.name.clone();
         let found: Vec<String> = self
             .read(move |connection| {

@@ -65,9 +65,10 @@ fn attach(path: &Path, access: Access) -> ::duckdb::Result<Connection> {
     Ok(connection)
 }
 
-/// Makes a new connection's statements speak of the file.
+/// Makes a new connection's statements speak of the file, and of moments as all of ours do.
 pub(super) fn enter(connection: &Connection) -> ::duckdb::Result<()> {
-    connection.execute_batch(&format!("USE {CATALOG}"))
+    connection.execute_batch(&format!("USE {CATALOG}"))?;
+    connection.execute_batch(include_str!("../../../../infra/duckdb/within_calendar.sql"))
 }
 
 /// `text` as a constant of a statement that takes no parameters.

@@ -8,7 +8,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float32Type, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use chrono::DateTime;
-use common_core::{Error, Result};
+use common_core::{Error, Result, failpoint, feed};
 use futures::StreamExt;
 
 use super::Shared;
@@ -47,14 +47,8 @@ pub(super) async fn query(shared: Arc<Shared>, sql: String) -> Result<QueryResul
     if sql.trim().is_empty() {
         return Err(Error::invalid_input("the statement is empty"));
     }
-    let (sender, messages) = async_channel::bounded(2);
-    let mut messages = Box::pin(messages);
-    tokio::task::spawn_blocking(move || {
-        if let Err(error) = run(&shared, &sql, &sender) {
-            // The reader may have gone: then nobody is left to tell.
-            let _ = sender.send_blocking(Err(error));
-        }
-    });
+    let doing = shared.doing("answering a query");
+    let (mut messages, _) = feed::from_thread(doing, 2, move |emit| run(&shared, &sql, emit));
     let columns = match messages.next().await {
         Some(Ok(Message::Columns(columns))) => columns,
         Some(Err(error)) => return Err(error),
@@ -68,7 +62,7 @@ pub(super) async fn query(shared: Arc<Shared>, sql: String) -> Result<QueryResul
     Ok(QueryResult { columns, pages: Box::pin(pages) })
 }
 
-fn run(shared: &Shared, sql: &str, messages: &async_channel::Sender<Result<Message>>) -> Result<()> {
+fn run(shared: &Shared, sql: &str, emit: &mut dyn FnMut(Message) -> Result<()>) -> Result<()> {
     let connection = shared.reader()?;
     let translate = |error| shared.translate(error);
     connection.execute_batch("BEGIN TRANSACTION READ ONLY").map_err(translate)?;
@@ -78,14 +72,14 @@ fn run(shared: &Shared, sql: &str, messages: &async_channel::Sender<Result<Messa
     let types: Vec<ColumnType> = schema.fields().iter().map(|field| column_type(field.data_type())).collect();
     let columns =
         schema.fields().iter().map(|field| field.name().clone()).zip(types.iter().copied()).collect();
-    if messages.send_blocking(Ok(Message::Columns(columns))).is_err() {
-        return Ok(());
+    drop(batches);
+    emit(Message::Columns(columns))?;
+    // Step by step, because the iterator over the batches panics where the engine fails.
+    while let Some(batch) = statement.step().map_err(translate)? {
+        failpoint::reach("duckdb::query");
+        emit(Message::Page(cells(&RecordBatch::from(&batch), &types)?))?;
     }
-    for batch in batches {
-        if messages.send_blocking(Ok(Message::Page(cells(&batch, &types)?))).is_err() {
-            return Ok(());
-        }
-    }
+    failpoint::reach("duckdb::query");
     Ok(())
 }
 

@@ -2,9 +2,9 @@
 
 use ::duckdb::{Connection, Row, ToSql, params_from_iter};
 use common_core::Result;
-use common_core::job::{ContentHash, JobKey, Timestamp};
+use common_core::job::{ContentHash, JobKey};
 
-use super::{query, render};
+use super::{micros, moment, query, render};
 use crate::warehouse::{EmbeddingTable, IndexState, VectorHit, VectorQuery};
 
 pub(super) fn index_state(
@@ -17,8 +17,13 @@ pub(super) fn index_state(
     }
     let sql = render(include_str!("../../../../infra/duckdb/index_state.sql"), table);
     connection.query_row(&sql, [space], |row| {
-        let newest: Option<Timestamp> = row.get(1)?;
-        Ok(IndexState { rows: row.get(0)?, newest, checksum: row.get(2)? })
+        Ok(IndexState {
+            rows: row.get(0)?,
+            newest: moment(row, 1)?,
+            checksum: row.get(2)?,
+            ads: row.get(3)?,
+            timestamps_out_of_range: row.get(4)?,
+        })
     })
 }
 
@@ -60,7 +65,7 @@ pub(super) fn search(
         Box::new(array(&filter.classification)),
         Box::new(array(&filter.work_type)),
         Box::new(filter.salary_min_sgd_per_month),
-        Box::new(filter.posted_after.map(|moment| moment.naive_utc())),
+        Box::new(micros(filter.posted_after)),
     ];
     let sql = if filter.company.is_empty() {
         include_str!("../../../../infra/duckdb/search_embeddings.sql")

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use ::duckdb::{Connection, params};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::datatypes::{Float32Type, Float64Type, TimestampMicrosecondType};
+use arrow::datatypes::{Float32Type, Float64Type, Int64Type};
 use chrono::DateTime;
 use common_core::job::{ContentHash, JobKey, Timestamp};
-use common_core::{Error, Result};
+use common_core::{Error, Result, failpoint, feed};
 use futures::stream::BoxStream;
 
 use super::{Shared, query, render};
@@ -21,21 +21,15 @@ pub(super) fn scan_embeddings(
     table: EmbeddingTable,
     space: String,
 ) -> BoxStream<'static, Result<Vec<EmbeddingRow>>> {
-    let (sender, receiver) = async_channel::bounded(1);
-    tokio::task::spawn_blocking(move || {
-        if let Err(error) = read_pages(&shared, &table, &space, &sender) {
-            // The reader may have gone: then nobody is left to tell.
-            let _ = sender.send_blocking(Err(error));
-        }
-    });
-    Box::pin(receiver)
+    let doing = shared.doing("reading embeddings");
+    feed::from_thread(doing, 1, move |emit| read_pages(&shared, &table, &space, emit)).0
 }
 
 fn read_pages(
     shared: &Shared,
     table: &EmbeddingTable,
     space: &str,
-    pages: &async_channel::Sender<Result<Vec<EmbeddingRow>>>,
+    emit: &mut dyn FnMut(Vec<EmbeddingRow>) -> Result<()>,
 ) -> Result<()> {
     let connection = shared.reader()?;
     let translate = |error| shared.translate(error);
@@ -44,9 +38,8 @@ fn read_pages(
     }
     let end = end(&connection, table).map_err(translate)?;
     for from in (0..end).step_by(PAGE_ROWS as usize) {
-        if pages.send_blocking(Ok(page(shared, &connection, table, space, from)?)).is_err() {
-            return Ok(());
-        }
+        failpoint::reach("duckdb::scan_embeddings");
+        emit(page(shared, &connection, table, space, from)?)?;
     }
     Ok(())
 }
@@ -78,7 +71,9 @@ fn batches(
 ) -> ::duckdb::Result<Vec<RecordBatch>> {
     let sql = render(include_str!("../../../../infra/duckdb/scan_embeddings.sql"), table);
     let mut statement = connection.prepare_cached(&sql)?;
-    Ok(statement.query_arrow(params![space, from, from + PAGE_ROWS])?.collect())
+    drop(statement.query_arrow(params![space, from, from + PAGE_ROWS])?);
+    // Step by step, because the iterator over the batches panics where the engine fails.
+    std::iter::from_fn(|| statement.step().transpose()).map(|batch| Ok(RecordBatch::from(&batch?))).collect()
 }
 
 fn rows(batch: &RecordBatch) -> Result<Vec<EmbeddingRow>> {
@@ -90,8 +85,7 @@ fn embedding(batch: &RecordBatch, row: usize) -> Result<EmbeddingRow> {
         |column: usize| optional(batch.column(column), row, |a| a.as_string::<i32>().value(row).to_owned());
     let needed = |column: usize| text(column).ok_or_else(|| Error::corrupt("job_embeddings has a NULL key"));
     let moment = |column: usize| -> Option<Timestamp> {
-        let micros =
-            optional(batch.column(column), row, |a| a.as_primitive::<TimestampMicrosecondType>().value(row))?;
+        let micros = optional(batch.column(column), row, |a| a.as_primitive::<Int64Type>().value(row))?;
         DateTime::from_timestamp_micros(micros)
     };
     let vector = batch.column(2).as_fixed_size_list().value(row);
@@ -99,7 +93,11 @@ fn embedding(batch: &RecordBatch, row: usize) -> Result<EmbeddingRow> {
         key: JobKey { source: needed(0)?, job_id: needed(1)? },
         embedding: vector.as_primitive::<Float32Type>().values().to_vec(),
         model_name: needed(3)?,
-        created_at: moment(4).ok_or_else(|| Error::corrupt("job_embeddings has a row without created_at"))?,
+        created_at: moment(4).ok_or_else(|| {
+            Error::corrupt(
+                "job_embeddings has a row whose created_at is no moment within the years 1 to 9999",
+            )
+        })?,
         embedding_space: needed(5)?,
         model_version: needed(6)?,
         content_hash: ContentHash::parse(&needed(7)?)?,

@@ -8,7 +8,7 @@ use common_core::{Error, Result};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 
-use super::{query, render};
+use super::{micros, query, render};
 use crate::batches;
 use crate::warehouse::{EmbeddingRow, EmbeddingTable, Forgotten, RunRecord, SharedRow};
 
@@ -102,9 +102,8 @@ fn fetch_donors(
     connection.execute_batch(&render(include_str!("../../../../infra/duckdb/stage_donors.sql"), table))?;
     let mut find =
         connection.prepare(&render(include_str!("../../../../infra/duckdb/find_donors.sql"), table))?;
-    let donors: Vec<i64> = find
-        .query_map(params![space, since.map(|moment| moment.naive_utc())], |row| row.get(0))?
-        .collect::<::duckdb::Result<_>>()?;
+    let donors: Vec<i64> =
+        find.query_map(params![space, micros(since)], |row| row.get(0))?.collect::<::duckdb::Result<_>>()?;
     let mut fetch =
         connection.prepare(&render(include_str!("../../../../infra/duckdb/fetch_donor.sql"), table))?;
     for donor in donors {

@@ -61,6 +61,8 @@ pub struct JobCount {
     /// Sightings that it leaves out because they lack `source` or `job_id`, so that nobody can say of which ad they are. No task's
     /// share: the first one's.
     pub nameless_sightings: u64,
+    /// Sightings with a moment outside the years 1 to 9999, which counts as missing. Only where the warehouse can hold such.
+    pub timestamps_out_of_range: u64,
 }
 
 /// The columns of an ad that filters need inside a vector search, kept beside its vector.
@@ -214,8 +216,8 @@ pub struct QueryCost {
 /// besides.
 ///
 /// Contract, the same for every backend (`contract` holds the suite that proves it): a write is whole or absent,
-/// and doing it twice is doing it once; timestamps are UTC to the microsecond; NULL and `''` differ; vectors come
-/// back bit for bit.
+/// and doing it twice is doing it once; timestamps are UTC to the microsecond, within the years 1 to 9999; NULL and `''` differ;
+/// vectors come back bit for bit.
 #[async_trait]
 pub trait Warehouse: Send + Sync {
     /// How much to write at once.
@@ -245,6 +247,8 @@ pub trait Warehouse: Send + Sync {
     async fn count_jobs(&self, scan: &JobScan) -> Result<JobCount>;
 
     /// Every ad's latest sighting once, in pages. Writing embeddings while reading is safe.
+    ///
+    /// A stream of this trait ends without an error only after its last row: whatever stops it before that is its last item.
     fn scan_jobs(&self, scan: JobScan) -> BoxStream<'static, Result<Vec<Candidate>>>;
 
     /// Every row of one space, in pages.

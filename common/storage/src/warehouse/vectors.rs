@@ -17,6 +17,12 @@ pub struct IndexState {
     /// Of every row's key, text and filter columns, whatever their order: an ad that came for one that left changes nothing
     /// else. Comparable within one warehouse alone.
     pub checksum: u64,
+    /// How many of the rows are of ads that are still in `cleaned_jobs`: as many as [`super::Warehouse::scan_ads`] returns.
+    #[serde(skip)]
+    pub ads: u64,
+    /// Sightings with a moment outside the years 1 to 9999, which counts as missing.
+    #[serde(skip)]
+    pub timestamps_out_of_range: u64,
 }
 
 /// Which ads are nearest to a vector.

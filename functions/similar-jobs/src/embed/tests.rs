@@ -132,3 +132,14 @@ async fn what_is_queued_when_the_service_ends_is_left_undone() {
     assert!(answers.iter().any(Result::is_err) && count(&metrics, "dropped") > 0);
     assert!(started.elapsed() < Duration::from_millis(1500), "{:?}", started.elapsed());
 }
+
+#[tokio::test]
+async fn a_model_that_dies_over_a_text_is_loaded_again() {
+    let ((texts, _), index) = (texts(Duration::ZERO), Brute::market("v1"));
+    for _ in 0..2 {
+        let ask = |text: &str| texts.embed(text.into(), index.manifest(), later(LONG));
+        assert_eq!(ask("deadly").await.unwrap_err().status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(ask("cook").await.unwrap(), vector("cook"));
+    }
+    texts.close().await;
+}

@@ -29,6 +29,7 @@ use market::{Market, Plan};
 
 /// Rows that travel together.
 const BATCH_ROWS: usize = 1_000;
+const GENERATING: &str = "generating ads";
 
 /// Make a Singapore-like job market of invented ads, into the warehouse or a file.
 ///
@@ -110,17 +111,17 @@ async fn to_warehouse(
     progress: ProgressBar,
 ) -> Result<(Quality, Outcome)> {
     let warehouse = load::ready_warehouse(config).await?;
-    let (batches, quality) = pipe::from_thread(move |emit| each_batch(&market, &progress, emit));
+    let (batches, quality) = pipe::from_thread(GENERATING, move |emit| each_batch(&market, &progress, emit));
     let quality = load::append(Some(warehouse.as_ref()), batches, quality).await?;
     Ok((quality, Outcome::Warehouse(Standing::of(warehouse.as_ref()).await?)))
 }
 
 async fn to_file(market: Arc<Market>, path: PathBuf, progress: ProgressBar) -> Result<(Quality, Outcome)> {
-    let (pages, quality) = pipe::from_thread(move |emit| {
+    let (pages, quality) = pipe::from_thread(GENERATING, move |emit| {
         each_batch(&market, &progress, &mut |ads| emit(ads.into_iter().map(columns::cells).collect()))
     });
     let (_, bytes) = RowFile::fill(path.clone(), columns::query_columns(), pages).await?;
-    let quality = quality.await.map_err(|_| Error::internal("a thread ended early"))?;
+    let quality = quality.await.map_err(|_| Error::internal("ads were generated without a report"))?;
     Ok((quality, Outcome::File(path, bytes)))
 }
 

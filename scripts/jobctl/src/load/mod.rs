@@ -12,7 +12,7 @@ use clap::Args;
 use common::config::Config;
 use common::job::JobAd;
 use common::storage::{Access, Warehouse, open_warehouse};
-use common::{Error, Result};
+use common::{Error, Result, feed};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use indicatif::ProgressBar;
@@ -60,7 +60,7 @@ pub(crate) async fn run(config: &Config, args: LoadArgs) -> Result<()> {
     let files = args.files.clone();
     // A mistyped name in the last place shall not be found after the first file is in.
     let check = move || files.iter().try_for_each(|path| reader::open(path).map(drop));
-    tokio::task::spawn_blocking(check).await.map_err(|error| Error::internal(error.to_string()))??;
+    feed::blocking("looking at the files", check).await?;
     let warehouse = if args.dry_run { None } else { Some(ready_warehouse(config).await?) };
     let mut total = Quality::default();
     let mut reports = Vec::new();
@@ -107,7 +107,7 @@ async fn load(warehouse: Option<&dyn Warehouse>, path: &Path, mut total: Quality
     let progress = ProgressBar::new_spinner().with_message(path.display().to_string());
     let shown = progress.clone();
     let path = path.to_owned();
-    let (batches, loaded) = pipe::from_thread(move |emit| {
+    let (batches, loaded) = pipe::from_thread(format!("reading {}", path.display()), move |emit| {
         let mut batches = reader::open(&path)?;
         let mut file = Quality::default();
         for batch in batches.by_ref() {
@@ -140,7 +140,8 @@ pub(crate) async fn append<T>(
             }
         }
     }
-    learned.await.map_err(|_| Error::internal("a reading thread ended early"))
+    // The stream has come to its end, and the value is sent before that.
+    learned.await.map_err(|_| Error::internal("a file was read without a report"))
 }
 
 fn describe(path: &Path, loaded: &Loaded) -> String {

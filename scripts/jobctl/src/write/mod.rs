@@ -12,7 +12,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use common::storage::warehouse::{Cell, ColumnType};
-use common::{Error, Result};
+use common::{Error, Result, feed};
 use futures::stream::BoxStream;
 use tempfile::NamedTempFile;
 
@@ -85,17 +85,15 @@ impl RowFile {
         columns: Vec<(String, ColumnType)>,
         pages: BoxStream<'static, Result<Vec<Vec<Cell>>>>,
     ) -> Result<(u64, u64)> {
-        let create = move || Self::create(&path, &columns);
-        let file = tokio::task::spawn_blocking(create).await;
-        let mut file = Some(file.map_err(|error| Error::internal(error.to_string()))??);
-        let mut rows = 0;
-        pipe::into_thread(pages, move |page| match (page, file.as_mut()) {
-            (Some(page), Some(open)) => {
+        let writing = format!("writing {}", path.display());
+        let mut file = feed::blocking(writing.clone(), move || Self::create(&path, &columns)).await?;
+        pipe::into_thread(writing, pages, move |mut pages| {
+            let mut rows = 0;
+            while let Some(page) = pages.next()? {
                 rows += page.len() as u64;
-                open.write(&page).map(|()| None)
+                file.write(&page)?;
             }
-            (None, Some(_)) => file.take().map(|open| Ok((rows, open.finish()?))).transpose(),
-            (_, None) => Err(Error::internal("rows came after the end")),
+            Ok((rows, file.finish()?))
         })
         .await
     }
