@@ -13,9 +13,10 @@ use serde_json::Value;
 use super::dataset::Dataset;
 use super::statement::Statement;
 use super::wire::{self, Raw};
+use crate::runs::Status;
 use crate::warehouse::{
-    Candidate, Cell, ColumnType, EmbeddingRow, FilterColumns, IndexState, IndexedAd, QueryResult, Stored,
-    VectorHit,
+    Candidate, Cell, ColumnType, EmbeddingRow, FilterColumns, IndexState, IndexedAd, QueryResult, RunRecord,
+    Stored, VectorHit,
 };
 
 /// Rows a page of ads, and of vectors, which are some 11 KB of JSON each. BigQuery itself cuts pages at 10 MB.
@@ -259,6 +260,22 @@ pub(super) fn index_state(row: Row) -> Result<IndexState> {
         rows: next().map(|text| parsed(&text)).transpose()?.unwrap_or_default(),
         newest: next().map(|text| moment(&text)).transpose()?,
         checksum: next().map(|text| parsed::<i64>(&text)).transpose()?.unwrap_or_default() as u64,
+    })
+}
+
+/// A row of `running_runs.sql`.
+pub(super) fn running_run(row: Row) -> Result<RunRecord> {
+    let cells = &mut row.into_iter();
+    let mut next = || required(cells.next().unwrap_or_default());
+    Ok(RunRecord {
+        function: next()?,
+        run_id: next()?,
+        started_at: moment(&next()?)?,
+        finished_at: None,
+        status: Status::Running,
+        report: serde_json::from_str(&next()?).unwrap_or_default(),
+        code_version: next()?,
+        recorded_at: moment(&next()?)?,
     })
 }
 
