@@ -1,9 +1,12 @@
--- The state of a run, in place of an earlier one.
-MERGE ml_runs AS stored
-USING (SELECT @run_id AS run_id) AS run
-ON stored.run_id = run.run_id
-WHEN MATCHED THEN UPDATE SET
-    function = @function, started_at = @started_at, finished_at = @finished_at, status = @status, report = @report,
-    code_version = @code_version
-WHEN NOT MATCHED THEN INSERT (function, run_id, started_at, finished_at, status, report, code_version)
-VALUES (@function, @run_id, @started_at, @finished_at, @status, @report, @code_version);
+-- The states of the runs in @runs.
+INSERT INTO ml_runs (function, run_id, started_at, finished_at, status, report, code_version, recorded_at)
+SELECT
+    JSON_VALUE(run, '$.function'),
+    JSON_VALUE(run, '$.run_id'),
+    TIMESTAMP_MICROS(CAST(JSON_VALUE(run, '$.started_at') AS INT64)),
+    TIMESTAMP_MICROS(CAST(JSON_VALUE(run, '$.finished_at') AS INT64)),
+    JSON_VALUE(run, '$.status'),
+    JSON_VALUE(run, '$.report'),
+    JSON_VALUE(run, '$.code_version'),
+    TIMESTAMP_MICROS(CAST(JSON_VALUE(run, '$.recorded_at') AS INT64))
+FROM UNNEST(JSON_QUERY_ARRAY(@runs)) AS run;

@@ -1,4 +1,4 @@
--- One row a run of any function.
+-- The states of runs of any function: rows are added and never changed; vw_runs has a run's latest.
 CREATE TABLE IF NOT EXISTS ml_runs (
     function VARCHAR NOT NULL,
     run_id VARCHAR NOT NULL,
@@ -6,5 +6,6 @@ CREATE TABLE IF NOT EXISTS ml_runs (
     finished_at TIMESTAMP,
     status VARCHAR NOT NULL,
     report VARCHAR NOT NULL,
-    code_version VARCHAR NOT NULL
+    code_version VARCHAR NOT NULL,
+    recorded_at TIMESTAMP
 );

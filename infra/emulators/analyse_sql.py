@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import wasmtime
 
@@ -134,8 +135,12 @@ class Analyser:
 
     @staticmethod
     def columns(created):
-        """The columns of every table that a text creates."""
-        return {".".join(table.name_path): table.column_definition_list for table in created}
+        """The columns of every table or view that a text creates."""
+        return {
+            ".".join(table.name_path): table.column_definition_list
+            or [SimpleNamespace(name=output.name, type=output.column.type) for output in table.output_column_list]
+            for table in created
+        }
 
     def catalog_of(self, name, tables):
         builder = self.api.CatalogBuilder(name)
@@ -177,9 +182,11 @@ def main():
     from zetasql.core.exceptions import ZetaSQLError
 
     analyser = Analyser(parameters_of_code())
-    creating = [path for path in sorted(BIGQUERY.glob("*.sql")) if "CREATE TABLE" in path.read_text()]
+    statements = {path: path.read_text() for path in sorted(BIGQUERY.glob("*.sql"))}
     try:
-        analyser.add_tables(creating)
+        # A view is of tables.
+        for creating in ("CREATE TABLE", "CREATE VIEW"):
+            analyser.add_tables([path for path, text in statements.items() if creating in text])
     except ZetaSQLError as error:
         sys.exit(f"the tables cannot be made: {sentence(error)}")
     failed = 0

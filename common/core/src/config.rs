@@ -39,6 +39,10 @@ pub use url::{ArtifactsUrl, WarehouseUrl};
 /// The ONNX Runtime that `scripts/setup` installs and the binaries look for.
 pub const ONNXRUNTIME_VERSION: &str = "1.31.1";
 
+/// Tasks that may write to one table of BigQuery: it runs two statements that change a table at once, queues twenty, and fails
+/// the next.
+const MOST_WRITERS: u32 = 20;
+
 /// Number format of the model's arithmetic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -257,8 +261,8 @@ impl Config {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let serving = Serving::from_environment(&env)?;
         let threads = embedding.threads.clone().or(env.threads);
+        let warehouse = pick(&common.warehouse_url, env.warehouse_url, "duckdb:data/jobs.duckdb").parse()?;
         Ok(Self {
-            warehouse: pick(&common.warehouse_url, env.warehouse_url, "duckdb:data/jobs.duckdb").parse()?,
             artifacts: pick(&common.artifacts_url, env.artifacts_url, "file:data/artifacts").parse()?,
             bigquery_emulator_host: env.bigquery_emulator_host,
             storage_emulator_host: env.storage_emulator_host,
@@ -283,12 +287,17 @@ impl Config {
             is_cloud_run_job: env.cloud_run_job.is_some(),
             service: env.k_service.or(env.cloud_run_job),
             execution: env.cloud_run_execution,
-            shard: shard(env.cloud_run_task_index.as_deref(), env.cloud_run_task_count.as_deref())?,
+            shard: shard(
+                env.cloud_run_task_index.as_deref(),
+                env.cloud_run_task_count.as_deref(),
+                &warehouse,
+            )?,
             attempt: env
                 .cloud_run_task_attempt
                 .map_or(Ok(0), |value| number("CLOUD_RUN_TASK_ATTEMPT", &value, 0, u32::MAX))?,
             google_cloud_project: env.google_cloud_project,
             serving,
+            warehouse,
             log_format: pick(&common.log_format, env.log_format, "auto").parse()?,
             log_filter: env.rust_log.unwrap_or_else(|| "info".into()),
         })
@@ -318,8 +327,14 @@ where
     }
 }
 
-fn shard(index: Option<&str>, count: Option<&str>) -> Result<Shard> {
-    let count = count.map_or(Ok(1), |value| number("CLOUD_RUN_TASK_COUNT", value, 1, 10_000))?;
+fn shard(index: Option<&str>, count: Option<&str>, warehouse: &WarehouseUrl) -> Result<Shard> {
+    let count: u32 = count.map_or(Ok(1), |value| number("CLOUD_RUN_TASK_COUNT", value, 1, 10_000))?;
+    if count > MOST_WRITERS && matches!(warehouse, WarehouseUrl::BigQuery { .. }) {
+        return Err(Error::configuration(format!(
+            "invalid CLOUD_RUN_TASK_COUNT \"{count}\": expected 1 to {MOST_WRITERS}, because BigQuery queues no more than \
+             {MOST_WRITERS} statements that change one table and fails the others: deploy the job with fewer tasks"
+        )));
+    }
     let index = index.map_or(Ok(0), |value| number("CLOUD_RUN_TASK_INDEX", value, 0, count - 1))?;
     Ok(Shard { index, count })
 }

@@ -20,6 +20,15 @@ const AT_ONCE: [&str; 5] = [
     "write-write conflict",
 ];
 
+/// How BigQuery says that twenty statements wait to change a table already. Its reason is `resourcesExceeded`, which a statement
+/// that needs too much memory has too, and then no repeat helps: only the words tell the two apart.
+const QUEUE_IS_FULL: &str = "many DML statements outstanding against table";
+
+/// How BigQuery says that a table's rows or shape change too often at the moment. A job says so with reasons that mean it
+/// (`rateLimitExceeded`, `jobRateLimitExceeded`), and a DDL statement with `invalidQuery`, as of a mistake in the statement: there
+/// only the words tell.
+const TOO_OFTEN: &str = "xceeded rate limits";
+
 /// Why a request did not succeed.
 #[derive(Debug)]
 pub struct Failure {
@@ -96,6 +105,10 @@ impl Failure {
             ) => Kind::Unavailable,
             // Two statements that change one table at once: the one that came second is told to come again.
             _ if AT_ONCE.iter().any(|words| self.message.contains(words)) => Kind::Unavailable,
+            ("resourcesExceeded" | "invalidQuery", _) if self.message.contains(QUEUE_IS_FULL) => {
+                Kind::Unavailable
+            }
+            ("quotaExceeded" | "invalidQuery", _) if self.message.contains(TOO_OFTEN) => Kind::Unavailable,
             ("quotaExceeded" | "resourcesExceeded" | "bytesBilledLimitExceeded" | "responseTooLarge", _) => {
                 Kind::Exhausted
             }
@@ -184,6 +197,39 @@ mod tests {
             ),
         ] {
             assert_eq!(answer(status, &body).kind(), kind, "{status} {body}");
+        }
+    }
+
+    /// The sentences are those of the service, as its users quote them.
+    #[test]
+    fn a_table_that_is_changed_too_often_is_busy_and_not_exhausted() {
+        let queue = "Resources exceeded during query execution: Too many DML statements outstanding against table \
+                     p:d.job_embeddings, limit is 20.";
+        let often = "Exceeded rate limits: too many table update operations for this table. For more information, see \
+                     https://cloud.google.com/bigquery/docs/troubleshoot-quotas";
+        let job_often = "Job exceeded rate limits: Your table exceeded quota for table update operations.";
+        let memory = "Resources exceeded during query execution: The query could not be executed in the allotted memory.";
+        let daily = "Quota exceeded: Your table exceeded quota for imports or query appends per table.";
+        for (reason, message, kind) in [
+            ("resourcesExceeded", queue, ErrorKind::Unavailable),
+            ("invalidQuery", queue, ErrorKind::Unavailable),
+            ("invalidQuery", often, ErrorKind::Unavailable),
+            ("quotaExceeded", often, ErrorKind::Unavailable),
+            ("rateLimitExceeded", often, ErrorKind::Unavailable),
+            ("jobRateLimitExceeded", job_often, ErrorKind::Unavailable),
+            ("quotaExceeded", job_often, ErrorKind::Unavailable),
+            ("resourcesExceeded", memory, ErrorKind::Exhausted),
+            ("quotaExceeded", daily, ErrorKind::Exhausted),
+            (
+                "invalidQuery",
+                "Syntax error: Unexpected identifier \"SELEC\" at [1:1]",
+                ErrorKind::InvalidInput,
+            ),
+        ] {
+            let error = serde_json::json!({ "reason": reason, "message": message });
+            assert_eq!(Failure::of_job(&error).kind(), kind, "of a job: {reason}: {message}");
+            let body = serde_json::json!({ "error": { "message": message, "errors": [error] } });
+            assert_eq!(answer(400, &body.to_string()).kind(), kind, "of an answer: {reason}: {message}");
         }
     }
 

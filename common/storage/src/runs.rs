@@ -1,60 +1,209 @@
-//! A function's run, written down in `ml_runs`.
+//! A function's run, written down in `ml_runs`: every state that it is in is a row, and `vw_runs` has the latest.
+//!
+//! A run that was killed wrote no ending. A later run writes that it was abandoned, once it is known not to be under way:
+//! where the warehouse lets in one process at a time (DuckDB), because that is the later run; elsewhere by its lease, which
+//! its first row names.
 
-use chrono::Utc;
-use common_core::Result;
+use std::any::Any;
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use chrono::{TimeDelta, Utc};
 use common_core::job::Timestamp;
-use common_core::shim::Function;
-use serde::Serialize;
+use common_core::shim::{Function, HeldLease, Invocation, LeasePlace, Report, shutdown};
+use common_core::{Error, ErrorKind, Result};
+use futures::{FutureExt, StreamExt, stream};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use crate::warehouse::{RunRecord, Warehouse};
+
+/// Leases of other runs that are read at once.
+const LOOKS_AT_ONCE: usize = 8;
+
+/// A state that a run can be in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// It is under way, or was killed.
+    Running,
+    /// It did everything.
+    Succeeded,
+    /// It was asked to stop; what it did is kept, and another run goes on from there.
+    Interrupted,
+    /// It ended with an error, or a panic.
+    Failed,
+    /// A later run found that it was killed.
+    Abandoned,
+}
+
+impl Status {
+    /// The word in the table.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Interrupted => "interrupted",
+            Self::Failed => "failed",
+            Self::Abandoned => "abandoned",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What the first row of a run reports: how to find out whether it is under way.
+#[derive(Debug, Serialize, Deserialize)]
+struct Begun {
+    lease: LeasePlace,
+}
 
 /// Which run it is.
 #[derive(Debug, Clone, Copy)]
 pub struct Run<'a> {
-    /// Whose run.
-    pub function: Function,
-    /// Its name.
-    pub run_id: &'a str,
-    /// When it started.
-    pub started_at: Timestamp,
+    function: Function,
+    run_id: &'a str,
+    started_at: Timestamp,
+    shutdown: &'a CancellationToken,
+    lease: Option<&'a HeldLease>,
+    /// What it may take after `shutdown` to return, and to be recorded.
+    limits: [Duration; 2],
 }
 
-impl Run<'_> {
-    /// Does `work` between two writes of the run's row: that it runs, and how it went. `interrupted` tells from a report whether
-    /// there is something left to do.
+impl<'a> Run<'a> {
+    /// The run of `function` that `invocation` is.
+    pub fn of<O>(function: Function, invocation: &'a Invocation<O>) -> Self {
+        Self {
+            function,
+            run_id: &invocation.run_id,
+            started_at: invocation.started_at,
+            shutdown: &invocation.shutdown,
+            lease: invocation.lease.as_ref(),
+            limits: [shutdown::WORK, shutdown::RECORD],
+        }
+    }
+
+    /// Does `work` between two rows of the run: that it runs, and how it ended, be it with a panic. Makes the tables of
+    /// runs first, and writes which earlier runs were abandoned. Work that is asked to stop and does not return in time is
+    /// dropped.
     ///
     /// # Errors
-    /// Those of `work`; those of the warehouse where `work` succeeded.
-    pub async fn recorded<R: Serialize>(
+    /// Those of `work`, `Internal` where it panics, `Cancelled` where it was dropped; those of the warehouse where a row
+    /// could not be written.
+    pub async fn recorded<R: Report>(
         self,
         warehouse: &dyn Warehouse,
-        interrupted: impl Fn(&R) -> bool,
         work: impl Future<Output = Result<R>>,
     ) -> Result<R> {
-        warehouse.record_run(&self.record("running", serde_json::Value::Null)).await?;
-        let outcome = work.await;
-        let record = match &outcome {
-            Ok(report) => {
-                let status = if interrupted(report) { "interrupted" } else { "succeeded" };
-                self.record(status, serde_json::json!(report))
+        warehouse.create_runs().await?;
+        let report = self.lease.map_or(Value::Null, |lease| json!(Begun { lease: lease.place().clone() }));
+        let begun = self.record(Status::Running, report, Utc::now());
+        warehouse.record_runs(std::slice::from_ref(&begun)).await?;
+        let [work_limit, record_limit] = self.limits;
+        let whole = caught(async {
+            if let Err(error) = self.record_abandoned(warehouse).await {
+                tracing::warn!("runs that were killed may still be shown as running: {}", error.chain());
             }
-            Err(error) => self.record("failed", serde_json::json!({ "error": error.chain() })),
+            let report = work.await?;
+            let value = serde_json::to_value(&report)
+                .map_err(|error| Error::internal("the report has no JSON form").caused_by(error))?;
+            Ok((report, value))
+        });
+        let outcome = shutdown::within(self.shutdown, work_limit, whole).await.unwrap_or_else(|| {
+            Err(Error::cancelled(format!(
+                "the run was asked to stop and did not return within {work_limit:?}"
+            )))
+        });
+        let (status, report) = match &outcome {
+            Ok((report, value)) if report.is_interrupted() => (Status::Interrupted, value.clone()),
+            Ok((_, value)) => (Status::Succeeded, value.clone()),
+            Err(error) => {
+                let is_stopped = error.kind() == ErrorKind::Cancelled && self.shutdown.is_cancelled();
+                let status = if is_stopped { Status::Interrupted } else { Status::Failed };
+                (status, json!({ "error": error.chain() }))
+            }
         };
-        let recorded = warehouse.record_run(&record).await;
-        let report = outcome?;
-        recorded?;
+        let ended = self.record(status, report, after(begun.recorded_at));
+        let recorded = warehouse.record_runs(std::slice::from_ref(&ended));
+        let recorded = shutdown::within(self.shutdown, record_limit, recorded).await.unwrap_or_else(|| {
+            Err(Error::unavailable(format!("nothing was written within {record_limit:?}")))
+        });
+        if let Err(error) = &recorded {
+            tracing::error!("the run {status}, and ml_runs does not say so: {}", error.chain());
+        }
+        let (report, _) = outcome?;
+        recorded.map_err(|error| error.context(format!("the run {status}, and ml_runs does not say so")))?;
         Ok(report)
     }
 
-    fn record(&self, status: &str, report: serde_json::Value) -> RunRecord {
+    fn record(&self, status: Status, report: Value, recorded_at: Timestamp) -> RunRecord {
         RunRecord {
             function: self.function.name.to_owned(),
             run_id: self.run_id.to_owned(),
             started_at: self.started_at,
-            finished_at: (status != "running").then(Utc::now),
-            status: status.to_owned(),
+            finished_at: (status != Status::Running).then_some(recorded_at),
+            status,
             report,
             code_version: self.function.version.to_owned(),
+            recorded_at,
         }
     }
+
+    /// Writes which runs were killed.
+    async fn record_abandoned(&self, warehouse: &dyn Warehouse) -> Result<()> {
+        let others = warehouse.running_runs().await?.into_iter().filter(|run| run.run_id != self.run_id);
+        let is_exclusive = warehouse.is_exclusive();
+        let looks = others.map(async |run| Ok((is_exclusive || self.is_over(&run).await?).then_some(run)));
+        let mut looks = stream::iter(looks).buffered(LOOKS_AT_ONCE);
+        let mut abandoned = Vec::new();
+        while let Some(run) = looks.next().await {
+            let run: Result<Option<RunRecord>> = run;
+            abandoned.extend(run?.map(|run| RunRecord {
+                status: Status::Abandoned,
+                report: json!({ "abandoned_for": self.run_id }),
+                recorded_at: after(run.recorded_at),
+                ..run
+            }));
+        }
+        if abandoned.is_empty() {
+            return Ok(());
+        }
+        for RunRecord { function, run_id, started_at, .. } in &abandoned {
+            tracing::warn!("run {run_id} of {function}, begun at {started_at}, was killed: it is abandoned");
+        }
+        warehouse.record_runs(&abandoned).await
+    }
+
+    /// Whether a run that wrote no ending is known not to be under way: it holds its lease no longer.
+    async fn is_over(&self, run: &RunRecord) -> Result<bool> {
+        match (self.lease, Begun::deserialize(&run.report)) {
+            (Some(ours), Ok(begun)) => ours.is_lost(&begun.lease, &run.run_id).await,
+            _ => Ok(false),
+        }
+    }
+}
+
+/// Now, and later than `earlier`, whatever became of the clock.
+fn after(earlier: Timestamp) -> Timestamp {
+    Utc::now().max(earlier + TimeDelta::microseconds(1))
+}
+
+/// What `work` comes to; a panic in it is an error.
+///
+/// # Errors
+/// Those of `work`; `Internal` where it panics.
+pub async fn caught<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| {
+        Err(Error::internal(format!("the run panicked ({}); the log says where", words(&*panic))))
+    })
+}
+
+fn words(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a word")
 }

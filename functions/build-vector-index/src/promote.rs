@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use common::shim::Invocation;
+use common::storage::runs::caught;
 use common::storage::{Access, Registry, Run, open_artifacts, open_warehouse};
 use common::{Error, Result};
 
@@ -13,15 +14,13 @@ use crate::run::{champion, open, refuse_empty};
 /// Makes `version` the champion, if it can be served. Needs no warehouse, which may be what is in trouble: the run is recorded where
 /// there is one.
 pub(crate) async fn run(invocation: &Invocation<Options>, version: &str) -> Result<Report> {
-    let promoted = promote(invocation, version).await;
+    let promoted = caught(promote(invocation, version)).await;
     if invocation.dry_run {
         return promoted;
     }
     match open_warehouse(&invocation.config, Access::Write).await {
         Ok(warehouse) => {
-            let Invocation { run_id, started_at, .. } = invocation;
-            let record = Run { function: crate::FUNCTION, run_id, started_at: *started_at };
-            record.recorded(warehouse.as_ref(), |report| report.interrupted, async { promoted }).await
+            Run::of(crate::FUNCTION, invocation).recorded(warehouse.as_ref(), async { promoted }).await
         }
         Err(error) => {
             tracing::warn!("this run leaves no record: {}", error.chain());

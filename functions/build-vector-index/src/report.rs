@@ -27,6 +27,12 @@ pub(crate) struct Report {
     pub(crate) interrupted: bool,
 }
 
+impl common::shim::Report for Report {
+    fn is_interrupted(&self) -> bool {
+        self.interrupted
+    }
+}
+
 /// What a run came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -33,23 +33,27 @@ pub(crate) async fn run(invocation: Invocation<Options>) -> Result<Report> {
     }
     let access = if invocation.dry_run { Access::Read } else { Access::Write };
     let warehouse = open_warehouse(&invocation.config, access).await?;
+    let work = Box::pin(work(&invocation, warehouse.as_ref()));
+    if invocation.dry_run {
+        return work.await;
+    }
+    Run::of(crate::FUNCTION, &invocation).recorded(warehouse.as_ref(), work).await
+}
+
+async fn work(invocation: &Invocation<Options>, warehouse: &dyn Warehouse) -> Result<Report> {
     let identity = embedding::identity(&invocation.config)?;
     let job = Job {
-        warehouse: warehouse.as_ref(),
+        warehouse,
         registry: Registry::new(open_artifacts(&invocation.config)?, "indexes"),
         table: EmbeddingTable::of_model(&identity.model_name, identity.dimension),
         identity,
-        invocation: &invocation,
+        invocation,
         started: Instant::now(),
     };
-    if invocation.dry_run {
-        return job.build().await;
+    if !invocation.dry_run {
+        warehouse.create_embeddings(&job.table).await?;
     }
-    warehouse.create_embeddings(&job.table).await?;
-    let Invocation { run_id, started_at, .. } = &invocation;
-    let record = Run { function: crate::FUNCTION, run_id, started_at: *started_at };
-    let work = Box::pin(job.build());
-    record.recorded(warehouse.as_ref(), |report| report.interrupted, work).await
+    job.build().await
 }
 
 struct Job<'a> {

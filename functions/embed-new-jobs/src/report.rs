@@ -89,6 +89,12 @@ pub(crate) struct Failure {
     error: String,
 }
 
+impl common::shim::Report for Report {
+    fn is_interrupted(&self) -> bool {
+        self.interrupted
+    }
+}
+
 impl Report {
     /// Counts a failure and names it while there is room.
     pub(crate) fn fail(&mut self, key: &JobKey, error: &str) {

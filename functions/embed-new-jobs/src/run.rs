@@ -29,6 +29,18 @@ pub(crate) async fn run(invocation: Invocation<Options>) -> Result<Report> {
     let started = Instant::now();
     let access = if invocation.dry_run { Access::Read } else { Access::Write };
     let warehouse = open_warehouse(&invocation.config, access).await?;
+    let work = Box::pin(work(&invocation, warehouse.as_ref(), started));
+    if invocation.dry_run {
+        return work.await;
+    }
+    Run::of(crate::FUNCTION, &invocation).recorded(warehouse.as_ref(), work).await
+}
+
+async fn work(
+    invocation: &Invocation<Options>,
+    warehouse: &dyn Warehouse,
+    started: Instant,
+) -> Result<Report> {
     let config = Arc::clone(&invocation.config);
     let batch = invocation.options.batch_size.map(Into::into);
     let embedders = tokio::task::spawn_blocking(move || embedding::open(&config, batch))
@@ -41,20 +53,14 @@ pub(crate) async fn run(invocation: Invocation<Options>) -> Result<Report> {
         shard: invocation.config.shard,
         source: invocation.options.source.clone(),
     };
-    let job =
-        Job { warehouse: warehouse.as_ref(), scan: &scan, identity: &identity, invocation: &invocation };
+    let job = Job { warehouse, scan: &scan, identity: &identity, invocation };
     if invocation.dry_run {
         return job.estimate(workers, started).await;
     }
     warehouse.create_embeddings(&scan.embeddings).await?;
-    let Invocation { run_id, started_at, .. } = &invocation;
-    let record = Run { function: crate::FUNCTION, run_id, started_at: *started_at };
-    let work = async {
-        let mut report = job.embed(workers).await?;
-        report.measure(started.elapsed().as_secs_f64());
-        Ok(report)
-    };
-    record.recorded(warehouse.as_ref(), |report| report.interrupted, work).await
+    let mut report = job.embed(workers).await?;
+    report.measure(started.elapsed().as_secs_f64());
+    Ok(report)
 }
 
 struct Job<'a> {

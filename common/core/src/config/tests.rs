@@ -149,6 +149,13 @@ fn a_wrong_value_is_refused_in_one_sentence_with_variable_value_and_what_is_allo
         assert_eq!(error.kind(), ErrorKind::Configuration);
         assert_eq!(error.chain(), format!("{variable} is {value:?}; allowed is {allowed}"));
     }
+    let tasks = |count: &str, url: &str| load(&[("CLOUD_RUN_TASK_COUNT", count), ("WAREHOUSE_URL", url)]);
+    let refused = tasks("21", "bigquery://project/dataset").unwrap_err();
+    assert_eq!((refused.kind(), refused.kind().exit_code()), (ErrorKind::Configuration, 2));
+    let sentence = refused.to_string();
+    assert!(sentence.starts_with("invalid CLOUD_RUN_TASK_COUNT \"21\": expected 1 to 20"), "{sentence}");
+    assert_eq!(tasks("20", "bigquery://project/dataset").unwrap().shard.count, 20);
+    assert_eq!(tasks("21", "duckdb:jobs.duckdb").unwrap().shard.count, 21);
     let beyond = load(&[("CLOUD_RUN_TASK_INDEX", "8"), ("CLOUD_RUN_TASK_COUNT", "8")]).unwrap_err();
     assert_eq!(beyond.to_string(), "CLOUD_RUN_TASK_INDEX is \"8\"; allowed is a whole number from 0 to 7");
 }

@@ -10,7 +10,6 @@
 //! | 503 | stopping, interrupted, or something is out of reach: try again after `Retry-After` |
 //! | 500 | the run failed; the log says why |
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,10 +25,12 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::event::Trigger;
+use super::held::{self, HeldLease};
 use super::http_util::{Body, Problem, json, read_body};
 use super::lease::{Acquired, Lease, LeaseStore, LeaseTerms};
 use super::run::{Order, Runner, Status};
 use super::server::shutting_down;
+use super::shutdown::{REMEMBER, within};
 use super::trigger::{Finished, Triggers, request_sha256};
 use crate::config::Mode;
 use crate::error::{Error, Result};
@@ -100,32 +101,30 @@ impl<O: DeserializeOwned + Send + 'static> Endpoint<O> {
             return Ok(reply);
         }
         let run_id = Uuid::now_v7().to_string();
-        let mut lease = self.lease(&run_id).await?;
+        let (mut lease, held) = self.lease(&run_id).await?;
         // The same trigger may have finished between the look above and the lease.
         let reply = match self.replay(trigger).await {
             Ok(None) => {
                 let dry_run = trigger.dry_run || self.dry_run;
                 let cancel = self.shutdown.child_token();
-                let order = Order { run_id, options, dry_run, cancel, mode: Mode::Http };
+                let order = Order { run_id, options, dry_run, cancel, mode: Mode::Http, lease: Some(held) };
                 self.run_with(&mut lease, trigger, order).await
             }
             Ok(Some(reply)) => Ok(reply),
             Err(problem) => Err(problem),
         };
-        if let Err(error) = lease.release(Utc::now()).await {
-            tracing::warn!("the lease was not released and will expire: {}", error.chain());
-        }
+        held::end(lease, Mode::Http, &self.shutdown).await;
         reply
     }
 
-    async fn lease(&self, run_id: &str) -> Result<Lease, Problem> {
-        let terms = LeaseTerms {
-            store: Arc::clone(&self.store),
-            name: format!("{}/lease.json", self.prefix()),
-            ttl: self.lease_ttl,
-        };
+    async fn lease(&self, run_id: &str) -> Result<(Lease, HeldLease), Problem> {
+        let name = format!("{}/lease.json", self.prefix());
+        let held = HeldLease::new(Arc::clone(&self.store), name.clone()).await;
+        let held = held.map_err(|error| unanswered(&error))?;
+        let store = Arc::clone(&self.store);
+        let terms = LeaseTerms { store, name, ttl: self.lease_ttl, attempt: None };
         match terms.acquire(run_id, Utc::now()).await.map_err(|error| unanswered(&error))? {
-            Acquired::Ours(lease) => Ok(lease),
+            Acquired::Ours(lease) => Ok((lease, held)),
             Acquired::Theirs(holder) => {
                 let detail = format!("run {} is under way; one run is allowed at a time", holder.run_id);
                 Err(Problem::new(StatusCode::CONFLICT, detail).with("run_id", holder.run_id))
@@ -139,17 +138,8 @@ impl<O: DeserializeOwned + Send + 'static> Endpoint<O> {
         trigger: &Trigger,
         order: Order<O>,
     ) -> Result<Reply, Problem> {
-        let (run_id, cancel) = (order.run_id.clone(), order.cancel.clone());
-        let mut run = pin!(self.runner.run(order));
-        let outcome = tokio::select! {
-            outcome = &mut run => outcome,
-            () = lease.keep() => {
-                tracing::warn!(run_id, "another run took the lease over; this one is asked to stop");
-                cancel.cancel();
-                run.await
-            }
-        };
-        let problem = match outcome {
+        let run_id = order.run_id.clone();
+        let problem = match self.runner.run_holding(lease, order).await {
             Ok(answer) if answer.status == Status::Succeeded => {
                 let answer = answer.to_json();
                 self.remember(trigger, &answer).await;
@@ -181,8 +171,12 @@ impl<O: DeserializeOwned + Send + 'static> Endpoint<O> {
             at: Utc::now(),
             answer: answer.clone(),
         };
-        if let Err(error) = self.triggers().remember(id, &finished).await {
-            tracing::warn!("a repeat of this trigger would run again: {}", error.chain());
+        match within(&self.shutdown, REMEMBER, self.triggers().remember(id, &finished)).await {
+            Some(Ok(())) => {}
+            Some(Err(error)) => {
+                tracing::warn!("a repeat of this trigger would run again: {}", error.chain());
+            }
+            None => tracing::warn!("a repeat of this trigger would run again: the process ends"),
         }
     }
 

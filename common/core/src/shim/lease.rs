@@ -35,6 +35,21 @@ pub trait LeaseStore: Send + Sync {
     /// # Errors
     /// `Conflict` where the object has changed; `Unavailable`, `Forbidden` or `Exhausted` where nothing was written.
     async fn write_if(&self, name: &str, bytes: &[u8], expected: Option<&str>) -> Result<String>;
+
+    /// Removes the object, whatever its state; it may be gone already.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Forbidden` where it may still be there.
+    async fn remove(&self, name: &str) -> Result<()>;
+}
+
+/// Which try of a job's task a run is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Attempt {
+    /// The job's execution.
+    pub(super) execution: String,
+    /// From 0.
+    pub(super) number: u32,
 }
 
 /// Who holds the lease: the object's content.
@@ -46,11 +61,22 @@ pub(super) struct Holder {
     pub(super) expires_at: Timestamp,
     /// Set by a holder that has finished.
     pub(super) released_at: Option<Timestamp>,
+    /// Set by a task of a job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) attempt: Option<Attempt>,
 }
 
 impl Holder {
-    fn is_live(&self, now: Timestamp) -> bool {
+    pub(super) fn is_live(&self, now: Timestamp) -> bool {
         self.released_at.is_none() && now < self.expires_at
+    }
+
+    /// Whether `later` is a later try of the same task: a task is tried again only once its last try has ended.
+    fn is_superseded_by(&self, later: Option<&Attempt>) -> bool {
+        self.attempt
+            .as_ref()
+            .zip(later)
+            .is_some_and(|(ours, later)| ours.execution == later.execution && ours.number < later.number)
     }
 }
 
@@ -69,6 +95,8 @@ pub(super) struct LeaseTerms {
     /// The object's name.
     pub(super) name: String,
     pub(super) ttl: Duration,
+    /// Which try of a task asks, where a task does: it takes over from its own earlier tries at once.
+    pub(super) attempt: Option<Attempt>,
 }
 
 impl LeaseTerms {
@@ -82,6 +110,7 @@ impl LeaseTerms {
             acquired_at: now,
             expires_at: now + self.ttl,
             released_at: None,
+            attempt: self.attempt.clone(),
         };
         for _ in 0..ATTEMPTS {
             let expected = match self.read().await? {
@@ -90,7 +119,11 @@ impl LeaseTerms {
                 Some((Some(holder), generation)) if holder == wanted => {
                     return Ok(self.ours(holder, generation));
                 }
-                Some((Some(holder), _)) if holder.is_live(now) => return Ok(Acquired::Theirs(holder)),
+                Some((Some(holder), _))
+                    if holder.is_live(now) && !holder.is_superseded_by(self.attempt.as_ref()) =>
+                {
+                    return Ok(Acquired::Theirs(holder));
+                }
                 Some((_, generation)) => Some(generation),
             };
             match self.store.write_if(&self.name, &bytes(&wanted)?, expected.as_deref()).await {
@@ -107,7 +140,7 @@ impl LeaseTerms {
     }
 
     /// The holder, or `None` where the object holds something else, which nobody can be waiting for.
-    async fn read(&self) -> Result<Option<(Option<Holder>, String)>> {
+    pub(super) async fn read(&self) -> Result<Option<(Option<Holder>, String)>> {
         let found = self.store.read(&self.name).await.map_err(|error| error.context(&self.name))?;
         Ok(found.map(|(bytes, generation)| {
             let holder = serde_json::from_slice(&bytes)
@@ -142,6 +175,15 @@ impl Lease {
     /// What the store fails with; the lease then ends by expiry.
     pub(super) async fn release(mut self, now: Timestamp) -> Result<()> {
         self.write(Holder { released_at: Some(now), ..self.holder.clone() }).await.map(|_| ())
+    }
+
+    /// Removes the object of a lease that nobody else asks for.
+    ///
+    /// # Errors
+    /// What the store fails with.
+    pub(super) async fn remove(self) -> Result<()> {
+        let Self { terms, .. } = self;
+        terms.store.remove(&terms.name).await.map_err(|error| error.context(&terms.name))
     }
 
     /// Renews the lease for as long as it is polled; returns once somebody else has it.

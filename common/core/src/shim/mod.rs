@@ -10,12 +10,14 @@
 //! - `run`: one run and its answer
 //! - `http`, `event`: triggers in, answers out; `service`: requests in, answers out
 //! - [`http_util`], `problem`: what both need; `server`, `access`: the machinery below
-//! - `lease`, `trigger`: one run at a time, and one run a trigger, across instances
-//! - `progress`, `shutdown`
+//! - `lease`, `held`, `trigger`: one run at a time, and one run a trigger, across instances
+//! - `progress`
+//! - [`shutdown`]: what the end of a process may take
 
 mod access;
 mod cli;
 mod event;
+mod held;
 mod http;
 pub mod http_util;
 mod lease;
@@ -24,13 +26,12 @@ pub(crate) mod progress;
 mod run;
 mod server;
 mod service;
-mod shutdown;
+pub mod shutdown;
 mod trigger;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
@@ -46,11 +47,13 @@ use crate::{memory, telemetry};
 
 use cli::{Cli, RunArgs};
 use http::Endpoint;
-use run::{Order, Runner, Status};
+use run::{Answer, Order, Runner, Status};
 use server::{Drain, Server, allow_many_connections, listen};
 
+pub use held::{HeldLease, LeasePlace};
 pub use lease::LeaseStore;
 pub use progress::Progress;
+pub use run::Report;
 pub use service::{Service, Start, run_service, serve};
 
 /// What a program says about itself.
@@ -79,9 +82,11 @@ pub struct Invocation<O> {
     pub dry_run: bool,
     /// Cancelled when the run is to stop: SIGTERM, SIGINT, or another run that took its lease over.
     ///
-    /// The code then has 9.5 s to keep what it did and to return: a report whose member `interrupted` is true, or an
-    /// error of kind `Cancelled`.
+    /// The code then has [`shutdown::WORK`] to keep what it did and to return: a report that says that it is interrupted,
+    /// or an error of kind `Cancelled`.
     pub shutdown: CancellationToken,
+    /// The lease that the run holds. None where the mode needs none, or a store of leases could not be reached.
+    pub lease: Option<HeldLease>,
     /// Tells a person or the log how far it is.
     pub progress: Progress,
 }
@@ -90,7 +95,7 @@ pub struct Invocation<O> {
 ///
 /// `O` is both the command line's options and the members of the JSON body, under the same names (`--batch-size`,
 /// `batch_size`); it wants `#[serde(default, deny_unknown_fields)]`. `leases` opens the place where instances agree on
-/// who runs; only the HTTP mode calls it.
+/// who runs.
 ///
 /// Exit status: 0 where the run succeeded (locally also where it was interrupted), 2 for usage and configuration, else
 /// 1, which makes Cloud Run try a job's task again.
@@ -101,7 +106,7 @@ pub fn run_batch<O, R, F, Fut>(
 ) -> ExitCode
 where
     O: Args + DeserializeOwned + Send + 'static,
-    R: Serialize,
+    R: Report,
     F: Fn(Invocation<O>) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<R>> + Send + 'static,
 {
@@ -146,7 +151,9 @@ impl<O: Args + DeserializeOwned + Send + 'static> Program<O> {
                 mode => {
                     let run_id = Uuid::now_v7().to_string();
                     let (options, dry_run) = (cli.options, cli.run.dry_run);
-                    once(runner, Order { run_id, options, dry_run, cancel: shutdown, mode }).await
+                    let cancel = shutdown.child_token();
+                    let order = Order { run_id, options, dry_run, cancel, mode, lease: None };
+                    once(runner, self.leases, order, &shutdown).await
                 }
             }
         })
@@ -172,14 +179,19 @@ where
         .map_err(|error| Error::internal("cannot start threads").caused_by(error))?;
     let code = runtime.block_on(async { work(shutdown::on_signal()?).await });
     // A blocking call that was left behind must not hold the process.
-    runtime.shutdown_timeout(Duration::from_millis(100));
+    runtime.shutdown_timeout(shutdown::THREADS);
     code
 }
 
 /// Runs once and prints the answer.
-async fn once<O: Send + 'static>(runner: Runner<O>, order: Order<O>) -> Result<ExitCode> {
+async fn once<O: Send + 'static>(
+    runner: Runner<O>,
+    leases: fn(&Config) -> Result<Arc<dyn LeaseStore>>,
+    order: Order<O>,
+    shutdown: &CancellationToken,
+) -> Result<ExitCode> {
     let mode = order.mode;
-    let answer = match runner.run(order).await {
+    let answer = match holding(&runner, leases, order, shutdown).await {
         Ok(answer) => answer,
         // A task's error is in the log already.
         Err(error) if mode == Mode::Job => return Ok(ExitCode::from(error.kind().exit_code())),
@@ -191,6 +203,31 @@ async fn once<O: Send + 'static>(runner: Runner<O>, order: Order<O>) -> Result<E
         Status::Interrupted if mode == Mode::Job => ExitCode::FAILURE,
         _ => ExitCode::SUCCESS,
     })
+}
+
+/// Runs once, with the lease that the mode wants. A dry run wants none.
+async fn holding<O: Send + 'static>(
+    runner: &Runner<O>,
+    leases: fn(&Config) -> Result<Arc<dyn LeaseStore>>,
+    mut order: Order<O>,
+    shutdown: &CancellationToken,
+) -> Result<Answer> {
+    let mode = order.mode;
+    if order.dry_run {
+        return runner.run(order).await;
+    }
+    let whose = (runner.function.name, order.run_id.as_str(), mode);
+    let taken = held::take(leases, &runner.config, whose, shutdown).await.inspect_err(|error| {
+        // At a terminal the error is the last line that is printed; a task has its log alone.
+        if mode == Mode::Job {
+            tracing::error!("no run: {}", error.chain());
+        }
+    })?;
+    let Some((mut lease, held)) = taken else { return runner.run(order).await };
+    order.lease = Some(held);
+    let answer = runner.run_holding(&mut lease, order).await;
+    held::end(lease, mode, shutdown).await;
+    answer
 }
 
 async fn serve_batch<O: DeserializeOwned + Send + 'static>(

@@ -1,6 +1,7 @@
 //! One run, whichever way it came in.
 
 use std::io::{IsTerminal, stderr};
+use std::pin::pin;
 use std::sync::Arc;
 
 use chrono::Utc;
@@ -11,14 +12,28 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use super::held::HeldLease;
+use super::lease::Lease;
 use super::progress::Progress;
 use super::{Function, Invocation};
 use crate::config::{Config, Mode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::job::Timestamp;
 
-/// The function's code, with its report as JSON.
-pub(super) type Handler<O> = Arc<dyn Fn(Invocation<O>) -> BoxFuture<'static, Result<Value>> + Send + Sync>;
+/// What a run says of itself.
+pub trait Report: Serialize {
+    /// Whether the run was asked to stop before it had done everything.
+    fn is_interrupted(&self) -> bool;
+}
+
+/// A report as JSON, and what was asked of it before.
+pub(super) struct Reported {
+    report: Value,
+    is_interrupted: bool,
+}
+
+/// The function's code.
+pub(super) type Handler<O> = Arc<dyn Fn(Invocation<O>) -> BoxFuture<'static, Result<Reported>> + Send + Sync>;
 
 /// How a run that returned ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -58,6 +73,8 @@ pub(super) struct Order<O> {
     /// Asks the run to stop.
     pub(super) cancel: CancellationToken,
     pub(super) mode: Mode,
+    /// The lease that it holds, if any.
+    pub(super) lease: Option<HeldLease>,
 }
 
 /// Runs the function's code.
@@ -70,8 +87,7 @@ pub(super) struct Runner<O> {
 impl<O: Send + 'static> Runner<O> {
     /// Runs once. Every line logged within carries the run's id.
     ///
-    /// A report whose member `interrupted` is true, or an error of kind `Cancelled` after `order.cancel`, makes an
-    /// interrupted run.
+    /// A report that says so, or an error of kind `Cancelled` after `order.cancel`, makes an interrupted run.
     ///
     /// # Errors
     /// What the function's code fails with; `Internal` where it panics.
@@ -80,8 +96,25 @@ impl<O: Send + 'static> Runner<O> {
         self.run_in_span(order).instrument(span).await
     }
 
+    /// [`Runner::run`] while the run holds `lease`: it is asked to stop where another run takes that over.
+    ///
+    /// # Errors
+    /// Those of [`Runner::run`].
+    pub(super) async fn run_holding(&self, lease: &mut Lease, order: Order<O>) -> Result<Answer> {
+        let (run_id, cancel) = (order.run_id.clone(), order.cancel.clone());
+        let mut run = pin!(self.run(order));
+        tokio::select! {
+            outcome = &mut run => outcome,
+            () = lease.keep() => {
+                tracing::warn!(run_id, "another run took the lease over; this one is asked to stop");
+                cancel.cancel();
+                run.await
+            }
+        }
+    }
+
     async fn run_in_span(&self, order: Order<O>) -> Result<Answer> {
-        let Order { run_id, options, dry_run, cancel, mode } = order;
+        let Order { run_id, options, dry_run, cancel, mode, lease } = order;
         let started_at = Utc::now();
         tracing::info!(dry_run, "run started");
         let invocation = Invocation {
@@ -91,6 +124,7 @@ impl<O: Send + 'static> Runner<O> {
             config: Arc::clone(&self.config),
             dry_run,
             shutdown: cancel.clone(),
+            lease,
             progress: Progress::new(mode == Mode::Local && stderr().is_terminal()),
         };
         let run = (self.handler)(invocation);
@@ -98,10 +132,7 @@ impl<O: Send + 'static> Runner<O> {
             Err(Error::internal("the run panicked; the log says where").caused_by(error))
         });
         let (report, is_interrupted) = match outcome {
-            Ok(report) => {
-                let is_interrupted = report["interrupted"] == true;
-                (report, is_interrupted)
-            }
+            Ok(Reported { report, is_interrupted }) => (report, is_interrupted),
             Err(error) if error.kind() == ErrorKind::Cancelled && cancel.is_cancelled() => {
                 (Value::Null, true)
             }
@@ -140,7 +171,7 @@ fn log(error: &Error, mode: Mode) {
 /// Lets any function's code be a [`Handler`].
 pub(super) fn handler<O, R, F, Fut>(code: F) -> Handler<O>
 where
-    R: Serialize,
+    R: Report,
     F: Fn(Invocation<O>) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<R>> + Send + 'static,
 {
@@ -148,8 +179,10 @@ where
         let run = code(invocation);
         async move {
             let report = run.await?;
-            serde_json::to_value(report)
-                .map_err(|error| Error::internal("the report has no JSON form").caused_by(error))
+            let is_interrupted = report.is_interrupted();
+            let report = serde_json::to_value(report)
+                .map_err(|error| Error::internal("the report has no JSON form").caused_by(error))?;
+            Ok(Reported { report, is_interrupted })
         }
         .boxed()
     })

@@ -25,11 +25,9 @@ use uuid::Uuid;
 
 use super::access::Access;
 use super::http_util::{Body, Problem, READ_TIMEOUT, RequestId, json};
+use super::shutdown::{DELIVERY, DRAIN, LAST};
 use crate::error::{Error, Result};
 use crate::telemetry::TraceContext;
-
-/// How long a finished answer may take to reach its client once the process is to end.
-const DELIVERY: Duration = Duration::from_secs(2);
 
 /// The header that carries a [`RequestId`] in and out.
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -47,7 +45,7 @@ impl Drain {
     /// For a batch function, whose callers are turned away as soon as its end has come.
     pub(super) const NONE: Self = Self { quiet: Duration::ZERO, most: Duration::ZERO };
     /// For a service: whoever still has a connection to it is answered, told to leave, and leaves.
-    pub(super) const SERVICE: Self = Self { quiet: Duration::from_millis(500), most: Duration::from_secs(5) };
+    pub(super) const SERVICE: Self = Self { quiet: Duration::from_millis(500), most: DRAIN };
 }
 
 /// A server before it runs.
@@ -141,7 +139,7 @@ where
         }
         drop(self.listener);
         // Nobody comes any more. Whoever came last may not have asked yet.
-        let last = Drain { quiet: self.drain.quiet / 2, most: self.drain.most.min(DELIVERY) };
+        let last = Drain { quiet: self.drain.quiet / 2, most: self.drain.most.min(LAST) };
         traffic.ceases(last).await;
         if tokio::time::timeout(DELIVERY, connections.shutdown()).await.is_err() {
             tracing::warn!("some clients did not take their answer within {DELIVERY:?}");

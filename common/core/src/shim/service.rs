@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use super::http_util::{Body, Problem};
 use super::server::{Drain, Server, listen};
+use super::shutdown::CLOSE;
 use super::{Function, boot, cli, print_config};
 use crate::config::{Config, Mode};
 use crate::error::{Error, Result};
@@ -34,7 +35,7 @@ pub trait Service: Send + Sync + 'static {
     /// Why no traffic should come yet, or `None` where it may: what `/ready` says.
     fn unready(&self) -> Option<Problem>;
 
-    /// Called after the last answer: returns once no thread works any more. It has about two seconds.
+    /// Called after the last answer: returns once no thread works any more. It has two seconds.
     fn close(self: Arc<Self>) -> impl Future<Output = ()> + Send;
 }
 
@@ -108,5 +109,7 @@ pub async fn serve<S: Service>(service: Arc<S>, listener: TcpListener, shutdown:
         handler: move |request| Arc::clone(&answering).answer(request),
     };
     server.serve().await;
-    service.close().await;
+    if tokio::time::timeout(CLOSE, service.close()).await.is_err() {
+        tracing::warn!("the service's threads did not end within {CLOSE:?}; they are cut off");
+    }
 }

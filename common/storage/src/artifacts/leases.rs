@@ -30,4 +30,8 @@ impl LeaseStore for Leases {
         let written = self.0.compare_and_set(name, bytes.to_vec().into(), expected.as_ref()).await?;
         Ok(written.0)
     }
+
+    async fn remove(&self, name: &str) -> Result<()> {
+        self.0.delete(name).await
+    }
 }

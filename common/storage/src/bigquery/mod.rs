@@ -33,7 +33,7 @@ use serde_json::Value;
 
 use self::dataset::Dataset;
 use self::load::ParquetFile;
-use self::statement::{Statement, shared};
+use self::statement::{Statement, run, shared};
 use crate::warehouse::{
     Candidate, EmbeddingRow, EmbeddingTable, Forgotten, IndexState, IndexedAd, JobCount, JobScan, QueryCost,
     QueryResult, Refused, RunRecord, SharedRow, VectorHit, VectorIndexKind, VectorIndexState, VectorQuery,
@@ -99,8 +99,16 @@ impl Warehouse for BigQuery {
         WriteSize { rows: 8192, interval: Duration::from_secs(30) }
     }
 
+    fn is_exclusive(&self) -> bool {
+        false
+    }
+
     async fn create_jobs(&self) -> Result<()> {
         self.0.create_jobs_table().await
+    }
+
+    async fn create_runs(&self) -> Result<()> {
+        self.0.create_runs().await
     }
 
     async fn create_embeddings(&self, embeddings: &EmbeddingTable) -> Result<()> {
@@ -281,17 +289,18 @@ impl Warehouse for BigQuery {
         self.0.changed_rows(prune_embeddings(scan)).await
     }
 
-    async fn record_run(&self, run: &RunRecord) -> Result<()> {
+    async fn record_runs(&self, runs: &[RunRecord]) -> Result<()> {
+        let runs: Vec<Value> = runs.iter().map(run).collect();
         let sql = include_str!("../../../../infra/bigquery/record_run.sql");
-        let statement = Statement::new("recording the run", sql)
-            .text("function", Some(&run.function))
-            .text("run_id", Some(&run.run_id))
-            .moment("started_at", Some(run.started_at))
-            .moment("finished_at", run.finished_at)
-            .text("status", Some(&run.status))
-            .text("report", Some(&run.report.to_string()))
-            .text("code_version", Some(&run.code_version));
+        let statement =
+            Statement::new("recording a run", sql).text("runs", Some(&Value::from(runs).to_string()));
         self.0.execute(&statement).await.map(|_| ())
+    }
+
+    async fn running_runs(&self) -> Result<Vec<RunRecord>> {
+        let sql = include_str!("../../../../infra/bigquery/running_runs.sql");
+        let rows = self.0.collect(Statement::new("looking for runs that have not ended", sql)).await?;
+        rows.into_iter().map(rows::running_run).collect()
     }
 
     async fn tables(&self) -> Result<Vec<String>> {

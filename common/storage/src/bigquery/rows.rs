@@ -13,8 +13,9 @@ use serde_json::Value;
 use super::dataset::Dataset;
 use super::statement::Statement;
 use super::wire::{self, Raw};
+use crate::runs::Status;
 use crate::warehouse::{
-    Candidate, Cell, ColumnType, EmbeddingRow, FilterColumns, IndexState, IndexedAd, JobCount, QueryResult,
+    Candidate, Cell, ColumnType, EmbeddingRow, FilterColumns, IndexState, IndexedAd, JobCount, QueryResult, RunRecord,
     Stored, VectorHit,
 };
 
@@ -301,6 +302,22 @@ pub(super) fn index_state(row: Row) -> Result<IndexState> {
         ads: next().map(|text| parsed(&text)).transpose()?.unwrap_or_default(),
         // BigQuery has no other moments.
         timestamps_out_of_range: 0,
+    })
+}
+
+/// A row of `running_runs.sql`.
+pub(super) fn running_run(row: Row) -> Result<RunRecord> {
+    let cells = &mut row.into_iter();
+    let mut next = || required(cells.next().unwrap_or_default());
+    Ok(RunRecord {
+        function: next()?,
+        run_id: next()?,
+        started_at: moment(&next()?)?,
+        finished_at: None,
+        status: Status::Running,
+        report: serde_json::from_str(&next()?).unwrap_or_default(),
+        code_version: next()?,
+        recorded_at: moment(&next()?)?,
     })
 }
 

@@ -14,6 +14,7 @@ use crate::warehouse::EmbeddingTable;
 const CLEANED_JOBS: &str = include_str!("../../../../infra/bigquery/create_cleaned_jobs.sql");
 const JOB_EMBEDDINGS: &str = include_str!("../../../../infra/bigquery/create_job_embeddings.sql");
 const ML_RUNS: &str = include_str!("../../../../infra/bigquery/create_ml_runs.sql");
+const VW_RUNS: &str = include_str!("../../../../infra/bigquery/create_vw_runs.sql");
 const ADD_COLUMN: &str = include_str!("../../../../infra/bigquery/add_column.sql");
 
 /// How often to look at a table without columns before it counts as one: four to eight seconds.
@@ -24,7 +25,7 @@ impl Dataset {
         self.create("cleaned_jobs", CLEANED_JOBS).await
     }
 
-    pub(super) async fn create_embedding_tables(&self, table: &EmbeddingTable) -> Result<()> {
+    pub(super) async fn create_runs(&self) -> Result<()> {
         let jobs = self.table("cleaned_jobs").await?.ok_or_else(|| {
             Error::not_found(format!(
                 "{} does not exist: load ads with `jobctl load FILE`, or name the dataset that has them",
@@ -36,6 +37,11 @@ impl Dataset {
             return Err(shape::lacks(&self.name("cleaned_jobs"), column));
         }
         self.create("ml_runs", ML_RUNS).await?;
+        self.create_view("vw_runs", VW_RUNS, "ml_runs").await
+    }
+
+    pub(super) async fn create_embedding_tables(&self, table: &EmbeddingTable) -> Result<()> {
+        self.create_runs().await?;
         let statement = Statement::new("", JOB_EMBEDDINGS).on(table);
         self.create(&table.name, &statement.sql).await?;
         let found = self.table(&table.name).await?.unwrap_or_default();
@@ -66,6 +72,21 @@ impl Dataset {
             self.execute(&Statement::new(format!("adding a column to {}", self.name(table)), sql)).await?;
         }
         Ok(())
+    }
+
+    /// Makes the view `name` of `table` where it is missing.
+    async fn create_view(&self, name: &str, sql: &str, table: &str) -> Result<()> {
+        match self.table(name).await? {
+            Some(found) if text(&found, "/type") != "VIEW" => {
+                Err(shape::refuse(&format!("{} is a table, and this program needs a view", self.name(name))))
+            }
+            Some(_) => Ok(()),
+            None => {
+                // A view is read by requests that name no dataset, and has to do so itself.
+                let sql = sql.replace(&format!("FROM {table}"), &format!("FROM `{}`", self.name(table)));
+                self.execute(&Statement::new(format!("making {}", self.name(name)), sql)).await.map(|_| ())
+            }
+        }
     }
 
     /// The shape of a table that is there: one that another task makes at this moment may have no columns yet.

@@ -3,7 +3,7 @@
 use common_core::job::{DESCRIPTION_CHARS, JobKey, Shard, Timestamp};
 use serde_json::{Value, json};
 
-use crate::warehouse::{EmbeddingTable, FilterColumns, SharedRow};
+use crate::warehouse::{EmbeddingTable, FilterColumns, RunRecord, SharedRow};
 
 /// One statement of `infra/bigquery`, ready to run.
 #[derive(Debug, Clone)]
@@ -100,5 +100,18 @@ pub(super) fn shared(row: &SharedRow) -> Value {
         "job_work_type": job_work_type,
         "job_posted_timestamp": job_posted_timestamp.map(|moment| moment.timestamp_micros()),
         "salary_mid": salary_mid,
+    })
+}
+
+pub(super) fn run(run: &RunRecord) -> Value {
+    json!({
+        "function": run.function,
+        "run_id": run.run_id,
+        "started_at": run.started_at.timestamp_micros(),
+        "finished_at": run.finished_at.map(|moment| moment.timestamp_micros()),
+        "status": run.status.as_str(),
+        "report": run.report.to_string(),
+        "code_version": run.code_version,
+        "recorded_at": run.recorded_at.timestamp_micros(),
     })
 }

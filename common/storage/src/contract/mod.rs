@@ -7,6 +7,7 @@
 mod ads;
 mod moments;
 mod registry;
+mod runs;
 mod search;
 
 use std::collections::HashSet;
@@ -17,8 +18,7 @@ use common_core::{Error, ErrorKind, Result};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::warehouse::{
-    Candidate, Cell, EmbeddingRow, EmbeddingTable, FilterColumns, JobCount, JobScan, RunRecord, SharedRow,
-    Warehouse,
+    Candidate, Cell, EmbeddingRow, EmbeddingTable, FilterColumns, JobCount, JobScan, SharedRow, Warehouse,
 };
 
 pub use registry::registry;
@@ -39,7 +39,8 @@ pub async fn warehouse(warehouse: &dyn Warehouse) {
     vectors_come_back_in_bulk(warehouse).await;
     a_scan_and_its_writes_do_not_disturb_each_other(warehouse).await;
     takedowns_leave_every_table(warehouse).await;
-    a_run_has_one_row(warehouse).await;
+    runs::every_state_of_a_run_is_kept_and_the_view_has_one(warehouse).await;
+    runs::a_run_that_was_killed_is_found(warehouse).await;
     queries_keep_types_and_refuse_writes(warehouse).await;
     ads::an_index_holds_every_ad_with_a_vector_as_it_was_last_seen(warehouse).await;
     ads::a_change_of_the_rows_is_seen_without_their_vectors(warehouse).await;
@@ -322,29 +323,6 @@ async fn takedowns_leave_every_table(warehouse: &dyn Warehouse) {
     assert_eq!(warehouse.prune_embeddings(&scan()).await.unwrap(), 1);
     assert_eq!(warehouse.prune_embeddings(&scan()).await.unwrap(), 0);
     assert_eq!(count(warehouse, "job_embeddings").await, before - 2);
-}
-
-async fn a_run_has_one_row(warehouse: &dyn Warehouse) {
-    let mut run = RunRecord {
-        function: "embed-new-jobs".into(),
-        run_id: "r1".into(),
-        started_at: moment(0),
-        finished_at: None,
-        status: "running".into(),
-        report: serde_json::Value::Null,
-        code_version: "0".into(),
-    };
-    warehouse.record_run(&run).await.unwrap();
-    run.status = "succeeded".into();
-    run.finished_at = Some(moment(1));
-    run.report = serde_json::json!({"note": "it's \"done\""});
-    warehouse.record_run(&run).await.unwrap();
-    let expected = vec![
-        Cell::Text("succeeded".into()),
-        Cell::Timestamp(moment(1)),
-        Cell::Text(r#"{"note":"it's \"done\""}"#.into()),
-    ];
-    assert_eq!(rows(warehouse, "SELECT status, finished_at, report FROM ml_runs").await, [expected]);
 }
 
 async fn queries_keep_types_and_refuse_writes(warehouse: &dyn Warehouse) {

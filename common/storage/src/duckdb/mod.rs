@@ -52,6 +52,8 @@ struct Shared {
     readers: Mutex<Connection>,
     /// Whether this is a run, which gets by with little memory.
     is_frugal: bool,
+    /// Whether this process keeps every other out of the file.
+    is_exclusive: bool,
     /// Held by the one statement of a run that is under way: they share what memory there is.
     turn: Mutex<()>,
 }
@@ -68,8 +70,9 @@ impl DuckDb {
             let writer = open::open(&path, access)?;
             let readers = clone(&writer).map_err(|error| errors::translate(error, &path))?;
             let is_frugal = access == Access::Write;
+            let is_exclusive = matches!(access, Access::Write | Access::Create);
             let (writer, readers) = (Mutex::new(writer), Mutex::new(readers));
-            let shared = Shared { path, writer, readers, is_frugal, turn: Mutex::new(()) };
+            let shared = Shared { path, writer, readers, is_frugal, is_exclusive, turn: Mutex::new(()) };
             Ok(Self { shared: Arc::new(shared) })
         })
         .await
@@ -199,8 +202,16 @@ impl Warehouse for DuckDb {
         WriteSize { rows: 1024, interval: Duration::from_secs(5) }
     }
 
+    fn is_exclusive(&self) -> bool {
+        self.shared.is_exclusive
+    }
+
     async fn create_jobs(&self) -> Result<()> {
         self.write(shape::create_jobs).await
+    }
+
+    async fn create_runs(&self) -> Result<()> {
+        self.write(shape::create_runs).await
     }
 
     async fn create_embeddings(&self, embeddings: &EmbeddingTable) -> Result<()> {
@@ -361,9 +372,13 @@ impl Warehouse for DuckDb {
         .await
     }
 
-    async fn record_run(&self, run: &RunRecord) -> Result<()> {
-        let run = run.clone();
-        self.write(move |connection| write::record_run(connection, &run)).await
+    async fn record_runs(&self, runs: &[RunRecord]) -> Result<()> {
+        let runs = runs.to_vec();
+        self.write(move |connection| runs.iter().try_for_each(|run| write::record_run(connection, run))).await
+    }
+
+    async fn running_runs(&self) -> Result<Vec<RunRecord>> {
+        self.read(query::running_runs).await
     }
 
     async fn tables(&self) -> Result<Vec<String>> {

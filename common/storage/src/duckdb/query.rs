@@ -7,12 +7,13 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float32Type, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use chrono::DateTime;
 use common_core::{Error, Result, failpoint, feed};
+use chrono::{DateTime, NaiveDateTime};
 use futures::StreamExt;
 
 use super::Shared;
-use crate::warehouse::{Cell, ColumnType, QueryResult};
+use crate::runs::Status;
+use crate::warehouse::{Cell, ColumnType, QueryResult, RunRecord};
 
 /// A column as the catalogue knows it.
 pub(super) struct CatalogueColumn {
@@ -35,6 +36,25 @@ pub(super) fn column(row: &::duckdb::Row<'_>) -> ::duckdb::Result<CatalogueColum
 /// Whether the file has this table.
 pub(super) fn has_table(connection: &Connection, table: &str) -> ::duckdb::Result<bool> {
     Ok(columns(connection)?.iter().any(|column| column.table == table))
+}
+
+/// What `vw_runs` shows as running.
+pub(super) fn running_runs(connection: &Connection) -> ::duckdb::Result<Vec<RunRecord>> {
+    let mut statement = connection.prepare(include_str!("../../../../infra/duckdb/running_runs.sql"))?;
+    let moment = |row: &::duckdb::Row<'_>, place| row.get(place).map(|time: NaiveDateTime| time.and_utc());
+    let runs = statement.query_map([], |row| {
+        Ok(RunRecord {
+            function: row.get(0)?,
+            run_id: row.get(1)?,
+            started_at: moment(row, 2)?,
+            finished_at: None,
+            status: Status::Running,
+            report: serde_json::from_str(&row.get::<_, String>(3)?).unwrap_or_default(),
+            code_version: row.get(4)?,
+            recorded_at: moment(row, 5)?,
+        })
+    })?;
+    runs.collect()
 }
 
 /// First the columns, then pages: what the thread that runs the statement sends.

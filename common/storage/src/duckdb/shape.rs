@@ -11,17 +11,23 @@ use crate::warehouse::EmbeddingTable;
 const CLEANED_JOBS: &str = include_str!("../../../../infra/duckdb/create_cleaned_jobs.sql");
 const JOB_EMBEDDINGS: &str = include_str!("../../../../infra/duckdb/create_job_embeddings.sql");
 const ML_RUNS: &str = include_str!("../../../../infra/duckdb/create_ml_runs.sql");
+const VW_RUNS: &str = include_str!("../../../../infra/duckdb/create_vw_runs.sql");
 const ADD_COLUMN: &str = include_str!("../../../../infra/duckdb/add_column.sql");
 
 pub(super) fn create_jobs(connection: &Connection) -> Outcome<()> {
     create(connection, "cleaned_jobs", CLEANED_JOBS)
 }
 
-pub(super) fn create_embeddings(connection: &Connection, table: &EmbeddingTable) -> Outcome<()> {
+pub(super) fn create_runs(connection: &Connection) -> Outcome<()> {
     if let Some(column) = missing(connection, "cleaned_jobs", CLEANED_JOBS)?.first() {
         return Err(Failure::Ours(shape::lacks("cleaned_jobs", column)));
     }
     create(connection, "ml_runs", ML_RUNS)?;
+    Ok(connection.execute_batch(VW_RUNS)?)
+}
+
+pub(super) fn create_embeddings(connection: &Connection, table: &EmbeddingTable) -> Outcome<()> {
+    create_runs(connection)?;
     create(connection, &table.name, &render(JOB_EMBEDDINGS, table))
 }
 

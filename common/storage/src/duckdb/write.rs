@@ -152,17 +152,17 @@ pub(super) fn forget(connection: &Connection, keys: &[JobKey]) -> Outcome<Vec<Fo
 }
 
 pub(super) fn record_run(connection: &Connection, run: &RunRecord) -> Outcome<()> {
-    connection.execute(include_str!("../../../../infra/duckdb/delete_run.sql"), params![run.run_id])?;
     connection.execute(
-        include_str!("../../../../infra/duckdb/insert_run.sql"),
+        include_str!("../../../../infra/duckdb/record_run.sql"),
         params![
             run.function,
             run.run_id,
             run.started_at.naive_utc(),
             run.finished_at.map(|moment| moment.naive_utc()),
-            run.status,
+            run.status.as_str(),
             run.report.to_string(),
             run.code_version,
+            run.recorded_at.naive_utc(),
         ],
     )?;
     Ok(())

@@ -11,6 +11,8 @@ use common_core::job::{ContentHash, JobAd, JobKey, Shard, Timestamp};
 use futures::stream::BoxStream;
 use serde::Serialize;
 
+use crate::runs::Status;
+
 pub use vectors::{IndexState, IndexedAd, VectorHit, VectorIndexKind, VectorIndexState, VectorQuery};
 
 /// The model that plain `job_embeddings` belongs to; every other model has a table of its own beside it.
@@ -138,7 +140,7 @@ pub struct SharedRow {
     pub filters: FilterColumns,
 }
 
-/// How a function's run went: a row of `ml_runs`.
+/// A state of a function's run: a row of `ml_runs`.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(missing_docs)]
 pub struct RunRecord {
@@ -146,10 +148,11 @@ pub struct RunRecord {
     pub run_id: String,
     pub started_at: Timestamp,
     pub finished_at: Option<Timestamp>,
-    /// `running`, `succeeded`, `interrupted` or `failed`.
-    pub status: String,
+    pub status: Status,
     pub report: serde_json::Value,
     pub code_version: String,
+    /// When the run was in this state.
+    pub recorded_at: Timestamp,
 }
 
 /// What a takedown removed.
@@ -223,13 +226,22 @@ pub trait Warehouse: Send + Sync {
     /// How much to write at once.
     fn write_size(&self) -> WriteSize;
 
+    /// Whether no other process can write while this one has the warehouse open.
+    fn is_exclusive(&self) -> bool;
+
     /// Makes `cleaned_jobs` where it is missing.
     ///
     /// # Errors
     /// `Conflict` where it exists without one of its columns, or with one of another type.
     async fn create_jobs(&self) -> Result<()>;
 
-    /// Makes `embeddings` and `ml_runs` where they are missing; `cleaned_jobs` must be there.
+    /// Makes `ml_runs` and `vw_runs` where they are missing; `cleaned_jobs` must be there.
+    ///
+    /// # Errors
+    /// `Conflict` where one of them exists with a column of another type; `NotFound` where there is no `cleaned_jobs`.
+    async fn create_runs(&self) -> Result<()>;
+
+    /// Makes `embeddings` where it is missing, and what [`Warehouse::create_runs`] makes; `cleaned_jobs` must be there.
     ///
     /// # Errors
     /// `Conflict` where a table exists without one of its columns, or with one of another type (another vector
@@ -327,8 +339,12 @@ pub trait Warehouse: Send + Sync {
     /// Removes the rows of ads that are no longer in `cleaned_jobs`, within the scan's share; returns how many.
     async fn prune_embeddings(&self, scan: &JobScan) -> Result<u64>;
 
-    /// Writes the row of this run, in place of an earlier one of the same `run_id`.
-    async fn record_run(&self, run: &RunRecord) -> Result<()>;
+    /// Appends states of runs to `ml_runs`, all of them or none. `vw_runs` has one row a run: its own ending, else the state
+    /// with the greatest `recorded_at`.
+    async fn record_runs(&self, runs: &[RunRecord]) -> Result<()>;
+
+    /// The runs that `vw_runs` shows as running, the oldest first.
+    async fn running_runs(&self) -> Result<Vec<RunRecord>>;
 
     /// Names of the tables, in alphabetical order.
     async fn tables(&self) -> Result<Vec<String>>;

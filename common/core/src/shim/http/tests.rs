@@ -22,6 +22,12 @@ struct Options {
     mood: String,
 }
 
+impl run::Report for Value {
+    fn is_interrupted(&self) -> bool {
+        self["interrupted"] == true
+    }
+}
+
 /// A server with a function that counts its runs.
 struct Served {
     port: u16,
@@ -305,7 +311,8 @@ async fn a_run_whose_lease_is_taken_over_is_asked_to_stop() {
     let running = served.send("POST / HTTP/1.1", r#"{"mood": "wait"}"#).await;
     served.started(1).await;
     let store: Arc<dyn LeaseStore> = served.store.clone();
-    let thief = LeaseTerms { store, name: "runs/f/lease.json".into(), ttl: Duration::from_mins(1) };
+    let (name, ttl) = ("runs/f/lease.json".into(), Duration::from_mins(1));
+    let thief = LeaseTerms { store, name, ttl, attempt: None };
     let far = Utc::now() + chrono::TimeDelta::hours(1);
     assert!(matches!(thief.acquire("thief", far).await.unwrap(), Acquired::Ours(_)));
     let answer = read(running).await;

@@ -46,10 +46,22 @@ impl LeaseStore for MemoryStore {
         }
         Ok(next.to_string())
     }
+
+    async fn remove(&self, name: &str) -> Result<()> {
+        self.check()?;
+        self.objects.lock().unwrap().remove(name);
+        Ok(())
+    }
 }
 
 fn terms(store: &Arc<MemoryStore>) -> LeaseTerms {
-    LeaseTerms { store: Arc::<MemoryStore>::clone(store), name: "runs/f/lease.json".into(), ttl: TTL }
+    let store = Arc::<MemoryStore>::clone(store);
+    LeaseTerms { store, name: "runs/f/lease.json".into(), ttl: TTL, attempt: None }
+}
+
+/// The terms of try `number` of a task in `execution`.
+fn task(store: &Arc<MemoryStore>, execution: &str, number: u32) -> LeaseTerms {
+    LeaseTerms { attempt: Some(Attempt { execution: execution.into(), number }), ..terms(store) }
 }
 
 fn at(second: i64) -> Timestamp {
@@ -57,7 +69,7 @@ fn at(second: i64) -> Timestamp {
 }
 
 impl Acquired {
-    fn ours(self) -> Lease {
+    pub(crate) fn ours(self) -> Lease {
         match self {
             Self::Ours(lease) => lease,
             Self::Theirs(holder) => panic!("held by {holder:?}"),
@@ -96,6 +108,22 @@ async fn an_expired_lease_is_taken_over_and_its_old_holder_notices() {
         "only its holder releases it"
     );
     second.release(at(114)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_task_takes_over_from_its_own_earlier_try_and_from_no_other() {
+    let store = Arc::default();
+    let mut killed = task(&store, "monday", 0).acquire("killed", at(0)).await.unwrap().ours();
+    for (execution, number) in [("tuesday", 1), ("monday", 0)] {
+        let other = task(&store, execution, number).acquire("other", at(1)).await.unwrap();
+        assert_eq!(other.theirs(), "killed", "{execution}, try {number}");
+    }
+    assert_eq!(terms(&store).acquire("no task", at(1)).await.unwrap().theirs(), "killed");
+    let again = task(&store, "monday", 1).acquire("again", at(1)).await.unwrap().ours();
+    assert!(!killed.renew(at(2)).await.unwrap(), "a try that was not dead notices");
+    assert_eq!(task(&store, "monday", 0).acquire("late", at(2)).await.unwrap().theirs(), "again");
+    again.release(at(3)).await.unwrap();
+    task(&store, "tuesday", 0).acquire("tuesday", at(3)).await.unwrap().ours();
 }
 
 #[tokio::test]

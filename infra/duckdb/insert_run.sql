@@ -1,3 +1,0 @@
--- The state of a run.
-INSERT INTO ml_runs (function, run_id, started_at, finished_at, status, report, code_version)
-VALUES ($1, $2, $3, $4, $5, $6, $7);
