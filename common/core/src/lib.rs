@@ -4,6 +4,7 @@
 //! - [`error`]: one error type whose [`error::ErrorKind`] says what to do
 //! - [`job`]: the ad, its key, its text and that text's hash
 //! - [`memory`]: what the allocator keeps
+//! - [`pay`]: what an ad pays, in which currency
 //! - [`telemetry`]: log lines for people and for Cloud Logging
 //! - [`shim`]: the three ways in (local, Cloud Run job, HTTP function), leases, shutdown
 
@@ -11,6 +12,7 @@ pub mod config;
 pub mod error;
 pub mod job;
 pub mod memory;
+pub mod pay;
 pub mod shim;
 pub mod telemetry;
 
