@@ -28,7 +28,7 @@ SELECT
                 STRUCT(
                     stored.source, stored.job_id, stored.content_hash, stored.job_location,
                     stored.job_classification, stored.job_work_type, stored.job_posted_timestamp,
-                    stored.salary_mid, shown.shown
+                    stored.salary_mid, shown.shown, stored.model_version
                 )
             )
         )

@@ -14,7 +14,7 @@ WITH ads AS (
     ) = 1
 )
 SELECT
-    ads.source, ads.job_id, stored.content_hash, stored.embedding,
+    ads.source, ads.job_id, stored.content_hash, stored.model_version, stored.embedding,
     ads.job_title, ads.job_description, ads.company_name,
     ads.job_location, ads.job_classification, ads.job_work_type, ads.job_currency, ads.job_url,
     ads.job_salary_min_sgd_monthly, ads.job_salary_max_sgd_monthly, ads.job_posted_timestamp

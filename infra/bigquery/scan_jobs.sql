@@ -3,12 +3,7 @@ WITH ads AS (
     SELECT
         source, job_id, job_title, LEFT(job_description, {description_chars}) AS job_description,
         job_location, job_classification, job_work_type, job_posted_timestamp,
-        -- What a filter in SGD looks at: no other currency is in it. Where none is said, it is SGD. Halved before the sum, which could
-        -- be too large: BigQuery fails at that, and the whole scan with it.
-        CASE WHEN COALESCE(NULLIF(UPPER(REGEXP_REPLACE(job_currency, r'^\s+|\s+$', '')), ''), 'SGD') = 'SGD' THEN
-            COALESCE(job_salary_min_sgd_monthly, job_salary_max_sgd_monthly) / 2
-            + COALESCE(job_salary_max_sgd_monthly, job_salary_min_sgd_monthly) / 2
-        END AS salary_mid
+        job_salary_min_sgd_monthly, job_salary_max_sgd_monthly, job_currency
     FROM cleaned_jobs
     -- In a table that others made, a sighting may lack both, and is nobody's.
     WHERE source <> '' AND job_id <> ''
@@ -24,7 +19,8 @@ WITH ads AS (
 )
 SELECT
     ads.source, ads.job_id, ads.job_title, ads.job_description,
-    ads.job_location, ads.job_classification, ads.job_work_type, ads.job_posted_timestamp, ads.salary_mid,
+    ads.job_location, ads.job_classification, ads.job_work_type, ads.job_posted_timestamp,
+    ads.job_salary_min_sgd_monthly, ads.job_salary_max_sgd_monthly, ads.job_currency,
     stored.content_hash, stored.embedding_space,
     stored.job_location AS stored_location,
     stored.job_classification AS stored_classification,

@@ -21,7 +21,8 @@ SELECT
         bit_xor(
             hash(
                 stored.source, stored.job_id, stored.content_hash, stored.job_location, stored.job_classification,
-                stored.job_work_type, stored.job_posted_timestamp, stored.salary_mid, shown.shown
+                stored.job_work_type, stored.job_posted_timestamp, stored.salary_mid, shown.shown,
+                stored.model_version
             )
         ),
         0

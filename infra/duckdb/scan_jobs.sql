@@ -10,11 +10,7 @@ WITH page AS (
         coalesce(within_calendar(bq_timestamp), TIMESTAMP '-infinity') AS loaded_at,
         job_title, left(job_description, {description_chars}) AS job_description,
         job_location, job_classification, job_work_type, job_posted_timestamp,
-        -- What a filter in SGD looks at: no other currency is in it. Where none is said, it is SGD.
-        CASE WHEN coalesce(nullif(upper(regexp_replace(job_currency, '^\s+|\s+$', '', 'g')), ''), 'SGD') = 'SGD' THEN
-            coalesce(job_salary_min_sgd_monthly, job_salary_max_sgd_monthly) / 2
-            + coalesce(job_salary_max_sgd_monthly, job_salary_min_sgd_monthly) / 2
-        END AS salary_mid
+        job_salary_min_sgd_monthly, job_salary_max_sgd_monthly, job_currency
     FROM cleaned_jobs
     WHERE rowid >= $4 AND rowid < $5
         AND source <> '' AND job_id <> ''
@@ -34,7 +30,8 @@ replaced AS (
 SELECT
     page.source, page.job_id, page.job_title, page.job_description,
     page.job_location, page.job_classification, page.job_work_type,
-    epoch_us(within_calendar(page.job_posted_timestamp)), page.salary_mid,
+    epoch_us(within_calendar(page.job_posted_timestamp)),
+    page.job_salary_min_sgd_monthly, page.job_salary_max_sgd_monthly, page.job_currency,
     stored.content_hash, stored.embedding_space,
     stored.job_location, stored.job_classification, stored.job_work_type,
     epoch_us(within_calendar(stored.job_posted_timestamp)), stored.salary_mid

@@ -34,7 +34,7 @@ FROM (
         AND ($6 = '[]' OR lower(job_location) IN (SELECT lower(unnest(json_extract_string($6, '$[*]')))))
         AND ($7 = '[]' OR lower(job_classification) IN (SELECT lower(unnest(json_extract_string($7, '$[*]')))))
         AND ($8 = '[]' OR lower(job_work_type) IN (SELECT lower(unnest(json_extract_string($8, '$[*]')))))
-        AND ($9 IS NULL OR salary_mid >= $9)
+        AND ($9 IS NULL OR (salary_mid >= $9 AND isfinite(salary_mid)))
         AND ($10 IS NULL OR job_posted_timestamp >= make_timestamp($10))
 )
 WHERE NOT isnan(similarity) AND ($4 IS NULL OR similarity >= $4)

@@ -1,5 +1,5 @@
 -- Gives the staged ads the vectors of their texts.
-INSERT INTO staged_embeddings
+INSERT INTO staged_embeddings BY NAME
 SELECT
     staged.source, staged.job_id, donors.embedding, donors.model_name, donors.created_at, donors.embedding_space,
     donors.model_version, staged.content_hash, staged.job_location, staged.job_classification,

@@ -1,2 +1,7 @@
 -- Rows on their way into job_embeddings, of this connection alone.
-CREATE OR REPLACE TEMP TABLE staged_embeddings AS SELECT * FROM job_embeddings LIMIT 0;
+CREATE OR REPLACE TEMP TABLE staged_embeddings AS
+SELECT
+    source, job_id, embedding, model_name, created_at, embedding_space, model_version, content_hash,
+    job_location, job_classification, job_work_type, job_posted_timestamp, salary_mid
+FROM job_embeddings
+LIMIT 0;

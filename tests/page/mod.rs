@@ -29,7 +29,7 @@ fn hostile_ads() -> [Value; 3] {
         json!({
             "source": "MCF", "job_id": id, "scrape_timestamp": "2025-03-01T00:00:00Z", "job_title": title, "job_url": url,
             "company_name": "<i>Zoo</i> & Sons", "job_location": "Mandai", "job_classification": "Zoology",
-            "job_salary_min_sgd_monthly": 5000, "job_currency": "S$",
+            "job_salary_min_sgd_monthly": 5000, "job_currency": "Z$",
         })
     };
     [

@@ -18,7 +18,7 @@ fn what_an_ad_says_is_text_and_no_link_but_to_the_web() {
     // What is no code of a currency is not taken for one.
     let cards = "[...document.querySelectorAll('.card')].map((card) => card.textContent)";
     let paid =
-        browser.script(&format!("return {cards}.some((text) => text.includes('from S$ 5,000 a month'))"));
+        browser.script(&format!("return {cards}.some((text) => text.includes('from Z$ 5,000 a month'))"));
     assert_eq!(paid, true, "{:?}", browser.texts(".card"));
     // Of the three only one leads anywhere, in a tab that knows nothing of this one.
     let links = "[...document.querySelectorAll('.card')].filter((card) => card.dataset.key.match(/markup|plain|long/))\

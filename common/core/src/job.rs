@@ -98,11 +98,13 @@ impl JobFilter {
 
 /// An ad with its vector: what an index holds of it.
 #[derive(Debug, Clone, PartialEq)]
-#[allow(missing_docs)] // The fields are columns of cleaned_jobs, but for the first three.
+#[allow(missing_docs)] // The fields are columns of cleaned_jobs, but for the first four.
 pub struct IndexedAd {
     pub key: JobKey,
     /// Hash of the text whose vector this is.
     pub content_hash: ContentHash,
+    /// What made the vector.
+    pub model_version: String,
     /// `[dimension] f32`, L2-normalised.
     pub embedding: Vec<f32>,
     pub job_title: Option<String>,

@@ -6,6 +6,7 @@
 //! - [`feed`]: streams that a thread feeds, with an explicit end
 //! - [`job`]: the ad, its key, its text and that text's hash
 //! - [`memory`]: what the allocator keeps
+//! - [`pay`]: what an ad pays, in which currency
 //! - [`telemetry`]: log lines for people and for Cloud Logging
 //! - [`shim`]: the three ways in (local, Cloud Run job, HTTP function), leases, shutdown
 
@@ -15,6 +16,7 @@ pub mod failpoint;
 pub mod feed;
 pub mod job;
 pub mod memory;
+pub mod pay;
 pub mod shim;
 pub mod telemetry;
 

@@ -14,7 +14,7 @@ use arrow::datatypes::{
 };
 use chrono::{DateTime, Utc};
 use common_core::job::JobKey;
-use common_core::{Error, Result};
+use common_core::{Error, Result, pay};
 
 use crate::files::{Mapped, write_batch};
 use crate::postings::Postings;
@@ -61,15 +61,9 @@ pub(crate) struct Metadata {
 }
 
 impl Metadata {
-    /// The middle of the salary in SGD, or the one end that is known: what a filter in SGD looks at.
-    pub(crate) fn salary_mid_sgd(&self) -> Option<f64> {
-        if currency(self.currency.as_deref()) != SGD {
-            return None;
-        }
-        match (self.salary_min_monthly, self.salary_max_monthly) {
-            (Some(least), Some(most)) => Some(f64::midpoint(least, most)),
-            (one, other) => one.or(other),
-        }
+    /// What a filter in SGD looks at.
+    fn salary_mid_sgd(&self) -> Option<f64> {
+        pay::middle_in_sgd(self.salary_min_monthly, self.salary_max_monthly, self.currency.as_deref())
     }
 }
 
@@ -162,7 +156,8 @@ impl Ads {
         let word = |column: Column| self.word(column, row);
         let salary = |n: usize| {
             let column = &self.salaries[n];
-            (!column.is_null(row as usize)).then(|| column.value(row as usize))
+            // Also of an index that an earlier version wrote.
+            pay::amount((!column.is_null(row as usize)).then(|| column.value(row as usize)))
         };
         Ad {
             source: word(Column::Source).unwrap_or_default(),
@@ -247,14 +242,6 @@ impl Ads {
     }
 }
 
-const SGD: &str = "SGD";
-
-/// The currency that an ad pays in: Singapore's where it says none.
-pub(crate) fn currency(said: Option<&str>) -> String {
-    let said = said.unwrap_or_default().trim().to_uppercase();
-    if said.is_empty() { SGD.to_owned() } else { said }
-}
-
 fn value(column: &StringArray, row: Row) -> Option<&str> {
     (!column.is_null(row as usize)).then(|| column.value(row as usize))
 }
@@ -288,8 +275,11 @@ pub(crate) fn write(folder: &Path, ads: &[Metadata]) -> Result<()> {
         }
         columns.push((name, Arc::new(ads.iter().map(text).collect::<StringArray>())));
     }
-    let salaries: [fn(&Metadata) -> Option<f64>; 3] =
-        [|ad| ad.salary_min_monthly, |ad| ad.salary_max_monthly, Metadata::salary_mid_sgd];
+    let salaries: [fn(&Metadata) -> Option<f64>; 3] = [
+        |ad| pay::amount(ad.salary_min_monthly),
+        |ad| pay::amount(ad.salary_max_monthly),
+        Metadata::salary_mid_sgd,
+    ];
     for (name, salary) in SALARIES.iter().zip(salaries) {
         columns.push((name, Arc::new(primitive::<Float64Type>(ads.iter().map(salary), f64::NAN))));
     }

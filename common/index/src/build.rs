@@ -1,6 +1,6 @@
 //! Building: ads in, a folder of files out, measured.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -40,7 +40,7 @@ const WANTED_RECALL: f64 = 0.985;
 pub struct BuildOptions {
     /// Space of the vectors.
     pub embedding_space: String,
-    /// Model of the vectors.
+    /// What an index without a vector says: others say what made their vectors.
     pub model_version: String,
     /// Elements a vector.
     pub dimension: usize,
@@ -62,6 +62,7 @@ pub struct Builder {
     spool: BufWriter<File>,
     texts: HashMap<ContentHash, u32>,
     hashes: Vec<ContentHash>,
+    model_versions: BTreeMap<String, u64>,
     ads: Vec<Metadata>,
     lexicon: LexiconBuilder,
 }
@@ -88,6 +89,7 @@ impl Builder {
             spool,
             texts: HashMap::new(),
             hashes: Vec::new(),
+            model_versions: BTreeMap::new(),
             ads: Vec::new(),
             lexicon: LexiconBuilder::default(),
         })
@@ -109,6 +111,10 @@ impl Builder {
         let text = *self.texts.entry(ad.content_hash).or_insert(next);
         if text == next {
             self.hashes.push(ad.content_hash);
+            match self.model_versions.get_mut(&ad.model_version) {
+                Some(vectors) => *vectors += 1,
+                None => drop(self.model_versions.insert(ad.model_version, 1)),
+            }
             self.spool.write_all(bytemuck::cast_slice(&ad.embedding))?;
             let part = |text: &Option<String>| text.clone().unwrap_or_default();
             self.lexicon.add(&part(&ad.job_title), &part(&ad.job_description));
@@ -319,7 +325,8 @@ impl Builder {
             created_at: Utc::now(),
             code_version: self.options.code_version.clone(),
             embedding_space: self.options.embedding_space.clone(),
-            model_version: self.options.model_version.clone(),
+            model_version: self.most_used_version().to_owned(),
+            model_versions: self.model_versions.clone(),
             dimension: self.options.dimension,
             ads: self.ads.len() as u64,
             texts,
@@ -331,6 +338,11 @@ impl Builder {
             origin: Origin { state: self.options.state.clone() },
             files: names.iter().map(|name| facts(&self.folder, name)).collect::<Result<_>>()?,
         })
+    }
+
+    fn most_used_version(&self) -> &str {
+        let most = self.model_versions.iter().max_by_key(|(_, vectors)| **vectors);
+        most.map_or(&self.options.model_version, |(version, _)| version)
     }
 
     /// Finds the narrowest walk that is good enough, and writes down how good the index is with it.

@@ -68,7 +68,8 @@ pub(crate) fn rows(filter: &JobFilter, ads: &Ads) -> Option<Rows> {
         }
     }
     if let Some(least) = filter.salary_min_sgd_per_month {
-        keep(&mut bits, ads.salary_mid(), |mid| *mid >= least);
+        // NaN is unknown pay; an index of an earlier version may hold infinite pay, which is no pay.
+        keep(&mut bits, ads.salary_mid(), |mid| *mid >= least && *mid < f64::INFINITY);
     }
     if let Some(earliest) = filter.posted_after {
         let earliest = earliest.timestamp_micros();

@@ -1,5 +1,6 @@
 //! What an index says of itself: `manifest.json`, the last file to be written and the first to be read.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
@@ -31,8 +32,11 @@ pub struct Manifest {
     pub code_version: String,
     /// Vectors of one space may be compared.
     pub embedding_space: String,
-    /// Model of the vectors, its precision and device.
+    /// Model of the vectors, its precision and device; of several, the one that most have.
     pub model_version: String,
+    /// How many vectors each model version made. Of an index by an earlier version of this program, which says one alone: all.
+    #[serde(default)]
+    pub model_versions: BTreeMap<String, u64>,
     /// Elements a vector.
     pub dimension: usize,
     /// Ads in it.
@@ -129,8 +133,11 @@ impl Manifest {
                 layout.format
             )));
         }
-        let manifest: Self = serde_json::from_slice(bytes)
+        let mut manifest: Self = serde_json::from_slice(bytes)
             .map_err(|error| Error::corrupt(format!("this is no manifest of an index: {error}")))?;
+        if manifest.model_versions.is_empty() && manifest.texts > 0 {
+            manifest.model_versions.insert(manifest.model_version.clone(), manifest.texts);
+        }
         manifest.check()?;
         Ok(manifest)
     }

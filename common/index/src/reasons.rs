@@ -1,7 +1,9 @@
 //! Why an ad was found: only what both sides say.
 
+use common_core::pay::Currency;
+
 use crate::Row;
-use crate::ads::{Ad, currency};
+use crate::ads::Ad;
 use crate::lexicon::{TermId, is_common, words};
 use crate::reader::JobIndex;
 
@@ -83,5 +85,8 @@ impl JobIndex {
 
 fn range(ad: &Ad<'_>) -> Option<(f64, f64, String)> {
     let (least, most) = (ad.salary_min_monthly, ad.salary_max_monthly);
-    Some((least.or(most)?, most.or(least)?, currency(ad.currency)))
+    let (one, other) = (least.or(most)?, most.or(least)?);
+    // An unknown spelling is the same currency in any case.
+    let currency = Currency::read(ad.currency).name().to_uppercase();
+    Some((one.min(other), one.max(other), currency))
 }

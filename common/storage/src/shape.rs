@@ -11,15 +11,15 @@ pub(crate) struct Column {
     pub(crate) is_required: bool,
 }
 
-/// Columns of `sql` that `table`, which has the columns and types `found`, lacks. Columns beyond those are nobody's
-/// business.
+/// Columns of `sql` that `table`, which has the columns and types `found`, lacks. The order does not matter, and case does not
+/// tell names apart, as in both engines.
 ///
 /// # Errors
 /// `Conflict` where a column has another type.
 pub(crate) fn missing(table: &str, sql: &str, found: &[(String, String)]) -> Result<Vec<Column>> {
     let mut missing = Vec::new();
     for column in columns(sql) {
-        match found.iter().find(|(name, _)| *name == column.name) {
+        match found.iter().find(|(name, _)| name.eq_ignore_ascii_case(&column.name)) {
             None => missing.push(column),
             Some((_, has)) if *has == column.of_type => {}
             Some((name, has)) => {
@@ -42,6 +42,19 @@ pub(crate) fn addable(table: &str, missing: Vec<Column>) -> Result<Vec<Column>> 
         Some(column) => Err(lacks(table, column)),
         None => Ok(missing),
     }
+}
+
+/// Whether `sql` declares a column of this name; others are the table's owner's.
+pub(crate) fn declares(sql: &str, name: &str) -> bool {
+    columns(sql).iter().any(|column| column.name.eq_ignore_ascii_case(name))
+}
+
+/// The error of a column of the owner's that no row of ours can have a value for.
+pub(crate) fn unfillable(table: &str, name: &str) -> Error {
+    Error::conflict(format!(
+        "column {name} of table {table} is NOT NULL and has no default, and this program does not write it: give it a default, or \
+         let it be NULL"
+    ))
 }
 
 pub(crate) fn lacks(table: &str, Column { name, of_type, .. }: &Column) -> Error {

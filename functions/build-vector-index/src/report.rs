@@ -1,5 +1,7 @@
 //! What a run says of itself.
 
+use std::collections::BTreeMap;
+
 use common::index::Manifest;
 use common::storage::warehouse::{IndexState, VectorIndexState};
 use serde::Serialize;
@@ -56,6 +58,8 @@ pub(crate) enum Outcome {
 pub(crate) struct Built {
     pub(crate) ads: u64,
     pub(crate) texts: u64,
+    /// How many vectors each model version made.
+    pub(crate) model_versions: BTreeMap<String, u64>,
     pub(crate) bytes: u64,
     pub(crate) has_graph: bool,
     pub(crate) search_width: Option<usize>,
@@ -74,6 +78,7 @@ impl From<&Manifest> for Built {
         Self {
             ads: manifest.ads,
             texts: manifest.texts,
+            model_versions: manifest.model_versions.clone(),
             bytes: manifest.bytes(),
             has_graph: manifest.graph.is_some(),
             search_width: manifest.graph.map(|graph| graph.search_width),

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use common::Result;
 use common::job::{ContentHash, JobKey, Timestamp, embedding_text};
+use common::pay::Unread;
 use common::storage::Warehouse;
 use common::storage::warehouse::{Candidate, EmbeddingTable, FilterColumns, SharedRow};
 
@@ -56,6 +57,8 @@ pub(crate) struct PagePlan {
     pub(crate) unchanged: u64,
     /// No text to embed.
     pub(crate) skipped: u64,
+    /// Pay that no filter can compare.
+    pub(crate) unread_pay: Unread,
     /// Whether ads were left out because the run's limit is reached.
     pub(crate) limit_reached: bool,
 }
@@ -80,6 +83,7 @@ impl Planner<'_> {
         let mut plan = PagePlan::default();
         let mut pending = Vec::new();
         for ad in page {
+            plan.unread_pay.observe(ad.pay.min, ad.pay.max, ad.pay.currency.as_deref());
             self.sort_out(ad, &mut plan, &mut pending);
         }
         plan.limit_reached = pending.len() as u64 > self.left;

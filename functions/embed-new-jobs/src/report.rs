@@ -1,6 +1,7 @@
 //! What a run says of itself.
 
 use common::job::{JobKey, Shard};
+use common::pay::Unread;
 use common::storage::warehouse::QueryCost;
 use common::{Error, Result};
 use serde::Serialize;
@@ -27,6 +28,8 @@ pub(crate) struct Report {
     pub(crate) timestamps_out_of_range: u64,
     /// Ads without any text.
     pub(crate) skipped: u64,
+    /// Ads whose pay no filter can compare; they count above as any other.
+    pub(crate) unread_pay: Unread,
     /// Ads that could not be embedded.
     pub(crate) failed: u64,
     /// Rows of ads that vanished or lost their text.

@@ -239,6 +239,7 @@ impl Job<'_> {
             report.limit_reached |= plan.limit_reached;
             report.unchanged += plan.unchanged;
             report.skipped += plan.skipped;
+            report.unread_pay.add(plan.unread_pay);
             estimate.ads_to_embed += plan.compute.len() as u64;
             estimate.ads_to_share += plan.shared + plan.wait.len() as u64;
             estimate.ads_to_refresh += plan.refresh.len() as u64;

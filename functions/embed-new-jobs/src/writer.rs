@@ -60,6 +60,7 @@ impl Writer<'_> {
         self.report.unchanged += plan.unchanged;
         self.report.skipped += plan.skipped;
         self.report.shared += plan.shared;
+        self.report.unread_pay.add(plan.unread_pay);
         self.report.limit_reached |= plan.limit_reached;
         self.progress.advance(plan.unchanged + plan.skipped + plan.shared);
         if !plan.remove.is_empty() {

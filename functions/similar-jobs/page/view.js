@@ -91,7 +91,7 @@ function facts(ad) {
   return [
     line('where', [ad.company_name, ad.job_location, ad.job_classification, ad.job_work_type]),
     line('terms', [
-      salary(ad.salary_min_sgd_per_month, ad.salary_max_sgd_per_month, ad.currency),
+      salary(ad.salary_min_per_month, ad.salary_max_per_month, ad.currency),
       posted && `Posted ${posted}`,
       ad.source && `on ${ad.source}`,
       ad.reposts ? count(ad.reposts, 'repost') : null,

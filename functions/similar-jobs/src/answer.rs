@@ -1,6 +1,7 @@
 //! The members of answers.
 
 use chrono::SecondsFormat;
+use common::pay::{self, Currency};
 use serde::Serialize;
 
 use crate::search::{Ad, Manifest};
@@ -16,8 +17,9 @@ pub(crate) struct Described<'a> {
     job_location: Option<&'a str>,
     job_classification: Option<&'a str>,
     job_work_type: Option<&'a str>,
-    salary_min_sgd_per_month: Option<f64>,
-    salary_max_sgd_per_month: Option<f64>,
+    salary_min_per_month: Option<f64>,
+    salary_max_per_month: Option<f64>,
+    /// Of both amounts: a code, or what the ad says where that is none; null where it says nothing, which is read as SGD.
     currency: Option<&'a str>,
     job_url: Option<&'a str>,
     posted: Option<String>,
@@ -55,9 +57,12 @@ impl<'a> From<Ad<'a>> for Described<'a> {
             job_location: ad.job_location,
             job_classification: ad.job_classification,
             job_work_type: ad.job_work_type,
-            salary_min_sgd_per_month: ad.salary_min_monthly.filter(|amount| amount.is_finite()),
-            salary_max_sgd_per_month: ad.salary_max_monthly.filter(|amount| amount.is_finite()),
-            currency: ad.currency,
+            salary_min_per_month: pay::amount(ad.salary_min_monthly),
+            salary_max_per_month: pay::amount(ad.salary_max_monthly),
+            currency: match Currency::read(ad.currency) {
+                Currency::Unsaid => None,
+                said => Some(said.name()),
+            },
             job_url: ad.job_url.filter(|url| is_web(url)),
             posted: ad.posted.map(|posted| posted.to_rfc3339_opts(SecondsFormat::Secs, true)),
             x: ad.point[0],

@@ -1,5 +1,6 @@
 //! The index as the service sees it, and where a newer one comes from.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,6 +17,7 @@ pub(crate) use common::index::{Ad, Filter, Hit, Query, Reason, Row};
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Manifest {
     pub(crate) version: String,
+    /// What made the vectors: of several versions all, the one of most vectors first.
     pub(crate) model_version: String,
     pub(crate) embedding_space: String,
     pub(crate) dimension: usize,
@@ -68,7 +70,7 @@ impl Opened {
         let found = index.manifest();
         let manifest = Manifest {
             version: found.version.clone(),
-            model_version: found.model_version.clone(),
+            model_version: versions(&found.model_versions, &found.model_version),
             embedding_space: found.embedding_space.clone(),
             dimension: found.dimension,
             rows: found.ads,
@@ -78,6 +80,16 @@ impl Opened {
         };
         Ok(Self { index, manifest })
     }
+}
+
+/// Every model version of the vectors, most used first; what an index without vectors says.
+fn versions(counts: &BTreeMap<String, u64>, otherwise: &str) -> String {
+    if counts.is_empty() {
+        return otherwise.to_owned();
+    }
+    let mut counts: Vec<(&String, &u64)> = counts.iter().collect();
+    counts.sort_by(|a, b| b.1.cmp(a.1));
+    counts.into_iter().map(|(version, _)| version.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 impl MarketIndex for Opened {
@@ -140,5 +152,20 @@ impl IndexSource for Published {
             opening.await.map_err(|error| Error::internal("opening ended early").caused_by(error))??;
         *self.opened.lock().unwrap_or_else(PoisonError::into_inner) = promotion;
         Ok(Some(Arc::new(opened)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_version_of_the_vectors_is_named() {
+        let counts = |counts: &[(&str, u64)]| -> BTreeMap<String, u64> {
+            counts.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
+        };
+        assert_eq!(versions(&counts(&[]), "configured"), "configured");
+        assert_eq!(versions(&counts(&[("int8", 3)]), "configured"), "int8");
+        assert_eq!(versions(&counts(&[("a", 1), ("b", 2), ("c", 1)]), "configured"), "b, a, c");
     }
 }

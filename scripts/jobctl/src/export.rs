@@ -15,8 +15,9 @@ use crate::{output, warehouse};
 /// Write a table to a Parquet, CSV or NDJSON file.
 ///
 /// What is exported from `cleaned_jobs` can be loaded again and is the same, except that CSV has no NULL: a missing
-/// text comes back as ''. Vectors are lists of float32 in Parquet and NDJSON and `[…]` in CSV; timestamps are UTC to
-/// the microsecond. The file appears whole, in place of an earlier one, or not at all.
+/// text comes back as ''. Vectors are lists of floats in Parquet and NDJSON and `[…]` in CSV; timestamps are UTC to
+/// the microsecond; numbers have all their digits, and in NDJSON NaN and infinity are the texts NaN, Infinity and
+/// -Infinity. The file appears whole, in place of an earlier one, or not at all.
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {
     /// Table to export; `jobctl inspect` lists them

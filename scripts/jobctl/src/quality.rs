@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use common::job::{JobAd, Timestamp};
+use common::pay::{self, Unread};
 use serde::Serialize;
 
 use crate::table::{Align, Table, count};
@@ -59,6 +60,8 @@ pub(crate) struct Quality {
     pub(crate) missing: BTreeMap<&'static str, Missing>,
     /// Sightings with a monthly salary.
     pub(crate) with_salary: u64,
+    /// Monthly salaries that no filter can compare.
+    pub(crate) unread_pay: Unread,
     /// Sightings per broken rule.
     pub(crate) implausible_salaries: BTreeMap<&'static str, u64>,
     /// Sightings without the moment of posting.
@@ -132,6 +135,8 @@ impl Quality {
 
     fn observe_salary(&mut self, ad: &JobAd) {
         let (low, high) = (ad.job_salary_min_sgd_monthly, ad.job_salary_max_sgd_monthly);
+        self.unread_pay.observe(low, high, ad.job_currency.as_deref());
+        let (low, high) = (pay::amount(low), pay::amount(high));
         let (Some(low), Some(high)) = (low.or(high), high.or(low)) else { return };
         self.with_salary += 1;
         for (rule, breaks) in RULES {
@@ -166,6 +171,15 @@ impl Quality {
         line("with description", self.share(self.with_description));
         line("exact reposts", format!("{} ads repeat another ad's text", count(self.exact_reposts)));
         line("with salary", self.share(self.with_salary));
+        if self.unread_pay.unknown_currency > 0 {
+            let said = self.unread_pay.unknown_currencies.iter();
+            let said = said.map(|(said, rows)| format!("{said:?} {}", count(*rows))).collect::<Vec<_>>();
+            let rows = count(self.unread_pay.unknown_currency);
+            line(
+                "unknown currency",
+                format!("{rows} with a salary that no filter finds: {}", said.join(", ")),
+            );
+        }
         let broken = self.implausible_salaries.iter().map(|(rule, rows)| format!("{} {rule}", count(*rows)));
         let missing = self.missing.iter().filter(|(_, missing)| missing.null + missing.blank > 0);
         let missing = missing.map(|(column, missing)| format!("{column} {}", missing.render(self.rows)));

@@ -34,7 +34,7 @@ enum Format {
     Table,
     /// A header and a line a row; NULL is an empty cell
     Csv,
-    /// A list of objects
+    /// A list of objects; numbers have all their digits, NaN and infinity are text
     Json,
 }
 

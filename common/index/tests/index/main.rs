@@ -52,6 +52,7 @@ fn ad_of_text(n: u64, text: u64) -> IndexedAd {
             job_id: format!("job-{n}"),
         },
         content_hash: ContentHash::of(&format!("text {text}")),
+        model_version: "model/weights/t1/int8".into(),
         embedding: vector(text),
         job_title: Some(format!("Baker level{} of sourdough{}", text % 7, text % 30)),
         job_description: Some(format!("Ferments{} for the bakery", text % 5)),

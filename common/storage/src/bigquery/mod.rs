@@ -4,10 +4,12 @@
 //! - `dataset`: where the tables are, and the requests that are no jobs
 //! - `jobs`: running one, so that a repeated request runs it once
 //! - `rows`: reading its answer page by page
+//! - `cells`: the values of an ad-hoc query
 //! - `load`: rows in, as Parquet by load jobs
 //! - `search`: rows near a vector, and the index for that
 //! - `shape`: the tables as they must be
 
+mod cells;
 mod dataset;
 mod jobs;
 mod load;

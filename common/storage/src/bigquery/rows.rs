@@ -4,18 +4,20 @@ use std::sync::Arc;
 
 use chrono::DateTime;
 use common_core::job::{ContentHash, JobKey, Timestamp};
+use common_core::pay::Pay;
 use common_core::{Error, Result};
 use common_google::{Call, segment};
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use serde_json::Value;
 
+use super::cells;
 use super::dataset::Dataset;
 use super::statement::Statement;
 use super::wire::{self, Raw};
 use crate::runs::Status;
 use crate::warehouse::{
-    Candidate, Cell, ColumnType, EmbeddingRow, FilterColumns, IndexState, IndexedAd, JobCount, QueryResult, RunRecord,
+    Candidate, ColumnType, EmbeddingRow, FilterColumns, IndexState, IndexedAd, JobCount, QueryResult, RunRecord,
     Stored, VectorHit,
 };
 
@@ -70,11 +72,12 @@ impl Dataset {
         let job = self.execute(&statement).await?.id;
         let answer = Answer { doing: statement.doing, job, page_rows: VECTOR_PAGE_ROWS };
         let first = self.page(&answer, None).await?;
-        let columns: Vec<(String, ColumnType)> = first.schema.iter().map(column).collect();
+        let schema = first.schema.clone();
+        let columns: Vec<(String, ColumnType)> = schema.iter().map(cells::column).collect();
         let types: Vec<ColumnType> = columns.iter().map(|(_, of_type)| *of_type).collect();
-        let pages = self
-            .pages(answer, first)
-            .map(move |page| page?.into_iter().map(|row| cells(row, &types)).collect::<Result<Vec<_>>>());
+        let pages = self.pages(answer, first).map(move |page| {
+            page?.into_iter().map(|row| cells::cells(row, &types, &schema)).collect::<Result<Vec<_>>>()
+        });
         Ok(QueryResult { columns, pages: pages.boxed() })
     }
 
@@ -145,39 +148,8 @@ fn check_total(doing: &str, seen: u64, total: u64) -> Result<()> {
     Err(Error::internal(format!("{doing} stopped before the end: BigQuery sent {seen} of {total} rows")))
 }
 
-fn column(field: &Value) -> (String, ColumnType) {
-    let text = |name: &str| field.get(name).and_then(Value::as_str).unwrap_or_default();
-    let of_type = match (text("type"), text("mode")) {
-        ("FLOAT" | "FLOAT64", "REPEATED") => ColumnType::Vector,
-        ("BOOLEAN" | "BOOL", _) => ColumnType::Bool,
-        ("INTEGER" | "INT64", _) => ColumnType::Int,
-        ("FLOAT" | "FLOAT64" | "NUMERIC" | "BIGNUMERIC", _) => ColumnType::Float,
-        ("TIMESTAMP", _) => ColumnType::Timestamp,
-        _ => ColumnType::Text,
-    };
-    (text("name").to_owned(), of_type)
-}
-
-fn cells(row: Row, types: &[ColumnType]) -> Result<Vec<Cell>> {
-    row.into_iter().zip(types).map(|(value, of_type)| cell(value, *of_type)).collect()
-}
-
-fn cell(value: Raw, of_type: ColumnType) -> Result<Cell> {
-    if of_type == ColumnType::Vector {
-        return vector(value).map(Cell::Vector);
-    }
-    let Some(text) = optional(value) else { return Ok(Cell::Null) };
-    Ok(match of_type {
-        ColumnType::Bool => Cell::Bool(text == "true"),
-        ColumnType::Int => Cell::Int(parsed(&text)?),
-        ColumnType::Float => Cell::Float(parsed(&text)?),
-        ColumnType::Timestamp => Cell::Timestamp(moment(&text)?),
-        ColumnType::Text | ColumnType::Vector => Cell::Text(text),
-    })
-}
-
 /// A scalar cell: text, or NULL.
-fn optional(value: Raw) -> Option<String> {
+pub(super) fn optional(value: Raw) -> Option<String> {
     match value {
         Raw::Null => None,
         Raw::Text(text) => Some(text),
@@ -186,11 +158,11 @@ fn optional(value: Raw) -> Option<String> {
     }
 }
 
-fn required(value: Raw) -> Result<String> {
+pub(super) fn required(value: Raw) -> Result<String> {
     optional(value).ok_or_else(|| Error::corrupt("BigQuery sent NULL where a value must be"))
 }
 
-fn parsed<T: std::str::FromStr>(text: &str) -> Result<T> {
+pub(super) fn parsed<T: std::str::FromStr>(text: &str) -> Result<T> {
     text.parse().map_err(|_| Error::internal(format!("BigQuery sent {text:?} where a number must be")))
 }
 
@@ -206,14 +178,24 @@ fn vector(value: Raw) -> Result<Vec<f32>> {
 }
 
 fn filters(cells: &mut impl Iterator<Item = Raw>) -> Result<FilterColumns> {
+    let columns = filter_columns(cells)?;
+    Ok(FilterColumns { salary_mid: number(optional(cells.next().unwrap_or_default()))?, ..columns })
+}
+
+/// The columns that filters need but for the pay.
+fn filter_columns(cells: &mut impl Iterator<Item = Raw>) -> Result<FilterColumns> {
     let mut next = || optional(cells.next().unwrap_or_default());
     Ok(FilterColumns {
         job_location: next(),
         job_classification: next(),
         job_work_type: next(),
         job_posted_timestamp: next().map(|text| moment(&text)).transpose()?,
-        salary_mid: next().map(|text| parsed(&text)).transpose()?,
+        salary_mid: None,
     })
+}
+
+fn number(text: Option<String>) -> Result<Option<f64>> {
+    text.map(|text| parsed(&text)).transpose()
 }
 
 /// The first two cells: which ad.
@@ -228,7 +210,10 @@ pub(super) fn candidate(row: Row) -> Result<Candidate> {
     let key = key(cells)?;
     let title = optional(cells.next().unwrap_or_default());
     let description = optional(cells.next().unwrap_or_default());
-    let now = filters(cells)?;
+    let mut now = filter_columns(cells)?;
+    let mut next = || optional(cells.next().unwrap_or_default());
+    let pay = Pay { min: number(next())?, max: number(next())?, currency: next() };
+    now.salary_mid = pay.middle_in_sgd();
     let stored = match optional(cells.next().unwrap_or_default()) {
         Some(content_hash) => Some(Stored {
             content_hash,
@@ -237,7 +222,7 @@ pub(super) fn candidate(row: Row) -> Result<Candidate> {
         }),
         None => None,
     };
-    Ok(Candidate { key, title, description, filters: now, stored })
+    Ok(Candidate { key, title, description, filters: now, pay, stored })
 }
 
 /// A row of `scan_embeddings.sql`.
@@ -262,12 +247,14 @@ pub(super) fn embedding(row: Row) -> Result<EmbeddingRow> {
 pub(super) fn indexed_ad(row: Row) -> Result<IndexedAd> {
     let cells = &mut row.into_iter();
     let key = key(cells)?;
-    let content_hash = ContentHash::parse(&required(cells.next().unwrap_or_default())?)?;
+    let mut text = || required(cells.next().unwrap_or_default());
+    let (content_hash, model_version) = (ContentHash::parse(&text()?)?, text()?);
     let embedding = vector(cells.next().unwrap_or_default())?;
     let mut next = || optional(cells.next().unwrap_or_default());
     Ok(IndexedAd {
         key,
         content_hash,
+        model_version,
         embedding,
         job_title: next(),
         job_description: next(),

@@ -109,6 +109,14 @@ impl Dataset {
                 self.name(table)
             )));
         }
+        let unfillable = |field: &&Value| {
+            text(field, "/mode") == "REQUIRED"
+                && text(field, "/defaultValueExpression").is_empty()
+                && !shape::declares(sql, &text(field, "/name"))
+        };
+        if let Some(field) = fields(found).find(unfillable) {
+            return Err(shape::unfillable(&self.name(table), &text(field, "/name")));
+        }
         let found: Vec<_> = fields(found).map(|field| (text(field, "/name"), sql_type(field))).collect();
         shape::missing(&self.name(table), sql, &found)
     }

@@ -65,6 +65,7 @@ fn indexed(ad: &JobAd, row: &EmbeddingRow) -> IndexedAd {
     IndexedAd {
         key: ad.key(),
         content_hash: row.content_hash,
+        model_version: row.model_version.clone(),
         embedding: row.embedding.clone(),
         job_title: ad.job_title.clone(),
         job_description: ad.job_description.as_ref().map(cut),

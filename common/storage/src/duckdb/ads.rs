@@ -88,6 +88,7 @@ fn indexed(ad: JobAd, row: EmbeddingRow) -> IndexedAd {
     IndexedAd {
         key: row.key,
         content_hash: row.content_hash,
+        model_version: row.model_version,
         embedding: row.embedding,
         job_title: ad.job_title,
         job_description: ad.job_description,

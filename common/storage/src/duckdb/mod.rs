@@ -4,6 +4,7 @@
 //! never for the life of a server. Every statement runs on a blocking thread.
 
 mod ads;
+mod cells;
 mod errors;
 mod open;
 mod query;

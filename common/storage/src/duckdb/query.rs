@@ -3,15 +3,12 @@
 use std::sync::Arc;
 
 use ::duckdb::Connection;
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float32Type, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType};
-use arrow::util::display::{ArrayFormatter, FormatOptions};
-use common_core::{Error, Result, failpoint, feed};
+use arrow::array::RecordBatch;
 use chrono::{DateTime, NaiveDateTime};
+use common_core::{Error, Result, failpoint, feed};
 use futures::StreamExt;
 
-use super::Shared;
+use super::{Shared, cells};
 use crate::runs::Status;
 use crate::warehouse::{Cell, ColumnType, QueryResult, RunRecord};
 
@@ -20,6 +17,8 @@ pub(super) struct CatalogueColumn {
     pub(super) table: String,
     pub(super) name: String,
     pub(super) data_type: String,
+    /// Whether a row without a value of it is refused.
+    pub(super) must_be_given: bool,
 }
 
 /// Every column of every table, in alphabetical order of the tables.
@@ -30,7 +29,12 @@ pub(super) fn columns(connection: &Connection) -> ::duckdb::Result<Vec<Catalogue
 }
 
 pub(super) fn column(row: &::duckdb::Row<'_>) -> ::duckdb::Result<CatalogueColumn> {
-    Ok(CatalogueColumn { table: row.get(0)?, name: row.get(1)?, data_type: row.get(2)? })
+    Ok(CatalogueColumn {
+        table: row.get(0)?,
+        name: row.get(1)?,
+        data_type: row.get(2)?,
+        must_be_given: row.get(3)?,
+    })
 }
 
 /// Whether the file has this table.
@@ -86,10 +90,12 @@ fn run(shared: &Shared, sql: &str, emit: &mut dyn FnMut(Message) -> Result<()>) 
     let connection = shared.reader()?;
     let translate = |error| shared.translate(error);
     connection.execute_batch("BEGIN TRANSACTION READ ONLY").map_err(translate)?;
-    let mut statement = connection.prepare(sql).map_err(translate)?;
+    let sql = cells::presentable(&connection, sql);
+    let mut statement = connection.prepare(&sql).map_err(translate)?;
     let batches = statement.stream_arrow([]).map_err(translate)?;
     let schema = batches.get_schema();
-    let types: Vec<ColumnType> = schema.fields().iter().map(|field| column_type(field.data_type())).collect();
+    let types: Vec<ColumnType> =
+        schema.fields().iter().map(|field| cells::column_type(field.data_type())).collect();
     let columns =
         schema.fields().iter().map(|field| field.name().clone()).zip(types.iter().copied()).collect();
     drop(batches);
@@ -97,83 +103,8 @@ fn run(shared: &Shared, sql: &str, emit: &mut dyn FnMut(Message) -> Result<()>) 
     // Step by step, because the iterator over the batches panics where the engine fails.
     while let Some(batch) = statement.step().map_err(translate)? {
         failpoint::reach("duckdb::query");
-        emit(Message::Page(cells(&RecordBatch::from(&batch), &types)?))?;
+        emit(Message::Page(cells::cells(&RecordBatch::from(&batch), &types)?))?;
     }
     failpoint::reach("duckdb::query");
     Ok(())
-}
-
-fn column_type(data_type: &DataType) -> ColumnType {
-    match data_type {
-        DataType::Boolean => ColumnType::Bool,
-        kind if kind.is_integer() => ColumnType::Int,
-        kind if kind.is_floating() => ColumnType::Float,
-        DataType::Decimal128(..) => ColumnType::Float,
-        DataType::Timestamp(..) | DataType::Date32 => ColumnType::Timestamp,
-        DataType::FixedSizeList(item, _) | DataType::List(item) if item.data_type().is_floating() => {
-            ColumnType::Vector
-        }
-        _ => ColumnType::Text,
-    }
-}
-
-/// The type that every array of a column is cast to before its values are taken out.
-fn plain(kind: ColumnType) -> DataType {
-    match kind {
-        ColumnType::Bool => DataType::Boolean,
-        ColumnType::Int => DataType::Int64,
-        ColumnType::Float => DataType::Float64,
-        ColumnType::Text | ColumnType::Vector => DataType::Utf8,
-        ColumnType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
-    }
-}
-
-fn cells(batch: &RecordBatch, types: &[ColumnType]) -> Result<Vec<Vec<Cell>>> {
-    let mut rows = vec![Vec::with_capacity(types.len()); batch.num_rows()];
-    for (array, &kind) in batch.columns().iter().zip(types) {
-        for (row, cell) in rows.iter_mut().zip(values(array, kind)?) {
-            row.push(cell);
-        }
-    }
-    Ok(rows)
-}
-
-fn values(array: &ArrayRef, kind: ColumnType) -> Result<Vec<Cell>> {
-    let defect = |error| Error::internal("a query's column cannot be read").caused_by(error);
-    if kind == ColumnType::Vector {
-        return vectors(array);
-    }
-    let is_nested = array.data_type().is_nested();
-    let array = if is_nested { Arc::clone(array) } else { cast(array, &plain(kind)).map_err(defect)? };
-    let format = FormatOptions::default();
-    let formatter = ArrayFormatter::try_new(&array, &format).map_err(defect)?;
-    let cell = |index: usize| match kind {
-        _ if array.is_null(index) => Cell::Null,
-        ColumnType::Bool => Cell::Bool(array.as_boolean().value(index)),
-        ColumnType::Int => Cell::Int(array.as_primitive::<Int64Type>().value(index)),
-        ColumnType::Float => Cell::Float(array.as_primitive::<Float64Type>().value(index)),
-        ColumnType::Text if is_nested => Cell::Text(formatter.value(index).to_string()),
-        ColumnType::Text | ColumnType::Vector => Cell::Text(array.as_string::<i32>().value(index).to_owned()),
-        ColumnType::Timestamp => {
-            let micros = array.as_primitive::<TimestampMicrosecondType>().value(index);
-            DateTime::from_timestamp_micros(micros).map_or(Cell::Null, Cell::Timestamp)
-        }
-    };
-    Ok((0..array.len()).map(cell).collect())
-}
-
-fn vectors(array: &ArrayRef) -> Result<Vec<Cell>> {
-    let vector = |index: usize| {
-        if array.is_null(index) {
-            return Ok(Cell::Null);
-        }
-        let items = match array.data_type() {
-            DataType::FixedSizeList(..) => array.as_fixed_size_list().value(index),
-            _ => array.as_list::<i32>().value(index),
-        };
-        let items = cast(&items, &DataType::Float32)
-            .map_err(|error| Error::internal("a vector cannot be read").caused_by(error))?;
-        Ok(Cell::Vector(items.as_primitive::<Float32Type>().values().to_vec()))
-    };
-    (0..array.len()).map(vector).collect()
 }

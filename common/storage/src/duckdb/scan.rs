@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ::duckdb::types::FromSql;
 use ::duckdb::{Connection, Row, params};
 use common_core::job::JobKey;
+use common_core::pay::Pay;
 use common_core::{Result, failpoint, feed};
 use futures::stream::BoxStream;
 
@@ -68,22 +69,27 @@ fn statement(connection: &Connection, scan: &JobScan) -> ::duckdb::Result<String
 }
 
 fn candidate(row: &Row<'_>) -> ::duckdb::Result<Candidate> {
-    let content_hash: Option<String> = row.get(9)?;
+    let content_hash: Option<String> = row.get(11)?;
     let stored = match content_hash {
         Some(content_hash) => {
-            Some(Stored { content_hash, embedding_space: row.get(10)?, filters: filters(row, 11)? })
+            let salary_mid = row.get(17)?;
+            let filters = FilterColumns { salary_mid, ..filters(row, 13)? };
+            Some(Stored { content_hash, embedding_space: row.get(12)?, filters })
         }
         None => None,
     };
+    let pay = Pay { min: row.get(8)?, max: row.get(9)?, currency: row.get(10)? };
     Ok(Candidate {
         key: JobKey { source: row.get(0)?, job_id: row.get(1)? },
         title: row.get(2)?,
         description: row.get(3)?,
-        filters: filters(row, 4)?,
+        filters: FilterColumns { salary_mid: pay.middle_in_sgd(), ..filters(row, 4)? },
+        pay,
         stored,
     })
 }
 
+/// The columns that filters need but for the pay, from place `first` on.
 fn filters(row: &Row<'_>, first: usize) -> ::duckdb::Result<FilterColumns> {
     fn get<T: FromSql>(row: &Row<'_>, index: usize) -> ::duckdb::Result<Option<T>> {
         row.get(index)
@@ -93,7 +99,7 @@ fn filters(row: &Row<'_>, first: usize) -> ::duckdb::Result<FilterColumns> {
         job_classification: get(row, first + 1)?,
         job_work_type: get(row, first + 2)?,
         job_posted_timestamp: moment(row, first + 3)?,
-        salary_mid: get(row, first + 4)?,
+        salary_mid: None,
     })
 }
 

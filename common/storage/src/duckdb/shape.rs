@@ -42,8 +42,19 @@ fn create(connection: &Connection, table: &str, sql: &str) -> Outcome<()> {
 }
 
 fn missing(connection: &Connection, table: &str, sql: &str) -> Outcome<Vec<Column>> {
-    let columns = query::columns(connection)?.into_iter().filter(|column| column.table == table);
-    let found: Vec<(String, String)> = columns.map(|column| (column.name, column.data_type)).collect();
+    let columns: Vec<_> =
+        query::columns(connection)?.into_iter().filter(|column| column.table == table).collect();
+    for column in columns.iter().filter(|column| !shape::declares(sql, &column.name)) {
+        if column.must_be_given {
+            return Err(Failure::Ours(shape::unfillable(table, &column.name)));
+        }
+        if column.name.eq_ignore_ascii_case("rowid") {
+            let sentence = format!("table {table} has a column rowid, which hides the engine's row numbers");
+            return Err(Failure::Ours(shape::refuse(&sentence)));
+        }
+    }
+    let found: Vec<(String, String)> =
+        columns.into_iter().map(|column| (column.name, column.data_type)).collect();
     if found.is_empty() {
         // Fails in the engine's own words where there is nothing of that name.
         connection.prepare(&format!("SELECT 1 FROM \"{table}\""))?;
@@ -51,4 +62,11 @@ fn missing(connection: &Connection, table: &str, sql: &str) -> Outcome<Vec<Colum
         return Err(Failure::Ours(shape::refuse(&sentence)));
     }
     Ok(shape::missing(table, sql, &found)?)
+}
+
+/// Whether the table has columns that are its owner's.
+pub(super) fn has_other_columns(connection: &Connection, table: &EmbeddingTable) -> ::duckdb::Result<bool> {
+    let columns = query::columns(connection)?;
+    let mut names = columns.iter().filter(|column| column.table == table.name).map(|column| &column.name);
+    Ok(names.any(|name| !shape::declares(JOB_EMBEDDINGS, name)))
 }

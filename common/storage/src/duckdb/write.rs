@@ -2,13 +2,15 @@
 
 use std::collections::HashSet;
 
-use ::duckdb::{Connection, params};
+use ::duckdb::{Appender, Connection, params};
+use arrow::array::RecordBatch;
+use arrow::datatypes::Schema;
 use common_core::job::{JobAd, JobKey, Timestamp};
 use common_core::{Error, Result};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 
-use super::{micros, query, render};
+use super::{micros, query, render, shape};
 use crate::batches;
 use crate::warehouse::{EmbeddingRow, EmbeddingTable, Forgotten, RunRecord, SharedRow};
 
@@ -38,15 +40,37 @@ pub(super) fn append_jobs(
     mut batches: BoxStream<'static, Result<Vec<JobAd>>>,
 ) -> Outcome<u64> {
     let mut count = 0;
-    let mut appender = connection.appender("cleaned_jobs")?;
+    let mut appender: Option<Appender<'_>> = None;
     // This thread may block; what feeds the stream runs on the runtime's own threads.
     while let Some(batch) = runtime.block_on(batches.next()) {
         let batch = batch?;
         count += batch.len() as u64;
-        appender.append_record_batch(batches::jobs(&batch)?)?;
+        let batch = batches::jobs(&batch)?;
+        let appender = match &mut appender {
+            Some(appender) => appender,
+            none => none.insert(connection.appender_with_columns("cleaned_jobs", &names(&batch.schema()))?),
+        };
+        appender.append_record_batch(batch)?;
     }
-    appender.flush()?;
+    if let Some(mut appender) = appender {
+        appender.flush()?;
+    }
     Ok(count)
+}
+
+/// The batch's columns, which an appender must be told: without, it goes by the table's order, and wants a value for every column.
+fn names(schema: &Schema) -> Vec<&str> {
+    schema.fields().iter().map(|field| field.name().as_str()).collect()
+}
+
+/// Puts a batch into a temporary table of ours, column by name.
+fn stage(connection: &Connection, table: &str, batch: RecordBatch) -> Outcome<()> {
+    let schema = batch.schema();
+    let names = names(&schema);
+    let mut appender = connection.appender_with_columns_to_catalog_and_db(table, "temp", "main", &names)?;
+    appender.append_record_batch(batch)?;
+    appender.flush()?;
+    Ok(())
 }
 
 pub(super) fn merge_embeddings(
@@ -56,19 +80,13 @@ pub(super) fn merge_embeddings(
 ) -> Outcome<()> {
     connection
         .execute_batch(&render(include_str!("../../../../infra/duckdb/stage_embeddings.sql"), table))?;
-    let mut appender = connection.appender_to_catalog_and_db("staged_embeddings", "temp", "main")?;
-    appender.append_record_batch(batches::embeddings(rows, table.dimension)?)?;
-    appender.flush()?;
-    drop(appender);
+    stage(connection, "staged_embeddings", batches::embeddings(rows, table.dimension)?)?;
     put_staged(connection, table)
 }
 
 pub(super) fn stage_shared(connection: &Connection, rows: &[SharedRow]) -> Outcome<()> {
     connection.execute_batch(include_str!("../../../../infra/duckdb/stage_shared.sql"))?;
-    let mut appender = connection.appender_to_catalog_and_db("staged_shared", "temp", "main")?;
-    appender.append_record_batch(batches::shared(rows)?)?;
-    appender.flush()?;
-    Ok(())
+    stage(connection, "staged_shared", batches::shared(rows)?)
 }
 
 pub(super) fn share_staged(
@@ -112,12 +130,20 @@ fn fetch_donors(
     Ok(())
 }
 
-/// Puts the staged rows in place of those that their ads had.
+/// Puts the staged rows in place of those that their ads had. What else the table's owner keeps in a row stays there.
 fn put_staged(connection: &Connection, table: &EmbeddingTable) -> Outcome<()> {
-    for sql in [
-        include_str!("../../../../infra/duckdb/replace_embeddings.sql"),
-        include_str!("../../../../infra/duckdb/insert_embeddings.sql"),
-    ] {
+    let statements = if shape::has_other_columns(connection, table)? {
+        [
+            include_str!("../../../../infra/duckdb/update_embeddings.sql"),
+            include_str!("../../../../infra/duckdb/insert_new_embeddings.sql"),
+        ]
+    } else {
+        [
+            include_str!("../../../../infra/duckdb/replace_embeddings.sql"),
+            include_str!("../../../../infra/duckdb/insert_embeddings.sql"),
+        ]
+    };
+    for sql in statements {
         connection.execute_batch(&render(sql, table))?;
     }
     Ok(())
@@ -125,10 +151,7 @@ fn put_staged(connection: &Connection, table: &EmbeddingTable) -> Outcome<()> {
 
 pub(super) fn stage_keys(connection: &Connection, keys: &[JobKey]) -> Outcome<()> {
     connection.execute_batch(include_str!("../../../../infra/duckdb/stage_keys.sql"))?;
-    let mut appender = connection.appender_to_catalog_and_db("staged_keys", "temp", "main")?;
-    appender.append_record_batch(batches::keys(keys)?)?;
-    appender.flush()?;
-    Ok(())
+    stage(connection, "staged_keys", batches::keys(keys)?)
 }
 
 /// Removes the staged keys from one table, whose name comes from the catalogue or from [`EmbeddingTable`].

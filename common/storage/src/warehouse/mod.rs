@@ -1,5 +1,6 @@
 //! The warehouse as the functions see it: rows in and out, whatever engine holds them.
 
+pub mod cell;
 mod vectors;
 
 use std::collections::HashSet;
@@ -8,11 +9,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use common_core::Result;
 use common_core::job::{ContentHash, JobAd, JobKey, Shard, Timestamp};
+use common_core::pay::Pay;
 use futures::stream::BoxStream;
 use serde::Serialize;
 
 use crate::runs::Status;
 
+pub use cell::{Cell, ColumnType};
 pub use vectors::{IndexState, IndexedAd, VectorHit, VectorIndexKind, VectorIndexState, VectorQuery};
 
 /// The model that plain `job_embeddings` belongs to; every other model has a table of its own beside it.
@@ -90,6 +93,8 @@ pub struct Candidate {
     pub description: Option<String>,
     /// What the ad says now.
     pub filters: FilterColumns,
+    /// What it pays, as it says it.
+    pub pay: Pay,
     /// What is stored, if anything.
     pub stored: Option<Stored>,
 }
@@ -162,31 +167,6 @@ pub struct Forgotten {
     pub table: String,
     /// Rows that left it.
     pub rows: u64,
-}
-
-/// One value of an ad-hoc query.
-#[derive(Debug, Clone, PartialEq)]
-#[allow(missing_docs)]
-pub enum Cell {
-    Null,
-    Bool(bool),
-    Int(i64),
-    Float(f64),
-    Text(String),
-    Timestamp(Timestamp),
-    Vector(Vec<f32>),
-}
-
-/// Type of a column of an ad-hoc query; every [`Cell`] in it is of that type or NULL.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum ColumnType {
-    Bool,
-    Int,
-    Float,
-    Text,
-    Timestamp,
-    Vector,
 }
 
 /// Answer of an ad-hoc query: its columns, and its rows in pages of bounded size.

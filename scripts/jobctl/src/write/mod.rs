@@ -1,7 +1,8 @@
 //! Rows into files: one writer a format, all behind [`RowWriter`], and a file that is there whole or not at all.
 //!
 //! Parquet and NDJSON keep NULL and `''` apart. CSV cannot: both are an empty cell. Timestamps are UTC to the
-//! microsecond; numbers have the digits that bring the same number back.
+//! microsecond; numbers have all their digits. JSON has no number for `NaN`, `Infinity` and `-Infinity`: they are text there. Lists and
+//! structures are JSON: of their own in JSON, a text in CSV and Parquet, where lists of floats are lists.
 
 mod csv;
 mod ndjson;

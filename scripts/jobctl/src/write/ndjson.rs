@@ -3,10 +3,10 @@
 use std::io::{self, Write};
 
 use common::storage::warehouse::Cell;
-use serde::ser::{SerializeMap, Serializer};
+use common::storage::warehouse::cell::text_json;
 
 use super::{Columns, RowWriter, flush};
-use crate::timestamp;
+use crate::cell;
 
 /// How the objects stand in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,7 @@ pub(crate) enum Layout {
 /// Rows on their way into JSON.
 pub(crate) struct JsonRows<W: Write> {
     out: W,
+    /// In JSON's quotes.
     names: Vec<String>,
     layout: Layout,
     rows: u64,
@@ -28,7 +29,7 @@ pub(crate) struct JsonRows<W: Write> {
 impl<W: Write> JsonRows<W> {
     /// Objects whose keys are the columns' names.
     pub(crate) fn new(out: W, columns: &Columns, layout: Layout) -> Self {
-        Self { out, names: columns.iter().map(|(name, _)| name.clone()).collect(), layout, rows: 0 }
+        Self { out, names: columns.iter().map(|(name, _)| text_json(name)).collect(), layout, rows: 0 }
     }
 }
 
@@ -38,8 +39,7 @@ impl<W: Write + Send> RowWriter for JsonRows<W> {
             if self.layout == Layout::List {
                 self.out.write_all(if self.rows == 0 { b"[\n" } else { b",\n" })?;
             }
-            let mut json = serde_json::Serializer::new(&mut self.out);
-            object(&mut json, &self.names, row)?;
+            object(&mut self.out, &self.names, row)?;
             if self.layout == Layout::Lines {
                 self.out.write_all(b"\n")?;
             }
@@ -56,23 +56,12 @@ impl<W: Write + Send> RowWriter for JsonRows<W> {
     }
 }
 
-fn object<W: Write>(
-    json: &mut serde_json::Serializer<W>,
-    names: &[String],
-    row: &[Cell],
-) -> serde_json::Result<()> {
-    let mut map = json.serialize_map(Some(row.len()))?;
-    for (name, cell) in names.iter().zip(row) {
-        match cell {
-            Cell::Null => map.serialize_entry(name, &()),
-            Cell::Bool(value) => map.serialize_entry(name, value),
-            Cell::Int(value) => map.serialize_entry(name, value),
-            // JSON has no NaN and no infinity: they become null.
-            Cell::Float(value) => map.serialize_entry(name, value),
-            Cell::Text(value) => map.serialize_entry(name, value),
-            Cell::Timestamp(value) => map.serialize_entry(name, &timestamp::format(value)),
-            Cell::Vector(value) => map.serialize_entry(name, value),
-        }?;
+/// By hand: a serializer knows no number beyond its own types.
+fn object(out: &mut impl Write, names: &[String], row: &[Cell]) -> io::Result<()> {
+    out.write_all(b"{")?;
+    for (place, (name, value)) in names.iter().zip(row).enumerate() {
+        let comma = if place == 0 { "" } else { "," };
+        write!(out, "{comma}{name}:{}", cell::json(value))?;
     }
-    map.end()
+    out.write_all(b"}")
 }

@@ -5,10 +5,11 @@ use std::io::{self, BufWriter};
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanBuilder, Float32Builder, Float64Builder, Int64Builder, ListBuilder, RecordBatch,
-    StringBuilder, TimestampMicrosecondBuilder,
+    ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Float32Builder, Float64Builder, Int64Builder,
+    ListBuilder, RecordBatch, StringArray, StringBuilder, TimestampMicrosecondBuilder,
 };
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::compute::{CastOptions, cast_with_options};
+use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Field, Schema, SchemaRef, TimeUnit};
 use common::storage::warehouse::{Cell, ColumnType};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
@@ -42,8 +43,8 @@ impl ParquetRows {
 impl RowWriter for ParquetRows {
     fn write(&mut self, rows: &[Vec<Cell>]) -> io::Result<()> {
         let arrays = self.types.iter().enumerate().map(|(place, kind)| array(rows, place, *kind));
-        let batch =
-            RecordBatch::try_new(Arc::clone(&self.schema), arrays.collect()).map_err(io::Error::other)?;
+        let batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays.collect::<io::Result<_>>()?)
+            .map_err(io::Error::other)?;
         self.out.write(&batch).map_err(failed)?;
         if self.out.in_progress_size() >= ROW_GROUP_BYTES {
             self.out.flush().map_err(failed)?;
@@ -68,42 +69,77 @@ fn failed(error: parquet::errors::ParquetError) -> io::Error {
 }
 
 fn data_type(kind: ColumnType) -> DataType {
+    let list = |item| DataType::List(Arc::new(Field::new_list_field(item, true)));
     match kind {
         ColumnType::Bool => DataType::Boolean,
         ColumnType::Int => DataType::Int64,
+        ColumnType::Decimal { precision, scale } if precision <= DECIMAL128_MAX_PRECISION => {
+            DataType::Decimal128(precision, scale)
+        }
+        ColumnType::Decimal { precision, scale } => DataType::Decimal256(precision, scale),
+        ColumnType::Real => DataType::Float32,
         ColumnType::Float => DataType::Float64,
-        ColumnType::Text => DataType::Utf8,
+        ColumnType::Text | ColumnType::Json => DataType::Utf8,
+        ColumnType::Bytes => DataType::Binary,
+        ColumnType::Date => DataType::Date32,
         ColumnType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
-        ColumnType::Vector => DataType::List(Arc::new(Field::new_list_field(DataType::Float32, true))),
+        ColumnType::Vector => list(DataType::Float32),
+        ColumnType::Doubles => list(DataType::Float64),
     }
 }
 
 /// One column of some rows; a cell of another type than its column's is NULL, which no backend produces.
-fn array(rows: &[Vec<Cell>], place: usize, kind: ColumnType) -> ArrayRef {
+fn array(rows: &[Vec<Cell>], place: usize, kind: ColumnType) -> io::Result<ArrayRef> {
     let cells = rows.iter().map(|row| row.get(place).unwrap_or(&Cell::Null));
     macro_rules! build {
-        ($builder:expr, $variant:ident($value:ident) => $read:expr) => {{
+        ($builder:expr, $($variant:ident($value:ident) => $read:expr),+) => {{
             let mut builder = $builder;
             for cell in cells {
-                builder.append_option(if let Cell::$variant($value) = cell { Some($read) } else { None });
+                match cell {
+                    $(Cell::$variant($value) => builder.append_value($read),)+
+                    _ => builder.append_null(),
+                }
             }
             Arc::new(builder.finish())
         }};
     }
-    match kind {
+    Ok(match kind {
         ColumnType::Bool => build!(BooleanBuilder::new(), Bool(value) => *value),
         ColumnType::Int => build!(Int64Builder::new(), Int(value) => *value),
+        ColumnType::Decimal { .. } => return decimals(rows, place, &data_type(kind)),
+        ColumnType::Real => build!(Float32Builder::new(), Real(value) => *value),
         ColumnType::Float => build!(Float64Builder::new(), Float(value) => *value),
         ColumnType::Text => build!(StringBuilder::new(), Text(value) => value),
+        ColumnType::Json => build!(StringBuilder::new(), Json(value) => value),
+        ColumnType::Bytes => build!(BinaryBuilder::new(), Bytes(value) => value),
+        ColumnType::Date => build!(Date32Builder::new(), Date(value) => *value),
         ColumnType::Timestamp => {
             build!(
                 TimestampMicrosecondBuilder::new().with_timezone("UTC"),
-                Timestamp(value) => value.timestamp_micros()
+                Timestamp(value) => value.timestamp_micros(),
+                FarTimestamp(value) => *value
             )
         }
         ColumnType::Vector => build!(
             ListBuilder::new(Float32Builder::new()),
-            Vector(value) => value.iter().map(|element| Some(*element))
+            Vector(value) => value.iter().map(|element| Some(*element)),
+            VectorWithNulls(value) => value.iter().copied()
         ),
-    }
+        ColumnType::Doubles => build!(
+            ListBuilder::new(Float64Builder::new()),
+            Doubles(value) => value.iter().copied(),
+            Vector(value) => value.iter().map(|element| Some(f64::from(*element)))
+        ),
+    })
+}
+
+/// Exact numbers from their digits.
+fn decimals(rows: &[Vec<Cell>], place: usize, of_type: &DataType) -> io::Result<ArrayRef> {
+    let digits = rows.iter().map(|row| match row.get(place) {
+        Some(Cell::Decimal(digits)) => Some(digits.as_str()),
+        _ => None,
+    });
+    let texts: ArrayRef = Arc::new(digits.collect::<StringArray>());
+    let options = CastOptions { safe: false, ..CastOptions::default() };
+    cast_with_options(&texts, of_type, &options).map_err(io::Error::other)
 }

@@ -1,0 +1,16 @@
+-- Writes the staged rows over those that their ads have, in a table with columns of its owner's, which keep their values. Reads every
+-- stored vector (DuckDB 1.5): a table of our columns alone takes replace_embeddings.sql.
+UPDATE job_embeddings SET
+    embedding = staged.embedding,
+    model_name = staged.model_name,
+    created_at = staged.created_at,
+    embedding_space = staged.embedding_space,
+    model_version = staged.model_version,
+    content_hash = staged.content_hash,
+    job_location = staged.job_location,
+    job_classification = staged.job_classification,
+    job_work_type = staged.job_work_type,
+    job_posted_timestamp = staged.job_posted_timestamp,
+    salary_mid = staged.salary_mid
+FROM staged_embeddings AS staged
+WHERE job_embeddings.source = staged.source AND job_embeddings.job_id = staged.job_id;
