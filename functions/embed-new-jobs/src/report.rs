@@ -23,6 +23,8 @@ pub(crate) struct Report {
     pub(crate) unchanged: u64,
     /// Sightings left out because they name no ad: without `source` or without `job_id`.
     pub(crate) nameless_sightings: u64,
+    /// Ads left out because they were taken down, of which somebody else has put sightings back into the table.
+    pub(crate) forgotten: u64,
     /// Ads without any text.
     pub(crate) skipped: u64,
     /// Ads that could not be embedded.

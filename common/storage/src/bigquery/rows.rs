@@ -269,6 +269,12 @@ pub(super) fn space(row: Row) -> Result<(String, u64)> {
     Ok((next()?, parsed(&next()?)?))
 }
 
+/// A row of `count_keys.sql`.
+pub(super) fn count_of_key(row: Row) -> Result<(JobKey, u64)> {
+    let cells = &mut row.into_iter();
+    Ok((key(cells)?, parsed(&required(cells.next().unwrap_or_default())?)?))
+}
+
 /// A row of a search.
 pub(super) fn hit(row: Row) -> Result<VectorHit> {
     let cells = &mut row.into_iter();

@@ -10,7 +10,7 @@ use common_core::job::{ContentHash, JobKey, Timestamp};
 use common_core::{Error, Result};
 use futures::stream::BoxStream;
 
-use super::{Shared, query, render};
+use super::{Shared, query, render, takedowns};
 use crate::warehouse::{EmbeddingRow, EmbeddingTable, FilterColumns};
 
 /// Rows a page: some 6 MB of vectors.
@@ -76,7 +76,8 @@ fn batches(
     space: &str,
     from: i64,
 ) -> ::duckdb::Result<Vec<RecordBatch>> {
-    let sql = render(include_str!("../../../../infra/duckdb/scan_embeddings.sql"), table);
+    let sql = include_str!("../../../../infra/duckdb/scan_embeddings.sql");
+    let sql = takedowns::honoured(connection, sql, table)?;
     let mut statement = connection.prepare_cached(&sql)?;
     Ok(statement.query_arrow(params![space, from, from + PAGE_ROWS])?.collect())
 }

@@ -1,5 +1,6 @@
 //! The warehouse as the functions see it: rows in and out, whatever engine holds them.
 
+mod takedowns;
 mod vectors;
 
 use std::collections::HashSet;
@@ -11,6 +12,9 @@ use common_core::job::{ContentHash, JobAd, JobKey, Shard, Timestamp};
 use futures::stream::BoxStream;
 use serde::Serialize;
 
+pub use takedowns::{Appended, FORGOTTEN_ADS, Forgotten, Traces};
+#[cfg(any(feature = "duckdb", feature = "gcp"))]
+pub(crate) use takedowns::{FROM_FORGOTTEN_ADS, Tombstones};
 pub use vectors::{IndexState, IndexedAd, VectorHit, VectorIndexKind, VectorIndexState, VectorQuery};
 
 /// The model that plain `job_embeddings` belongs to; every other model has a table of its own beside it.
@@ -61,6 +65,8 @@ pub struct JobCount {
     /// Sightings that it leaves out because they lack `source` or `job_id`, so that nobody can say of which ad they are. No task's
     /// share: the first one's.
     pub nameless_sightings: u64,
+    /// Ads that it leaves out because they were taken down, and something other than this program appended them again.
+    pub forgotten_ads: u64,
 }
 
 /// The columns of an ad that filters need inside a vector search, kept beside its vector.
@@ -150,15 +156,6 @@ pub struct RunRecord {
     pub code_version: String,
 }
 
-/// What a takedown removed.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Forgotten {
-    /// The table.
-    pub table: String,
-    /// Rows that left it.
-    pub rows: u64,
-}
-
 /// One value of an ad-hoc query.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(missing_docs)]
@@ -215,28 +212,29 @@ pub struct QueryCost {
 ///
 /// Contract, the same for every backend (`contract` holds the suite that proves it): a write is whole or absent,
 /// and doing it twice is doing it once; timestamps are UTC to the microsecond; NULL and `''` differ; vectors come
-/// back bit for bit.
+/// back bit for bit. An ad that has a tombstone (see [`Warehouse::forget`]) is never read and never appended, whatever
+/// rows name it; a warehouse without a table of tombstones has none.
 #[async_trait]
 pub trait Warehouse: Send + Sync {
     /// How much to write at once.
     fn write_size(&self) -> WriteSize;
 
-    /// Makes `cleaned_jobs` where it is missing.
+    /// Makes `cleaned_jobs` and `forgotten_ads` where they are missing.
     ///
     /// # Errors
     /// `Conflict` where it exists without one of its columns, or with one of another type.
     async fn create_jobs(&self) -> Result<()>;
 
-    /// Makes `embeddings` and `ml_runs` where they are missing; `cleaned_jobs` must be there.
+    /// Makes `embeddings`, `ml_runs` and `forgotten_ads` where they are missing; `cleaned_jobs` must be there.
     ///
     /// # Errors
     /// `Conflict` where a table exists without one of its columns, or with one of another type (another vector
     /// length, for example); `NotFound` where there is no `cleaned_jobs`.
     async fn create_embeddings(&self, embeddings: &EmbeddingTable) -> Result<()>;
 
-    /// Appends sightings to `cleaned_jobs`, all of them or, after an `Err` in the stream or of ours, none; returns
-    /// how many.
-    async fn append_jobs(&self, batches: BoxStream<'static, Result<Vec<JobAd>>>) -> Result<u64>;
+    /// Appends sightings to `cleaned_jobs`, all of them or, after an `Err` in the stream or of ours, none. Those of ads that were
+    /// taken down are left out.
+    async fn append_jobs(&self, batches: BoxStream<'static, Result<Vec<JobAd>>>) -> Result<Appended>;
 
     /// How many ads [`Warehouse::scan_jobs`] will return, and how many sightings it will leave out.
     ///
@@ -320,7 +318,7 @@ pub trait Warehouse: Send + Sync {
     /// Removes the rows of `keys`; returns how many there were.
     async fn delete_embeddings(&self, table: &EmbeddingTable, keys: &[JobKey]) -> Result<u64>;
 
-    /// Removes the rows of ads that are no longer in `cleaned_jobs`, within the scan's share; returns how many.
+    /// Removes the rows of ads that are no longer in `cleaned_jobs` or were taken down, within the scan's share; returns how many.
     async fn prune_embeddings(&self, scan: &JobScan) -> Result<u64>;
 
     /// Writes the row of this run, in place of an earlier one of the same `run_id`.
@@ -335,8 +333,18 @@ pub trait Warehouse: Send + Sync {
     /// `InvalidInput` where the statement is wrong or would write.
     async fn query(&self, sql: &str) -> Result<QueryResult>;
 
-    /// Removes the ads from every table that names ads; returns what left each table.
+    /// Looks for the rows of `keys` in every table that names ads. The engine looks: keys are its parameters.
+    async fn trace(&self, keys: &[JobKey]) -> Result<Traces>;
+
+    /// Takes the ads down: removes them from every table that names ads, and leaves a tombstone of each, in a table or not, that keeps
+    /// it out from then on. Returns what left each table. A repeat changes nothing; one of a call that was interrupted completes it.
     async fn forget(&self, keys: &[JobKey]) -> Result<Vec<Forgotten>>;
+
+    /// Every ad that was taken down.
+    async fn tombstones(&self) -> Result<Vec<JobKey>>;
+
+    /// Lifts the takedowns of `keys`, whose sightings may be appended again; no row comes back. Returns those that were taken down.
+    async fn undo_forget(&self, keys: &[JobKey]) -> Result<HashSet<JobKey>>;
 
     /// What the queries of a run would cost, without running them; empty where queries are free.
     async fn costs(&self, scan: &JobScan) -> Result<Vec<QueryCost>>;
