@@ -1,13 +1,15 @@
--- How many ads a scan returns, and how many sightings it leaves out because they name no ad: those are the first task's.
+-- How many ads a scan returns, how many sightings it leaves out because they name no ad (those are the first task's), and how
+-- many ads because they were taken down.
 SELECT
-    COUNT(*),
+    COUNT(*) - COUNT(gone.job_id),
     (
         SELECT COUNT(*)
         FROM cleaned_jobs
         WHERE @shard = 0
             AND (@source IS NULL OR source = @source)
             AND (COALESCE(source, '') = '' OR COALESCE(job_id, '') = '')
-    )
+    ),
+    COUNT(gone.job_id)
 FROM (
     SELECT DISTINCT source, job_id
     FROM cleaned_jobs
@@ -15,4 +17,6 @@ FROM (
         AND (@source IS NULL OR source = @source)
         AND (@shards = 1
             OR MOD(CAST(CONCAT('0x', SUBSTR(TO_HEX(SHA256(CONCAT(source, '/', job_id))), 1, 8)) AS INT64), @shards) = @shard)
-);
+) AS ad
+LEFT JOIN (SELECT DISTINCT source, job_id FROM forgotten_ads AS tombstone) AS gone
+    ON gone.source = ad.source AND gone.job_id = ad.job_id;

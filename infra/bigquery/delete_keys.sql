@@ -1,6 +1,7 @@
--- Removes the ads of @ads from one table.
+-- Removes the ads of @ads from one table, which others may have made: its keys may be of other types.
 DELETE FROM job_embeddings AS stored
 WHERE EXISTS (
     SELECT 1 FROM UNNEST(JSON_QUERY_ARRAY(@ads)) AS ad
-    WHERE JSON_VALUE(ad, '$.source') = stored.source AND JSON_VALUE(ad, '$.job_id') = stored.job_id
+    WHERE JSON_VALUE(ad, '$.source') = CAST(stored.source AS STRING)
+        AND JSON_VALUE(ad, '$.job_id') = CAST(stored.job_id AS STRING)
 );

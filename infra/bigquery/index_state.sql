@@ -36,4 +36,8 @@ SELECT
     COUNT(shown.source)
 FROM job_embeddings AS stored
 LEFT JOIN shown ON shown.source = stored.source AND shown.job_id = stored.job_id
-WHERE stored.embedding_space = @space;
+WHERE stored.embedding_space = @space
+    AND NOT EXISTS (
+        SELECT 1 FROM forgotten_ads AS gone
+        WHERE gone.source = stored.source AND gone.job_id = stored.job_id
+    );

@@ -20,4 +20,8 @@ SELECT
     ads.job_salary_min_sgd_monthly, ads.job_salary_max_sgd_monthly, ads.job_posted_timestamp
 FROM ads
 JOIN job_embeddings AS stored ON stored.source = ads.source AND stored.job_id = ads.job_id
-WHERE stored.embedding_space = @space;
+WHERE stored.embedding_space = @space
+    AND NOT EXISTS (
+        SELECT 1 FROM forgotten_ads AS gone
+        WHERE gone.source = stored.source AND gone.job_id = stored.job_id
+    );

@@ -10,6 +10,10 @@ WITH ads AS (
         AND (@source IS NULL OR source = @source)
         AND (@shards = 1
             OR MOD(CAST(CONCAT('0x', SUBSTR(TO_HEX(SHA256(CONCAT(source, '/', job_id))), 1, 8)) AS INT64), @shards) = @shard)
+        AND NOT EXISTS (
+            SELECT 1 FROM forgotten_ads AS gone
+            WHERE gone.source = cleaned_jobs.source AND gone.job_id = cleaned_jobs.job_id
+        )
     QUALIFY ROW_NUMBER() OVER (
         PARTITION BY source, job_id
         ORDER BY

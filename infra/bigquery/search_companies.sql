@@ -26,6 +26,10 @@ found AS (
         AND (IFNULL(ARRAY_LENGTH(@work_types), 0) = 0 OR LOWER(stored.job_work_type) IN UNNEST(@work_types))
         AND (@salary_min IS NULL OR (stored.salary_mid >= @salary_min AND NOT IS_INF(stored.salary_mid)))
         AND (@posted_after IS NULL OR stored.job_posted_timestamp >= @posted_after)
+        AND NOT EXISTS (
+            SELECT 1 FROM forgotten_ads AS gone
+            WHERE gone.source = stored.source AND gone.job_id = stored.job_id
+        )
 )
 SELECT source, job_id, content_hash, similarity
 FROM found

@@ -1,5 +1,6 @@
 -- The rows nearest to a vector, by the table's vector index where it has one. The filters are inside, on columns that the
--- index stores, so that they hold before the nearest are taken. Their values come in lower case; empty is any.
+-- index stores, so that they hold before the nearest are taken. Their values come in lower case; empty is any. A takedown removes
+-- the rows: only one that a run has just put back, and will remove at its end, is left out here, after the nearest were taken.
 SELECT base.source, base.job_id, base.content_hash, 1 - distance AS similarity
 FROM VECTOR_SEARCH(
     (
@@ -19,5 +20,9 @@ FROM VECTOR_SEARCH(
     top_k => @top_k,
     distance_type => 'COSINE'
 )
-WHERE @min_similarity IS NULL OR 1 - distance >= @min_similarity
+WHERE (@min_similarity IS NULL OR 1 - distance >= @min_similarity)
+    AND NOT EXISTS (
+        SELECT 1 FROM forgotten_ads AS gone
+        WHERE gone.source = base.source AND gone.job_id = base.job_id
+    )
 ORDER BY distance, base.source, base.job_id;

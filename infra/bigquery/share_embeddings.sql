@@ -15,10 +15,14 @@ USING (
     ),
     donors AS (
         SELECT content_hash, embedding, model_name, created_at, embedding_space, model_version
-        FROM job_embeddings
+        FROM job_embeddings AS stored
         WHERE embedding_space = @space
             AND (@since IS NULL OR created_at >= @since)
             AND content_hash IN (SELECT content_hash FROM ads)
+            AND NOT EXISTS (
+                SELECT 1 FROM forgotten_ads AS gone
+                WHERE gone.source = stored.source AND gone.job_id = stored.job_id
+            )
         QUALIFY ROW_NUMBER() OVER (PARTITION BY content_hash ORDER BY created_at DESC, source, job_id) = 1
     )
     SELECT ads.*, donors.* EXCEPT (content_hash)

@@ -1,8 +1,9 @@
--- How many ads a scan returns, and how many sightings it leaves out because they name no ad: those are the first task's; and how
--- many have a moment outside the years 1 to 9999, which counts as missing.
+-- How many ads a scan returns, how many sightings it leaves out because they name no ad (those are the first task's), how many
+-- sightings have a moment outside the years 1 to 9999, which counts as missing, and how many ads are left out because they were
+-- taken down.
 -- $1 tasks, $2 this task, $3 source or NULL.
 SELECT
-    count(*),
+    count(*) - count(gone.job_id),
     (
         SELECT count(*)
         FROM cleaned_jobs
@@ -21,11 +22,14 @@ SELECT
                 OR outside_calendar(job_posted_timestamp)
             )
             AND ($1 = 1 OR ('0x' || left(sha256(source || '/' || job_id), 8))::BIGINT % $1 = $2)
-    )
+    ),
+    count(gone.job_id)
 FROM (
     SELECT DISTINCT source, job_id
     FROM cleaned_jobs
     WHERE source <> '' AND job_id <> ''
         AND ($3 IS NULL OR source = $3)
         AND ($1 = 1 OR ('0x' || left(sha256(source || '/' || job_id), 8))::BIGINT % $1 = $2)
-);
+) AS ad
+LEFT JOIN (SELECT DISTINCT source, job_id FROM forgotten_ads AS tombstone) AS gone
+    ON gone.source = ad.source AND gone.job_id = ad.job_id;

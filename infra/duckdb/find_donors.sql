@@ -4,5 +4,9 @@ FROM job_embeddings
 WHERE embedding_space = $1
     AND ($2 IS NULL OR created_at >= make_timestamp($2))
     AND content_hash IN (SELECT content_hash FROM staged_shared)
+    AND NOT EXISTS (
+        SELECT 1 FROM forgotten_ads AS gone
+        WHERE gone.source = job_embeddings.source AND gone.job_id = job_embeddings.job_id
+    )
 GROUP BY content_hash
 ORDER BY donor;

@@ -40,4 +40,8 @@ SELECT
     )
 FROM job_embeddings AS stored
 LEFT JOIN shown ON shown.ad = hash(stored.source, stored.job_id)
-WHERE stored.embedding_space = $1;
+WHERE stored.embedding_space = $1
+    AND NOT EXISTS (
+        SELECT 1 FROM forgotten_ads AS gone
+        WHERE gone.source = stored.source AND gone.job_id = stored.job_id
+    );

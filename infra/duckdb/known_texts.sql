@@ -4,4 +4,8 @@ SELECT DISTINCT content_hash
 FROM job_embeddings
 WHERE embedding_space = $2
     AND content_hash IN (SELECT unnest(string_split($1, ',')))
-    AND ($3 IS NULL OR created_at >= make_timestamp($3));
+    AND ($3 IS NULL OR created_at >= make_timestamp($3))
+    AND NOT EXISTS (
+        SELECT 1 FROM forgotten_ads AS gone
+        WHERE gone.source = job_embeddings.source AND gone.job_id = job_embeddings.job_id
+    );

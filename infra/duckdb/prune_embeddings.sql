@@ -1,4 +1,4 @@
--- Removes the rows of ads that were taken down. $1 tasks, $2 this task, $3 source or NULL; $4 parts, $5 this part: a part
+-- Removes the rows of ads that vanished or were taken down. $1 tasks, $2 this task, $3 source or NULL; $4 parts, $5 this part: a part
 -- is a share of the keys, so that the statement's hash table is small whatever the size of the tables.
 DELETE FROM job_embeddings
 WHERE ($3 IS NULL OR source = $3)
@@ -9,4 +9,8 @@ WHERE ($3 IS NULL OR source = $3)
         WHERE ad.source = job_embeddings.source
             AND ad.job_id = job_embeddings.job_id
             AND hash(ad.source, ad.job_id) % $4 = $5
+            AND NOT EXISTS (
+                SELECT 1 FROM forgotten_ads AS gone
+                WHERE gone.source = ad.source AND gone.job_id = ad.job_id
+            )
     );

@@ -4,6 +4,10 @@ WITH block AS (
     SELECT source, job_id
     FROM job_embeddings
     WHERE rowid >= $2 AND rowid < $3 AND embedding_space = $1
+        AND NOT EXISTS (
+            SELECT 1 FROM forgotten_ads AS gone
+            WHERE gone.source = job_embeddings.source AND gone.job_id = job_embeddings.job_id
+        )
 ),
 latest AS (
     SELECT

@@ -6,4 +6,8 @@ SELECT
     epoch_us(within_calendar(job_posted_timestamp)) AS job_posted_timestamp, salary_mid
 FROM job_embeddings
 WHERE rowid >= $2 AND rowid < $3 AND embedding_space = $1
+    AND NOT EXISTS (
+        SELECT 1 FROM forgotten_ads AS gone
+        WHERE gone.source = job_embeddings.source AND gone.job_id = job_embeddings.job_id
+    )
 ORDER BY rowid;

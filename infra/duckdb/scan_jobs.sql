@@ -16,6 +16,10 @@ WITH page AS (
         AND source <> '' AND job_id <> ''
         AND ($3 IS NULL OR source = $3)
         AND ($1 = 1 OR ('0x' || left(sha256(source || '/' || job_id), 8))::BIGINT % $1 = $2)
+        AND NOT EXISTS (
+            SELECT 1 FROM forgotten_ads AS gone
+            WHERE gone.source = cleaned_jobs.source AND gone.job_id = cleaned_jobs.job_id
+        )
 ),
 replaced AS (
     SELECT DISTINCT page.sighting

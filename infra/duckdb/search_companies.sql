@@ -36,6 +36,10 @@ FROM (
         AND ($8 = '[]' OR lower(job_work_type) IN (SELECT lower(unnest(json_extract_string($8, '$[*]')))))
         AND ($9 IS NULL OR (salary_mid >= $9 AND isfinite(salary_mid)))
         AND ($10 IS NULL OR job_posted_timestamp >= make_timestamp($10))
+        AND NOT EXISTS (
+            SELECT 1 FROM forgotten_ads AS gone
+            WHERE gone.source = job_embeddings.source AND gone.job_id = job_embeddings.job_id
+        )
 )
 WHERE NOT isnan(similarity) AND ($4 IS NULL OR similarity >= $4)
 ORDER BY similarity DESC, source, job_id

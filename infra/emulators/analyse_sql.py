@@ -27,6 +27,8 @@ PLACEHOLDERS = {
     "{type}": "STRING",
     "{table}": "job_embeddings",
 }
+# What stands in for a table that is not there yet, and where.
+PARTS = {"no_embeddings.sql": ("JOIN", "job_embeddings"), "no_forgotten_ads.sql": ("FROM", "forgotten_ads")}
 # The functions of statement.rs that add a parameter, and the type that each declares.
 DECLARED_BY = {
     "text": "STRING",
@@ -80,11 +82,12 @@ def parameters_of_code():
 def statement(path):
     """The text of a file as the code would send it."""
     text = path.read_text()
-    if path.name == "no_embeddings.sql":
+    if path.name in PARTS:
         # A part of another statement, analysed in its place there.
+        keyword, table = PARTS[path.name]
         whole = (path.parent / "scan_jobs.sql").read_text()
-        assert "JOIN job_embeddings AS" in whole, "scan_jobs.sql has no place for no_embeddings.sql"
-        text = whole.replace("JOIN job_embeddings AS", f"JOIN {text.strip()} AS")
+        assert f"{keyword} {table} AS" in whole, f"scan_jobs.sql has no place for {path.name}"
+        text = whole.replace(f"{keyword} {table} AS", f"{keyword} {text.strip()} AS")
     for placeholder, value in PLACEHOLDERS.items():
         text = text.replace(placeholder, value)
     return text

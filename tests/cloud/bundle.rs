@@ -67,7 +67,7 @@ async fn both_worlds_hold_the_same_rows_and_four_tasks_hold_them_too() {
     let dry = report(run(&world, "embed-new-jobs", &["--once", "--dry-run"], &[]));
     let costs = dry["dry_run"]["queries"].as_array().unwrap();
     assert!(costs.iter().any(|cost| cost["query"] == "scan_jobs"), "{dry}");
-    assert_eq!(world.warehouse().await.tables().await.unwrap(), ["cleaned_jobs"]);
+    assert_eq!(world.warehouse().await.tables().await.unwrap(), ["cleaned_jobs", "forgotten_ads"]);
 
     // Four tasks of one job at once, one of which is killed and tried again.
     let task = |index: &'static str, attempt: &'static str| {
@@ -101,9 +101,18 @@ async fn both_worlds_hold_the_same_rows_and_four_tasks_hold_them_too() {
     let forgotten = run(&world, "jobctl", &["forget", &gone.source, &gone.job_id], &[]).end();
     assert_eq!(forgotten.code, Some(0), "{forgotten:?}");
     assert_eq!(rows(&world).await.len(), cloud.len() - 1);
+    // The next scrape still has the ad.
+    generate(&world);
+    let third = report(run(&world, "embed-new-jobs", &["--once"], &[]));
+    assert_eq!(
+        (third["ads"].as_u64(), third["embedded"].as_u64()),
+        (second["ads"].as_u64().map(|ads| ads - 1), Some(0)),
+        "{third}"
+    );
+    assert_eq!(rows(&world).await.len(), cloud.len() - 1);
     let inspected = run(&world, "jobctl", &["inspect"], &[]).end();
     assert_eq!(inspected.code, Some(0), "{inspected:?}");
-    assert!(inspected.stdout.contains("job_embeddings"), "{inspected:?}");
+    assert!(inspected.stdout.contains("1 forgotten ad is kept out"), "{inspected:?}");
 }
 
 #[tokio::test]

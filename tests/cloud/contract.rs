@@ -42,6 +42,14 @@ async fn bigquery_keeps_the_contract_of_a_warehouse() {
     resume(outcome);
 }
 
+#[tokio::test]
+async fn bigquery_keeps_the_contract_of_takedowns() {
+    let Some(world) = World::on_emulators() else { return };
+    let warehouse = world.warehouse().await;
+    let foreign = async |sql: String| execute(&world, &sql);
+    contract::takedowns(warehouse.as_ref(), &|sql| Box::pin(foreign(sql))).await;
+}
+
 /// Rows as another program could put them there.
 fn insert(world: &World, table: &EmbeddingTable, from: u32, to: u32) {
     let sql = format!(

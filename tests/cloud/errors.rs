@@ -114,7 +114,8 @@ async fn sightings_of_a_foreign_table_that_name_no_ad_are_counted_and_left_out()
     warehouse.create_embeddings(&table).await.unwrap();
     let scan = JobScan { embeddings: table, shard: Shard::ALL, source: None };
     let count = warehouse.count_jobs(&scan).await.unwrap();
-    assert_eq!(count, JobCount { ads: 2, nameless_sightings: 3, timestamps_out_of_range: 0 });
+    let expected = JobCount { ads: 2, nameless_sightings: 3, timestamps_out_of_range: 0, forgotten_ads: 0 };
+    assert_eq!(count, expected);
     let pages: Vec<_> = warehouse.scan_jobs(scan).try_collect().await.unwrap();
     let mut titles: Vec<_> = pages.concat().into_iter().filter_map(|ad| ad.title).collect();
     titles.sort_unstable();

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::{refused, said};
-use crate::support::{Market, ad};
+use super::{file, jobctl, refused, said, text};
+use crate::support::{Market, ad, results};
 
 fn market() -> Market {
     let market = Market::empty();
@@ -34,10 +34,10 @@ fn an_ad_leaves_every_table_that_names_it() {
     assert_eq!(counts(), [5, 4, 4, 1], "a dry run removes nothing");
     let did = said(&market, &["forget", &source, "1", "9", "1"]);
     assert_eq!(counts(), [3, 3, 3, 1]);
-    assert_eq!(would.replace("would forget", "forgot"), did);
+    assert_eq!(would.replace("would forget", "forgot").replace("would keep", "keeps"), did);
     let expected = format!(
         "forgot: {source}/1\ntable           rows\n--------------  ----\ncleaned_jobs       2\n\
-         job_embeddings     1\nml_predictions     1\nnot found: {source}/9\n\
+         job_embeddings     1\nml_predictions     1\nnot found in any table; a tombstone keeps it out: {source}/9\n\
          an index that has them is served until build-vector-index makes the next one\n"
     );
     assert_eq!(did, expected);
@@ -45,15 +45,132 @@ fn an_ad_leaves_every_table_that_names_it() {
     assert_eq!(counts(), [2, 2, 2, 1]);
 }
 
+const BUILD: &str = "an index that has them is served until build-vector-index makes the next one\n";
+
 #[test]
-fn unknown_ads_are_not_found() {
+fn an_ad_that_is_in_no_table_is_kept_out_too() {
     let market = market();
     let source = source(&market);
-    let line = refused(&market, 1, &["forget", &source, "8", "9"]);
-    assert_eq!(line, format!("not found: {source}/8, {source}/9"));
-    let line = refused(&market, 1, &["forget", "--dry-run", "Nowhere", "1"]);
-    assert_eq!(line, "not found: Nowhere/1");
+    let would = said(&market, &["forget", "--dry-run", &source, "8", "9"]);
+    let sentence =
+        format!("not found in any table; a tombstone would keep each out: {source}/8, {source}/9\n{BUILD}");
+    assert_eq!(would, sentence);
+    assert_eq!(market.count("SELECT count(*) FROM forgotten_ads"), 0);
+    // White space around keys counts as little as in a file.
+    let did = said(&market, &["forget", &format!(" {source}"), "8 ", "9"]);
+    assert_eq!(did, sentence.replace("would keep", "keeps"));
     assert_eq!(market.count("SELECT count(*) FROM cleaned_jobs"), 5);
+    let line = refused(&market, 2, &["forget", &source, "1", " \t"]);
+    assert_eq!(line, "invalid JOB_ID \" \\t\": expected text");
     let line = refused(&Market::empty(), 1, &["forget", "MCF", "1"]);
     assert!(line.starts_with("there is no warehouse at "), "{line}");
+
+    let ads = ["8", "9", "10"].map(|id| ad(id, json!("Baker"), json!("Bake."), 0));
+    let lines: String = ads.iter().map(|ad| format!("{ad}\n")).collect();
+    let path = file(&market, "next.ndjson", lines);
+    let loaded = said(&market, &["load", text(&path)]);
+    assert!(
+        loaded.contains("  left out: 2 sightings of ads that were taken down (jobctl forget)\n"),
+        "{loaded}"
+    );
+    let report = jobctl(&market, &["load", "--json", text(&path)]).answer();
+    assert_eq!(report["files"][0]["forgotten_sightings"], 2, "{report}");
+    assert_eq!(market.count("SELECT count(*) FROM cleaned_jobs WHERE job_title = 'Baker'"), 2);
+
+    let inspected = said(&market, &["inspect"]);
+    assert!(inspected.contains("2 forgotten ads are kept out\n"), "{inspected}");
+    let answer = jobctl(&market, &["inspect", "--json"]).answer();
+    assert_eq!(answer["forgotten"], json!({"ads": 2, "seen_again": 0}));
+    market.execute(
+        "INSERT INTO cleaned_jobs (source, job_id, scrape_timestamp) VALUES ('MCF', '8', now()::TIMESTAMP)",
+    );
+    let inspected = said(&market, &["inspect"]);
+    assert!(inspected.contains("; sightings of 1 are there again and left out"), "{inspected}");
+}
+
+#[test]
+fn a_takedown_is_lifted_by_name() {
+    let market = market();
+    let source = source(&market);
+    said(&market, &["forget", &source, "1", "9"]);
+    let would = said(&market, &["forget", "--undo", "--dry-run", &source, "9", "2"]);
+    let did = said(&market, &["forget", "--undo", &source, " 9", "2"]);
+    let sentence = format!(
+        "lifted the takedown of: {source}/9\nnot forgotten: {source}/2\nno row comes back by itself: load them again\n"
+    );
+    assert_eq!(did, sentence);
+    assert_eq!(would, sentence.replace("lifted", "would lift"));
+    let line = refused(&market, 1, &["forget", "--undo", &source, "9", "2"]);
+    assert_eq!(line, format!("not forgotten: {source}/9, {source}/2"));
+    assert_eq!(market.count("SELECT count(*) FROM forgotten_ads"), 1);
+    assert_eq!(market.count("SELECT count(*) FROM cleaned_jobs WHERE job_id = '1'"), 0);
+}
+
+#[test]
+fn a_warehouse_of_an_older_version_is_read_as_it_is() {
+    let market = market();
+    market.execute("DROP TABLE forgotten_ads; DROP TABLE job_embeddings");
+    let source = source(&market);
+    assert_eq!(market.embedded(&["--dry-run"])["ads"], 4);
+    said(&market, &["forget", "--dry-run", &source, "1"]);
+    said(&market, &["inspect"]);
+    refused(&market, 1, &["forget", "--undo", &source, "1"]);
+    let made = "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'forgotten_ads'";
+    assert_eq!(market.count(made), 0, "what only reads makes nothing");
+    let path = file(&market, "none.csv", "source,job_id,scrape_timestamp\n");
+    said(&market, &["load", text(&path)]);
+    assert_eq!(market.count(made), 1);
+}
+
+/// The whole way: a taken-down ad is in no table and no index whatever brings it back, until the takedown is lifted.
+#[test]
+fn a_takedown_lasts() {
+    let market = Market::empty();
+    let ads: Vec<_> = (0..60)
+        .map(|n| {
+            ad(&n.to_string(), json!(format!("Keeper of lighthouse {n}")), json!("Keep it lit."), n % 60)
+        })
+        .collect();
+    market.load(&ads);
+    market.embedded(&[]);
+    let graph = ["--graph-texts", "20"];
+    assert_eq!(market.indexed(&graph)["index"]["ads"], 60);
+    let named = |table: &str| market.count(&format!("SELECT count(*) FROM {table} WHERE job_id = '7'"));
+
+    said(&market, &["forget", "MCF", "7"]);
+    // The next scrape, which still has it; and a scraper that writes to the table itself.
+    market.load(&ads);
+    assert_eq!((named("cleaned_jobs"), named("job_embeddings")), (0, 0));
+    market.execute("INSERT INTO cleaned_jobs BY NAME SELECT * REPLACE ('7' AS job_id) FROM cleaned_jobs WHERE job_id = '8'");
+    let report = market.embedded(&[]);
+    assert_eq!(
+        (&report["ads"], &report["forgotten"], &report["failed"]),
+        (&json!(59), &json!(1), &json!(0)),
+        "{report}"
+    );
+    assert_eq!(named("job_embeddings"), 0);
+    let without = market.indexed(&graph);
+    assert_eq!(
+        (&without["index"]["ads"], &without["index"]["grown_from"]),
+        (&json!(59), &json!("v1")),
+        "{without}"
+    );
+    assert_eq!(market.indexed(&graph)["outcome"], "unchanged");
+    let mut service = market.serving(&[]);
+    assert_eq!(service.version(), "v2");
+    assert_eq!(service.get("v1/jobs/MCF/7").status, 404);
+    let found = results(&service.similar(&json!({"text": "Keeper of lighthouse 7", "top_k": 100})));
+    assert!(found.iter().all(|found| found["job_id"] != "7"), "{found:?}");
+    // Neither does a row of its vector come back: of a run, say, that had read it before.
+    market.execute("INSERT INTO job_embeddings BY NAME SELECT * REPLACE ('7' AS job_id) FROM job_embeddings WHERE job_id = '8'");
+    assert_eq!(market.indexed(&graph)["outcome"], "unchanged");
+    assert_eq!(market.embedded(&[])["removed"], 1);
+
+    said(&market, &["forget", "--undo", "MCF", "7"]);
+    market.load(&ads);
+    let report = market.embedded(&[]);
+    assert_eq!((&report["ads"], &report["forgotten"]), (&json!(60), &json!(0)), "{report}");
+    market.indexed(&graph);
+    service.wait_for_version("v3");
+    assert_eq!(service.get("v1/jobs/MCF/7").status, 200);
 }

@@ -51,6 +51,8 @@ struct Schedule {
     one_in: u32,
     /// What comes first, whatever the seed.
     forced: Vec<Fault>,
+    /// Whether only uploads fail by it.
+    uploads_alone: bool,
     in_a_row: u32,
     seen: Vec<Fault>,
     /// Requests that hold these bytes are refused for what is in them.
@@ -84,8 +86,9 @@ impl Altered {
 }
 
 impl Schedule {
-    fn next(&mut self) -> Option<Fault> {
-        let fault = match self.forced.pop() {
+    fn next(&mut self, is_upload: bool) -> Option<Fault> {
+        let is_meant = is_upload || !self.uploads_alone;
+        let fault = match self.forced.pop_if(|_| is_meant) {
             _ if self.is_cut => Some(Fault::CutBefore),
             Some(fault) => Some(fault),
             None => {
@@ -120,6 +123,7 @@ impl Proxy {
             random,
             one_in,
             forced: Vec::new(),
+            uploads_alone: false,
             in_a_row: 0,
             seen: Vec::new(),
             unwelcome: None,
@@ -147,7 +151,18 @@ impl Proxy {
 
     /// The next requests fail in these ways, in this order.
     pub(crate) fn force(&self, faults: &[Fault]) {
-        self.schedule.lock().expect("no panic elsewhere").forced = faults.iter().rev().copied().collect();
+        self.force_some(faults, false);
+    }
+
+    /// The next requests that upload something fail in these ways, in this order.
+    pub(crate) fn force_uploads(&self, faults: &[Fault]) {
+        self.force_some(faults, true);
+    }
+
+    fn force_some(&self, faults: &[Fault], uploads_alone: bool) {
+        let mut schedule = self.schedule.lock().expect("no panic elsewhere");
+        schedule.forced = faults.iter().rev().copied().collect();
+        schedule.uploads_alone = uploads_alone;
     }
 
     /// From now on nobody gets through, or everybody does again.
@@ -182,7 +197,7 @@ async fn serve(
     let mut request = read_request(&mut client).await?;
     let altered = schedule.lock().expect("no panic elsewhere").altered.clone();
     altered.iter().for_each(|altered| altered.alter(&mut request));
-    let fault = schedule.lock().expect("no panic elsewhere").next();
+    let fault = schedule.lock().expect("no panic elsewhere").next(request.starts_with(b"POST /upload/"));
     let refusal = |status: &str, headers: &str, body: &str| {
         let length = body.len();
         format!("HTTP/1.1 {status}\r\nConnection: close\r\n{headers}Content-Length: {length}\r\n\r\n{body}")

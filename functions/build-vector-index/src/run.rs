@@ -71,7 +71,7 @@ impl Job<'_> {
         let space = &self.identity.embedding_space;
         let champion = champion(&self.registry).await?;
         let state = self.warehouse.index_state(&self.table, space).await?;
-        let last = self.last(champion.as_ref()).await?;
+        let (last, has_forgotten) = self.look_for_forgotten(self.last(champion.as_ref()).await?).await?;
         let served = last.as_ref().map(JobIndex::manifest);
         self.refuse_nothing(&state, champion.as_ref()).await?;
         if state.timestamps_out_of_range > 0 {
@@ -96,11 +96,11 @@ impl Job<'_> {
         let is_same_of =
             |built: &Manifest| built.embedding_space == *space && built.origin.state == in_words(&state);
         let is_same = match served {
-            Some(served) => {
+            Some(served) if !has_forgotten => {
                 is_same_of(served)
                     || self.passed_over(champion.as_ref()).await?.is_some_and(|built| is_same_of(&built))
             }
-            None => false,
+            _ => false,
         };
         if self.invocation.dry_run {
             if !is_same || options.force {
@@ -134,6 +134,18 @@ impl Job<'_> {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether the index that is served has ads that were taken down: then it is not served on, even where the tables are as they were
+    /// when it was built, or the version before it was.
+    async fn look_for_forgotten(&self, last: Option<JobIndex>) -> Result<(Option<JobIndex>, bool)> {
+        let Some(last) = last else { return Ok((None, false)) };
+        let tombstones = self.warehouse.tombstones().await?;
+        blocking(move || {
+            let has_forgotten = tombstones.iter().any(|ad| last.row_of(&ad.source, &ad.job_id).is_some());
+            Ok((Some(last), has_forgotten))
+        })
+        .await
     }
 
     /// The version that somebody went back from: it is not built once more.

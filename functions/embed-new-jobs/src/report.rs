@@ -26,6 +26,8 @@ pub(crate) struct Report {
     pub(crate) nameless_sightings: u64,
     /// Sightings with a moment outside the years 1 to 9999, which counts as missing.
     pub(crate) timestamps_out_of_range: u64,
+    /// Ads left out because they were taken down, of which somebody else has put sightings back into the table.
+    pub(crate) forgotten: u64,
     /// Ads without any text.
     pub(crate) skipped: u64,
     /// Ads whose pay no filter can compare; they count above as any other.

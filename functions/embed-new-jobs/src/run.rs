@@ -88,7 +88,7 @@ impl Job<'_> {
     }
 
     async fn blank_report(&self) -> Result<Report> {
-        let JobCount { ads, nameless_sightings, timestamps_out_of_range } =
+        let JobCount { ads, nameless_sightings, timestamps_out_of_range, forgotten_ads } =
             self.warehouse.count_jobs(self.scan).await?;
         if nameless_sightings > 0 {
             tracing::warn!(nameless_sightings, "sightings without source or job_id are left out");
@@ -96,10 +96,17 @@ impl Job<'_> {
         if timestamps_out_of_range > 0 {
             tracing::warn!(timestamps_out_of_range, "moments outside the years 1 to 9999 count as missing");
         }
+        if forgotten_ads > 0 {
+            tracing::warn!(
+                forgotten_ads,
+                "ads that were taken down are in cleaned_jobs again and left out; jobctl forget removes their sightings"
+            );
+        }
         Ok(Report {
             ads,
             nameless_sightings,
             timestamps_out_of_range,
+            forgotten: forgotten_ads,
             table: self.scan.embeddings.name.clone(),
             embedding_space: self.identity.embedding_space.clone(),
             model_version: self.identity.model_version.clone(),
@@ -153,7 +160,7 @@ impl Job<'_> {
             report.refuse_lost_ads()?;
         }
         // No ads at all is how a table looks that is being swapped, not how a market ends.
-        if !interrupted && report.ads > 0 {
+        if !interrupted && report.ads + report.forgotten > 0 {
             report.removed += self.warehouse.prune_embeddings(self.scan).await?;
         }
         report.refuse_total_failure()?;

@@ -1,21 +1,27 @@
-//! `jobctl forget`: a takedown.
+//! `jobctl forget`: a takedown, and lifting one.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use clap::Args;
 use common::config::Config;
 use common::job::JobKey;
-use common::storage::warehouse::Cell;
+use common::storage::warehouse::{Forgotten, Traces};
 use common::storage::{Access, Warehouse, open_warehouse};
 use common::{Error, Result};
-use futures::StreamExt;
 
+use crate::output;
 use crate::table::{Align, Table, count};
-use crate::{output, warehouse};
 
-/// Remove ads from every table that names them.
+/// Take ads down: remove them from every table that names them, and keep them out.
 ///
-/// An index or a model that was built before still knows them until it is built again.
+/// A tombstone of each ad stays in the table `forgotten_ads`, with its key and the moment and nothing else. From then on the ad is left
+/// out wherever it comes from: a file that is loaded (the report counts its sightings), a scraper that writes to the tables itself. An ad
+/// that is in no table gets its tombstone too, which is said, and the exit status is 0: the next file may have it. Forgetting an ad twice
+/// is forgetting it once.
+///
+/// An index or a model that was built before still knows the ads until it is built again: run build-vector-index next.
+///
+/// White space around SOURCE and JOB_ID does not count. All tombstones: jobctl sql "SELECT * FROM forgotten_ads".
 #[derive(Debug, Args)]
 pub(crate) struct ForgetArgs {
     /// Board that the ads are on, for example MCF
@@ -24,78 +30,114 @@ pub(crate) struct ForgetArgs {
     /// The board's ids of the ads
     #[arg(required = true, value_name = "JOB_ID")]
     job_ids: Vec<String>,
-    /// Say what would leave, and remove nothing
+    /// Say what would happen, and change nothing
     #[arg(long)]
     dry_run: bool,
+    /// Lift the takedown: the ads may be loaded again. It brings no row back. Fails where none of the ads was taken down
+    #[arg(long)]
+    undo: bool,
 }
 
-/// Rows per table, and which of the ads they are about.
-struct Found {
-    rows: BTreeMap<String, u64>,
-    keys: HashSet<JobKey>,
+/// An ad as it was asked for.
+struct Asked {
+    /// Without white space around it, as loading writes keys.
+    key: JobKey,
+    /// As it was typed, where that is something else: a table of others' may have such keys.
+    typed: Option<JobKey>,
 }
 
 pub(crate) async fn run(config: &Config, args: ForgetArgs) -> Result<()> {
+    let asked = asked(&args)?;
     let access = if args.dry_run { Access::Read } else { Access::Write };
     let warehouse = open_warehouse(config, access).await?;
-    let mut wanted: Vec<JobKey> = Vec::new();
-    for job_id in args.job_ids {
-        let key = JobKey { source: args.source.clone(), job_id };
-        if !wanted.contains(&key) {
-            wanted.push(key);
-        }
-    }
-    let found = find(warehouse.as_ref(), &wanted).await?;
-    let (known, unknown): (Vec<JobKey>, Vec<JobKey>) =
-        wanted.into_iter().partition(|key| found.keys.contains(key));
-    if known.is_empty() {
-        return Err(Error::not_found(format!("not found: {}", listed(&unknown))));
-    }
-    let rows = if args.dry_run {
-        found.rows
+    let text = if args.undo {
+        undo(warehouse.as_ref(), &asked, args.dry_run).await?
     } else {
-        warehouse.forget(&known).await?.into_iter().map(|gone| (gone.table, gone.rows)).collect()
+        forget(warehouse.as_ref(), &asked, args.dry_run).await?
     };
-    let mut text = format!("{}: {}\n", if args.dry_run { "would forget" } else { "forgot" }, listed(&known));
-    let mut table = Table::new([("table", Align::Left), ("rows", Align::Right)]);
-    for (name, rows) in rows {
-        table.row([name, count(rows)]);
-    }
-    text.push_str(&table.render());
-    if !unknown.is_empty() {
-        text = format!("{text}not found: {}\n", listed(&unknown));
-    }
-    text.push_str("an index that has them is served until build-vector-index makes the next one\n");
     output::print(&text)
 }
 
-/// Reads the keys of every table that names ads. A scan, but no value ever becomes part of a statement.
-async fn find(warehouse: &dyn Warehouse, wanted: &[JobKey]) -> Result<Found> {
-    let wanted: HashSet<&JobKey> = wanted.iter().collect();
-    let mut found = Found { rows: BTreeMap::new(), keys: HashSet::new() };
-    for table in warehouse.tables().await? {
-        let columns = warehouse::columns(warehouse, &table).await?;
-        if !["source", "job_id"].iter().all(|name| columns.iter().any(|(column, _)| column == name)) {
-            continue;
-        }
-        let sql = warehouse::of_table(include_str!("../sql/keys.sql"), &table)?;
-        let mut pages = warehouse.query(&sql).await?.pages;
-        let mut rows = 0;
-        while let Some(page) = pages.next().await {
-            for row in page? {
-                let [Cell::Text(source), Cell::Text(job_id)] = &row[..] else { continue };
-                let key = JobKey { source: source.clone(), job_id: job_id.clone() };
-                if wanted.contains(&key) {
-                    rows += 1;
-                    found.keys.insert(key);
-                }
+/// The ads, each once.
+fn asked(args: &ForgetArgs) -> Result<Vec<Asked>> {
+    let mut asked: Vec<Asked> = Vec::new();
+    for job_id in &args.job_ids {
+        for (name, value) in [("SOURCE", &args.source), ("JOB_ID", job_id)] {
+            if value.trim().is_empty() {
+                return Err(Error::invalid_input(format!("invalid {name} {value:?}: expected text")));
             }
         }
-        found.rows.insert(table, rows);
+        let typed = JobKey { source: args.source.clone(), job_id: job_id.clone() };
+        let key = JobKey { source: typed.source.trim().to_owned(), job_id: typed.job_id.trim().to_owned() };
+        let typed = (typed != key).then_some(typed);
+        if !asked.iter().any(|other| other.key == key && other.typed == typed) {
+            asked.push(Asked { key, typed });
+        }
     }
-    Ok(found)
+    Ok(asked)
 }
 
-fn listed(keys: &[JobKey]) -> String {
-    keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+impl Asked {
+    fn keys(&self) -> impl Iterator<Item = &JobKey> {
+        std::iter::once(&self.key).chain(&self.typed)
+    }
+
+    fn is_among(&self, keys: &HashSet<JobKey>) -> bool {
+        self.keys().any(|key| keys.contains(key))
+    }
+}
+
+async fn forget(warehouse: &dyn Warehouse, asked: &[Asked], is_dry_run: bool) -> Result<String> {
+    let keys = keys(asked);
+    let Traces { tables, present, .. } = warehouse.trace(&keys).await?;
+    let tables = if is_dry_run { tables } else { warehouse.forget(&keys).await? };
+    let (known, unknown): (Vec<&Asked>, Vec<&Asked>) = asked.iter().partition(|ad| ad.is_among(&present));
+    let mut text = String::new();
+    if !known.is_empty() {
+        let forgot = if is_dry_run { "would forget" } else { "forgot" };
+        text = format!("{forgot}: {}\n", listed(&known));
+        let mut table = Table::new([("table", Align::Left), ("rows", Align::Right)]);
+        for Forgotten { table: name, rows } in tables {
+            table.row([name, count(rows)]);
+        }
+        text.push_str(&table.render());
+    }
+    if !unknown.is_empty() {
+        let keeps = if is_dry_run { "would keep" } else { "keeps" };
+        let it = if unknown.len() == 1 { "it" } else { "each" };
+        text = format!("{text}not found in any table; a tombstone {keeps} {it} out: {}\n", listed(&unknown));
+    }
+    text.push_str("an index that has them is served until build-vector-index makes the next one\n");
+    Ok(text)
+}
+
+async fn undo(warehouse: &dyn Warehouse, asked: &[Asked], is_dry_run: bool) -> Result<String> {
+    let keys = keys(asked);
+    let lifted = if is_dry_run {
+        warehouse.trace(&keys).await?.forgotten
+    } else {
+        warehouse.undo_forget(&keys).await?
+    };
+    let (lifted, others): (Vec<&Asked>, Vec<&Asked>) = asked.iter().partition(|ad| ad.is_among(&lifted));
+    let others =
+        if others.is_empty() { String::new() } else { format!("not forgotten: {}", listed(&others)) };
+    if lifted.is_empty() {
+        return Err(Error::not_found(others));
+    }
+    let lift = if is_dry_run { "would lift the takedown of" } else { "lifted the takedown of" };
+    let mut text = format!("{lift}: {}\n", listed(&lifted));
+    if !others.is_empty() {
+        text = format!("{text}{others}\n");
+    }
+    text.push_str("no row comes back by itself: load them again\n");
+    Ok(text)
+}
+
+fn keys(asked: &[Asked]) -> Vec<JobKey> {
+    let mut seen = HashSet::new();
+    asked.iter().flat_map(Asked::keys).filter(|key| seen.insert(*key)).cloned().collect()
+}
+
+fn listed(ads: &[&Asked]) -> String {
+    ads.iter().map(|ad| ad.key.to_string()).collect::<Vec<_>>().join(", ")
 }

@@ -3,7 +3,7 @@
 use clap::Args;
 use common::Result;
 use common::config::Config;
-use common::storage::warehouse::Cell;
+use common::storage::warehouse::{Cell, FORGOTTEN_ADS};
 use common::storage::{Access, Warehouse, open_warehouse};
 use serde::Serialize;
 
@@ -31,6 +31,7 @@ struct Inspection {
     warehouse: String,
     tables: Vec<TableSize>,
     ads: Option<Ads>,
+    forgotten: Option<Takedowns>,
     embeddings: Vec<Coverage>,
     last_runs: Vec<Run>,
 }
@@ -49,6 +50,14 @@ struct Ads {
     sightings: u64,
     /// Rows with the same source, `job_id` and `scrape_timestamp` as another.
     repeats_of_a_sighting: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Takedowns {
+    /// Ads that were taken down and are kept out.
+    ads: u64,
+    /// Those of them that something else than this program has put back into `cleaned_jobs`.
+    seen_again: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -100,6 +109,12 @@ async fn inspect(warehouse: &dyn Warehouse, name: String) -> Result<Inspection> 
         let repeats_of_a_sighting = sightings.saturating_sub(distinct_sightings);
         ads = Some(Ads { distinct, sightings, repeats_of_a_sighting });
     }
+    let mut forgotten = None;
+    if has_ads && names.iter().any(|table| table == FORGOTTEN_ADS) {
+        let sql = include_str!("../sql/count_forgotten.sql");
+        let [ads, seen_again] = warehouse::counts(warehouse, sql).await?;
+        forgotten = Some(Takedowns { ads, seen_again });
+    }
     let mut embeddings = Vec::new();
     for table in names.iter().filter(|table| has_ads && table.starts_with(EMBEDDINGS)) {
         let sql = warehouse::of_table(include_str!("../sql/coverage.sql"), table)?;
@@ -118,7 +133,7 @@ async fn inspect(warehouse: &dyn Warehouse, name: String) -> Result<Inspection> 
         let rows = warehouse::rows(warehouse, include_str!("../sql/last_runs.sql")).await?;
         last_runs = rows.iter().map(|row| Run::of(row)).collect();
     }
-    Ok(Inspection { warehouse: name, tables, ads, embeddings, last_runs })
+    Ok(Inspection { warehouse: name, tables, ads, forgotten, embeddings, last_runs })
 }
 
 impl Run {
@@ -152,6 +167,17 @@ impl Inspection {
             };
             let (ads, sightings) = (count(ads.distinct), count(ads.sightings));
             text = format!("{text}\n{ads} ads in {sightings} sightings{repeats}\n");
+        }
+        if let Some(Takedowns { ads: forgotten @ 1.., seen_again }) = self.forgotten {
+            let again = match seen_again {
+                0 => String::new(),
+                _ => format!(
+                    "; sightings of {} are there again and left out: jobctl forget removes them",
+                    count(seen_again)
+                ),
+            };
+            let ads = if forgotten == 1 { "ad is" } else { "ads are" };
+            text = format!("{text}{} forgotten {ads} kept out{again}\n", count(forgotten));
         }
         if !self.embeddings.is_empty() {
             text.push('\n');

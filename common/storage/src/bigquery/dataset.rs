@@ -1,6 +1,6 @@
 //! The dataset behind the warehouse: its addresses and tables, and the two writes that take more than a statement.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use common_core::job::JobKey;
 use common_core::{ErrorKind, Result};
@@ -23,6 +23,8 @@ pub(super) struct Dataset {
     pub(super) location: String,
     pub(super) max_bytes_billed: Option<u64>,
     pub(super) bytes_billed: AtomicU64,
+    /// Whether the table of tombstones has been seen.
+    pub(super) has_tombstones: AtomicBool,
 }
 
 impl Dataset {

@@ -42,6 +42,7 @@ pub(super) struct Estimate {
 impl Dataset {
     /// Runs one statement to its end.
     pub(super) async fn execute(&self, statement: &Statement) -> Result<Done> {
+        let statement = &self.honouring(statement).await?;
         let configuration = json!({"query": self.query(statement), "labels": {"app": "job-market"}});
         let done = self.run(&statement.doing, &configuration, None).await?;
         let billed = number(&done.statistics, "/query/totalBytesBilled").unwrap_or_default();
@@ -69,6 +70,7 @@ impl Dataset {
 
     /// What a statement would read, and of what type it is; nothing runs.
     pub(super) async fn estimate(&self, statement: &Statement) -> Result<Estimate> {
+        let statement = &self.honouring(statement).await?;
         let body = json!({"configuration": {"dryRun": true, "query": self.query(statement)},
             "jobReference": {"projectId": self.project, "location": self.location}});
         let call = Call::post(&statement.doing, self.url("jobs"), Body::Json(body));

@@ -8,6 +8,7 @@
 //! - `load`: rows in, as Parquet by load jobs
 //! - `search`: rows near a vector, and the index for that
 //! - `shape`: the tables as they must be
+//! - `takedowns`: tombstones, and statements that honour them
 
 mod cells;
 mod dataset;
@@ -17,11 +18,12 @@ mod rows;
 mod search;
 mod shape;
 mod statement;
+mod takedowns;
 mod wire;
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -37,9 +39,9 @@ use self::dataset::Dataset;
 use self::load::ParquetFile;
 use self::statement::{Statement, run, shared};
 use crate::warehouse::{
-    Candidate, EmbeddingRow, EmbeddingTable, Forgotten, IndexState, IndexedAd, JobCount, JobScan, QueryCost,
-    QueryResult, Refused, RunRecord, SharedRow, VectorHit, VectorIndexKind, VectorIndexState, VectorQuery,
-    Warehouse, WriteSize,
+    Appended, Candidate, EmbeddingRow, EmbeddingTable, Forgotten, IndexState, IndexedAd, JobCount, JobScan,
+    QueryCost, QueryResult, Refused, RunRecord, SharedRow, Tombstones, Traces, VectorHit, VectorIndexKind,
+    VectorIndexState, VectorQuery, Warehouse, WriteSize,
 };
 use crate::{Access, batches};
 
@@ -74,6 +76,7 @@ impl BigQuery {
             location: String::new(),
             max_bytes_billed: config.max_bytes_billed,
             bytes_billed: AtomicU64::new(0),
+            has_tombstones: AtomicBool::new(false),
         };
         let facts = this.find_or_make(access, &config.bigquery_location).await?;
         this.location = jobs::text(&facts, "/location");
@@ -117,22 +120,25 @@ impl Warehouse for BigQuery {
         self.0.create_embedding_tables(embeddings).await
     }
 
-    async fn append_jobs(&self, mut rows: BoxStream<'static, Result<Vec<JobAd>>>) -> Result<u64> {
+    async fn append_jobs(&self, mut rows: BoxStream<'static, Result<Vec<JobAd>>>) -> Result<Appended> {
+        let tombstones: Tombstones = self.0.tombstones().await?.into_iter().collect();
+        let mut forgotten = 0;
         let mut file = ParquetFile::new(REQUIRED)?;
         while let Some(rows) = rows.next().await {
-            let rows = rows?;
+            let mut rows = rows?;
+            forgotten += tombstones.leave_out(&mut rows);
             file = load::blocking(move || {
                 file.push(&batches::jobs(&rows)?)?;
                 Ok(file)
             })
             .await?;
         }
-        let count = file.rows;
-        if count > 0 {
+        let sightings = file.rows;
+        if sightings > 0 {
             let file = load::blocking(move || file.finish()).await?;
             self.0.load("cleaned_jobs", "WRITE_APPEND", &file).await?;
         }
-        Ok(count)
+        Ok(Appended { sightings, forgotten })
     }
 
     async fn count_jobs(&self, scan: &JobScan) -> Result<JobCount> {
@@ -325,22 +331,20 @@ impl Warehouse for BigQuery {
         self.0.ad_hoc(statement).await
     }
 
+    async fn trace(&self, keys: &[JobKey]) -> Result<Traces> {
+        self.0.trace(keys).await
+    }
+
     async fn forget(&self, keys: &[JobKey]) -> Result<Vec<Forgotten>> {
-        let mut gone = Vec::new();
-        for table in self.0.table_names().await? {
-            let facts = self.0.table(&table).await?.unwrap_or_default();
-            let fields = facts.pointer("/schema/fields").and_then(Value::as_array).into_iter().flatten();
-            let names: HashSet<String> = fields.map(|field| jobs::text(field, "/name")).collect();
-            if !names.contains("source") || !names.contains("job_id") {
-                continue;
-            }
-            let mut rows = 0;
-            for keys in keys.chunks(ADS_A_STATEMENT) {
-                rows += self.0.changed_rows(self.0.delete_keys(&table, keys)).await?;
-            }
-            gone.push(Forgotten { table, rows });
-        }
-        Ok(gone)
+        self.0.forget(keys).await
+    }
+
+    async fn tombstones(&self) -> Result<Vec<JobKey>> {
+        self.0.tombstones().await
+    }
+
+    async fn undo_forget(&self, keys: &[JobKey]) -> Result<HashSet<JobKey>> {
+        self.0.undo_forget(keys).await
     }
 
     async fn costs(&self, scan: &JobScan) -> Result<Vec<QueryCost>> {

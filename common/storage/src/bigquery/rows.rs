@@ -275,7 +275,8 @@ pub(super) fn job_count(rows: Vec<Row>) -> Result<JobCount> {
     let cells = &mut rows.into_iter().flatten();
     let mut next = || parsed(&required(cells.next().unwrap_or_default())?);
     // BigQuery has no other moments.
-    Ok(JobCount { ads: next()?, nameless_sightings: next()?, timestamps_out_of_range: 0 })
+    let (ads, nameless_sightings, forgotten_ads) = (next()?, next()?, next()?);
+    Ok(JobCount { ads, nameless_sightings, timestamps_out_of_range: 0, forgotten_ads })
 }
 
 /// A row of `index_state.sql`.
@@ -313,6 +314,12 @@ pub(super) fn space(row: Row) -> Result<(String, u64)> {
     let cells = &mut row.into_iter();
     let mut next = || required(cells.next().unwrap_or_default());
     Ok((next()?, parsed(&next()?)?))
+}
+
+/// A row of `count_keys.sql`.
+pub(super) fn count_of_key(row: Row) -> Result<(JobKey, u64)> {
+    let cells = &mut row.into_iter();
+    Ok((key(cells)?, parsed(&required(cells.next().unwrap_or_default())?)?))
 }
 
 /// A row of a search.

@@ -9,10 +9,11 @@ use super::dataset::Dataset;
 use super::jobs::text;
 use super::statement::Statement;
 use crate::shape::{self, Column};
-use crate::warehouse::EmbeddingTable;
+use crate::warehouse::{self, EmbeddingTable};
 
 const CLEANED_JOBS: &str = include_str!("../../../../infra/bigquery/create_cleaned_jobs.sql");
 const JOB_EMBEDDINGS: &str = include_str!("../../../../infra/bigquery/create_job_embeddings.sql");
+const FORGOTTEN_ADS: &str = include_str!("../../../../infra/bigquery/create_forgotten_ads.sql");
 const ML_RUNS: &str = include_str!("../../../../infra/bigquery/create_ml_runs.sql");
 const VW_RUNS: &str = include_str!("../../../../infra/bigquery/create_vw_runs.sql");
 const ADD_COLUMN: &str = include_str!("../../../../infra/bigquery/add_column.sql");
@@ -22,7 +23,13 @@ const LOOKS: u32 = 5;
 
 impl Dataset {
     pub(super) async fn create_jobs_table(&self) -> Result<()> {
-        self.create("cleaned_jobs", CLEANED_JOBS).await
+        self.create("cleaned_jobs", CLEANED_JOBS).await?;
+        self.create_tombstones().await
+    }
+
+    /// Makes the table of those that were taken down.
+    pub(super) async fn create_tombstones(&self) -> Result<()> {
+        self.create(warehouse::FORGOTTEN_ADS, FORGOTTEN_ADS).await
     }
 
     pub(super) async fn create_runs(&self) -> Result<()> {
@@ -36,6 +43,7 @@ impl Dataset {
         if let Some(column) = self.missing("cleaned_jobs", CLEANED_JOBS, &jobs)?.first() {
             return Err(shape::lacks(&self.name("cleaned_jobs"), column));
         }
+        self.create_tombstones().await?;
         self.create("ml_runs", ML_RUNS).await?;
         self.create_view("vw_runs", VW_RUNS, "ml_runs").await
     }

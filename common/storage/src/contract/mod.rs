@@ -1,5 +1,5 @@
 //! What every warehouse must do, in one suite: a backend's tests call [`warehouse`] on an empty one of theirs, then
-//! [`vector_search`].
+//! [`vector_search`] and, on another empty one, [`takedowns`].
 
 // What a suite cannot unwrap is a failure of the backend.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
@@ -9,6 +9,7 @@ mod moments;
 mod registry;
 mod runs;
 mod search;
+mod takedowns;
 
 use std::collections::HashSet;
 
@@ -23,6 +24,7 @@ use crate::warehouse::{
 
 pub use registry::registry;
 pub use search::vector_search;
+pub use takedowns::{Foreign, takedowns};
 
 const SPACE: &str = "model/weights/t1-256";
 
@@ -98,7 +100,7 @@ fn shared(job_id: &str, text: &str) -> SharedRow {
 }
 
 async fn append(warehouse: &dyn Warehouse, batches: Vec<Result<Vec<JobAd>>>) -> Result<u64> {
-    warehouse.append_jobs(stream::iter(batches).boxed()).await
+    Ok(warehouse.append_jobs(stream::iter(batches).boxed()).await?.sightings)
 }
 
 async fn candidates(warehouse: &dyn Warehouse, scan: JobScan) -> Vec<Candidate> {
@@ -133,7 +135,10 @@ async fn tables_are_made_once_and_never_reshaped(warehouse: &dyn Warehouse) {
         warehouse.create_jobs().await.unwrap();
         warehouse.create_embeddings(&table()).await.unwrap();
     }
-    assert_eq!(warehouse.tables().await.unwrap(), ["cleaned_jobs", "job_embeddings", "ml_runs"]);
+    assert_eq!(
+        warehouse.tables().await.unwrap(),
+        ["cleaned_jobs", "forgotten_ads", "job_embeddings", "ml_runs"]
+    );
     let wider = EmbeddingTable { dimension: 4, ..table() };
     let error = warehouse.create_embeddings(&wider).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict);
@@ -186,7 +191,7 @@ async fn a_scan_returns_the_latest_sighting_of_every_ad(warehouse: &dyn Warehous
     assert_eq!(titles, expected);
     assert_eq!(
         warehouse.count_jobs(&scan()).await.unwrap(),
-        JobCount { ads: 4, nameless_sightings: 2, timestamps_out_of_range: 0 }
+        JobCount { ads: 4, nameless_sightings: 2, timestamps_out_of_range: 0, forgotten_ads: 0 }
     );
     assert_eq!(found[1].description.as_ref().unwrap().chars().count(), DESCRIPTION_CHARS);
     assert_eq!(found[1].filters.job_location.as_deref(), Some(""));
@@ -208,6 +213,7 @@ async fn shards_are_disjoint_and_complete(warehouse: &dyn Warehouse) {
             ads: found.len() as u64,
             nameless_sightings: if index == 0 { 2 } else { 0 },
             timestamps_out_of_range: 0,
+            forgotten_ads: 0,
         };
         assert_eq!(warehouse.count_jobs(&part).await.unwrap(), expected);
         for ad in found {

@@ -8,7 +8,7 @@ use common_core::job::{JobAd, JobKey};
 use common_core::{Result, failpoint, feed};
 use futures::stream::BoxStream;
 
-use super::{Shared, moment, query, render, vectors};
+use super::{Shared, moment, query, takedowns, vectors};
 use crate::warehouse::{EmbeddingRow, EmbeddingTable, IndexedAd};
 
 /// Embeddings a block: some 20 MB of ads. Their sightings are anywhere in their table, and a block reads all descriptions
@@ -59,7 +59,7 @@ fn latest_sightings(
     from: i64,
     to: i64,
 ) -> ::duckdb::Result<HashMap<JobKey, JobAd>> {
-    let sql = render(include_str!("../../../../infra/duckdb/scan_ads.sql"), table);
+    let sql = takedowns::honoured(connection, include_str!("../../../../infra/duckdb/scan_ads.sql"), table)?;
     let mut statement = connection.prepare_cached(&sql)?;
     let ads = statement.query_map(params![space, from, to], ad)?;
     ads.map(|ad| ad.map(|ad| (ad.key(), ad))).collect()

@@ -11,6 +11,7 @@ mod query;
 mod scan;
 mod search;
 mod shape;
+mod takedowns;
 mod vectors;
 mod write;
 
@@ -21,23 +22,20 @@ use std::time::Duration;
 
 use ::duckdb::{Connection, Row};
 use async_trait::async_trait;
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use common_core::job::{ContentHash, DESCRIPTION_CHARS, JobAd, JobKey, Timestamp};
 use common_core::{Error, ErrorKind, Result, failpoint, feed, memory};
 use futures::stream::BoxStream;
 
 use crate::Access;
 use crate::warehouse::{
-    Candidate, EmbeddingRow, EmbeddingTable, Forgotten, IndexState, IndexedAd, JobCount, JobScan, QueryCost,
-    QueryResult, Refused, RunRecord, SharedRow, VectorHit, VectorIndexKind, VectorIndexState, VectorQuery,
-    Warehouse, WriteSize,
+    Appended, Candidate, EmbeddingRow, EmbeddingTable, Forgotten, IndexState, IndexedAd, JobCount, JobScan,
+    QueryCost, QueryResult, Refused, RunRecord, SharedRow, Traces, VectorHit, VectorIndexKind,
+    VectorIndexState, VectorQuery, Warehouse, WriteSize,
 };
 
 /// Rows that take another ad's vector in one transaction.
 const SHARED_ROWS: usize = 512;
-
-/// In how many parts the keys are compared when vanished ads are looked for.
-const PRUNE_PARTS: u32 = 64;
 
 /// A warehouse in one DuckDB file.
 pub struct DuckDb {
@@ -220,7 +218,7 @@ impl Warehouse for DuckDb {
         self.write(move |connection| shape::create_embeddings(connection, &embeddings)).await
     }
 
-    async fn append_jobs(&self, batches: BoxStream<'static, Result<Vec<JobAd>>>) -> Result<u64> {
+    async fn append_jobs(&self, batches: BoxStream<'static, Result<Vec<JobAd>>>) -> Result<Appended> {
         let runtime = tokio::runtime::Handle::current();
         let shared = Arc::clone(&self.shared);
         blocking(move || shared.transaction(|connection| write::append_jobs(connection, &runtime, batches)))
@@ -287,15 +285,16 @@ impl Warehouse for DuckDb {
         if hashes.is_empty() {
             return Ok(HashSet::new());
         }
-        let sql = render(include_str!("../../../../infra/duckdb/known_texts.sql"), table);
         let joined = hashes.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
         let (space, since) = (space.to_owned(), micros(since));
-        let name = table.name.clone();
+        let table = table.clone();
         let found: Vec<String> = self
             .read(move |connection| {
-                if !query::has_table(connection, &name)? {
+                if !query::has_table(connection, &table.name)? {
                     return Ok(Vec::new());
                 }
+                let sql = include_str!("../../../../infra/duckdb/known_texts.sql");
+                let sql = takedowns::honoured(connection, sql, &table)?;
                 let mut statement = connection.prepare_cached(&sql)?;
                 statement.query_map(::duckdb::params![joined, space, since], |row| row.get(0))?.collect()
             })
@@ -347,30 +346,14 @@ impl Warehouse for DuckDb {
         let (table, keys) = (table.name.clone(), keys.to_vec());
         self.write(move |connection| {
             write::stage_keys(connection, &keys)?;
-            write::delete_staged_keys(connection, &table)
+            takedowns::delete_staged_keys(connection, &table)
         })
         .await
     }
 
     async fn prune_embeddings(&self, scan: &JobScan) -> Result<u64> {
         let scan = scan.clone();
-        self.write(move |connection| {
-            let sql = render(include_str!("../../../../infra/duckdb/prune_embeddings.sql"), &scan.embeddings);
-            let mut statement = connection.prepare(&sql)?;
-            let mut removed = 0;
-            for part in 0..PRUNE_PARTS {
-                let (shard, source) = (scan.shard, &scan.source);
-                removed += statement.execute(::duckdb::params![
-                    shard.count,
-                    shard.index,
-                    source,
-                    PRUNE_PARTS,
-                    part
-                ])?;
-            }
-            Ok(removed as u64)
-        })
-        .await
+        self.write(move |connection| write::prune_embeddings(connection, &scan)).await
     }
 
     async fn record_runs(&self, runs: &[RunRecord]) -> Result<()> {
@@ -396,9 +379,23 @@ impl Warehouse for DuckDb {
         query::query(Arc::clone(&self.shared), sql.to_owned()).await
     }
 
-    async fn forget(&self, keys: &[JobKey]) -> Result<Vec<Forgotten>> {
+    async fn trace(&self, keys: &[JobKey]) -> Result<Traces> {
         let keys = keys.to_vec();
-        self.write(move |connection| write::forget(connection, &keys)).await
+        self.write(move |connection| takedowns::trace(connection, &keys)).await
+    }
+
+    async fn forget(&self, keys: &[JobKey]) -> Result<Vec<Forgotten>> {
+        let (keys, now) = (keys.to_vec(), Utc::now());
+        self.write(move |connection| takedowns::forget(connection, &keys, now)).await
+    }
+
+    async fn tombstones(&self) -> Result<Vec<JobKey>> {
+        self.read(takedowns::tombstones).await
+    }
+
+    async fn undo_forget(&self, keys: &[JobKey]) -> Result<HashSet<JobKey>> {
+        let keys = keys.to_vec();
+        self.write(move |connection| takedowns::undo(connection, &keys)).await
     }
 
     async fn costs(&self, _scan: &JobScan) -> Result<Vec<QueryCost>> {
@@ -416,5 +413,13 @@ mod tests {
         let warehouse = DuckDb::open(&folder.path().join("new/jobs.duckdb"), Access::Create).await.unwrap();
         crate::contract::warehouse(&warehouse).await;
         crate::contract::vector_search(&warehouse).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn duckdb_keeps_the_contract_of_takedowns() {
+        let folder = tempfile::tempdir().unwrap();
+        let warehouse = DuckDb::open(&folder.path().join("jobs.duckdb"), Access::Create).await.unwrap();
+        let foreign = async |sql: String| warehouse.write(move |c| Ok(c.execute_batch(&sql)?)).await.unwrap();
+        crate::contract::takedowns(&warehouse, &|sql| Box::pin(foreign(sql))).await;
     }
 }

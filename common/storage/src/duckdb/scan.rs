@@ -10,7 +10,7 @@ use common_core::pay::Pay;
 use common_core::{Result, failpoint, feed};
 use futures::stream::BoxStream;
 
-use super::{Shared, moment, query, render};
+use super::{Shared, moment, query, takedowns};
 use crate::warehouse::{Candidate, FilterColumns, JobCount, JobScan, Stored};
 
 /// Sightings a page. Each page looks at the keys of the whole table once, so pages are not small.
@@ -18,11 +18,13 @@ const PAGE_ROWS: i64 = 4096;
 
 pub(super) fn count_jobs(connection: &Connection, scan: &JobScan) -> ::duckdb::Result<JobCount> {
     let sql = include_str!("../../../../infra/duckdb/count_jobs.sql");
-    connection.query_row(sql, params![scan.shard.count, scan.shard.index, scan.source], |row| {
+    let sql = takedowns::honoured(connection, sql, &scan.embeddings)?;
+    connection.query_row(&sql, params![scan.shard.count, scan.shard.index, scan.source], |row| {
         Ok(JobCount {
             ads: row.get(0)?,
             nameless_sightings: row.get(1)?,
             timestamps_out_of_range: row.get(2)?,
+            forgotten_ads: row.get(3)?,
         })
     })
 }
@@ -62,10 +64,11 @@ fn read_pages(
 fn statement(connection: &Connection, scan: &JobScan) -> ::duckdb::Result<String> {
     let sql = include_str!("../../../../infra/duckdb/scan_jobs.sql");
     if query::has_table(connection, &scan.embeddings.name)? {
-        return Ok(render(sql, &scan.embeddings));
+        return takedowns::honoured(connection, sql, &scan.embeddings);
     }
     let nothing = include_str!("../../../../infra/duckdb/no_embeddings.sql");
-    Ok(render(&sql.replace("JOIN job_embeddings AS", &format!("JOIN {nothing} AS")), &scan.embeddings))
+    let sql = sql.replace("JOIN job_embeddings AS", &format!("JOIN {nothing} AS"));
+    takedowns::honoured(connection, &sql, &scan.embeddings)
 }
 
 fn candidate(row: &Row<'_>) -> ::duckdb::Result<Candidate> {

@@ -4,7 +4,7 @@ use ::duckdb::{Connection, Row, ToSql, params_from_iter};
 use common_core::Result;
 use common_core::job::{ContentHash, JobKey};
 
-use super::{micros, moment, query, render};
+use super::{micros, moment, query, render, takedowns};
 use crate::warehouse::{EmbeddingTable, IndexState, VectorHit, VectorQuery};
 
 pub(super) fn index_state(
@@ -15,7 +15,8 @@ pub(super) fn index_state(
     if !query::has_table(connection, &table.name)? {
         return Ok(IndexState::default());
     }
-    let sql = render(include_str!("../../../../infra/duckdb/index_state.sql"), table);
+    let sql = include_str!("../../../../infra/duckdb/index_state.sql");
+    let sql = takedowns::honoured(connection, sql, table)?;
     connection.query_row(&sql, [space], |row| {
         Ok(IndexState {
             rows: row.get(0)?,
@@ -73,7 +74,8 @@ pub(super) fn search(
         values.push(Box::new(array(&filter.company)));
         include_str!("../../../../infra/duckdb/search_companies.sql")
     };
-    connection.prepare(&render(sql, table))?.query_map(params_from_iter(values), found)?.collect()
+    let sql = takedowns::honoured(connection, sql, table)?;
+    connection.prepare(&sql)?.query_map(params_from_iter(values), found)?.collect()
 }
 
 /// Values of a filter as one parameter: the engine's bindings take no lists.

@@ -6,22 +6,30 @@ use ::duckdb::Connection;
 use super::write::{Failure, Outcome};
 use super::{query, render};
 use crate::shape::{self, Column};
-use crate::warehouse::EmbeddingTable;
+use crate::warehouse::{self, EmbeddingTable};
 
 const CLEANED_JOBS: &str = include_str!("../../../../infra/duckdb/create_cleaned_jobs.sql");
 const JOB_EMBEDDINGS: &str = include_str!("../../../../infra/duckdb/create_job_embeddings.sql");
+const FORGOTTEN_ADS: &str = include_str!("../../../../infra/duckdb/create_forgotten_ads.sql");
 const ML_RUNS: &str = include_str!("../../../../infra/duckdb/create_ml_runs.sql");
 const VW_RUNS: &str = include_str!("../../../../infra/duckdb/create_vw_runs.sql");
 const ADD_COLUMN: &str = include_str!("../../../../infra/duckdb/add_column.sql");
 
 pub(super) fn create_jobs(connection: &Connection) -> Outcome<()> {
-    create(connection, "cleaned_jobs", CLEANED_JOBS)
+    create(connection, "cleaned_jobs", CLEANED_JOBS)?;
+    create_tombstones(connection)
+}
+
+/// Makes the table of those that were taken down.
+pub(super) fn create_tombstones(connection: &Connection) -> Outcome<()> {
+    create(connection, warehouse::FORGOTTEN_ADS, FORGOTTEN_ADS)
 }
 
 pub(super) fn create_runs(connection: &Connection) -> Outcome<()> {
     if let Some(column) = missing(connection, "cleaned_jobs", CLEANED_JOBS)?.first() {
         return Err(Failure::Ours(shape::lacks("cleaned_jobs", column)));
     }
+    create_tombstones(connection)?;
     create(connection, "ml_runs", ML_RUNS)?;
     Ok(connection.execute_batch(VW_RUNS)?)
 }

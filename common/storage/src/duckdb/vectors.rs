@@ -10,7 +10,7 @@ use common_core::job::{ContentHash, JobKey, Timestamp};
 use common_core::{Error, Result, failpoint, feed};
 use futures::stream::BoxStream;
 
-use super::{Shared, query, render};
+use super::{Shared, query, render, takedowns};
 use crate::warehouse::{EmbeddingRow, EmbeddingTable, FilterColumns};
 
 /// Rows a page: some 6 MB of vectors.
@@ -69,7 +69,8 @@ fn batches(
     space: &str,
     from: i64,
 ) -> ::duckdb::Result<Vec<RecordBatch>> {
-    let sql = render(include_str!("../../../../infra/duckdb/scan_embeddings.sql"), table);
+    let sql = include_str!("../../../../infra/duckdb/scan_embeddings.sql");
+    let sql = takedowns::honoured(connection, sql, table)?;
     let mut statement = connection.prepare_cached(&sql)?;
     drop(statement.query_arrow(params![space, from, from + PAGE_ROWS])?);
     // Step by step, because the iterator over the batches panics where the engine fails.

@@ -10,9 +10,12 @@ use common_core::{Error, Result};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 
-use super::{micros, query, render, shape};
+use super::{micros, render, shape, takedowns};
 use crate::batches;
-use crate::warehouse::{EmbeddingRow, EmbeddingTable, Forgotten, RunRecord, SharedRow};
+use crate::warehouse::{Appended, EmbeddingRow, EmbeddingTable, JobScan, RunRecord, SharedRow, Tombstones};
+
+/// In how many parts the keys are compared when vanished ads are looked for.
+const PRUNE_PARTS: u32 = 64;
 
 /// Why a transaction is rolled back: the engine's reason or ours.
 pub(super) enum Failure {
@@ -38,13 +41,15 @@ pub(super) fn append_jobs(
     connection: &Connection,
     runtime: &tokio::runtime::Handle,
     mut batches: BoxStream<'static, Result<Vec<JobAd>>>,
-) -> Outcome<u64> {
-    let mut count = 0;
+) -> Outcome<Appended> {
+    let tombstones: Tombstones = takedowns::tombstones(connection)?.into_iter().collect();
+    let mut appended = Appended::default();
     let mut appender: Option<Appender<'_>> = None;
     // This thread may block; what feeds the stream runs on the runtime's own threads.
     while let Some(batch) = runtime.block_on(batches.next()) {
-        let batch = batch?;
-        count += batch.len() as u64;
+        let mut batch = batch?;
+        appended.forgotten += tombstones.leave_out(&mut batch);
+        appended.sightings += batch.len() as u64;
         let batch = batches::jobs(&batch)?;
         let appender = match &mut appender {
             Some(appender) => appender,
@@ -55,7 +60,7 @@ pub(super) fn append_jobs(
     if let Some(mut appender) = appender {
         appender.flush()?;
     }
-    Ok(count)
+    Ok(appended)
 }
 
 /// The batch's columns, which an appender must be told: without, it goes by the table's order, and wants a value for every column.
@@ -118,8 +123,11 @@ fn fetch_donors(
     since: Option<Timestamp>,
 ) -> Outcome<()> {
     connection.execute_batch(&render(include_str!("../../../../infra/duckdb/stage_donors.sql"), table))?;
-    let mut find =
-        connection.prepare(&render(include_str!("../../../../infra/duckdb/find_donors.sql"), table))?;
+    let mut find = connection.prepare(&takedowns::honoured(
+        connection,
+        include_str!("../../../../infra/duckdb/find_donors.sql"),
+        table,
+    )?)?;
     let donors: Vec<i64> =
         find.query_map(params![space, micros(since)], |row| row.get(0))?.collect::<::duckdb::Result<_>>()?;
     let mut fetch =
@@ -154,24 +162,15 @@ pub(super) fn stage_keys(connection: &Connection, keys: &[JobKey]) -> Outcome<()
     stage(connection, "staged_keys", batches::keys(keys)?)
 }
 
-/// Removes the staged keys from one table, whose name comes from the catalogue or from [`EmbeddingTable`].
-pub(super) fn delete_staged_keys(connection: &Connection, table: &str) -> Outcome<u64> {
-    let sql =
-        include_str!("../../../../infra/duckdb/delete_keys.sql").replace("job_embeddings", &quoted(table));
-    Ok(connection.execute(&sql, [])? as u64)
-}
-
-pub(super) fn forget(connection: &Connection, keys: &[JobKey]) -> Outcome<Vec<Forgotten>> {
-    stage_keys(connection, keys)?;
-    let columns = query::columns(connection)?;
-    let has = |table: &str, name: &str| columns.iter().any(|c| c.table == table && c.name == name);
-    let mut tables: Vec<&str> = columns.iter().map(|column| column.table.as_str()).collect();
-    tables.dedup();
-    let mut gone = Vec::new();
-    for table in tables.into_iter().filter(|table| has(table, "source") && has(table, "job_id")) {
-        gone.push(Forgotten { table: table.to_owned(), rows: delete_staged_keys(connection, table)? });
+pub(super) fn prune_embeddings(connection: &Connection, scan: &JobScan) -> Outcome<u64> {
+    let sql = include_str!("../../../../infra/duckdb/prune_embeddings.sql");
+    let mut statement = connection.prepare(&takedowns::honoured(connection, sql, &scan.embeddings)?)?;
+    let (shard, source) = (scan.shard, &scan.source);
+    let mut removed = 0;
+    for part in 0..PRUNE_PARTS {
+        removed += statement.execute(params![shard.count, shard.index, source, PRUNE_PARTS, part])?;
     }
-    Ok(gone)
+    Ok(removed as u64)
 }
 
 pub(super) fn record_run(connection: &Connection, run: &RunRecord) -> Outcome<()> {
@@ -189,8 +188,4 @@ pub(super) fn record_run(connection: &Connection, run: &RunRecord) -> Outcome<()
         ],
     )?;
     Ok(())
-}
-
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }

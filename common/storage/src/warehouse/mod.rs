@@ -1,6 +1,7 @@
 //! The warehouse as the functions see it: rows in and out, whatever engine holds them.
 
 pub mod cell;
+mod takedowns;
 mod vectors;
 
 use std::collections::HashSet;
@@ -16,6 +17,9 @@ use serde::Serialize;
 use crate::runs::Status;
 
 pub use cell::{Cell, ColumnType};
+pub use takedowns::{Appended, FORGOTTEN_ADS, Forgotten, Traces};
+#[cfg(any(feature = "duckdb", feature = "gcp"))]
+pub(crate) use takedowns::{FROM_FORGOTTEN_ADS, Tombstones};
 pub use vectors::{IndexState, IndexedAd, VectorHit, VectorIndexKind, VectorIndexState, VectorQuery};
 
 /// The model that plain `job_embeddings` belongs to; every other model has a table of its own beside it.
@@ -68,6 +72,8 @@ pub struct JobCount {
     pub nameless_sightings: u64,
     /// Sightings with a moment outside the years 1 to 9999, which counts as missing. Only where the warehouse can hold such.
     pub timestamps_out_of_range: u64,
+    /// Ads that it leaves out because they were taken down, and something other than this program appended them again.
+    pub forgotten_ads: u64,
 }
 
 /// The columns of an ad that filters need inside a vector search, kept beside its vector.
@@ -160,13 +166,6 @@ pub struct RunRecord {
     pub recorded_at: Timestamp,
 }
 
-/// What a takedown removed.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Forgotten {
-    /// The table.
-    pub table: String,
-    /// Rows that left it.
-    pub rows: u64,
 }
 
 /// Answer of an ad-hoc query: its columns, and its rows in pages of bounded size.
@@ -200,7 +199,8 @@ pub struct QueryCost {
 ///
 /// Contract, the same for every backend (`contract` holds the suite that proves it): a write is whole or absent,
 /// and doing it twice is doing it once; timestamps are UTC to the microsecond, within the years 1 to 9999; NULL and `''` differ;
-/// vectors come back bit for bit.
+/// vectors come back bit for bit. An ad that has a tombstone (see [`Warehouse::forget`]) is never read and never appended, whatever
+/// rows name it; a warehouse without a table of tombstones has none.
 #[async_trait]
 pub trait Warehouse: Send + Sync {
     /// How much to write at once.
@@ -209,7 +209,7 @@ pub trait Warehouse: Send + Sync {
     /// Whether no other process can write while this one has the warehouse open.
     fn is_exclusive(&self) -> bool;
 
-    /// Makes `cleaned_jobs` where it is missing.
+    /// Makes `cleaned_jobs` and `forgotten_ads` where they are missing.
     ///
     /// # Errors
     /// `Conflict` where it exists without one of its columns, or with one of another type.
@@ -221,16 +221,17 @@ pub trait Warehouse: Send + Sync {
     /// `Conflict` where one of them exists with a column of another type; `NotFound` where there is no `cleaned_jobs`.
     async fn create_runs(&self) -> Result<()>;
 
-    /// Makes `embeddings` where it is missing, and what [`Warehouse::create_runs`] makes; `cleaned_jobs` must be there.
+    /// Makes `embeddings` and `forgotten_ads` where they are missing, and what [`Warehouse::create_runs`] makes; `cleaned_jobs` must be
+    /// there.
     ///
     /// # Errors
     /// `Conflict` where a table exists without one of its columns, or with one of another type (another vector
     /// length, for example); `NotFound` where there is no `cleaned_jobs`.
     async fn create_embeddings(&self, embeddings: &EmbeddingTable) -> Result<()>;
 
-    /// Appends sightings to `cleaned_jobs`, all of them or, after an `Err` in the stream or of ours, none; returns
-    /// how many.
-    async fn append_jobs(&self, batches: BoxStream<'static, Result<Vec<JobAd>>>) -> Result<u64>;
+    /// Appends sightings to `cleaned_jobs`, all of them or, after an `Err` in the stream or of ours, none. Those of ads that were
+    /// taken down are left out.
+    async fn append_jobs(&self, batches: BoxStream<'static, Result<Vec<JobAd>>>) -> Result<Appended>;
 
     /// How many ads [`Warehouse::scan_jobs`] will return, and how many sightings it will leave out.
     ///
@@ -316,7 +317,7 @@ pub trait Warehouse: Send + Sync {
     /// Removes the rows of `keys`; returns how many there were.
     async fn delete_embeddings(&self, table: &EmbeddingTable, keys: &[JobKey]) -> Result<u64>;
 
-    /// Removes the rows of ads that are no longer in `cleaned_jobs`, within the scan's share; returns how many.
+    /// Removes the rows of ads that are no longer in `cleaned_jobs` or were taken down, within the scan's share; returns how many.
     async fn prune_embeddings(&self, scan: &JobScan) -> Result<u64>;
 
     /// Appends states of runs to `ml_runs`, all of them or none. `vw_runs` has one row a run: its own ending, else the state
@@ -335,8 +336,18 @@ pub trait Warehouse: Send + Sync {
     /// `InvalidInput` where the statement is wrong or would write.
     async fn query(&self, sql: &str) -> Result<QueryResult>;
 
-    /// Removes the ads from every table that names ads; returns what left each table.
+    /// Looks for the rows of `keys` in every table that names ads. The engine looks: keys are its parameters.
+    async fn trace(&self, keys: &[JobKey]) -> Result<Traces>;
+
+    /// Takes the ads down: removes them from every table that names ads, and leaves a tombstone of each, in a table or not, that keeps
+    /// it out from then on. Returns what left each table. A repeat changes nothing; one of a call that was interrupted completes it.
     async fn forget(&self, keys: &[JobKey]) -> Result<Vec<Forgotten>>;
+
+    /// Every ad that was taken down.
+    async fn tombstones(&self) -> Result<Vec<JobKey>>;
+
+    /// Lifts the takedowns of `keys`, whose sightings may be appended again; no row comes back. Returns those that were taken down.
+    async fn undo_forget(&self, keys: &[JobKey]) -> Result<HashSet<JobKey>>;
 
     /// What the queries of a run would cost, without running them; empty where queries are free.
     async fn costs(&self, scan: &JobScan) -> Result<Vec<QueryCost>>;

@@ -87,13 +87,14 @@ pub(crate) async fn run(config: &Config, args: GenerateArgs) -> Result<()> {
     };
     if args.json {
         let mut report = json!({"quality": quality});
-        if let (Some(report), Outcome::Warehouse(standing)) = (report.as_object_mut(), &outcome) {
+        if let (Some(report), Outcome::Warehouse(standing, forgotten)) = (report.as_object_mut(), &outcome) {
             report.insert("cleaned_jobs".to_owned(), standing.json());
+            report.insert("forgotten_sightings".to_owned(), json!(forgotten));
         }
         return output::print(&format!("{report}\n"));
     }
     let closing = match outcome {
-        Outcome::Warehouse(standing) => standing.sentence(config),
+        Outcome::Warehouse(standing, forgotten) => load::left_out(forgotten) + &standing.sentence(config),
         Outcome::File(path, bytes) => format!("{}: {:.1} MB\n", path.display(), bytes as f64 / 1e6),
     };
     output::print(&format!("{}\n{closing}", quality.render(&format!("generated, seed {}", args.seed))))
@@ -101,7 +102,8 @@ pub(crate) async fn run(config: &Config, args: GenerateArgs) -> Result<()> {
 
 /// Where the ads went.
 enum Outcome {
-    Warehouse(Standing),
+    /// The table, and how many sightings were left out because their ads were taken down.
+    Warehouse(Standing, u64),
     File(PathBuf, u64),
 }
 
@@ -112,8 +114,8 @@ async fn to_warehouse(
 ) -> Result<(Quality, Outcome)> {
     let warehouse = load::ready_warehouse(config).await?;
     let (batches, quality) = pipe::from_thread(GENERATING, move |emit| each_batch(&market, &progress, emit));
-    let quality = load::append(Some(warehouse.as_ref()), batches, quality).await?;
-    Ok((quality, Outcome::Warehouse(Standing::of(warehouse.as_ref()).await?)))
+    let (quality, appended) = load::append(Some(warehouse.as_ref()), batches, quality).await?;
+    Ok((quality, Outcome::Warehouse(Standing::of(warehouse.as_ref()).await?, appended.forgotten)))
 }
 
 async fn to_file(market: Arc<Market>, path: PathBuf, progress: ProgressBar) -> Result<(Quality, Outcome)> {

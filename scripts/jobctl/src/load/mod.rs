@@ -11,6 +11,7 @@ use std::sync::Arc;
 use clap::Args;
 use common::config::Config;
 use common::job::JobAd;
+use common::storage::warehouse::Appended;
 use common::storage::{Access, Warehouse, open_warehouse};
 use common::{Error, Result, feed};
 use futures::StreamExt;
@@ -31,7 +32,7 @@ use reader::Notes;
 /// first value that does not fit, not at all.
 ///
 /// The table is append-only: the latest `scrape_timestamp` of an ad counts, and loading a file twice adds its
-/// rows twice without harm.
+/// rows twice without harm. Sightings of ads that were taken down (`jobctl forget`) are left out and counted.
 ///
 /// Timestamps: RFC 3339, `YYYY-MM-DD HH:MM:SS` with or without a zone (none is UTC), or `YYYY-MM-DD`. Salaries are
 /// finite and not negative. In CSV an empty cell is '' in a text column and NULL in any other; Parquet and NDJSON
@@ -54,6 +55,8 @@ struct Loaded {
     file: Quality,
     total: Quality,
     notes: Notes,
+    /// Sightings left out because their ads were taken down.
+    forgotten: u64,
 }
 
 pub(crate) async fn run(config: &Config, args: LoadArgs) -> Result<()> {
@@ -72,7 +75,7 @@ pub(crate) async fn run(config: &Config, args: LoadArgs) -> Result<()> {
         if args.json {
             reports.push(json!({
                 "file": path, "ignored_columns": loaded.notes.ignored, "absent_columns": loaded.notes.absent,
-                "quality": loaded.file,
+                "forgotten_sightings": loaded.forgotten, "quality": loaded.file,
             }));
         } else {
             output::print(&describe(path, &loaded))?;
@@ -119,21 +122,22 @@ async fn load(warehouse: Option<&dyn Warehouse>, path: &Path, mut total: Quality
             shown.inc(batch.len() as u64);
             emit(batch)?;
         }
-        Ok(Loaded { file, total, notes: batches.notes() })
+        Ok(Loaded { file, total, notes: batches.notes(), forgotten: 0 })
     });
     let outcome = append(warehouse, batches, loaded).await;
     progress.finish_and_clear();
-    outcome
+    outcome.map(|(loaded, appended)| Loaded { forgotten: appended.forgotten, ..loaded })
 }
 
-/// Lets `batches` flow into the warehouse, or into nothing, and takes what was learned on the way.
+/// Lets `batches` flow into the warehouse, or into nothing, and takes what was learned on the way and what was appended.
 pub(crate) async fn append<T>(
     warehouse: Option<&dyn Warehouse>,
     mut batches: BoxStream<'static, Result<Vec<JobAd>>>,
     learned: oneshot::Receiver<T>,
-) -> Result<T> {
+) -> Result<(T, Appended)> {
+    let mut appended = Appended::default();
     match warehouse {
-        Some(warehouse) => drop(warehouse.append_jobs(batches).await?),
+        Some(warehouse) => appended = warehouse.append_jobs(batches).await?,
         None => {
             while let Some(batch) = batches.next().await {
                 batch?;
@@ -141,7 +145,8 @@ pub(crate) async fn append<T>(
         }
     }
     // The stream has come to its end, and the value is sent before that.
-    learned.await.map_err(|_| Error::internal("a file was read without a report"))
+    let learned = learned.await.map_err(|_| Error::internal("a file was read without a report"))?;
+    Ok((learned, appended))
 }
 
 fn describe(path: &Path, loaded: &Loaded) -> String {
@@ -152,8 +157,21 @@ fn describe(path: &Path, loaded: &Loaded) -> String {
             text = format!("{text}  {what}: {names}\n");
         }
     }
+    text.push_str(&left_out(loaded.forgotten));
     text.push('\n');
     text
+}
+
+/// What was not appended, as a line; nothing where there is none.
+pub(crate) fn left_out(forgotten: u64) -> String {
+    match forgotten {
+        0 => String::new(),
+        1 => "  left out: 1 sighting of an ad that was taken down (jobctl forget)\n".to_owned(),
+        _ => format!(
+            "  left out: {} sightings of ads that were taken down (jobctl forget)\n",
+            count(forgotten)
+        ),
+    }
 }
 
 /// The error, and what it left behind.

@@ -1,0 +1,126 @@
+//! Takedowns: the tombstones, the rows that leave, and statements that honour both.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use chrono::Utc;
+use common_core::job::JobKey;
+use common_core::{ErrorKind, Result};
+use serde_json::Value;
+
+use super::dataset::Dataset;
+use super::statement::{Statement, key};
+use super::{ADS_A_STATEMENT, STAGED, jobs, rows};
+use crate::warehouse::{FORGOTTEN_ADS, FROM_FORGOTTEN_ADS, Forgotten, Traces};
+
+impl Dataset {
+    /// The statement, which leaves out what was taken down; where the table of tombstones is not made yet (a reader makes
+    /// nothing), over an empty one.
+    pub(super) async fn honouring<'a>(&self, statement: &'a Statement) -> Result<Cow<'a, Statement>> {
+        if !statement.sql.contains(FROM_FORGOTTEN_ADS) || self.has_tombstones().await? {
+            return Ok(Cow::Borrowed(statement));
+        }
+        let nothing =
+            format!("FROM {} AS", include_str!("../../../../infra/bigquery/no_forgotten_ads.sql").trim());
+        let sql = statement.sql.replace(FROM_FORGOTTEN_ADS, &nothing);
+        Ok(Cow::Owned(Statement { sql, ..statement.clone() }))
+    }
+
+    /// Every ad that was taken down.
+    pub(super) async fn tombstones(self: &Arc<Self>) -> Result<Vec<JobKey>> {
+        let sql = include_str!("../../../../infra/bigquery/list_tombstones.sql");
+        let found = self.collect(Statement::new("reading what was taken down", sql)).await?;
+        found.into_iter().map(|row| rows::key(&mut row.into_iter())).collect()
+    }
+
+    pub(super) async fn trace(self: &Arc<Self>, keys: &[JobKey]) -> Result<Traces> {
+        let mut traces = Traces::default();
+        for table in self.tables_of_ads().await?.iter().filter(|table| !table.starts_with(STAGED)) {
+            for keys in keys.chunks(ADS_A_STATEMENT) {
+                traces.add(table, self.count_keys(table, keys).await?);
+            }
+        }
+        Ok(traces)
+    }
+
+    /// Tombstones first: whatever stops this between two statements, no ad comes back.
+    pub(super) async fn forget(&self, keys: &[JobKey]) -> Result<Vec<Forgotten>> {
+        self.create_tombstones().await?;
+        let now = Utc::now();
+        for keys in keys.chunks(ADS_A_STATEMENT) {
+            let sql = include_str!("../../../../infra/bigquery/add_tombstones.sql");
+            let ads: Vec<Value> = keys.iter().map(key).collect();
+            let statement =
+                Statement::new("taking ads down", sql).ads(&ads).moment("forgotten_at", Some(now));
+            self.execute(&statement).await?;
+        }
+        let mut gone = Vec::new();
+        for table in self.tables_of_ads().await?.into_iter().filter(|table| table != FORGOTTEN_ADS) {
+            let is_staged = table.starts_with(STAGED);
+            let mut rows = 0;
+            for keys in keys.chunks(ADS_A_STATEMENT) {
+                match self.changed_rows(self.delete_keys(&table, keys)).await {
+                    Ok(deleted) => rows += deleted,
+                    // Its rows have arrived meanwhile, and the table has left.
+                    Err(error) if is_staged && error.kind() == ErrorKind::NotFound => {}
+                    Err(error) => {
+                        return Err(error.remedy(
+                            "the ads have their tombstones and are left out everywhere; forget them again to remove the rows",
+                        ));
+                    }
+                }
+            }
+            if !is_staged {
+                gone.push(Forgotten { table, rows });
+            }
+        }
+        Ok(gone)
+    }
+
+    pub(super) async fn undo_forget(self: &Arc<Self>, keys: &[JobKey]) -> Result<HashSet<JobKey>> {
+        let mut lifted = HashSet::new();
+        if !self.has_tombstones().await? {
+            return Ok(lifted);
+        }
+        for keys in keys.chunks(ADS_A_STATEMENT) {
+            lifted.extend(self.count_keys(FORGOTTEN_ADS, keys).await?.into_iter().map(|(key, _)| key));
+            self.changed_rows(self.delete_keys(FORGOTTEN_ADS, keys)).await?;
+        }
+        Ok(lifted)
+    }
+
+    async fn count_keys(self: &Arc<Self>, table: &str, keys: &[JobKey]) -> Result<Vec<(JobKey, u64)>> {
+        let sql = include_str!("../../../../infra/bigquery/count_keys.sql")
+            .replace("job_embeddings", &format!("`{table}`"));
+        let ads: Vec<Value> = keys.iter().map(key).collect();
+        let statement = Statement::new(format!("looking for ads in {}", self.name(table)), sql).ads(&ads);
+        self.collect(statement).await?.into_iter().map(rows::count_of_key).collect()
+    }
+
+    /// Whether there is a table of tombstones; once there is one, it stays.
+    async fn has_tombstones(&self) -> Result<bool> {
+        if self.has_tombstones.load(Ordering::Relaxed) {
+            return Ok(true);
+        }
+        let is_there = self.table(FORGOTTEN_ADS).await?.is_some();
+        self.has_tombstones.store(is_there, Ordering::Relaxed);
+        Ok(is_there)
+    }
+
+    /// Tables that name ads, in alphabetical order.
+    async fn tables_of_ads(&self) -> Result<Vec<String>> {
+        let mut named = Vec::new();
+        for table in self.table_names().await? {
+            let facts = self.table(&table).await?.unwrap_or_default();
+            let fields = facts.pointer("/schema/fields").and_then(Value::as_array).into_iter().flatten();
+            let names: HashSet<String> =
+                fields.map(|field| jobs::text(field, "/name").to_ascii_lowercase()).collect();
+            if names.contains("source") && names.contains("job_id") {
+                named.push(table);
+            }
+        }
+        Ok(named)
+    }
+}

@@ -1,0 +1,112 @@
+//! Takedowns: what leaves the tables, and the tombstones that keep it out.
+
+use std::collections::{HashMap, HashSet};
+
+use common_core::job::{JobAd, JobKey};
+use serde::Serialize;
+
+/// The table of tombstones: one row an ad that was taken down, with its key and the moment of the takedown.
+pub const FORGOTTEN_ADS: &str = "forgotten_ads";
+
+/// How statements name [`FORGOTTEN_ADS`], for engines that read a warehouse without that table.
+#[cfg(any(feature = "duckdb", feature = "gcp"))]
+pub(crate) const FROM_FORGOTTEN_ADS: &str = "FROM forgotten_ads AS";
+
+/// The outcome of appending sightings.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Appended {
+    /// Sightings that are in the table now.
+    pub sightings: u64,
+    /// Sightings left out because their ads were taken down.
+    pub forgotten: u64,
+}
+
+/// What a takedown removed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Forgotten {
+    /// The table.
+    pub table: String,
+    /// Rows that left it.
+    pub rows: u64,
+}
+
+/// What a warehouse has of some ads.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Traces {
+    /// Their rows in every table that names ads, but for that of the tombstones.
+    pub tables: Vec<Forgotten>,
+    /// Those of the ads that have a row in any of these tables.
+    pub present: HashSet<JobKey>,
+    /// Those of the ads that have a tombstone.
+    pub forgotten: HashSet<JobKey>,
+}
+
+impl Traces {
+    /// Adds how many rows a table has of each ad.
+    #[cfg(any(feature = "duckdb", feature = "gcp"))]
+    pub(crate) fn add(&mut self, table: &str, rows: Vec<(JobKey, u64)>) {
+        if table == FORGOTTEN_ADS {
+            self.forgotten.extend(rows.into_iter().map(|(key, _)| key));
+            return;
+        }
+        let count = rows.iter().map(|(_, rows)| rows).sum();
+        match self.tables.last_mut().filter(|last| last.table == table) {
+            Some(last) => last.rows += count,
+            None => self.tables.push(Forgotten { table: table.to_owned(), rows: count }),
+        }
+        self.present.extend(rows.into_iter().map(|(key, _)| key));
+    }
+}
+
+/// The ads that were taken down, in memory: job ids by source.
+#[derive(Debug, Default)]
+pub(crate) struct Tombstones(HashMap<String, HashSet<String>>);
+
+impl FromIterator<JobKey> for Tombstones {
+    fn from_iter<I: IntoIterator<Item = JobKey>>(keys: I) -> Self {
+        let mut ids: HashMap<String, HashSet<String>> = HashMap::new();
+        for JobKey { source, job_id } in keys {
+            ids.entry(source).or_default().insert(job_id);
+        }
+        Self(ids)
+    }
+}
+
+#[cfg(any(feature = "duckdb", feature = "gcp"))]
+impl Tombstones {
+    /// Removes the sightings of ads that were taken down; returns how many there were. White space around a key makes no other ad.
+    pub(crate) fn leave_out(&self, ads: &mut Vec<JobAd>) -> u64 {
+        if self.0.is_empty() {
+            return 0;
+        }
+        let before = ads.len();
+        ads.retain(|ad| !self.has(&ad.source, &ad.job_id) && !self.has(ad.source.trim(), ad.job_id.trim()));
+        (before - ads.len()) as u64
+    }
+
+    fn has(&self, source: &str, job_id: &str) -> bool {
+        self.0.get(source).is_some_and(|ids| ids.contains(job_id))
+    }
+}
+
+#[cfg(all(test, any(feature = "duckdb", feature = "gcp")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sightings_of_forgotten_ads_are_left_out_by_source_and_id() {
+        let key = |source: &str, job_id: &str| JobKey { source: source.into(), job_id: job_id.into() };
+        let tombstones: Tombstones = [key("MCF", "1"), key("Lion", "2")].into_iter().collect();
+        let ad = |source: &str, job_id: &str| JobAd {
+            source: source.into(),
+            job_id: job_id.into(),
+            ..JobAd::default()
+        };
+        let mut ads =
+            vec![ad("MCF", "1"), ad("MCF", "2"), ad("Lion", "1"), ad("Lion ", "\t2"), ad("mcf", "1")];
+        assert_eq!(tombstones.leave_out(&mut ads), 2);
+        let left: Vec<String> = ads.iter().map(|ad| ad.key().to_string()).collect();
+        assert_eq!(left, ["MCF/2", "Lion/1", "mcf/1"]);
+        assert_eq!(Tombstones::default().leave_out(&mut ads), 0);
+    }
+}

@@ -1,0 +1,8 @@
+-- A tombstone for each ad of @ads that has none; the moment of the first takedown stays.
+MERGE forgotten_ads AS stored
+USING (
+    SELECT DISTINCT JSON_VALUE(ad, '$.source') AS source, JSON_VALUE(ad, '$.job_id') AS job_id
+    FROM UNNEST(JSON_QUERY_ARRAY(@ads)) AS ad
+) AS ad
+ON stored.source = ad.source AND stored.job_id = ad.job_id
+WHEN NOT MATCHED THEN INSERT (source, job_id, forgotten_at) VALUES (ad.source, ad.job_id, @forgotten_at);

@@ -1,0 +1,9 @@
+-- Ads that were taken down, and how many of them have sightings again, which nothing reads.
+SELECT
+    (SELECT count(*) FROM (SELECT DISTINCT source, job_id FROM forgotten_ads) AS gone) AS forgotten,
+    (
+        SELECT count(*)
+        FROM (SELECT DISTINCT source, job_id FROM cleaned_jobs) AS ad
+        JOIN (SELECT DISTINCT source, job_id FROM forgotten_ads) AS gone
+            ON ad.source = gone.source AND ad.job_id = gone.job_id
+    ) AS seen_again
