@@ -9,6 +9,7 @@ mod faults;
 mod house;
 mod jobctl;
 mod page;
+mod round_trip;
 mod shim;
 mod similar_jobs;
 mod support;

@@ -141,7 +141,7 @@ impl Job<'_> {
     async fn look_for_forgotten(&self, last: Option<JobIndex>) -> Result<(Option<JobIndex>, bool)> {
         let Some(last) = last else { return Ok((None, false)) };
         let tombstones = self.warehouse.tombstones().await?;
-        blocking(move || {
+        feed::blocking("comparing the index with the tombstones", move || {
             let has_forgotten = tombstones.iter().any(|ad| last.row_of(&ad.source, &ad.job_id).is_some());
             Ok((Some(last), has_forgotten))
         })

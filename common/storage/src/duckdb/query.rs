@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ::duckdb::Connection;
 use arrow::array::RecordBatch;
-use chrono::{DateTime, NaiveDateTime};
+use chrono::NaiveDateTime;
 use common_core::{Error, Result, failpoint, feed};
 use futures::StreamExt;
 

@@ -166,8 +166,6 @@ pub struct RunRecord {
     pub recorded_at: Timestamp,
 }
 
-}
-
 /// Answer of an ad-hoc query: its columns, and its rows in pages of bounded size.
 pub struct QueryResult {
     /// Name and type of every column.
