@@ -5,6 +5,7 @@ mod contract;
 pub(crate) mod errors;
 mod faults;
 mod peers;
+mod runs;
 
 use std::sync::Arc;
 

@@ -6,6 +6,7 @@ use std::time::Instant;
 use common::embedding::{self, Identity};
 use common::job::Timestamp;
 use common::shim::Invocation;
+use common::storage::runs::caught;
 use common::storage::warehouse::{EmbeddingTable, JobCount, JobScan};
 use common::storage::{Access, Run, Warehouse, open_warehouse};
 use common::{Error, Result};
@@ -135,8 +136,8 @@ impl Job<'_> {
             }
             Ok(writer)
         };
-        let outcome = futures::try_join!(reader, write);
-        // Also after a failure: a process must not end while its threads are inside the model.
+        let outcome = caught(async { futures::try_join!(reader, write) }).await;
+        // Also after a failure or a panic: a process must not end while its threads are inside the model.
         threads.join().await?;
         let ((), writer) = outcome?;
         let interrupted = self.invocation.shutdown.is_cancelled();
