@@ -175,6 +175,7 @@ async fn every_fault_alone_is_survived_by_every_kind_of_request() {
         Fault::TooLate,
         Fault::Truncated,
         Fault::Expired,
+        Fault::QueueIsFull,
     ];
     for (n, fault) in all.into_iter().enumerate() {
         // What an append reads first is a request of the kind that the merge begins with.

@@ -6,6 +6,7 @@ pub(crate) mod errors;
 mod faults;
 mod peers;
 mod streams;
+mod runs;
 
 use std::sync::Arc;
 

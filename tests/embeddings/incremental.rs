@@ -44,7 +44,7 @@ fn each_run_does_what_changed_since_the_last() {
 
     assert_eq!(counts(&market.embedded(&["--force"])), [1, 1, 0, 0, 1, 0]);
     market.assert_current(2);
-    let runs = "SELECT count(*) FROM ml_runs WHERE status = 'succeeded' AND finished_at > started_at";
+    let runs = "SELECT count(*) FROM vw_runs WHERE status = 'succeeded' AND finished_at > started_at";
     assert_eq!(market.count(runs), 7);
 }
 

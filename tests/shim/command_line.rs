@@ -75,6 +75,18 @@ fn a_wrong_value_stops_every_mode_with_one_sentence_and_2() {
 }
 
 #[test]
+fn more_tasks_than_bigquery_queues_are_refused_before_anything_is_asked() {
+    let warehouse = ("WAREHOUSE_URL", "bigquery://no-such-project/jobs");
+    let ended = run(&[], &[("CLOUD_RUN_JOB", "embed"), ("CLOUD_RUN_TASK_COUNT", "21"), warehouse]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{ended:?}");
+    assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
+    assert!(
+        ended.stderr.starts_with("error: invalid CLOUD_RUN_TASK_COUNT \"21\": expected 1 to 20, "),
+        "{ended:?}"
+    );
+}
+
+#[test]
 fn a_wrong_flag_is_a_usage_error() {
     for arguments in [&["--limt", "5"][..], &["--limit", "five"], &["--once", "--serve"], &["--port", "80"]] {
         let ended = run(arguments, &[]);

@@ -3,6 +3,7 @@
 
 mod command_line;
 mod events;
+mod killed;
 mod logs;
 mod requests;
 mod signals;

@@ -7,20 +7,28 @@ use serde_json::{Value, json};
 use super::{MANY, function};
 use crate::support::{Ended, Market, Running, Service};
 
-fn terminated(mut run: Running) -> Ended {
-    run.wait_for_run();
+/// How the warehouse says that the run ended.
+fn assert_interrupted(market: &Market, run_id: &str) {
+    let sql = |status| format!("SELECT count(*) FROM vw_runs WHERE run_id = '{run_id}' AND status {status}");
+    assert_eq!(market.count(&sql("= 'interrupted' AND finished_at IS NOT NULL")), 1);
+    assert_eq!(market.count(&sql("<> 'interrupted'")), 0);
+}
+
+fn terminated(market: &Market, mut run: Running) -> Ended {
+    let run_id = run.wait_for_run();
     // Into the middle of the work, on a machine of any speed: a run of so many ads takes far longer.
     std::thread::sleep(Duration::from_secs(3));
     run.terminate();
     let ended = run.end();
     assert!(ended.seconds < 10.0, "{ended:?}");
+    assert_interrupted(market, &run_id);
     ended
 }
 
 #[test]
 fn a_local_run_ends_with_0_and_keeps_what_it_did() {
     let market = Market::generated(MANY);
-    let ended = terminated(Running::start(&mut function(&market)));
+    let ended = terminated(&market, Running::start(&mut function(&market)));
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let answer = ended.answer();
     assert_eq!(answer["status"], "interrupted", "{answer}");
@@ -36,7 +44,7 @@ fn a_local_run_ends_with_0_and_keeps_what_it_did() {
 fn a_task_ends_with_1_so_that_it_is_tried_again() {
     let market = Market::generated(MANY);
     let mut task = function(&market);
-    let ended = terminated(Running::start(task.env("CLOUD_RUN_JOB", "embed")));
+    let ended = terminated(&market, Running::start(task.env("CLOUD_RUN_JOB", "embed")));
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert_eq!(ended.answer()["status"], "interrupted");
 }
@@ -47,11 +55,12 @@ fn a_server_answers_whom_it_owes_and_ends_with_0() {
     let mut service = Service::start(&mut function(&market));
     let request = service.post(&json!({})).header("idempotency-key", "daily");
     let running = std::thread::spawn(|| request.send());
-    service.process.wait_for_run();
+    let run_id = service.process.wait_for_run();
     service.process.terminate();
     let ended = service.process.end();
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.seconds < 10.0, "{ended:?}");
+    assert_interrupted(&market, &run_id);
     let reply = running.join().unwrap();
     assert_eq!(
         (reply.status, &reply.json["answer"]["status"]),

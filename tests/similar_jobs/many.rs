@@ -73,7 +73,7 @@ async fn an_index_that_finds_too_little_is_not_published() {
     assert!(regrown.stderr.contains("grown from the last one"), "{}", regrown.stderr);
     assert_eq!(registry.versions().await.unwrap(), ["v1", "v2"]);
     // The run is written down with what it failed of.
-    let failed = "SELECT count(*) FROM ml_runs WHERE function = 'build-vector-index' AND status = 'failed'";
+    let failed = "SELECT count(*) FROM vw_runs WHERE function = 'build-vector-index' AND status = 'failed'";
     assert_eq!(market.count(failed), 2);
     // Nothing is left of it but what was there before.
     let left = std::fs::read_dir(market.index_dir()).unwrap().map(|entry| entry.unwrap().file_name());

@@ -30,6 +30,8 @@ pub(crate) enum Fault {
     Expired,
     /// The account may not.
     Forbidden,
+    /// Twenty statements wait to change the table.
+    QueueIsFull,
 }
 
 const FAULTS: [Fault; 7] = [
@@ -222,6 +224,12 @@ async fn serve(
         Some(Fault::HtmlPage) => refusal("502 Bad Gateway", "", "<html><h1>502</h1></html>").into_bytes(),
         Some(Fault::Expired) => refusal("401 Unauthorized", "", &json("authError")).into_bytes(),
         Some(Fault::Forbidden) => refusal("403 Forbidden", "", &json("accessDenied")).into_bytes(),
+        Some(Fault::QueueIsFull) => {
+            let message = "Resources exceeded during query execution: Too many DML statements outstanding against table \
+                           demo:d.job_embeddings, limit is 20.";
+            let body = json("resourcesExceeded").replace("by schedule", message);
+            refusal("400 Bad Request", "", &body).into_bytes()
+        }
         Some(Fault::CutBefore) => return Ok(()),
         Some(Fault::CutAfter) => {
             ask(upstream, &request).await?;

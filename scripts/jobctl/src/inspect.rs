@@ -14,8 +14,10 @@ use crate::{cell, output, warehouse};
 const ADS: &str = "cleaned_jobs";
 /// Embeddings of one model or another.
 const EMBEDDINGS: &str = "job_embeddings";
-/// One row a run.
+/// The states of runs; a view has one row a run.
 const RUNS: &str = "ml_runs";
+/// The column of that table that is as old as the view.
+const RECORDED_AT: &str = "recorded_at";
 
 /// Show the tables, how much of the ads is embedded, and the last runs.
 #[derive(Debug, Args)]
@@ -130,7 +132,13 @@ async fn inspect(warehouse: &dyn Warehouse, name: String) -> Result<Inspection> 
     }
     let mut last_runs = Vec::new();
     if names.iter().any(|table| table == RUNS) {
-        let rows = warehouse::rows(warehouse, include_str!("../sql/last_runs.sql")).await?;
+        let columns = warehouse::columns(warehouse, RUNS).await?;
+        let sql = if columns.iter().any(|(name, _)| name == RECORDED_AT) {
+            include_str!("../sql/last_runs.sql")
+        } else {
+            include_str!("../sql/last_runs_of_before.sql")
+        };
+        let rows = warehouse::rows(warehouse, sql).await?;
         last_runs = rows.iter().map(|row| Run::of(row)).collect();
     }
     Ok(Inspection { warehouse: name, tables, ads, forgotten, embeddings, last_runs })
