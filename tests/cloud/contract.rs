@@ -58,8 +58,8 @@ async fn tables_of_others_are_read_and_written_by_name() {
     }
     execute(
         &world,
-        "INSERT INTO job_embeddings (source, job_id, tenant, created_at, embedding, content_hash) \
-         VALUES ('MCF', 'owned', 'theirs', TIMESTAMP '2020-01-01 00:00:00+00', [0.0, 0.0, 1.0], 'stale')",
+        "INSERT INTO job_embeddings (source, job_id, tenant, created_at, embedding, content_hash, embedding_space) \
+         VALUES ('MCF', 'owned', 'theirs', TIMESTAMP '2020-01-01 00:00:00+00', [0.0, 0.0, 1.0], 'stale', 'old')",
     );
     // The emulator has no defaults: the owner's column stays NULL.
     contract::tables_of_others(warehouse.as_ref(), Cell::Null).await;

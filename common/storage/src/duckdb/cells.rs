@@ -192,6 +192,8 @@ fn text(array: &ArrayRef, index: usize) -> Result<String> {
         DataType::Utf8 => array.as_string::<i32>().value(index).to_owned(),
         DataType::LargeUtf8 => array.as_string::<i64>().value(index).to_owned(),
         DataType::Utf8View => array.as_string_view().value(index).to_owned(),
+        // A HUGEINT has a digit more than the type says, which its own form would cut.
+        DataType::Decimal128(_, 0) => array.as_primitive::<Decimal128Type>().value(index).to_string(),
         DataType::Decimal128(..) => array.as_primitive::<Decimal128Type>().value_as_string(index),
         DataType::Decimal256(..) => array.as_primitive::<Decimal256Type>().value_as_string(index),
         DataType::Binary => cell::bytes(array.as_binary::<i32>().value(index)),
@@ -321,6 +323,7 @@ mod tests {
         let text = |text: &str| Cell::Text(text.into());
         let digits = |digits: &str| Cell::Decimal(digits.into());
         let json = |json: &str| Cell::Json(json.into());
+        let mut wrong = Vec::new();
         for (value, expected) in [
             ("18446744073709551615::UBIGINT", digits("18446744073709551615")),
             ("4294967295::UINTEGER", Cell::Int(4_294_967_295)),
@@ -351,7 +354,7 @@ mod tests {
             ("TIMESTAMPTZ 'infinity'", Cell::FarTimestamp(i64::MAX)),
             ("'infinity'::TIMESTAMP_S", Cell::FarTimestamp(i64::MAX)),
             ("'infinity'::TIMESTAMP_NS", text("infinity")),
-            ("TIMESTAMP '290000-01-01'", Cell::FarTimestamp(9_089_318_102_400_000_000)),
+            ("TIMESTAMP '290000-01-01'", Cell::FarTimestamp(9_089_348_860_800_000_000)),
             ("TIMESTAMP_NS '2025-01-01 00:00:00.123456789'", text("2025-01-01T00:00:00.123456789Z")),
             (
                 "TIMESTAMP_S '1969-12-31 23:59:59'",
@@ -359,7 +362,7 @@ mod tests {
             ),
             ("DATE '2025-01-02'", Cell::Date(20_090)),
             ("DATE '-infinity'", Cell::Date(-i32::MAX)),
-            ("DATE '5000000-01-01'", Cell::Date(1_825_493_032)),
+            ("DATE '5000000-01-01'", Cell::Date(1_825_492_972)),
             ("TIME '12:34:56.789'", text("12:34:56.789")),
             ("TIME '24:00:00'", text("24:00:00")),
             ("'12:00:00+08'::TIMETZ", text("12:00:00+08")),
@@ -392,8 +395,11 @@ mod tests {
             ("NULL::INTERVAL", Cell::Null),
         ] {
             let (_, rows) = ask(&warehouse, &format!("SELECT {value} AS x, 7 AS y")).await;
-            assert_eq!(rows, [[expected, Cell::Int(7)]], "{value}");
+            if rows != [[expected.clone(), Cell::Int(7)]] {
+                wrong.push(format!("{value}: {rows:?}, not {expected:?}"));
+            }
         }
+        assert!(wrong.is_empty(), "{wrong:#?}");
         let (_, rows) = ask(&warehouse, "SELECT 'nan'::DOUBLE").await;
         assert!(matches!(rows[0][0], Cell::Float(nan) if nan.is_nan()), "{rows:?}");
     }

@@ -398,8 +398,8 @@ mod tests {
         }
         engine
             .execute_batch(
-                "INSERT INTO job_embeddings (source, job_id, tenant, created_at, embedding, content_hash) \
-                 VALUES ('MCF', 'owned', 'theirs', TIMESTAMP '2020-01-01', [0, 0, 1], 'stale')",
+                "INSERT INTO job_embeddings (source, job_id, tenant, created_at, embedding, content_hash, embedding_space) \
+                 VALUES ('MCF', 'owned', 'theirs', TIMESTAMP '2020-01-01', [0, 0, 1], 'stale', 'old')",
             )
             .unwrap();
         drop(engine);
