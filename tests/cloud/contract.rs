@@ -6,7 +6,7 @@ use std::panic::AssertUnwindSafe;
 use common::ErrorKind;
 use common::config::{ArtifactsUrl, WarehouseUrl};
 use common::storage::bigquery::BigQuery;
-use common::storage::warehouse::{EmbeddingTable, VectorIndexKind, VectorIndexState};
+use common::storage::warehouse::{Cell, EmbeddingTable, VectorIndexKind, VectorIndexState};
 use common::storage::{Access, artifacts, contract};
 use futures::FutureExt;
 
@@ -48,6 +48,29 @@ async fn bigquery_keeps_the_contract_of_takedowns() {
     let warehouse = world.warehouse().await;
     let foreign = async |sql: String| execute(&world, &sql);
     contract::takedowns(warehouse.as_ref(), &|sql| Box::pin(foreign(sql))).await;
+}
+
+#[tokio::test]
+async fn tables_of_others_are_read_and_written_by_name() {
+    let Some(world) = World::on_emulators() else { return };
+    // Makes the dataset.
+    let warehouse = world.warehouse().await;
+    for (table, columns) in contract::OTHERS {
+        let columns = columns
+            .replace("{text}", "STRING")
+            .replace("{moment}", "TIMESTAMP")
+            .replace("{number}", "FLOAT64")
+            .replace("{vector}", "ARRAY<FLOAT64>")
+            .replace("{tenant}", "tenant STRING");
+        execute(&world, &format!("CREATE TABLE {table} ({columns})"));
+    }
+    execute(
+        &world,
+        "INSERT INTO job_embeddings (source, job_id, tenant, created_at, embedding, content_hash, embedding_space) \
+         VALUES ('MCF', 'owned', 'theirs', TIMESTAMP '2020-01-01 00:00:00+00', [0.0, 0.0, 1.0], 'stale', 'old')",
+    );
+    // The emulator has no defaults: the owner's column stays NULL.
+    contract::tables_of_others(warehouse.as_ref(), Cell::Null).await;
 }
 
 /// Rows as another program could put them there.

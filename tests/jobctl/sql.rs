@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use super::{jobctl, refused, said};
+use super::{jobctl, path, refused, said, text, whole_parquet};
 use crate::support::Market;
 
 #[test]
@@ -24,6 +24,40 @@ fn answers_are_tables_csv_or_json() {
     let many = said(&market, &["sql", "SELECT range AS n FROM range(5000)"]);
     assert_eq!(many.lines().count(), 5_003);
     assert!(many.ends_with("(5,000 rows)\n"));
+}
+
+#[test]
+fn every_value_is_shown_as_it_is_in_every_format() {
+    let market = Market::generated(5);
+    let sql = "SELECT 18446744073709551615::UBIGINT AS u, sum(9007199254740993) AS s, 0.10::DECIMAL(9,2) AS d, 0.1::FLOAT AS f, \
+               'nan'::DOUBLE AS n, DATE '2025-01-02' AS day, TIMESTAMP 'infinity' AS ever, [1, NULL] AS l, \
+               {'a': NULL} AS st, '\\xAA'::BLOB AS b, INTERVAL '1 day' AS i FROM range(1)";
+    let json = said(&market, &["sql", "--format", "json", sql]);
+    let expected = r#"{"u":18446744073709551615,"s":9007199254740993,"d":0.10,"f":0.1,"n":"NaN","day":"2025-01-02","ever":"infinity","l":[1,null],"st":{"a":null},"b":"\\xAA","i":"1 day"}"#;
+    assert_eq!(json, format!("[\n{expected}\n]\n"));
+    let csv = said(&market, &["sql", "--format", "csv", sql]);
+    let line = csv.lines().nth(1).unwrap();
+    let expected = r#"18446744073709551615,9007199254740993,0.10,0.1,NaN,2025-01-02,infinity,"[1,null]","{""a"":null}",\xAA,1 day"#;
+    assert_eq!(line, expected);
+    let table = said(&market, &["sql", sql]);
+    for shown in ["18446744073709551615", " 0.10 ", " 2025-01-02 ", " infinity ", "[1,null]"] {
+        assert!(table.contains(shown), "{table}");
+    }
+
+    // Through a file and back into an engine.
+    market.execute(&format!("CREATE TABLE odd AS {sql}"));
+    let file = path(&market, "odd.parquet");
+    said(&market, &["export", "odd", text(&file)]);
+    let same = format!(
+        "SELECT count(*) FROM odd AS a JOIN '{}' AS b ON a.u = b.u AND a.s = b.s AND a.d = b.d AND a.f = b.f AND isnan(b.n) \
+         AND a.day = b.day AND a.b = b.b WHERE isinf(b.ever)",
+        file.display()
+    );
+    let batch = whole_parquet(&file);
+    let types: Vec<String> =
+        batch.schema().fields().iter().map(|field| field.data_type().to_string()).collect();
+    assert_eq!(types[0], "Decimal128(20, 0)", "{types:?}");
+    assert_eq!(market.count(&same), 1);
 }
 
 #[test]

@@ -148,3 +148,28 @@ async fn what_no_index_can_be_is_refused_before_anything_is_read() {
     assert_refused(&refused, 1, &["another/space", "embed-new-jobs", "EMBEDDING_MODEL"]);
     assert!(market.registry().versions().await.unwrap().is_empty());
 }
+
+/// The configuration is fp32's, and the vectors are not.
+#[tokio::test]
+async fn an_index_names_what_made_its_vectors() {
+    let market = Market::empty();
+    market.load(&ads(0..4));
+    market.embedded(&["--precision", "int8"]);
+    let first = market.indexed(&[]);
+    let versions = first["index"]["model_versions"].as_object().unwrap().clone();
+    assert!(versions.len() == 1 && versions.keys().all(|version| version.contains("/int8-cpu")), "{first}");
+    let service = market.serving(&[]);
+    let shown = service.get("v1/index").json["model_version"].clone();
+    assert_eq!(shown.as_str(), versions.keys().next().map(String::as_str));
+
+    market.load(&ads(4..5));
+    market.embedded(&[]);
+    let both = market.indexed(&[]);
+    let mut counts: Vec<u64> =
+        both["index"]["model_versions"].as_object().unwrap().values().filter_map(Value::as_u64).collect();
+    counts.sort_unstable();
+    assert_eq!(counts, [1, 4], "{both}");
+    service.wait_until_served("v2");
+    let shown = service.get("v1/index").json["model_version"].as_str().unwrap().to_owned();
+    assert!(shown.contains("/int8-cpu") && shown.contains(", ") && shown.contains("/fp32-cpu"), "{shown}");
+}

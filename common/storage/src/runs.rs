@@ -105,7 +105,7 @@ impl<'a> Run<'a> {
         let begun = self.record(Status::Running, report, Utc::now());
         warehouse.record_runs(std::slice::from_ref(&begun)).await?;
         let [work_limit, record_limit] = self.limits;
-        let whole = caught(async {
+        let whole = feed::caught_async("the run", async {
             if let Err(error) = self.record_abandoned(warehouse).await {
                 tracing::warn!("runs that were killed may still be shown as running: {}", error.chain());
             }
@@ -191,21 +191,6 @@ impl<'a> Run<'a> {
 /// Now, and later than `earlier`, whatever became of the clock.
 fn after(earlier: Timestamp) -> Timestamp {
     Utc::now().max(earlier + TimeDelta::microseconds(1))
-}
-
-/// What `work` comes to; a panic in it is an error.
-///
-/// # Errors
-/// Those of `work`; `Internal` where it panics.
-pub async fn caught<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| {
-        Err(Error::internal(format!("the run panicked ({}); the log says where", words(&*panic))))
-    })
-}
-
-fn words(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a word")
 }
 
 #[cfg(all(test, feature = "duckdb"))]

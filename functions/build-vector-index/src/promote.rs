@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
+use common::feed;
 use common::shim::Invocation;
-use common::storage::runs::caught;
 use common::storage::{Access, Registry, Run, open_artifacts, open_warehouse};
 use common::{Error, Result};
 
@@ -14,7 +14,7 @@ use crate::run::{champion, open, refuse_empty};
 /// Makes `version` the champion, if it can be served. Needs no warehouse, which may be what is in trouble: the run is recorded where
 /// there is one.
 pub(crate) async fn run(invocation: &Invocation<Options>, version: &str) -> Result<Report> {
-    let promoted = caught(promote(invocation, version)).await;
+    let promoted = feed::caught_async("promoting", promote(invocation, version)).await;
     if invocation.dry_run {
         return promoted;
     }

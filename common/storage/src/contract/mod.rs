@@ -6,6 +6,8 @@
 
 mod ads;
 mod moments;
+mod others;
+mod pay;
 mod registry;
 mod runs;
 mod search;
@@ -22,6 +24,7 @@ use crate::warehouse::{
     Candidate, Cell, EmbeddingRow, EmbeddingTable, FilterColumns, JobCount, JobScan, SharedRow, Warehouse,
 };
 
+pub use others::{OTHERS, tables_of_others};
 pub use registry::registry;
 pub use search::vector_search;
 pub use takedowns::{Foreign, takedowns};
@@ -50,6 +53,7 @@ pub async fn warehouse(warehouse: &dyn Warehouse) {
     search::searches_by_company_go_by_the_latest_sighting(warehouse).await;
     search::a_vector_that_cannot_be_compared_is_refused(warehouse).await;
     moments::moments_before_1970_are_moments(warehouse).await;
+    pay::pay_has_one_definition(warehouse).await;
 }
 
 fn table() -> EmbeddingTable {
@@ -333,9 +337,12 @@ async fn takedowns_leave_every_table(warehouse: &dyn Warehouse) {
 
 async fn queries_keep_types_and_refuse_writes(warehouse: &dyn Warehouse) {
     let typed = rows(warehouse, "SELECT 1 = 1, 2, CAST(0.5 AS NUMERIC), '', NULL").await;
+    let Cell::Decimal(half) = &typed[0][2] else { panic!("{typed:?}") };
+    assert!(["0.5", "0.500", "0.500000000"].contains(&half.as_str()), "{half}");
+    let [one, two, _, empty, null] = &typed[0][..] else { panic!("{typed:?}") };
     assert_eq!(
-        typed[0],
-        [Cell::Bool(true), Cell::Int(2), Cell::Float(0.5), Cell::Text(String::new()), Cell::Null]
+        [one, two, empty, null],
+        [&Cell::Bool(true), &Cell::Int(2), &Cell::Text(String::new()), &Cell::Null]
     );
     for sql in ["", "SELEC 1", "SELECT nothing FROM cleaned_jobs", "DELETE FROM cleaned_jobs"] {
         let error = warehouse.query(sql).await.map(|_| ()).unwrap_err();

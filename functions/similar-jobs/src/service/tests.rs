@@ -33,6 +33,8 @@ fn ads_like_an_ad_come_with_reasons_and_without_the_ad_and_its_reposts() {
         "not a link of the web"
     );
     assert_eq!(best["posted"], "1970-01-01T00:00:00Z");
+    assert!(best["salary_min_per_month"].is_number() && best["salary_max_per_month"].is_number(), "{best}");
+    assert!(best["currency"] == "SGD" && best.get("salary_min_sgd_per_month").is_none(), "{best}");
     let all = service.get("/v1/similar?source=MCF&job_id=6&include_reposts=true");
     assert_eq!(all.titles()[0], "staff nurse");
     let same = service.post(r#"{"job": {"source": "MCF", "job_id": "6"}, "top_k": 2}"#);
