@@ -168,7 +168,7 @@ fn the_report_names_what_is_ignored_absent_and_implausible() {
     ] {
         assert!(report.contains(expected), "{expected}: {report}");
     }
-    let ended = jobctl(&market, &["load", "--json", "--bad-cells", "refuse", text(&path)]);
+    let ended = jobctl(&market, &["load", "--json", text(&path)]);
     let answer = ended.answer();
     assert_eq!(answer["files"][0]["ignored_columns"], json!(["wages"]));
     assert_eq!(answer["total"]["rows"], 5);

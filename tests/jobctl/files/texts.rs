@@ -55,6 +55,12 @@ pub(super) fn cases() -> Vec<Case> {
             Ads(&["1|€ shop|1|NULL"]),
         ),
         (
+            "not_latin.csv",
+            csv("B,1,2025-06-08,Café,1,\n"),
+            &["--encoding", "windows-1252"],
+            Refused("this is UTF-8, not windows-1252; load it without --encoding"),
+        ),
+        (
             "gb18030.csv",
             [HEADER.as_bytes(), b"\nB,1,2025-06-08,\xcf\xfa\xca\xdb,1,\n"].concat(),
             &["--encoding", "gb18030"],

@@ -107,6 +107,10 @@ fn decode(
         None => (declared, 0),
     };
     if let Some(encoding) = encoding.filter(|encoding| *encoding != UTF_8) {
+        if mark == 0 && encoding.is_single_byte() && is_wide_utf8(head, peeked.is_whole) {
+            let what = format!("this is UTF-8, not {}; load it without --encoding", encoding.name());
+            return Err(refuse(path, what));
+        }
         notes.push(encoding.name().to_owned());
         let source: Source = Box::new(Decoded::new(peeked.into_source(0), encoding));
         let peeked = Peeked::of(source, HEAD_BYTES).map_err(failed)?;
@@ -132,6 +136,15 @@ fn decode(
         _ => Peeked::of(peeked.into_source(mark), HEAD_BYTES).map_err(failed)?,
     };
     Ok(Text { peeked, notes, is_declared: encoding.is_some() })
+}
+
+/// Says whether bytes beyond ASCII all make sense as UTF-8, which those of another encoding do by no accident.
+fn is_wide_utf8(head: &[u8], is_whole: bool) -> bool {
+    let is_utf8 = match std::str::from_utf8(head) {
+        Ok(_) => true,
+        Err(error) => error.error_len().is_none() && !is_whole,
+    };
+    is_utf8 && !head.is_ascii()
 }
 
 /// Latin text in UTF-16: every other byte is zero.

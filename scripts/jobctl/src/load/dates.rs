@@ -102,21 +102,28 @@ pub(super) fn of_text(text: &str, formats: &[DateFormat]) -> Result<(Timestamp, 
     if is_number && let Some(whole) = text.split('.').next().and_then(|whole| whole.parse::<i128>().ok()) {
         return epoch(text, whole).map(|moment| (moment, Some(Rule::Epoch)));
     }
-    if has_uncertain_order(text) {
+    if let Some(example) = uncertain_order(text) {
         return Err(format!(
-            "is {}; the order of day and month is not certain: say it, for example --date-format %d/%m/%Y",
+            "is {}; the order of day and month is not certain: say it, for example --date-format {example}",
             quoted(text)
         ));
     }
     Err(format!("is {}; {EXPECTED}", quoted(text)))
 }
 
-/// Three numbers with `/`, `.` or `-` between them, or eight digits, in no order that this tool knows.
-fn has_uncertain_order(text: &str) -> bool {
+/// A format for three numbers with `/`, `.` or `-` between them, which may have several meanings.
+fn uncertain_order(text: &str) -> Option<String> {
     let date = text.split([' ', 'T']).next().unwrap_or_default();
-    let parts: Vec<&str> = date.split(['/', '.', '-']).collect();
-    parts.len() == 3
-        && parts.iter().all(|part| (1..=4).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit()))
+    let separator = date.chars().find(|c| matches!(c, '/' | '.' | '-'))?;
+    let parts: Vec<&str> = date.split(separator).collect();
+    let is_number =
+        |part: &&str| (1..=4).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+    let order = match parts[..] {
+        [year, ..] if year.len() == 4 => ["%Y", "%m", "%d"],
+        [_, _, year] if year.len() == 2 => ["%d", "%m", "%y"],
+        _ => ["%d", "%m", "%Y"],
+    };
+    (parts.len() == 3 && parts.iter().all(is_number)).then(|| order.join(&separator.to_string()))
 }
 
 fn epoch(text: &str, whole: i128) -> Result<Timestamp, String> {
@@ -277,7 +284,10 @@ mod tests {
             "31/12/2025 09:30",
         ] {
             let said = read(text, &[]).unwrap_err();
-            assert!(said.contains("--date-format %d/%m/%Y"), "{text}: {said}");
+            assert!(
+                said.contains("order of day and month") && said.contains("--date-format %"),
+                "{text}: {said}"
+            );
         }
         for text in [
             "20250131",
