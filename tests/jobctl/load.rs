@@ -60,19 +60,19 @@ fn a_file_with_one_wrong_cell_changes_nothing() {
         (
             "time.csv",
             format!("{HEADER}\nMCF,2,31.12.2025,Cook,\n"),
-            "time.csv: row 1 (line 2), column scrape_timestamp: is \"31.12.2025\"; expected a timestamp such as",
+            "time.csv: row 1 (line 2), column scrape_timestamp: is \"31.12.2025\"; the order of day and month is not certain",
         ),
         (
             "column.csv",
             "source,job_title,scrape_timestamp\nMCF,Cook,2025-01-01\n".to_owned(),
             "column.csv: there is no column job_id; columns that the table does not know: none",
         ),
-        ("empty.csv", String::new(), "empty.csv: the file is empty; its first row must name the columns"),
+        ("empty.csv", String::new(), "empty.csv: the file is empty"),
         ("text.parquet", "PAR1?".to_owned(), "text.parquet: not a readable Parquet file"),
         (
             "list.ndjson",
             "[\n{}]\n".to_owned(),
-            "list.ndjson: row 1 (line 1) is not one JSON object a line: EOF while parsing a list at character 1",
+            "list.ndjson: row 1 (line 2), columns source, scrape_timestamp and job_id: are missing; the object has none",
         ),
     ] {
         let line = refused(&market, 2, &["load", text(&file(&market, name, content))]);
@@ -94,8 +94,9 @@ fn files_are_units_and_the_report_says_which_are_in() {
     // What can be seen before the first row is seen before the first file.
     let line = refused(&market, 1, &["load", text(&good), "none.csv"]);
     assert!(line.starts_with("none.csv: No such file"), "{line}");
-    let line = refused(&market, 2, &["load", text(&good), "ads.xlsx"]);
-    assert_eq!(line, "ads.xlsx: the name must end in .parquet, .csv, .ndjson or .jsonl");
+    let page = file(&market, "page.csv", "<!doctype html><title>Sign in</title>");
+    let line = refused(&market, 2, &["load", text(&good), text(&page)]);
+    assert!(line.contains("page.csv: this is an HTML page"), "{line}");
     assert_eq!(count(&market), 1);
 }
 
@@ -192,5 +193,50 @@ fn a_load_that_is_stopped_is_in_whole_or_not_at_all() {
         let rows = if tables > 0 { count(&market) } else { 0 };
         let whole = std::fs::read_to_string(&ads).unwrap().lines().count();
         assert!(usize::try_from(rows).unwrap().is_multiple_of(whole), "{rows} of {whole}");
+    }
+}
+
+#[test]
+fn the_report_counts_what_the_rules_did_and_shows_where() {
+    let market = Market::empty();
+    let content = format!(
+        "{HEADER}\nA,7.0,2025-06-08,Cook,\"5,000\"\nA,nan,2025-06-08,Cook,3\nA,3,2025-06-08,Cook,3k\n"
+    );
+    let path = file(&market, "ads.csv", content);
+    let line = refused(&market, 2, &["load", text(&path)]);
+    assert!(line.contains("row 2 (line 3), column job_id: is \"nan\", a word for a missing value"), "{line}");
+    assert_eq!(count(&market), 0);
+    let report = said(&market, &["load", "--bad-cells", "skip-row", text(&path)]);
+    for expected in [
+        "  rules used\n    row skipped     2\n    integral float  1\n    thousands       1\n",
+        "ads.csv  row 2 (line 3)  job_id                      \"nan\"    row skipped",
+        "ads.csv  row 3 (line 4)  job_salary_min_sgd_monthly  \"3k\"     row skipped",
+        "  left out: 2 of 3 rows\n",
+    ] {
+        assert!(report.contains(expected), "{expected}: {report}");
+    }
+    let ended = jobctl(&market, &["load", "--json", "--bad-cells", "skip-row", text(&path)]);
+    let file = &ended.answer()["files"][0];
+    assert_eq!((&file["skipped_rows"], &file["rules"]["uses"]["thousands"]), (&json!(2), &json!(1)));
+    assert_eq!(file["rules"]["first_places"][0]["value"], "nan");
+    assert_eq!(
+        rows(&market, "SELECT DISTINCT job_id, job_salary_min_sgd_monthly AS pay FROM cleaned_jobs"),
+        [json!({"job_id": "7", "pay": 5000.0})]
+    );
+}
+
+#[test]
+fn help_shows_the_rules_and_the_lines_for_known_sources() {
+    let market = Market::empty();
+    let help = said(&market, &["load", "--help"]);
+    for expected in [
+        "jobctl load --preset jobspy jobs.csv",
+        "jobctl load --preset mycareersfuture page0.json",
+        "--bad-cells",
+        "missing word",
+        "5,000 and 1,234,567.50 are numbers",
+        "times 2,080, divided by 12",
+    ] {
+        assert!(help.contains(expected), "{expected}: {help}");
     }
 }

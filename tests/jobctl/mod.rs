@@ -1,6 +1,7 @@
 //! The operator's tool as its users meet it.
 
 mod export;
+mod files;
 mod forget;
 mod generate;
 mod inspect;

@@ -4,16 +4,14 @@
 //! where the warehouse lets in one process at a time (DuckDB), because that is the later run; elsewhere by its lease, which
 //! its first row names.
 
-use std::any::Any;
 use std::fmt;
-use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 use common_core::job::Timestamp;
 use common_core::shim::{Function, HeldLease, Invocation, LeasePlace, Report, shutdown};
-use common_core::{Error, ErrorKind, Result};
-use futures::{FutureExt, StreamExt, stream};
+use common_core::{Error, ErrorKind, Result, feed};
+use futures::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;

@@ -1,11 +1,11 @@
 //! Timestamps as files write them.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use common::job::Timestamp;
 
-/// Reads RFC 3339, `YYYY-MM-DD HH:MM:SS[.f]` with an optional ` UTC` or offset, or `YYYY-MM-DD`.
+/// Reads RFC 3339, `YYYY-MM-DD HH:MM[:SS[.f]]` with an optional ` UTC` or offset, or `YYYY-MM-DD`.
 ///
-/// Without a zone it is UTC. A bare number is refused: nobody can tell seconds from milliseconds.
+/// Without a zone it is UTC. A bare number is not read here.
 pub(crate) fn parse(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     if !has_shape_of_date(text) {
@@ -16,12 +16,19 @@ pub(crate) fn parse(text: &str) -> Option<Timestamp> {
     }
     let text = text.strip_suffix("UTC").map_or(text, str::trim_end);
     let text = text.strip_suffix(['Z', 'z']).unwrap_or(text);
-    for format in ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f"] {
+    for format in ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"] {
         if let Ok(moment) = NaiveDateTime::parse_from_str(text, format) {
             return Some(moment.and_utc());
         }
     }
-    for format in ["%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f %#z"] {
+    for format in [
+        "%Y-%m-%d %H:%M:%S%.f%#z",
+        "%Y-%m-%dT%H:%M:%S%.f%#z",
+        "%Y-%m-%d %H:%M:%S%.f %#z",
+        "%Y-%m-%d %H:%M%#z",
+        "%Y-%m-%dT%H:%M%#z",
+        "%Y-%m-%d %H:%M %#z",
+    ] {
         if let Ok(moment) = DateTime::parse_from_str(text, format) {
             return Some(moment.with_timezone(&Utc));
         }
@@ -38,6 +45,12 @@ fn has_shape_of_date(text: &str) -> bool {
             _ => byte.is_ascii_digit(),
         })
         && bytes.get(10).is_none_or(|byte| matches!(byte, b' ' | b'T'))
+}
+
+/// `moment` to the microsecond, where it is in the years 1 to 9999: BigQuery takes no others.
+pub(crate) fn in_calendar(moment: Timestamp) -> Option<Timestamp> {
+    let moment = DateTime::from_timestamp_micros(moment.timestamp_micros())?;
+    (1..=9999).contains(&moment.year()).then_some(moment)
 }
 
 /// RFC 3339 in UTC with the digits that are needed: what [`parse`] reads back to the same microsecond.
@@ -69,7 +82,10 @@ mod tests {
             ("2024-02-29", "2024-02-29T00:00:00Z"),
             ("2025-02-29", ""),
             ("2025-1-31", ""),
-            ("2025-01-31 09:30", ""),
+            ("2025-01-31 09:30", "2025-01-31T09:30:00Z"),
+            ("2025-01-31T09:30Z", "2025-01-31T09:30:00Z"),
+            ("2025-01-31T09:30+08:00", "2025-01-31T01:30:00Z"),
+            ("2025-01-31 09", ""),
             ("2025-01-31 24:00:00", ""),
             ("2025-01-31 09:30:00 Mars", ""),
             ("20250131", ""),

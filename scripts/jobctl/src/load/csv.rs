@@ -1,13 +1,20 @@
-//! CSV with a header row, as RFC 4180 has it: commas, double quotes, line ends within quotes.
+//! CSV with a header row: quotes as RFC 4180 has them, cells set apart by what the file shows.
 
-use std::fs::File;
 use std::io::{Chain, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use csv::{ByteRecord, ReaderBuilder};
 
-use super::reader::{AdReader, Mapping, Notes, Place, batch, put, refuse};
-use crate::columns::Value;
+use super::builder::{Builder, Row};
+use super::content::Text;
+use super::decode::read_failed;
+use super::dialect::{self, Seen};
+use super::plan::{Plan, is_name};
+use super::quotes::{ESCAPE_FLAG, Quoted};
+use super::reader::{Notes, Place, Rows, refuse};
+use super::recipe::Recipe;
+use super::value::Value;
 use common::job::JobAd;
 use common::{Error, Result};
 
@@ -17,42 +24,79 @@ const END: &[u8] = b"\n\x04end of file\x04\n";
 const END_CELL: &[u8] = b"\x04end of file\x04";
 const BUFFER_BYTES: usize = 1 << 18;
 
-type Source = Chain<File, &'static [u8]>;
-
-/// The ads of a CSV file.
-pub(super) struct Reader {
-    path: PathBuf,
-    rows: csv::Reader<Source>,
+/// The rows of a CSV file.
+pub(super) struct CsvRows {
+    path: Arc<Path>,
+    rows: csv::Reader<Chain<Quoted, &'static [u8]>>,
     record: ByteRecord,
-    mapping: Mapping,
+    cells: usize,
+    plan: Plan,
+    notes: Notes,
     row: u64,
-    is_over: bool,
 }
 
-impl Reader {
-    pub(super) fn open(path: &Path, file: File) -> Result<Self> {
+impl CsvRows {
+    pub(super) fn open(path: &Path, text: Text, recipe: &Recipe) -> Result<Self> {
+        let Text { peeked, notes: mut read_as, is_declared } = text;
+        let is_known =
+            |name: &str| recipe.wanted.iter().any(|wanted| wanted.names.iter().any(|of| is_name(of, name)));
+        let Seen { dialect, has_sep_line } =
+            dialect::of(&peeked.head, peeked.is_whole, recipe.escape, is_known);
+        if dialect.delimiter != b',' {
+            read_as.push(format!("cells apart by {:?}", char::from(dialect.delimiter)));
+        }
+        if let Some(escape) = dialect.escape {
+            read_as.push(format!("quotes escaped by {}", char::from(escape)));
+        }
+        let quoted = Quoted::new(peeked.into_source(0), dialect, 1 + u64::from(has_sep_line));
         let mut rows = ReaderBuilder::new()
             .flexible(true)
+            .delimiter(dialect.delimiter)
             .buffer_capacity(BUFFER_BYTES)
             .has_headers(false)
-            .from_reader(file.chain(END));
+            .from_reader(quoted.chain(END));
         let mut header = ByteRecord::new();
-        let is_there = rows.read_byte_record(&mut header).map_err(|error| broken(path, error))?;
-        if !is_there || is_end(&header) {
-            return Err(refuse(path, "the file is empty; its first row must name the columns"));
+        for _ in 0..=usize::from(has_sep_line) {
+            let is_there = rows.read_byte_record(&mut header).map_err(|error| broken(path, error))?;
+            if !is_there || is_end(&header) {
+                return Err(refuse(path, "the file is empty; its first row must name the columns"));
+            }
         }
         let names = header.iter().map(std::str::from_utf8).collect::<Result<Vec<_>, _>>();
-        let names = names.map_err(|_| refuse(path, "the header is not UTF-8; save the file as UTF-8"))?;
-        if let [only] = names[..]
-            && only.contains([';', '\t'])
-        {
-            return Err(refuse(path, "the header has no commas; separate the cells by commas"));
-        }
-        let mapping = Mapping::of(path, names.into_iter())?;
-        Ok(Self { path: path.to_owned(), rows, record: ByteRecord::new(), mapping, row: 0, is_over: false })
+        let names = names.map_err(|_| {
+            let hint = if is_declared { "" } else { ", for example --encoding windows-1252" };
+            refuse(path, format_args!("the header is not UTF-8; load the file with its encoding{hint}"))
+        })?;
+        let (plan, mut notes) = Plan::of_names(path, &names, recipe)?;
+        notes.read_as = read_as;
+        Ok(Self {
+            path: path.into(),
+            cells: names.len(),
+            rows,
+            record: ByteRecord::new(),
+            plan,
+            notes,
+            row: 0,
+        })
+    }
+}
+
+impl Row for ByteRecord {
+    fn value(&self, source: usize) -> Option<Value<'_>> {
+        self.get(source).map(|cell| match std::str::from_utf8(cell) {
+            Ok(text) => Value::Text(text.into()),
+            Err(_) => Value::Undecoded,
+        })
     }
 
-    fn read(&mut self) -> Result<Option<JobAd>> {
+    fn lacks(&self, _columns: &[usize]) -> String {
+        // Every row has as many cells as the header.
+        " lacks a cell".to_owned()
+    }
+}
+
+impl Rows for CsvRows {
+    fn next(&mut self, builder: &mut Builder) -> Result<Option<Option<JobAd>>> {
         let line = self.rows.position().line();
         let is_there =
             self.rows.read_byte_record(&mut self.record).map_err(|error| broken(&self.path, error))?;
@@ -61,43 +105,27 @@ impl Reader {
         }
         // The reader skips blank lines before a row; the row knows where it begins.
         let line = self.record.position().filter(|_| is_there).map_or(line, csv::Position::line);
-        let place = Place { file: self.path.clone(), row: self.row + 1, line: Some(line) };
+        let place = Place { file: Arc::clone(&self.path), row: self.row + 1, line: Some(line) };
         let is_unclosed = self.record.iter().next_back().is_some_and(|cell| cell.ends_with(END));
         if !is_there || is_unclosed {
-            return Err(place.error(" opens a quote that is never closed"));
+            let has_backslashes = self.rows.get_ref().get_ref().0.has_backslashed_quotes();
+            let hint = if has_backslashes {
+                format!("; where \\\" stands for a quote, load the file with {ESCAPE_FLAG}")
+            } else {
+                String::new()
+            };
+            return Err(place.error(format_args!(" opens a quote that is never closed{hint}")));
         }
-        let (found, expected) = (self.record.len(), self.mapping.targets.len());
-        if found != expected {
-            return Err(place.error(format_args!(" has {found} cells and the header {expected}")));
+        let found = self.record.len();
+        if found != self.cells {
+            return Err(place.error(format_args!(" has {found} cells and the header {}", self.cells)));
         }
         self.row += 1;
-        let mut ad = JobAd::default();
-        for (cell, target) in self.record.iter().zip(&self.mapping.targets) {
-            let Some(column) = *target else { continue };
-            let value = match std::str::from_utf8(cell) {
-                Ok(text) => Value::Text(text.into()),
-                Err(_) => Value::Other("not UTF-8"),
-            };
-            put(&mut ad, column, value, &place)?;
-        }
-        Ok(Some(ad))
+        builder.build(&self.plan, &self.record, &place).map(Some)
     }
-}
 
-impl Iterator for Reader {
-    type Item = Result<Vec<JobAd>>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let mut is_over = self.is_over;
-        let batch = batch(&mut is_over, || self.read());
-        self.is_over = is_over;
-        batch
-    }
-}
-
-impl AdReader for Reader {
     fn notes(&self) -> Notes {
-        self.mapping.notes.clone()
+        self.notes.clone()
     }
 }
 
@@ -107,7 +135,7 @@ fn is_end(record: &ByteRecord) -> bool {
 
 fn broken(path: &Path, error: csv::Error) -> Error {
     match error.into_kind() {
-        csv::ErrorKind::Io(error) => Error::from(error).context(path.display()),
+        csv::ErrorKind::Io(error) => read_failed(path, error),
         kind => refuse(path, format_args!("not readable as CSV ({kind:?})")),
     }
 }

@@ -1,13 +1,30 @@
 //! `jobctl load`: files into `cleaned_jobs`.
 
+mod builder;
+mod content;
 mod csv;
-mod ndjson;
+mod dates;
+mod decode;
+mod dialect;
+mod items;
+mod json;
+mod members;
 mod parquet;
+mod pay;
+mod plan;
+mod preset;
+mod quotes;
 mod reader;
+mod recipe;
+mod report;
+mod rules;
+mod suggest;
+mod value;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use chrono::Utc;
 use clap::Args;
 use common::config::Config;
 use common::job::JobAd;
@@ -23,25 +40,45 @@ use tokio::sync::oneshot;
 use crate::quality::Quality;
 use crate::table::count;
 use crate::{output, pipe, warehouse};
-use reader::Notes;
+use recipe::{ReadArgs, Recipe};
+use report::Loaded;
+pub(crate) use report::left_out;
+use rules::Tally;
 
-/// Append ads from Parquet, CSV or NDJSON files to `cleaned_jobs`.
+/// Append ads from Parquet, CSV or JSON files to `cleaned_jobs`.
 ///
-/// Columns are found by name, in any case and order. `source`, `job_id` and `scrape_timestamp` are required; other
-/// columns may be absent (NULL), and unknown columns are ignored and named. Each file is loaded whole or, after the
-/// first value that does not fit, not at all.
+/// What a file is shows its content, not its name: Parquet; CSV apart by , ; tab or |, with Excel's sep= line or
+/// without; JSON objects one a line, in a list, or in a list inside a document (--rows); each also in gzip. Text is
+/// UTF-8, or UTF-16 with its mark, or what --encoding says.
+///
+/// Columns are found by name, in any case and order, or by --map, --set and --preset. `source`, `job_id` and
+/// `scrape_timestamp` are required; other columns may be absent (NULL), and unknown columns are ignored and named. Each
+/// file is loaded whole or, after the first value that does not fit, not at all (but see --bad-cells).
 ///
 /// The table is append-only: the latest `scrape_timestamp` of an ad counts, and loading a file twice adds its
 /// rows twice without harm. Sightings of ads that were taken down (`jobctl forget`) are left out and counted.
 ///
-/// Timestamps: RFC 3339, `YYYY-MM-DD HH:MM:SS` with or without a zone (none is UTC), or `YYYY-MM-DD`. Salaries are
-/// finite and not negative. In CSV an empty cell is '' in a text column and NULL in any other; Parquet and NDJSON
-/// keep NULL and '' apart.
+/// Timestamps: RFC 3339, `YYYY-MM-DD HH:MM[:SS]` with or without a zone (none is UTC), `YYYY-MM-DD`, and those of the
+/// rules below; years 1 to 9999. Salaries are finite and not negative. In CSV an empty cell is '' in a text column and
+/// NULL in any other; Parquet and JSON keep NULL and '' apart.
+///
+/// A scrape by JobSpy, and an answer of MyCareersFuture's API:
+///
+///   jobctl load --preset jobspy jobs.csv
+///
+///   jobctl load --preset mycareersfuture page0.json
+///
+/// A file of your own: jobctl load --map id=job_id --map pay.from=job_salary_min_sgd_monthly --set source=MyBoard
+/// --set scrape_timestamp=2025-01-31 ads.json. A preset file holds the same for many files; those that come with the
+/// tool are in scripts/jobctl/presets.
 #[derive(Debug, Args)]
+#[command(after_long_help = rules::help())]
 pub(crate) struct LoadArgs {
-    /// Files ending in .parquet, .csv, .ndjson or .jsonl
+    /// Files of ads, by content: Parquet, CSV, JSON, also in gzip
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    #[command(flatten)]
+    read: ReadArgs,
     /// Read and report, and write nothing
     #[arg(long)]
     dry_run: bool,
@@ -50,36 +87,27 @@ pub(crate) struct LoadArgs {
     json: bool,
 }
 
-/// What a file turned out to hold.
-struct Loaded {
-    file: Quality,
-    total: Quality,
-    notes: Notes,
-    /// Sightings left out because their ads were taken down.
-    forgotten: u64,
-}
-
 pub(crate) async fn run(config: &Config, args: LoadArgs) -> Result<()> {
-    let files = args.files.clone();
+    let recipe = Arc::new(Recipe::of(&args.read, Utc::now())?);
+    let (files, of_files) = (args.files.clone(), Arc::clone(&recipe));
     // A mistyped name in the last place shall not be found after the first file is in.
-    let check = move || files.iter().try_for_each(|path| reader::open(path).map(drop));
+    let check = move || files.iter().try_for_each(|path| reader::open(path, &of_files).map(drop));
     feed::blocking("looking at the files", check).await?;
     let warehouse = if args.dry_run { None } else { Some(ready_warehouse(config).await?) };
     let mut total = Quality::default();
+    let mut rules = Tally::default();
     let mut reports = Vec::new();
     for (place, path) in args.files.iter().enumerate() {
-        let loaded = match load(warehouse.as_deref(), path, total).await {
+        let loaded = match load(warehouse.as_deref(), path, &recipe, total).await {
             Ok(loaded) => loaded,
             Err(error) => return Err(explain(&error, &args.files[..place], args.dry_run)),
         };
         if args.json {
-            reports.push(json!({
-                "file": path, "ignored_columns": loaded.notes.ignored, "absent_columns": loaded.notes.absent,
-                "forgotten_sightings": loaded.forgotten, "quality": loaded.file,
-            }));
+            reports.push(loaded.json(path));
         } else {
-            output::print(&describe(path, &loaded))?;
+            output::print(&loaded.render(path))?;
         }
+        rules.add(&loaded.tally);
         total = loaded.total;
     }
     let standing = match &warehouse {
@@ -87,11 +115,14 @@ pub(crate) async fn run(config: &Config, args: LoadArgs) -> Result<()> {
         None => None,
     };
     if args.json {
-        let report = json!({"files": reports, "total": total, "cleaned_jobs": standing.map(|s| s.json())});
+        let report = json!({
+            "files": reports, "total": total, "rules": rules.json(), "cleaned_jobs": standing.map(|s| s.json()),
+        });
         return output::print(&format!("{report}\n"));
     }
     if args.files.len() > 1 {
-        output::print(&format!("{}\n", total.render(&format!("total of {} files", args.files.len()))))?;
+        let total = total.render(&format!("total of {} files", args.files.len()));
+        output::print(&format!("{total}{}\n", rules.render()))?;
     }
     output::print(&match standing {
         Some(standing) => standing.sentence(config),
@@ -106,12 +137,17 @@ pub(crate) async fn ready_warehouse(config: &Config) -> Result<Arc<dyn Warehouse
     Ok(warehouse)
 }
 
-async fn load(warehouse: Option<&dyn Warehouse>, path: &Path, mut total: Quality) -> Result<Loaded> {
+async fn load(
+    warehouse: Option<&dyn Warehouse>,
+    path: &Path,
+    recipe: &Arc<Recipe>,
+    mut total: Quality,
+) -> Result<Loaded> {
     let progress = ProgressBar::new_spinner().with_message(path.display().to_string());
     let shown = progress.clone();
-    let path = path.to_owned();
+    let (path, recipe) = (path.to_owned(), Arc::clone(recipe));
     let (batches, loaded) = pipe::from_thread(format!("reading {}", path.display()), move |emit| {
-        let mut batches = reader::open(&path)?;
+        let mut batches = reader::open(&path, &recipe)?;
         let mut file = Quality::default();
         for batch in batches.by_ref() {
             let batch = batch?;
@@ -122,7 +158,7 @@ async fn load(warehouse: Option<&dyn Warehouse>, path: &Path, mut total: Quality
             shown.inc(batch.len() as u64);
             emit(batch)?;
         }
-        Ok(Loaded { file, total, notes: batches.notes(), forgotten: 0 })
+        Ok(Loaded { file, total, notes: batches.notes(), tally: batches.tally().clone(), forgotten: 0 })
     });
     let outcome = append(warehouse, batches, loaded).await;
     progress.finish_and_clear();
@@ -147,31 +183,6 @@ pub(crate) async fn append<T>(
     // The stream has come to its end, and the value is sent before that.
     let learned = learned.await.map_err(|_| Error::internal("a file was read without a report"))?;
     Ok((learned, appended))
-}
-
-fn describe(path: &Path, loaded: &Loaded) -> String {
-    let mut text = loaded.file.render(&path.display().to_string());
-    let Notes { ignored, absent } = &loaded.notes;
-    for (what, names) in [("ignored columns", ignored.join(", ")), ("absent columns", absent.join(", "))] {
-        if !names.is_empty() {
-            text = format!("{text}  {what}: {names}\n");
-        }
-    }
-    text.push_str(&left_out(loaded.forgotten));
-    text.push('\n');
-    text
-}
-
-/// What was not appended, as a line; nothing where there is none.
-pub(crate) fn left_out(forgotten: u64) -> String {
-    match forgotten {
-        0 => String::new(),
-        1 => "  left out: 1 sighting of an ad that was taken down (jobctl forget)\n".to_owned(),
-        _ => format!(
-            "  left out: {} sightings of ads that were taken down (jobctl forget)\n",
-            count(forgotten)
-        ),
-    }
 }
 
 /// The error, and what it left behind.
@@ -229,11 +240,13 @@ impl Standing {
 /// Every ad of a file.
 #[cfg(test)]
 pub(crate) fn read_all(path: &Path) -> Result<Vec<JobAd>> {
-    reader::open(path)?.try_fold(Vec::new(), |mut ads, batch| {
+    reader::open(path, &Arc::default())?.try_fold(Vec::new(), |mut ads, batch| {
         ads.extend(batch?);
         Ok(ads)
     })
 }
 
+#[cfg(test)]
+mod recipes_tests;
 #[cfg(test)]
 mod tests;

@@ -1,13 +1,15 @@
 //! Parquet, whatever wrote it.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{
-    DataType, Date32Type, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType,
-    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt64Type,
+    DataType, Date32Type, Date64Type, Field, Float64Type, Int64Type, Schema, TimeUnit,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
+    UInt64Type,
 };
 use chrono::{DateTime, Days, NaiveDate};
 use common::job::{JobAd, Timestamp};
@@ -16,80 +18,108 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
+use parquet::basic::Type as PhysicalType;
 
-use super::reader::{AdReader, BATCH_BYTES, BATCH_ROWS, Mapping, Notes, Place, put, refuse};
-use crate::columns::{COLUMNS, Value};
+use super::builder::{Builder, Row};
+use super::plan::Plan;
+use super::reader::{BATCH_BYTES, BATCH_ROWS, Notes, Place, Rows, refuse};
+use super::recipe::Recipe;
+use super::value::Value;
+use crate::columns::COLUMNS;
 
-/// The ads of a Parquet file.
-pub(super) struct Reader {
-    path: PathBuf,
+/// The rows of a Parquet file.
+pub(super) struct ParquetRows {
+    path: Arc<Path>,
     file: File,
     metadata: ArrowReaderMetadata,
-    /// Of each leaf that is read, its place in the file and in [`COLUMNS`].
+    plan: Plan,
+    /// Of each leaf that is read, its place in the file and the column that it is for.
     leaves: Vec<(usize, usize)>,
+    /// For each column of the file, its array in a batch.
+    arrays: Vec<Option<usize>>,
     batches: ParquetRecordBatchReader,
+    batch: Vec<ArrayRef>,
+    /// Rows of the batch, and those of them that have been taken.
+    rows: usize,
+    taken: usize,
     notes: Notes,
-    rows_read: u64,
-    is_over: bool,
+    /// Rows before the batch.
+    rows_before: u64,
 }
 
-impl Reader {
-    pub(super) fn open(path: &Path, file: File) -> Result<Self> {
+impl ParquetRows {
+    pub(super) fn open(path: &Path, file: File, recipe: &Recipe) -> Result<Self> {
         let broken = |error| {
             Error::invalid_input(format!("{}: not a readable Parquet file", path.display())).caused_by(error)
         };
-        let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(broken)?;
+        let metadata = metadata(&file).map_err(broken)?;
         let fields = metadata.schema().fields();
-        let mapping = Mapping::of(path, fields.iter().map(|field| field.name().as_str()))?;
+        let names: Vec<&str> = fields.iter().map(|field| field.name().as_str()).collect();
+        let (plan, notes) = Plan::of_names(path, &names, recipe)?;
         let mut leaves = Vec::new();
-        for (field, target) in fields.iter().zip(&mapping.targets) {
-            let Some(column) = *target else { continue };
-            if !fits(field.data_type(), column) {
-                let what = format_args!(
-                    "column {} holds {}; expected {}",
-                    COLUMNS[column].name,
-                    field.data_type(),
-                    COLUMNS[column].holds()
-                );
-                return Err(refuse(path, what));
-            }
-            // A plain column is one leaf of its own name at the top of the file's schema.
-            let descriptor = metadata.parquet_schema();
-            let leaf = (0..descriptor.num_columns()).find(|&leaf| {
-                let parts = descriptor.column(leaf);
-                parts.path().parts() == [field.name().as_str()]
-            });
-            if let Some(leaf) = leaf {
-                leaves.push((leaf, column));
+        for field in &plan.fields {
+            for &source in &field.sources {
+                let (column, data_type) = (&COLUMNS[field.column], fields[source].data_type());
+                if !fits(data_type, field.column) {
+                    let what =
+                        format_args!("column {} holds {data_type}; expected {}", column.name, column.holds());
+                    return Err(refuse(path, what));
+                }
+                // A plain column is one leaf of its own name at the top of the file's schema.
+                let descriptor = metadata.parquet_schema();
+                let leaf = (0..descriptor.num_columns())
+                    .find(|&leaf| descriptor.column(leaf).path().parts() == [fields[source].name().as_str()]);
+                if let Some(leaf) = leaf
+                    && !leaves.iter().any(|(_, known, _)| *known == source)
+                {
+                    leaves.push((leaf, source, field.column));
+                }
             }
         }
         leaves.sort_unstable();
+        let mut arrays = vec![None; fields.len()];
+        for (place, (_, source, _)) in leaves.iter().enumerate() {
+            arrays[*source] = Some(place);
+        }
+        let leaves: Vec<(usize, usize)> =
+            leaves.into_iter().map(|(leaf, _, column)| (leaf, column)).collect();
         let batches = batches(&file, &metadata, &leaves, batch_rows(&metadata)).map_err(broken)?;
-        let path = path.to_owned();
-        let notes = mapping.notes;
-        Ok(Self { path, file, metadata, leaves, batches, notes, rows_read: 0, is_over: false })
+        Ok(Self {
+            path: path.into(),
+            file,
+            metadata,
+            plan,
+            leaves,
+            arrays,
+            batches,
+            batch: Vec::new(),
+            rows: 0,
+            taken: 0,
+            notes,
+            rows_before: 0,
+        })
     }
 
-    fn ads(&mut self, batch: &RecordBatch) -> Result<Vec<JobAd>> {
-        let mut ads = vec![JobAd::default(); batch.num_rows()];
-        let mut place = Place { file: self.path.clone(), row: 0, line: None };
-        for (array, (_, column)) in batch.columns().iter().zip(&self.leaves) {
-            let array = plain(array).map_err(|error| {
+    /// Takes up the next batch; `false` after the last.
+    fn next_batch(&mut self) -> Result<bool> {
+        self.rows_before += self.rows as u64;
+        (self.rows, self.taken) = (0, 0);
+        let Some(batch) = self.batches.next() else { return Ok(false) };
+        let batch = batch.map_err(|_| self.broken_cell())?;
+        let arrays = batch.columns().iter().zip(&self.leaves).map(|(array, (_, column))| {
+            plain(array, *column).map_err(|error| {
                 let what = format!(
                     "column {}: a value is out of range in rows {} to {}",
                     COLUMNS[*column].name,
-                    self.rows_read + 1,
-                    self.rows_read + batch.num_rows() as u64
+                    self.rows_before + 1,
+                    self.rows_before + batch.num_rows() as u64
                 );
                 refuse(&self.path, what).caused_by(error)
-            })?;
-            for (index, ad) in ads.iter_mut().enumerate() {
-                place.row = self.rows_read + index as u64 + 1;
-                put(ad, *column, value(&array, index), &place)?;
-            }
-        }
-        self.rows_read += ads.len() as u64;
-        Ok(ads)
+            })
+        });
+        self.batch = arrays.collect::<Result<_>>()?;
+        self.rows = batch.num_rows();
+        Ok(true)
     }
 
     /// Finds the cell that stopped the reader: it reads the columns one by one and row by row.
@@ -99,36 +129,75 @@ impl Reader {
             let Ok(rows) = batches(&self.file, &self.metadata, one, 1) else { continue };
             for (row, batch) in (1..).zip(rows) {
                 if let Err(error) = batch {
-                    let place = Place { file: self.path.clone(), row, line: None };
+                    let place = Place { file: Arc::clone(&self.path), row, line: None };
                     let what = format_args!(", column {}: cannot be read", COLUMNS[leaf.1].name);
                     return place.error(what).caused_by(error);
                 }
             }
         }
-        refuse(&self.path, format_args!("not readable after row {}", self.rows_read))
+        refuse(&self.path, format_args!("not readable after row {}", self.rows_before))
     }
 }
 
-impl Iterator for Reader {
-    type Item = Result<Vec<JobAd>>;
+/// One row of a batch.
+struct BatchRow<'a> {
+    rows: &'a ParquetRows,
+    index: usize,
+}
 
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.is_over {
-            return None;
+impl Row for BatchRow<'_> {
+    fn value(&self, source: usize) -> Option<Value<'_>> {
+        let array = &self.rows.batch[self.rows.arrays[source]?];
+        Some(value(array, self.index))
+    }
+
+    fn lacks(&self, _columns: &[usize]) -> String {
+        // Every row has the file's columns.
+        " lacks a column".to_owned()
+    }
+}
+
+impl Rows for ParquetRows {
+    fn next(&mut self, builder: &mut Builder) -> Result<Option<Option<JobAd>>> {
+        while self.taken == self.rows {
+            if !self.next_batch()? {
+                return Ok(None);
+            }
         }
-        let ads = match self.batches.next()? {
-            Ok(batch) => self.ads(&batch),
-            Err(_) => Err(self.broken_cell()),
-        };
-        self.is_over = ads.is_err();
-        Some(ads)
+        let row = self.rows_before + self.taken as u64 + 1;
+        let place = Place { file: Arc::clone(&self.path), row, line: None };
+        let ad = builder.build(&self.plan, &BatchRow { rows: self, index: self.taken }, &place);
+        self.taken += 1;
+        ad.map(Some)
     }
-}
 
-impl AdReader for Reader {
     fn notes(&self) -> Notes {
         self.notes.clone()
     }
+}
+
+/// The file's metadata, with a schema that reads timestamps of 96 bits in microseconds: nanoseconds, which the reader
+/// would take, hold the years 1677 to 2262 alone and wrap around beyond them.
+fn metadata(file: &File) -> parquet::errors::Result<ArrowReaderMetadata> {
+    let metadata = ArrowReaderMetadata::load(file, ArrowReaderOptions::new())?;
+    let descriptor = metadata.parquet_schema();
+    let is_wide = |name: &str| {
+        (0..descriptor.num_columns())
+            .map(|leaf| descriptor.column(leaf))
+            .any(|column| column.physical_type() == PhysicalType::INT96 && column.path().parts() == [name])
+    };
+    let fields = metadata.schema().fields().iter().map(|field| match field.data_type() {
+        DataType::Timestamp(TimeUnit::Nanosecond, zone) if is_wide(field.name()) => {
+            let data_type = DataType::Timestamp(TimeUnit::Microsecond, zone.clone());
+            Arc::new(Field::new(field.name(), data_type, field.is_nullable()))
+        }
+        _ => Arc::clone(field),
+    });
+    let schema = Schema::new(fields.collect::<Vec<_>>());
+    if schema.fields() == metadata.schema().fields() {
+        return Ok(metadata);
+    }
+    ArrowReaderMetadata::load(file, ArrowReaderOptions::new().with_schema(Arc::new(schema)))
 }
 
 fn batches(
@@ -158,9 +227,11 @@ fn fits(data_type: &DataType, column: usize) -> bool {
     let is_text = data_type.is_string() || data_type.is_binary();
     match COLUMNS[column].holds() {
         _ if is_text || *data_type == DataType::Null => true,
-        "text" => data_type.is_integer(),
-        "a number" => data_type.is_numeric(),
-        _ => matches!(data_type, DataType::Timestamp(..) | DataType::Date32),
+        "text" | "a number" => data_type.is_numeric(),
+        _ => {
+            data_type.is_numeric()
+                || matches!(data_type, DataType::Timestamp(..) | DataType::Date32 | DataType::Date64)
+        }
     }
 }
 
@@ -169,16 +240,30 @@ fn without_dictionary(data_type: &DataType) -> &DataType {
 }
 
 /// One of the few types that [`value`] knows.
-fn plain(array: &ArrayRef) -> Result<ArrayRef, arrow::error::ArrowError> {
+fn plain(array: &ArrayRef, column: usize) -> Result<ArrayRef, arrow::error::ArrowError> {
     let data_type = without_dictionary(array.data_type());
     let target = match data_type {
-        DataType::Timestamp(..) | DataType::Date32 | DataType::Null | DataType::UInt64 => data_type.clone(),
+        DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 | DataType::Null | DataType::UInt64 => {
+            data_type.clone()
+        }
+        // Warehouses write integers as decimals of 38 digits; as floats they would lose some.
+        _ if data_type.is_decimal() && COLUMNS[column].holds() != "a number" => DataType::LargeUtf8,
         _ if data_type.is_integer() => DataType::Int64,
         _ if data_type.is_numeric() => DataType::Float64,
         _ if data_type.is_string() => DataType::LargeUtf8,
         _ => DataType::LargeBinary,
     };
-    cast_with_options(array, &target, &CastOptions { safe: false, ..CastOptions::default() })
+    let array = cast_with_options(array, &target, &CastOptions { safe: false, ..CastOptions::default() })?;
+    if data_type.is_decimal() && target == DataType::LargeUtf8 {
+        let whole = array.as_string::<i64>().iter().map(|text| text.map(without_zeros));
+        return Ok(Arc::new(whole.collect::<arrow::array::LargeStringArray>()));
+    }
+    Ok(array)
+}
+
+/// A decimal without the zeros after its point.
+fn without_zeros(text: &str) -> &str {
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text }
 }
 
 fn value(array: &ArrayRef, row: usize) -> Value<'_> {
@@ -194,8 +279,8 @@ fn value(array: &ArrayRef, row: usize) -> Value<'_> {
         DataType::Int64 => Value::Integer(array.as_primitive::<Int64Type>().value(row).into()),
         DataType::UInt64 => Value::Integer(array.as_primitive::<UInt64Type>().value(row).into()),
         DataType::Float64 => Value::Number(array.as_primitive::<Float64Type>().value(row)),
-        DataType::Timestamp(..) | DataType::Date32 => {
-            moment(array, row).map_or(Value::Other("outside the calendar"), Value::Moment)
+        DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => {
+            moment(array, row).map_or(Value::Other("outside the years 1 to 9999"), Value::Moment)
         }
         _ => Value::Null,
     }
@@ -216,6 +301,7 @@ fn moment(array: &ArrayRef, row: usize) -> Option<Timestamp> {
         DataType::Timestamp(TimeUnit::Nanosecond, _) => {
             Some(DateTime::from_timestamp_nanos(array.as_primitive::<TimestampNanosecondType>().value(row)))
         }
+        DataType::Date64 => DateTime::from_timestamp_millis(array.as_primitive::<Date64Type>().value(row)),
         _ => {
             let days = array.as_primitive::<Date32Type>().value(row);
             let count = Days::new(days.unsigned_abs().into());

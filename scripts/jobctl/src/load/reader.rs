@@ -1,20 +1,22 @@
-//! Ads from files: one reader a format, all behind [`AdReader`].
+//! Ads from files: one reader of rows a format, one builder of ads, all behind [`Reader`].
 //!
-//! The rules are the same for every format. Columns are found by name in any case and order. `source`, `job_id` and
-//! `scrape_timestamp` must be there and filled in; any other column may be absent, which is NULL in every row;
-//! unknown columns are ignored and named. Text is taken as it is, except that CSV cannot tell NULL from `''` and
-//! gives `''`; an empty text in a number or timestamp column is NULL in every format. Timestamps without a zone are
-//! UTC, and digits finer than a microsecond are cut. The first cell that does not fit ends the file.
+//! The rules are the same for every format. Columns are found by the recipe's names, in any case and order. `source`,
+//! `job_id` and `scrape_timestamp` must be there and filled in; any other column may be absent, which is NULL in every
+//! row; unknown columns are ignored and named. Text is taken as it is, except that CSV cannot tell NULL from `''` and
+//! gives `''`; an empty text in a number or timestamp column is NULL in every format. [`super::rules`] has the rest.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use common::job::JobAd;
 use common::{Error, Result};
 
-use crate::columns::{self, COLUMNS, Value};
-use crate::format::FileFormat;
-use crate::load::{csv, ndjson, parquet};
+use super::builder::Builder;
+use super::content::{self, Content};
+use super::recipe::Recipe;
+use super::rules::Tally;
+use crate::columns;
+use crate::load::{csv, json, parquet};
 
 /// Most rows of a batch.
 pub(super) const BATCH_ROWS: usize = 2_000;
@@ -23,46 +25,104 @@ pub(super) const BATCH_BYTES: usize = 4 << 20;
 /// How many unknown columns are remembered by name.
 const UNKNOWN_NAMED: usize = 20;
 
-/// The ads of one file in batches of bounded size; after an error there is nothing more.
-pub(crate) trait AdReader: Iterator<Item = Result<Vec<JobAd>>> + Send {
+/// The rows of one file.
+pub(super) trait Rows: Send {
+    /// Builds the next row's ad: `None` after the last row, `Some(None)` where the row is left out.
+    fn next(&mut self, builder: &mut Builder) -> Result<Option<Option<JobAd>>>;
+
     /// What the file has and lacks in columns, as far as it has been read.
     fn notes(&self) -> Notes;
 }
 
-/// How a file's columns differ from the table's.
+/// How a file's columns differ from the table's, and how it was read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Notes {
     /// Columns that the table does not have; the first [`UNKNOWN_NAMED`] of them.
     pub(crate) ignored: Vec<String>,
     /// Optional columns that the file does not have.
     pub(crate) absent: Vec<&'static str>,
+    /// How the file was read, where that is not plain: gzip, encoding, delimiter.
+    pub(crate) read_as: Vec<String>,
 }
 
-/// Opens `path` in the format that its name says.
+impl Notes {
+    pub(super) fn ignore(&mut self, name: &str) {
+        let ignored = &mut self.ignored;
+        let name = columns::shortened(name);
+        if ignored.len() < UNKNOWN_NAMED && !ignored.contains(&name) {
+            ignored.push(name);
+        }
+    }
+}
+
+/// The ads of one file in batches of bounded size; after an error there is nothing more.
+pub(crate) struct Reader {
+    rows: Box<dyn Rows>,
+    builder: Builder,
+    is_over: bool,
+}
+
+/// Opens `path` in the format that its content shows.
 ///
 /// # Errors
-/// `NotFound` or `Forbidden` where it cannot be opened, `InvalidInput` where it is not what its name says or lacks a
+/// `NotFound` or `Forbidden` where it cannot be opened, `InvalidInput` where it is not what can be read or lacks a
 /// required column.
-pub(crate) fn open(path: &Path) -> Result<Box<dyn AdReader>> {
-    let format = FileFormat::of(path)?;
-    let file = File::open(path).map_err(|error| Error::from(error).context(path.display()))?;
-    if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
-        return Err(Error::invalid_input(format!(
-            "{}: this is a folder; name the files in it",
-            path.display()
-        )));
-    }
-    Ok(match format {
-        FileFormat::Parquet => Box::new(parquet::Reader::open(path, file)?),
-        FileFormat::Csv => Box::new(csv::Reader::open(path, file)?),
-        FileFormat::Ndjson => Box::new(ndjson::Reader::open(path, file)),
-    })
+pub(crate) fn open(path: &Path, recipe: &Arc<Recipe>) -> Result<Reader> {
+    let rows: Box<dyn Rows> = match content::open(path, recipe.encoding)? {
+        Content::Parquet(file) => Box::new(parquet::ParquetRows::open(path, file, recipe)?),
+        Content::Csv(text) => Box::new(csv::CsvRows::open(path, text, recipe)?),
+        Content::Json(text) => Box::new(json::JsonRows::open(path, text, recipe)),
+    };
+    Ok(Reader { rows, builder: Builder::new(Arc::clone(recipe)), is_over: false })
 }
 
-/// Where in a file something is wrong.
+impl Reader {
+    /// What the file has and lacks in columns, as far as it has been read.
+    pub(crate) fn notes(&self) -> Notes {
+        let mut notes = self.rows.notes();
+        notes.read_as.extend(self.builder.notes());
+        notes
+    }
+
+    /// What the rules did so far.
+    pub(super) fn tally(&self) -> &Tally {
+        self.builder.tally()
+    }
+
+    fn next_ad(&mut self) -> Result<Option<JobAd>> {
+        loop {
+            match self.rows.next(&mut self.builder)? {
+                Some(Some(ad)) => return Ok(Some(ad)),
+                Some(None) => {}
+                None => return self.builder.finish().map(|()| None),
+            }
+        }
+    }
+}
+
+impl Iterator for Reader {
+    type Item = Result<Vec<JobAd>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut batch = Batch::default();
+        while !self.is_over && !batch.is_full() {
+            match self.next_ad() {
+                Ok(Some(ad)) => batch.push(ad),
+                Ok(None) => self.is_over = true,
+                Err(error) => {
+                    self.is_over = true;
+                    return Some(Err(error));
+                }
+            }
+        }
+        batch.finish().map(Ok)
+    }
+}
+
+/// Where in a file something is.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
-    pub(super) file: PathBuf,
+    pub(super) file: Arc<Path>,
     /// Data row, from 1.
     pub(super) row: u64,
     /// Line of a text file, from 1.
@@ -70,69 +130,21 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// `row 3 (line 4)`.
+    pub(super) fn spot(&self) -> String {
+        let line = self.line.map(|line| format!(" (line {line})")).unwrap_or_default();
+        format!("row {}{line}", self.row)
+    }
+
     /// `InvalidInput` that says where and `what`.
     pub(super) fn error(&self, what: impl std::fmt::Display) -> Error {
-        let line = self.line.map(|line| format!(" (line {line})")).unwrap_or_default();
-        Error::invalid_input(format!("{}: row {}{line}{what}", self.file.display(), self.row))
+        refuse(&self.file, format_args!("{}{what}", self.spot()))
     }
 }
 
 /// `InvalidInput` about a file as a whole.
 pub(super) fn refuse(path: &Path, what: impl std::fmt::Display) -> Error {
     Error::invalid_input(format!("{}: {what}", path.display()))
-}
-
-/// Puts one value into its column, or says where it does not fit.
-pub(super) fn put(ad: &mut JobAd, column: usize, value: Value<'_>, place: &Place) -> Result<()> {
-    COLUMNS[column]
-        .put(ad, value)
-        .map_err(|what| place.error(format_args!(", column {}: {what}", COLUMNS[column].name)))
-}
-
-/// Which of a file's columns goes where.
-pub(super) struct Mapping {
-    /// For each column of the file, its place in [`COLUMNS`].
-    pub(super) targets: Vec<Option<usize>>,
-    pub(super) notes: Notes,
-}
-
-impl Mapping {
-    /// Matches the file's column names to the table's.
-    pub(super) fn of<'a>(path: &Path, names: impl Iterator<Item = &'a str>) -> Result<Self> {
-        let (mut targets, mut notes) = (Vec::new(), Notes::default());
-        for name in names {
-            let target = columns::find(name);
-            match target {
-                Some(column) if targets.contains(&target) => {
-                    return Err(refuse(path, format_args!("column {} is there twice", COLUMNS[column].name)));
-                }
-                Some(_) => {}
-                None => note_ignored(&mut notes.ignored, name),
-            }
-            targets.push(target);
-        }
-        let absent = COLUMNS.iter().enumerate().filter(|(place, _)| !targets.contains(&Some(*place)));
-        for (_, column) in absent {
-            if column.is_required() {
-                let found = if notes.ignored.is_empty() { "none" } else { &notes.ignored.join(", ") };
-                return Err(refuse(
-                    path,
-                    format_args!(
-                        "there is no column {}; columns that the table does not know: {found}",
-                        column.name
-                    ),
-                ));
-            }
-            notes.absent.push(column.name);
-        }
-        Ok(Self { targets, notes })
-    }
-}
-
-pub(super) fn note_ignored(ignored: &mut Vec<String>, name: &str) {
-    if ignored.len() < UNKNOWN_NAMED && !ignored.iter().any(|known| known == name) {
-        ignored.push(columns::shortened(name));
-    }
 }
 
 /// Collects ads until a batch is full.
@@ -157,23 +169,4 @@ impl Batch {
     fn finish(self) -> Option<Vec<JobAd>> {
         (!self.ads.is_empty()).then_some(self.ads)
     }
-}
-
-/// Fills a batch from `next`, which gives ads until the file ends; after an error nothing more is read.
-pub(super) fn batch(
-    is_over: &mut bool,
-    mut next: impl FnMut() -> Result<Option<JobAd>>,
-) -> Option<Result<Vec<JobAd>>> {
-    let mut batch = Batch::default();
-    while !*is_over && !batch.is_full() {
-        match next() {
-            Ok(Some(ad)) => batch.push(ad),
-            Ok(None) => *is_over = true,
-            Err(error) => {
-                *is_over = true;
-                return Some(Err(error));
-            }
-        }
-    }
-    batch.finish().map(Ok)
 }

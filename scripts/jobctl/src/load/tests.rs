@@ -17,6 +17,7 @@ use parquet::arrow::ArrowWriter;
 use proptest::prelude::*;
 
 use super::reader::{self, Notes};
+use super::recipe::Recipe;
 use crate::timestamp;
 
 const HEADER: &str = "source,job_id,scrape_timestamp,job_title,job_salary_min_sgd_monthly";
@@ -28,7 +29,11 @@ fn file(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
 }
 
 fn read(path: &Path) -> common::Result<(Vec<JobAd>, Notes)> {
-    let mut reader = reader::open(path)?;
+    read_by(path, &[])
+}
+
+fn read_by(path: &Path, flags: &[&str]) -> common::Result<(Vec<JobAd>, Notes)> {
+    let mut reader = reader::open(path, &Arc::new(Recipe::of_flags(flags)?))?;
     let mut ads = Vec::new();
     for batch in reader.by_ref() {
         ads.extend(batch?);
@@ -64,16 +69,16 @@ fn csv_is_refused_with_row_line_and_column() {
             "ads.csv: row 1 (line 2), column job_salary_min_sgd_monthly: is -5; a salary is never negative",
         ),
         (
-            "MCF,1,2025-01-01,Cook,NaN\n",
-            "ads.csv: row 1 (line 2), column job_salary_min_sgd_monthly: is NaN; a salary is a finite number",
+            "MCF,1,2025-01-01,Cook,inf\n",
+            "ads.csv: row 1 (line 2), column job_salary_min_sgd_monthly: is inf; a salary is a finite number",
         ),
         (
             "MCF,1,2025-01-01,Cook,3k\n",
             "ads.csv: row 1 (line 2), column job_salary_min_sgd_monthly: is \"3k\"; expected a number",
         ),
         (
-            "MCF,1,1735689600,Cook,\n",
-            "ads.csv: row 1 (line 2), column scrape_timestamp: is \"1735689600\"; expected a timestamp",
+            "MCF,1,1735,Cook,\n",
+            "ads.csv: row 1 (line 2), column scrape_timestamp: is the number 1735; expected a timestamp",
         ),
         (
             "MCF,1,2025-01-01,ok,\nMCF,2,2025-01-01,\"never closed,\nMCF,3,2025-01-01,Cook,\n",
@@ -86,29 +91,35 @@ fn csv_is_refused_with_row_line_and_column() {
     }
     let latin = [HEADER.as_bytes(), b"\nMCF,1,2025-01-01,Caf\xe9,\n"].concat();
     let said = refusal("ads.csv", latin);
-    assert_eq!(said, "ads.csv: row 1 (line 2), column job_title: is not UTF-8; expected text");
+    let expected = "ads.csv: row 1 (line 2), column job_title: is not UTF-8; expected text: load the file with its \
+                    encoding, for example --encoding windows-1252";
+    assert_eq!(said, expected);
 }
 
 #[test]
 fn a_header_must_name_the_columns_once() {
     for (text, expected) in [
-        ("", "ads.csv: the file is empty; its first row must name the columns"),
-        ("source;job_id;scrape_timestamp\nMCF;1;2025-01-01\n", "ads.csv: the header has no commas"),
+        ("", "ads.csv: the file is empty"),
+        ("sep=;\n", "ads.csv: the file is empty; its first row must name the columns"),
         (
             "source,job_id\n",
-            "ads.csv: there is no column scrape_timestamp; columns that the table does not know: none",
+            "ads.csv: there is no column scrape_timestamp; columns that the table does not know: none; load it with \
+             --set scrape_timestamp=2025-01-31T09:30:00Z",
         ),
         (
-            "source,id,scrape_timestamp\n",
-            "ads.csv: there is no column job_id; columns that the table does not know: id",
+            "source,id,title\n",
+            "ads.csv: there are no columns scrape_timestamp and job_id; columns that the table does not know: id, title; \
+             load it with --set scrape_timestamp=2025-01-31T09:30:00Z (when it was scraped) --map id=job_id \
+             --map title=job_title",
         ),
         ("source,job_id,SOURCE,scrape_timestamp\n", "ads.csv: column source is there twice"),
     ] {
         let said = refusal("ads.csv", text);
         assert!(said.starts_with(expected), "{said}");
     }
-    let said = refusal("ads.csv", b"\xff\xfes\0o\0u\0r\0");
-    assert_eq!(said, "ads.csv: the header is not UTF-8; save the file as UTF-8");
+    let said = refusal("ads.csv", b"Caf\xe9,source\n");
+    let expected = "ads.csv: the header is not UTF-8; load the file with its encoding, for example --encoding windows-1252";
+    assert_eq!(said, expected);
 }
 
 #[test]
@@ -139,19 +150,19 @@ fn ndjson_is_refused_with_row_line_and_column() {
     let good = r#"{"source":"MCF","job_id":"1","scrape_timestamp":"2025-01-01"}"#;
     for (line, expected) in [
         ("[", "ads.ndjson: row 2 (line 3) is not one JSON object a line: EOF while parsing a list"),
-        ("[1]", "ads.ndjson: row 2 (line 3) is a list; every line must be one object"),
+        ("[1]", "ads.ndjson: row 2 (line 3) is a list; every ad must be one object"),
         ("{\"source\":\"MCF\",}", "ads.ndjson: row 2 (line 3) is not one JSON object a line: trailing comma"),
         (
-            r#"{"source":"MCF","job_id":"1"}"#,
-            "ads.ndjson: row 2 (line 3), column scrape_timestamp: is missing",
+            r#"{"source":"MCF"}"#,
+            "ads.ndjson: row 2 (line 3), columns scrape_timestamp and job_id: are missing",
         ),
         (
             r#"{"source":null,"job_id":"1","scrape_timestamp":"2025-01-01"}"#,
             "ads.ndjson: row 2 (line 3), column source: is empty",
         ),
         (
-            r#"{"source":"MCF","job_id":"1","scrape_timestamp":1735689600}"#,
-            "ads.ndjson: row 2 (line 3), column scrape_timestamp: is the number 1735689600; expected a timestamp",
+            r#"{"source":"MCF","job_id":"1","scrape_timestamp":1735}"#,
+            "ads.ndjson: row 2 (line 3), column scrape_timestamp: is the number 1735; expected a timestamp",
         ),
         (
             r#"{"source":"MCF","job_id":"1","scrape_timestamp":"2025-01-01","job_title":{"en":"Cook"}}"#,
@@ -272,16 +283,16 @@ fn parquet_is_refused_with_row_and_column() {
             "ads.parquet: column job_salary_min_sgd_raw holds Boolean; expected a number",
         ),
         (
-            two_rows("job_posted_timestamp", Arc::new(Int64Array::from(vec![1, 2]))),
-            "ads.parquet: column job_posted_timestamp holds Int64; expected a timestamp",
+            two_rows("job_posted_timestamp", Arc::new(BooleanArray::from(vec![true, false]))),
+            "ads.parquet: column job_posted_timestamp holds Boolean; expected a timestamp",
         ),
         (
-            two_rows("job_title", Arc::new(Float64Array::from(vec![1.0, 2.0]))),
-            "ads.parquet: column job_title holds Float64; expected text",
+            two_rows("job_title", Arc::new(Float64Array::from(vec![1.0, 2.5]))),
+            "ads.parquet: row 2, column job_title: is the number 2.5; expected text",
         ),
         (
-            two_rows("job_salary_min_sgd_raw", Arc::new(Float64Array::from(vec![1.0, f64::NAN]))),
-            "ads.parquet: row 2, column job_salary_min_sgd_raw: is NaN; a salary is a finite number",
+            two_rows("job_salary_min_sgd_raw", Arc::new(Float64Array::from(vec![f64::NAN, f64::INFINITY]))),
+            "ads.parquet: row 2, column job_salary_min_sgd_raw: is inf; a salary is a finite number",
         ),
         (
             two_rows("job_title", Arc::new(BinaryArray::from(vec![&b"ok"[..], b"\xff"]))),
@@ -293,10 +304,11 @@ fn parquet_is_refused_with_row_and_column() {
         ),
         (
             parquet(vec![("source", Arc::new(StringArray::from(vec!["MCF"])))]),
-            "ads.parquet: there is no column scrape_timestamp",
+            "ads.parquet: there are no columns scrape_timestamp and job_id",
         ),
         (b"PAR1 and then nothing".to_vec(), "ads.parquet: not a readable Parquet file"),
-        (Vec::new(), "ads.parquet: not a readable Parquet file"),
+        (Vec::new(), "ads.parquet: the file is empty"),
+        (vec![0, 1, 2], "ads.parquet: not a readable Parquet file: it does not begin with PAR1"),
     ] {
         let said = refusal("ads.parquet", bytes);
         assert!(said.starts_with(expected), "{said}");
@@ -333,7 +345,8 @@ fn long_texts_end_a_batch_early() {
     let row =
         format!(r#"{{"source":"MCF","job_id":"1","scrape_timestamp":"2025-01-01","job_title":"{title}"}}"#);
     let path = file(folder.path(), "ads.ndjson", [row.as_str(); 12].join("\n"));
-    let sizes: Vec<usize> = reader::open(&path).unwrap().map(|batch| batch.unwrap().len()).collect();
+    let sizes: Vec<usize> =
+        reader::open(&path, &Arc::default()).unwrap().map(|batch| batch.unwrap().len()).collect();
     assert_eq!(sizes, [4, 4, 4]);
     let titles: ArrayRef = Arc::new(StringArray::from_iter_values((0..12).map(|n| format!("{n}{title}"))));
     let twelve = |text: &str| -> ArrayRef { Arc::new(StringArray::from(vec![text; 12])) };
@@ -347,7 +360,8 @@ fn long_texts_end_a_batch_early() {
             ("job_title", titles),
         ]),
     );
-    let sizes: Vec<usize> = reader::open(&path).unwrap().map(|batch| batch.unwrap().len()).collect();
+    let sizes: Vec<usize> =
+        reader::open(&path, &Arc::default()).unwrap().map(|batch| batch.unwrap().len()).collect();
     assert!(sizes.len() >= 3 && sizes.iter().sum::<usize>() == 12, "{sizes:?}");
 }
 

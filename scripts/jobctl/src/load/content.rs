@@ -1,0 +1,230 @@
+//! What a file is, by its first bytes and not by its name.
+
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::path::Path;
+
+use common::{Error, Result};
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
+
+use super::decode::{Decoded, Gunzip, Peeked, Source, read_failed};
+use super::reader::refuse;
+
+/// How much is looked at.
+const HEAD_BYTES: usize = 1 << 18;
+/// How many gzip files may be within each other: a download may add a second one.
+const GZIP_LAYERS: usize = 2;
+
+/// A file's content, ready to be read.
+pub(super) enum Content {
+    Parquet(File),
+    Json(Text),
+    Csv(Text),
+}
+
+/// Text in UTF-8, without a byte order mark, as far as it has been looked at.
+pub(super) struct Text {
+    pub(super) peeked: Peeked,
+    /// What was done to get there, for the report.
+    pub(super) notes: Vec<String>,
+    /// Whether the encoding was declared, by a mark or by the user.
+    pub(super) is_declared: bool,
+}
+
+/// Opens `path` and finds out what is in it.
+pub(super) fn open(path: &Path, declared: Option<&'static Encoding>) -> Result<Content> {
+    let mut file = File::open(path).map_err(|error| Error::from(error).context(path.display()))?;
+    if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+        return Err(refuse(path, "this is a folder; name the files in it"));
+    }
+    let failed = |error| read_failed(path, error);
+    let mut magic = Vec::new();
+    file.by_ref().take(4).read_to_end(&mut magic).map_err(failed)?;
+    let is_parquet = magic == b"PAR1" || magic == b"PARE";
+    if is_parquet {
+        file.rewind().map_err(failed)?;
+        return Ok(Content::Parquet(file));
+    }
+    let whole: Source = Box::new(std::io::Cursor::new(magic).chain(file));
+    let mut peeked = Peeked::of(whole, HEAD_BYTES).map_err(failed)?;
+    let mut notes = Vec::new();
+    for _ in 0..GZIP_LAYERS {
+        if !peeked.head.starts_with(&[0x1f, 0x8b]) {
+            break;
+        }
+        peeked = Peeked::of(Box::new(Gunzip::new(peeked.into_source(0))), HEAD_BYTES).map_err(failed)?;
+        notes.push("gzip".to_owned());
+    }
+    let is_empty = peeked.is_whole && peeked.head.trim_ascii().is_empty();
+    let is_named_lines = path
+        .extension()
+        .is_some_and(|extension| ["ndjson", "jsonl"].iter().any(|name| extension.eq_ignore_ascii_case(name)));
+    if is_empty && is_named_lines {
+        // The export of an empty table.
+        notes.push("an empty file".to_owned());
+        return Ok(Content::Json(Text { peeked, notes, is_declared: false }));
+    }
+    if is_empty {
+        return Err(refuse(path, "the file is empty"));
+    }
+    if let Some(what) = foreign(&peeked.head) {
+        return Err(refuse(path, what));
+    }
+    let is_named_parquet =
+        path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("parquet"));
+    if is_named_parquet && (peeked.head.contains(&0) || !begins_as_text(&peeked.head)) {
+        return Err(refuse(path, "not a readable Parquet file: it does not begin with PAR1"));
+    }
+    let text = decode(path, peeked, declared, notes)?;
+    let skipped = text.peeked.head.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    let begin = &text.peeked.head[skipped..];
+    if begin.is_empty() && text.peeked.is_whole {
+        return Err(refuse(path, "the file is empty"));
+    }
+    if let Some(what) = foreign_text(begin) {
+        return Err(refuse(path, what));
+    }
+    if matches!(begin.first(), Some(b'{' | b'[')) {
+        return Ok(Content::Json(text));
+    }
+    Ok(Content::Csv(text))
+}
+
+/// The text of a file by its mark, by `declared`, or else as UTF-8.
+fn decode(
+    path: &Path,
+    peeked: Peeked,
+    declared: Option<&'static Encoding>,
+    mut notes: Vec<String>,
+) -> Result<Text> {
+    let failed = |error| read_failed(path, error);
+    let head = &peeked.head;
+    if head.starts_with(&[0xff, 0xfe, 0, 0]) || head.starts_with(&[0, 0, 0xfe, 0xff]) {
+        return Err(refuse(path, "this is UTF-32; save the file as UTF-8"));
+    }
+    let (encoding, mark) = match Encoding::for_bom(head) {
+        Some((encoding, length)) => (Some(encoding), length),
+        None => (declared, 0),
+    };
+    if let Some(encoding) = encoding.filter(|encoding| *encoding != UTF_8) {
+        if mark == 0 && encoding.is_single_byte() && is_wide_utf8(head, peeked.is_whole) {
+            let what = format!("this is UTF-8, not {}; load it without --encoding", encoding.name());
+            return Err(refuse(path, what));
+        }
+        notes.push(encoding.name().to_owned());
+        let source: Source = Box::new(Decoded::new(peeked.into_source(0), encoding));
+        let peeked = Peeked::of(source, HEAD_BYTES).map_err(failed)?;
+        return Ok(Text { peeked, notes, is_declared: true });
+    }
+    if mark == 0
+        && let Some(guess) = unmarked_utf16(head)
+    {
+        let what = format!(
+            "this looks like UTF-16 without a mark; load it with --encoding {}",
+            guess.name().to_lowercase()
+        );
+        return Err(refuse(path, what));
+    }
+    if !begins_as_text(head) {
+        return Err(refuse(
+            path,
+            "this is neither text nor Parquet; expected Parquet, CSV or JSON, or one of them in gzip",
+        ));
+    }
+    let peeked = match mark {
+        0 => peeked,
+        _ => Peeked::of(peeked.into_source(mark), HEAD_BYTES).map_err(failed)?,
+    };
+    Ok(Text { peeked, notes, is_declared: encoding.is_some() })
+}
+
+/// Says whether bytes beyond ASCII all make sense as UTF-8, which those of another encoding do by no accident.
+fn is_wide_utf8(head: &[u8], is_whole: bool) -> bool {
+    let is_utf8 = match std::str::from_utf8(head) {
+        Ok(_) => true,
+        Err(error) => error.error_len().is_none() && !is_whole,
+    };
+    is_utf8 && !head.is_ascii()
+}
+
+/// Latin text in UTF-16: every other byte is zero.
+fn unmarked_utf16(head: &[u8]) -> Option<&'static Encoding> {
+    let pairs = head.len().min(64) / 2;
+    let zeros = |odd: usize| (0..pairs).filter(|pair| head[pair * 2 + odd] == 0).count();
+    let (high_first, low_first) = (zeros(0), zeros(1));
+    match () {
+        () if pairs < 4 => None,
+        () if low_first * 4 > pairs * 3 && high_first == 0 => Some(UTF_16LE),
+        () if high_first * 4 > pairs * 3 && low_first == 0 => Some(UTF_16BE),
+        () => None,
+    }
+}
+
+/// Says whether the first bytes could be text: no control characters but white space, and few bytes that are no UTF-8.
+fn begins_as_text(head: &[u8]) -> bool {
+    let first = &head[..head.len().min(512)];
+    let controls =
+        first.iter().filter(|byte| **byte < 32 && !byte.is_ascii_whitespace() && **byte != 0x0b).count();
+    controls * 20 <= first.len()
+}
+
+/// What a file of another kind is, and what to do with it.
+fn foreign(head: &[u8]) -> Option<&'static str> {
+    let holds = |text: &[u8]| memchr::memmem::find(head, text).is_some();
+    Some(match head {
+        [b'P', b'K', 3 | 5 | 7, ..] if holds(b"xl/") || holds(b"[Content_Types].xml") => {
+            "this is an Excel workbook (.xlsx); save the sheet as \"CSV UTF-8\" and load that"
+        }
+        [b'P', b'K', 3 | 5 | 7, ..] => "this is a zip archive; unpack it and load the files in it",
+        [0xd0, 0xcf, 0x11, 0xe0, ..] => {
+            "this is an old Excel workbook (.xls); save the sheet as \"CSV UTF-8\" and load that"
+        }
+        [0x1f, 0x8b, ..] => "this is gzip within gzip within gzip; unpack it first",
+        [b'P', b'A', b'R', b'1', ..] => {
+            "this is a Parquet file inside gzip; unpack it with gunzip and load that"
+        }
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => "this is compressed by zstd; unpack it with unzstd and load that",
+        [b'B', b'Z', b'h', ..] if head.len() > 10 && head[4..].starts_with(&[0x31, 0x41, 0x59]) => {
+            "this is compressed by bzip2; unpack it with bunzip2 and load that"
+        }
+        [0xfd, b'7', b'z', b'X', b'Z', ..] => "this is compressed by xz; unpack it with unxz and load that",
+        [b'7', b'z', 0xbc, 0xaf, ..] => "this is a 7z archive; unpack it and load the files in it",
+        [b'R', b'a', b'r', b'!', 0x1a, ..] => "this is a rar archive; unpack it and load the files in it",
+        [b'%', b'P', b'D', b'F', b'-', ..] => "this is a PDF document; expected Parquet, CSV or JSON",
+        _ if head.starts_with(b"SQLite format 3\0") => {
+            "this is an SQLite database; export its table as CSV and load that"
+        }
+        _ if head.get(8..12) == Some(b"DUCK") => {
+            "this is a DuckDB database; export its table as Parquet and load that"
+        }
+        _ if head.starts_with(b"Obj\x01") => "this is an Avro file; convert it to Parquet and load that",
+        _ if head.starts_with(b"ORC") && head.contains(&0) => {
+            "this is an ORC file; convert it to Parquet and load that"
+        }
+        _ if head.starts_with(b"ARROW1") || head.starts_with(b"FEA1") => {
+            "this is an Arrow (Feather) file; convert it to Parquet and load that"
+        }
+        [0x80, 2..=5, ..] => {
+            "this is a Python pickle; write the frame with to_parquet or to_csv and load that"
+        }
+        _ if head.get(257..262) == Some(b"ustar") => {
+            "this is a tar archive; unpack it and load the files in it"
+        }
+        _ => return None,
+    })
+}
+
+/// The same for files of another kind that are text.
+fn foreign_text(begin: &[u8]) -> Option<&'static str> {
+    let begin = String::from_utf8_lossy(&begin[..begin.len().min(64)]).to_ascii_lowercase();
+    match () {
+        () if begin.starts_with("version https://git-lfs") => {
+            Some("this is a Git LFS pointer, not the file; fetch the file with git lfs pull")
+        }
+        () if begin.starts_with("<?xml") => Some("this is XML; expected Parquet, CSV or JSON"),
+        () if begin.starts_with('<') => Some(
+            "this is an HTML page, perhaps a sign-in or error page instead of the download; download the file itself",
+        ),
+        () => None,
+    }
+}

@@ -1,0 +1,344 @@
+//! Dates that are not ISO 8601: epochs, written months, RFC 2822, and the formats of `--date-format`.
+
+use std::fmt::Write as _;
+use std::str::FromStr;
+
+use chrono::format::{Item, Parsed, StrftimeItems, parse};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, TimeZone, Utc};
+use common::job::Timestamp;
+
+use super::rules::Rule;
+use super::value::quoted;
+use crate::timestamp;
+
+/// What a refusal asks for.
+pub(super) const EXPECTED: &str =
+    "expected a timestamp such as 2025-01-31T09:30:00Z, 2025-01-31 09:30 or 2025-01-31";
+
+/// Numbers from here to [`MOST_SECONDS`] are seconds (1973 to 2286), of either sign.
+const LEAST_SECONDS: i128 = 100_000_000;
+const MOST_SECONDS: i128 = 9_999_999_999;
+/// Numbers from here (1973) to [`MOST_MILLISECONDS`] (the end of 9999) are milliseconds, of either sign.
+const LEAST_MILLISECONDS: i128 = 100_000_000_000;
+const MOST_MILLISECONDS: i128 = 253_402_300_799_999;
+/// The last year of the calendar in seconds, a placeholder for "no date" that milliseconds would put into 1978.
+const LAST_YEAR_IN_SECONDS: std::ops::RangeInclusive<i128> = 253_370_764_800..=253_402_300_799;
+
+/// How `--date-format` says that dates are written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum DateFormat {
+    /// A strftime pattern.
+    Pattern(String),
+    /// A number since 1970; how many of its units are a second.
+    Epoch(i128),
+}
+
+impl FromStr for DateFormat {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "seconds" => return Ok(Self::Epoch(1)),
+            "milliseconds" => return Ok(Self::Epoch(1_000)),
+            "microseconds" => return Ok(Self::Epoch(1_000_000)),
+            "nanoseconds" => return Ok(Self::Epoch(1_000_000_000)),
+            _ => {}
+        }
+        let format = Self::Pattern(text.to_owned());
+        // A pattern that cannot give a date back (no year, `dd/mm/yyyy`) would refuse every cell.
+        let sample = Utc.with_ymd_and_hms(2001, 2, 13, 14, 5, 6).single().ok_or("no such date")?;
+        let mut written = String::new();
+        let is_pattern = StrftimeItems::new(text).all(|item| !matches!(item, Item::Error))
+            && write!(written, "{}", sample.format(text)).is_ok();
+        match is_pattern.then(|| format.read(&written)).flatten() {
+            Some(moment) if moment.date_naive() == sample.date_naive() => Ok(format),
+            _ => Err("expected a pattern with day, month and year such as %d/%m/%Y or '%d.%m.%Y %H:%M', or seconds, \
+                      milliseconds, microseconds or nanoseconds"
+                .to_owned()),
+        }
+    }
+}
+
+impl DateFormat {
+    /// The moment that `text` is in this format; without a zone it is UTC, without a time midnight.
+    fn read(&self, text: &str) -> Option<Timestamp> {
+        match self {
+            Self::Epoch(units) => since_1970(text, *units),
+            Self::Pattern(pattern) => {
+                let mut parsed = Parsed::new();
+                parse(&mut parsed, text, StrftimeItems::new(pattern)).ok()?;
+                let moment = if parsed.offset().is_some() || parsed.timestamp().is_some() {
+                    parsed
+                        .to_datetime_with_timezone(&Utc)
+                        .or_else(|_| parsed.to_datetime().map(|at| at.to_utc()))
+                        .ok()?
+                } else if parsed.hour_mod_12().is_some() || parsed.minute().is_some() {
+                    parsed.to_naive_datetime_with_offset(0).ok()?.and_utc()
+                } else {
+                    parsed.to_naive_date().ok()?.and_time(NaiveTime::MIN).and_utc()
+                };
+                // `%Y` alone takes 25 for the year 25.
+                let is_whole_year = parsed.year().is_none_or(|year| text.contains(&format!("{year:04}")));
+                is_whole_year.then_some(moment)
+            }
+        }
+    }
+}
+
+/// The moment that a trimmed text says, and the rule by which, where it is not plain ISO 8601.
+pub(super) fn of_text(text: &str, formats: &[DateFormat]) -> Result<(Timestamp, Option<Rule>), String> {
+    if let Some(moment) = formats.iter().find_map(|format| format.read(text)) {
+        return Ok((moment, Some(Rule::DateFormat)));
+    }
+    if let Some(moment) = timestamp::parse(text) {
+        return Ok((moment, None));
+    }
+    if let Some(moment) = written(text) {
+        return Ok((moment, Some(Rule::WrittenDate)));
+    }
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    let is_number = unsigned.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+        && unsigned.matches('.').count() <= 1;
+    if is_number && let Some(whole) = text.split('.').next().and_then(|whole| whole.parse::<i128>().ok()) {
+        return epoch(text, whole).map(|moment| (moment, Some(Rule::Epoch)));
+    }
+    if let Some(example) = uncertain_order(text) {
+        return Err(format!(
+            "is {}; the order of day and month is not certain: say it, for example --date-format {example}",
+            quoted(text)
+        ));
+    }
+    Err(format!("is {}; {EXPECTED}", quoted(text)))
+}
+
+/// A format for three numbers with `/`, `.` or `-` between them, which may have several meanings.
+fn uncertain_order(text: &str) -> Option<String> {
+    let date = text.split([' ', 'T']).next().unwrap_or_default();
+    let separator = date.chars().find(|c| matches!(c, '/' | '.' | '-'))?;
+    let parts: Vec<&str> = date.split(separator).collect();
+    let is_number =
+        |part: &&str| (1..=4).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+    let order = match parts[..] {
+        [year, ..] if year.len() == 4 => ["%Y", "%m", "%d"],
+        [_, _, year] if year.len() == 2 => ["%d", "%m", "%y"],
+        _ => ["%d", "%m", "%Y"],
+    };
+    (parts.len() == 3 && parts.iter().all(is_number)).then(|| order.join(&separator.to_string()))
+}
+
+fn epoch(text: &str, whole: i128) -> Result<Timestamp, String> {
+    let size = whole.abs();
+    let units = match size {
+        LEAST_SECONDS..=MOST_SECONDS => 1,
+        LEAST_MILLISECONDS..=MOST_MILLISECONDS if !LAST_YEAR_IN_SECONDS.contains(&whole) => 1_000,
+        0 if text.bytes().all(|byte| matches!(byte, b'0' | b'.' | b'-')) => 1_000,
+        _ => {
+            return Err(format!(
+                "is the number {text}; expected a timestamp, or seconds or milliseconds since 1970 from 1973 on: say what it \
+                 is with --date-format seconds, milliseconds, microseconds, nanoseconds or %Y%m%d"
+            ));
+        }
+    };
+    since_1970(text, units).ok_or_else(|| format!("is the number {text}; {EXPECTED}"))
+}
+
+/// The moment so many units after 1970, decimals included.
+fn since_1970(text: &str, units_a_second: i128) -> Option<Timestamp> {
+    let (sign, unsigned) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
+    let (whole, decimals) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+    let are_digits = whole.bytes().chain(decimals.bytes()).all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || !are_digits {
+        return None;
+    }
+    // Nine decimals are kept as an integer, so that nothing is rounded before the end.
+    let decimals: i128 = format!("{decimals:0<9.9}").parse().ok()?;
+    let nanos = whole.parse::<i128>().ok()?.checked_mul(1_000_000_000)?.checked_add(decimals)? * sign
+        / units_a_second;
+    DateTime::from_timestamp_micros(i64::try_from(nanos.div_euclid(1_000)).ok()?)
+}
+
+/// RFC 2822, or day, year and the month's name in any order, with an optional time of day.
+fn written(text: &str) -> Option<Timestamp> {
+    if let Ok(moment) = DateTime::parse_from_rfc2822(text) {
+        return Some(moment.to_utc());
+    }
+    let (mut day, mut month, mut year, mut time, mut is_afternoon) = (None, None, None, None, None);
+    let (mut weekday, mut is_first, mut is_utc) = (None, true, false);
+    for word in
+        text.split(|c: char| c.is_whitespace() || matches!(c, ',' | '-')).filter(|word| !word.is_empty())
+    {
+        let is_number = word.bytes().all(|byte| byte.is_ascii_digit());
+        let lower = word.to_ascii_lowercase();
+        match () {
+            () if is_number && word.len() == 4 && year.is_none() => year = word.parse().ok(),
+            () if is_number && word.len() <= 2 && day.is_none() => day = word.parse::<u32>().ok(),
+            () if word.contains(':') && time.is_none() => {
+                let form = if word.matches(':').count() == 1 { "%H:%M" } else { "%H:%M:%S%.f" };
+                time = Some(NaiveTime::parse_from_str(word, form).ok()?);
+            }
+            () if time.is_some() && is_afternoon.is_none() && matches!(lower.as_str(), "am" | "pm") => {
+                is_afternoon = Some(lower == "pm");
+            }
+            () if time.is_some() && !is_utc && matches!(lower.as_str(), "utc" | "gmt" | "z") => is_utc = true,
+            () if is_first && weekday.is_none() && is_name(&lower, &WEEKDAYS).is_some() => {
+                weekday = is_name(&lower, &WEEKDAYS);
+            }
+            () if month.is_none() => month = Some(is_name(lower.trim_end_matches('.'), &MONTHS)? + 1),
+            () => return None,
+        }
+        is_first = false;
+    }
+    let date = NaiveDate::from_ymd_opt(year?, month?, day?)?;
+    if weekday.is_some_and(|weekday| weekday != date.weekday().num_days_from_monday()) {
+        return None;
+    }
+    let time = match (time, is_afternoon) {
+        (time, None) => time.unwrap_or(NaiveTime::MIN),
+        (time, Some(is_afternoon)) => on_a_clock_of_twelve(time?, is_afternoon)?,
+    };
+    Some(date.and_time(time).and_utc())
+}
+
+fn on_a_clock_of_twelve(time: NaiveTime, is_afternoon: bool) -> Option<NaiveTime> {
+    use chrono::Timelike;
+    let hour = match (time.hour(), is_afternoon) {
+        (12, false) => 0,
+        (12, true) => 12,
+        (hour @ 1..=11, true) => hour + 12,
+        (hour @ 1..=11, false) => hour,
+        _ => return None,
+    };
+    time.with_hour(hour)
+}
+
+const WEEKDAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+const MONTHS: [&str; 12] = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+];
+
+/// The place of a name, written in full, by its first three letters, or `sept`.
+fn is_name(word: &str, names: &[&str]) -> Option<u32> {
+    let place = names
+        .iter()
+        .position(|name| *name == word || name[..3] == *word || (word == "sept" && *name == "september"));
+    place.and_then(|place| u32::try_from(place).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str, formats: &[&str]) -> Result<String, String> {
+        let formats: Vec<DateFormat> = formats.iter().map(|format| format.parse().unwrap()).collect();
+        of_text(text, &formats).map(|(moment, _)| timestamp::format(&moment))
+    }
+
+    #[test]
+    fn dates_are_read_in_the_forms_that_have_one_meaning() {
+        for (text, expected) in [
+            ("1749386430", "2025-06-08T12:40:30Z"),
+            ("1749386430000", "2025-06-08T12:40:30Z"),
+            ("1749386430123", "2025-06-08T12:40:30.123Z"),
+            ("1749386430.0", "2025-06-08T12:40:30Z"),
+            ("1749386430.25", "2025-06-08T12:40:30.250Z"),
+            ("-1749386430", "1914-07-26T11:19:30Z"),
+            ("0", "1970-01-01T00:00:00Z"),
+            ("253402214400000", "9999-12-31T00:00:00Z"),
+            ("Sun, 08 Jun 2025 12:40:30 +0000", "2025-06-08T12:40:30Z"),
+            ("Sun, 08 Jun 2025 12:40:30 GMT", "2025-06-08T12:40:30Z"),
+            ("8 Jun 2025 20:40:30 +0800", "2025-06-08T12:40:30Z"),
+            ("March 19, 2026", "2026-03-19T00:00:00Z"),
+            ("Mar 19, 2026", "2026-03-19T00:00:00Z"),
+            ("mar. 19 2026", "2026-03-19T00:00:00Z"),
+            ("19 March 2026", "2026-03-19T00:00:00Z"),
+            ("19-Mar-2026", "2026-03-19T00:00:00Z"),
+            ("Thursday, March 19, 2026", "2026-03-19T00:00:00Z"),
+            ("March 19, 2026 9:05 PM", "2026-03-19T21:05:00Z"),
+            ("Mar 19, 2026, 12:00:01 AM", "2026-03-19T00:00:01Z"),
+            ("19 Sept 2026 23:59 UTC", "2026-09-19T23:59:00Z"),
+        ] {
+            assert_eq!(read(text, &[]).as_deref(), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn dates_with_two_meanings_are_refused_with_the_flag() {
+        for text in [
+            "31/12/2025",
+            "01/02/2025",
+            "31.12.2025",
+            "1-2-2025",
+            "12/31/25",
+            "2025/01/31",
+            "31/12/2025 09:30",
+        ] {
+            let said = read(text, &[]).unwrap_err();
+            assert!(
+                said.contains("order of day and month") && said.contains("--date-format %"),
+                "{text}: {said}"
+            );
+        }
+        for text in [
+            "20250131",
+            "2025",
+            "45678",
+            "1",
+            "-1",
+            "86400000",
+            "253402214400",
+            "1749386430000000",
+            "1e12",
+            "1.5",
+        ] {
+            let said = read(text, &[]).unwrap_err();
+            assert!(said.contains("--date-format") || text == "1e12", "{text}: {said}");
+        }
+        for text in [
+            "Friday, March 19, 2026",
+            "March 32, 2026",
+            "March 2026",
+            "March 19",
+            "19 March 26",
+            "yesterday",
+            "13:00 PM March 19, 2026",
+        ] {
+            assert!(read(text, &[]).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_date_format_says_the_order() {
+        for (text, format, expected) in [
+            ("01/02/2025", "%d/%m/%Y", "2025-02-01T00:00:00Z"),
+            ("01/02/2025", "%m/%d/%Y", "2025-01-02T00:00:00Z"),
+            ("31.12.2025 09:30", "%d.%m.%Y %H:%M", "2025-12-31T09:30:00Z"),
+            ("31/12/25", "%d/%m/%y", "2025-12-31T00:00:00Z"),
+            ("20250131", "%Y%m%d", "2025-01-31T00:00:00Z"),
+            ("31/12/2025 09:30 +0800", "%d/%m/%Y %H:%M %z", "2025-12-31T01:30:00Z"),
+            ("12/31/2025 9:30 PM", "%m/%d/%Y %I:%M %p", "2025-12-31T21:30:00Z"),
+            ("1749386430000000", "microseconds", "2025-06-08T12:40:30Z"),
+            ("86400000", "milliseconds", "1970-01-02T00:00:00Z"),
+            ("-1", "seconds", "1969-12-31T23:59:59Z"),
+            // What has one meaning is read beside it.
+            ("2025-01-31", "%d/%m/%Y", "2025-01-31T00:00:00Z"),
+        ] {
+            assert_eq!(read(text, &[format]).as_deref(), Ok(expected), "{text}");
+        }
+        assert!(read("31/12/25", &["%d/%m/%Y"]).is_err());
+        assert!(read("12/31/2025", &["%d/%m/%Y"]).is_err());
+        for format in ["dd/mm/yyyy", "%d/%m", "%Q", "", "%H:%M", "%"] {
+            assert!(format.parse::<DateFormat>().is_err(), "{format}");
+        }
+    }
+}

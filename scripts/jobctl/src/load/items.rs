@@ -1,0 +1,305 @@
+//! The values of a JSON file, one by one and never all at once: one a line, those of a list, or one after another.
+
+use std::io::{self, BufRead, BufReader, Read};
+
+use memchr::{memchr_iter, memchr2};
+
+use super::decode::{Fault, Source};
+
+/// A longer value is taken for a file of another kind.
+const ITEM_BYTES: usize = 64 << 20;
+const BUFFER_BYTES: usize = 1 << 18;
+
+/// How values follow each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Layout {
+    /// One a line; blank lines are none.
+    Lines,
+    /// Within `[` and `]`, commas between.
+    List,
+    /// With white space between, or nothing.
+    Documents,
+}
+
+impl Layout {
+    /// What `head`, which begins with `{` or `[` after white space, is the beginning of.
+    pub(super) fn of(head: &[u8]) -> Self {
+        let head = head.trim_ascii_start();
+        if head.starts_with(b"[") {
+            return Self::List;
+        }
+        let Some(end) = memchr::memchr(b'\n', head) else { return Self::Lines };
+        let mut depth = Depth::default();
+        match depth.end(&head[..end]) {
+            // A first line that ends inside its object is a document over several lines.
+            None => Self::Documents,
+            Some(length) if head[length..end].trim_ascii().is_empty() => Self::Lines,
+            Some(length) if head[length..end].trim_ascii_start().starts_with(b"{") => Self::Documents,
+            Some(_) => Self::Lines,
+        }
+    }
+}
+
+/// Where in a value the splitter is.
+#[derive(Debug, Default)]
+struct Depth {
+    open: usize,
+    in_text: bool,
+    after_backslash: bool,
+}
+
+impl Depth {
+    /// The length of what `bytes` has of the value, if it ends in them.
+    fn end(&mut self, bytes: &[u8]) -> Option<usize> {
+        let mut at = 0;
+        while at < bytes.len() {
+            if self.after_backslash {
+                (self.after_backslash, at) = (false, at + 1);
+                continue;
+            }
+            if self.in_text {
+                at += memchr2(b'"', b'\\', &bytes[at..])?;
+                if bytes[at] == b'"' {
+                    self.in_text = false;
+                } else {
+                    self.after_backslash = true;
+                }
+                at += 1;
+                continue;
+            }
+            match bytes[at] {
+                b'"' => self.in_text = true,
+                b'{' | b'[' => self.open += 1,
+                b'}' | b']' => {
+                    self.open = self.open.saturating_sub(1);
+                    if self.open == 0 {
+                        return Some(at + 1);
+                    }
+                }
+                _ => {}
+            }
+            at += 1;
+        }
+        None
+    }
+}
+
+/// Reads one value after another.
+pub(super) struct Items {
+    source: BufReader<Source>,
+    layout: Layout,
+    /// Lines that have begun.
+    line: u64,
+    /// Values so far.
+    count: u64,
+    is_begun: bool,
+    is_over: bool,
+}
+
+impl Items {
+    pub(super) fn new(source: Source, layout: Layout) -> Self {
+        let source = BufReader::with_capacity(BUFFER_BYTES, source);
+        Self { source, layout, line: 1, count: 0, is_begun: false, is_over: false }
+    }
+
+    /// Puts the next value into `item` and gives the line on which it begins; `None` after the last.
+    pub(super) fn next(&mut self, item: &mut Vec<u8>) -> io::Result<Option<u64>> {
+        item.clear();
+        if self.is_over {
+            return Ok(None);
+        }
+        let line = match self.layout {
+            Layout::Lines => self.next_line(item)?,
+            Layout::List => self.next_of_list(item)?,
+            Layout::Documents => match self.skip_space()? {
+                Some(_) => self.value(item).map(Some)?,
+                None => None,
+            },
+        };
+        self.is_over = line.is_none();
+        self.count += 1;
+        Ok(line)
+    }
+
+    fn next_line(&mut self, item: &mut Vec<u8>) -> io::Result<Option<u64>> {
+        loop {
+            item.clear();
+            let length = self.source.by_ref().take(ITEM_BYTES as u64).read_until(b'\n', item)?;
+            let line = self.line;
+            if length == 0 {
+                return Ok(None);
+            }
+            if length == ITEM_BYTES && !item.ends_with(b"\n") {
+                return Err(self.too_long(line));
+            }
+            self.line += 1;
+            if !item.trim_ascii().is_empty() {
+                return Ok(Some(line));
+            }
+        }
+    }
+
+    fn next_of_list(&mut self, item: &mut Vec<u8>) -> io::Result<Option<u64>> {
+        if !self.is_begun {
+            self.is_begun = true;
+            self.skip_space()?;
+            self.source.consume(1);
+        }
+        let mut next = self.skip_space()?;
+        if next == Some(b']') && self.count == 0 {
+            return self.end_of_list();
+        }
+        if self.count > 0 {
+            match next {
+                Some(b',') => {
+                    self.source.consume(1);
+                    next = self.skip_space()?;
+                }
+                Some(b']') => return self.end_of_list(),
+                Some(_) => return Err(self.wrong("a comma is missing after")),
+                None => {}
+            }
+        }
+        match next {
+            Some(b'{' | b'[') => self.value(item).map(Some),
+            Some(_) => self.scalar(item).map(Some),
+            None => Err(Fault::new(format!(
+                "the list that begins the file is not closed after {} values; the file is cut short",
+                self.count
+            ))),
+        }
+    }
+
+    fn end_of_list(&mut self) -> io::Result<Option<u64>> {
+        self.source.consume(1);
+        match self.skip_space()? {
+            None => Ok(None),
+            Some(_) => Err(Fault::new(format!("line {} has text after the end of the list", self.line))),
+        }
+    }
+
+    fn wrong(&self, what: &str) -> io::Error {
+        Fault::new(format!("line {}: {what} value {}", self.line, self.count))
+    }
+
+    fn too_long(&self, line: u64) -> io::Error {
+        Fault::new(format!(
+            "row {} (line {line}) is longer than {} MiB; expected one object an ad",
+            self.count + 1,
+            ITEM_BYTES >> 20
+        ))
+    }
+
+    /// The next byte that is no white space, which stays to be read.
+    fn skip_space(&mut self) -> io::Result<Option<u8>> {
+        loop {
+            let bytes = self.source.fill_buf()?;
+            if bytes.is_empty() {
+                return Ok(None);
+            }
+            let length = bytes.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+            let next = bytes.get(length).copied();
+            self.line += memchr_iter(b'\n', &bytes[..length]).count() as u64;
+            self.source.consume(length);
+            if next.is_some() {
+                return Ok(next);
+            }
+        }
+    }
+
+    /// An object or a list, or at the end of the file what there is of it.
+    fn value(&mut self, item: &mut Vec<u8>) -> io::Result<u64> {
+        let begin = self.line;
+        let mut depth = Depth::default();
+        if !matches!(self.source.fill_buf()?.first(), Some(b'{' | b'[')) {
+            return self.scalar(item);
+        }
+        loop {
+            let bytes = self.source.fill_buf()?;
+            let end = depth.end(bytes);
+            let length = end.unwrap_or(bytes.len());
+            item.extend_from_slice(&bytes[..length]);
+            self.line += memchr_iter(b'\n', &bytes[..length]).count() as u64;
+            self.source.consume(length);
+            if end.is_some() || length == 0 {
+                return Ok(begin);
+            }
+            if item.len() > ITEM_BYTES {
+                return Err(self.too_long(begin));
+            }
+        }
+    }
+
+    /// Anything else, up to what may follow it.
+    fn scalar(&mut self, item: &mut Vec<u8>) -> io::Result<u64> {
+        loop {
+            let bytes = self.source.fill_buf()?;
+            let is_end = |byte: &u8| matches!(byte, b',' | b']' | b'\n');
+            let end = bytes.iter().position(is_end);
+            let length = end.unwrap_or(bytes.len());
+            item.extend_from_slice(&bytes[..length]);
+            self.source.consume(length);
+            if end.is_some() || length == 0 || item.len() > ITEM_BYTES {
+                return Ok(self.line);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives one byte a call.
+    struct Slow(io::Cursor<Vec<u8>>);
+
+    impl Read for Slow {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            let length = into.len().min(1);
+            self.0.read(&mut into[..length])
+        }
+    }
+
+    fn items(text: &str) -> Result<Vec<(u64, String)>, String> {
+        let source = Box::new(Slow(io::Cursor::new(text.as_bytes().to_vec())));
+        let mut items = Items::new(source, Layout::of(text.as_bytes()));
+        let (mut item, mut all) = (Vec::new(), Vec::new());
+        while let Some(line) = items.next(&mut item).map_err(|error| error.to_string())? {
+            all.push((line, String::from_utf8(item.trim_ascii().to_vec()).unwrap()));
+        }
+        Ok(all)
+    }
+
+    #[test]
+    fn values_come_one_by_one() {
+        let a = |line, text: &str| (line, text.to_owned());
+        for (text, expected) in [
+            ("{\"a\":1}\n\n{\"b\":\"}\"}", vec![a(1, "{\"a\":1}"), a(3, "{\"b\":\"}\"}")]),
+            ("[]", vec![]),
+            ("\n [ ] \n", vec![]),
+            (
+                "[{\"a\":\"]}\\\"\"},\n {\"b\":[{}]} , 7,\"x\"]\n",
+                vec![a(1, "{\"a\":\"]}\\\"\"}"), a(2, "{\"b\":[{}]}"), a(2, "7"), a(2, "\"x\"")],
+            ),
+            ("{\n\"a\":1\n}\n{\"b\":{}}{}", vec![a(1, "{\n\"a\":1\n}"), a(4, "{\"b\":{}}"), a(4, "{}")]),
+            ("{}{}\n{}", vec![a(1, "{}"), a(1, "{}"), a(2, "{}")]),
+            ("{\"a\":\n", vec![a(1, "{\"a\":")]),
+        ] {
+            assert_eq!(items(text), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_list_that_is_not_whole_is_refused() {
+        for (text, expected) in [
+            ("[{},", "the list that begins the file is not closed after 1 values; the file is cut short"),
+            ("[", "the list that begins the file is not closed after 0 values"),
+            ("[{}\n{}]", "line 2: a comma is missing after value 1"),
+            ("[{}]\nx", "line 2 has text after the end of the list"),
+            ("[{}] [{}]", "line 1 has text after the end of the list"),
+        ] {
+            let said = items(text).unwrap_err();
+            assert!(said.starts_with(expected), "{text}: {said}");
+        }
+    }
+}

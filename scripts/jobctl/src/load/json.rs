@@ -1,0 +1,240 @@
+//! JSON: one object an ad, alone on a line, in a list, or in a list inside a document.
+
+use std::collections::{HashMap, VecDeque};
+use std::path::Path;
+use std::sync::Arc;
+
+use common::Result;
+use common::job::JobAd;
+use serde_json::{Map, Value as Json};
+
+use super::builder::{Builder, Row};
+use super::content::Text;
+use super::decode::read_failed;
+use super::items::{Items, Layout};
+use super::members::{self, Member};
+use super::plan::Plan;
+use super::reader::{Notes, Place, Rows};
+use super::recipe::Recipe;
+use super::suggest;
+use super::value::Value;
+use crate::columns::COLUMNS;
+
+/// How many spellings of column names are remembered.
+const NAMES_KNOWN: usize = 1_000;
+
+type Object = Map<String, Json>;
+
+/// The rows of a JSON file.
+pub(super) struct JsonRows {
+    path: Arc<Path>,
+    items: Items,
+    recipe: Arc<Recipe>,
+    plan: Plan,
+    members: Vec<Member>,
+    /// Of each name of a member, the sources that begin with it.
+    names: HashMap<String, Arc<[usize]>>,
+    /// Which sources were found in any row.
+    seen: Vec<bool>,
+    /// Ads of a document that has a list of them.
+    waiting: VecDeque<Json>,
+    line: u64,
+    row: u64,
+    notes: Notes,
+}
+
+impl JsonRows {
+    pub(super) fn open(path: &Path, text: Text, recipe: &Arc<Recipe>) -> Self {
+        let layout = Layout::of(&text.peeked.head);
+        let (plan, names) = Plan::of_members(recipe);
+        let members: Vec<Member> = names.iter().map(|name| Member::of(name)).collect();
+        Self {
+            path: path.into(),
+            items: Items::new(text.peeked.into_source(0), layout),
+            recipe: Arc::clone(recipe),
+            plan,
+            seen: vec![false; members.len()],
+            members,
+            names: HashMap::new(),
+            waiting: VecDeque::new(),
+            line: 0,
+            row: 0,
+            notes: Notes { read_as: text.notes, ..Notes::default() },
+        }
+    }
+
+    fn place(&self) -> Place {
+        Place { file: Arc::clone(&self.path), row: self.row, line: Some(self.line) }
+    }
+
+    /// The next value that is an ad.
+    fn next_object(&mut self) -> Result<Option<Object>> {
+        let mut item = Vec::new();
+        loop {
+            if let Some(ad) = self.waiting.pop_front() {
+                self.row += 1;
+                return self.object(ad).map(Some);
+            }
+            let line = self.items.next(&mut item).map_err(|error| read_failed(&self.path, error))?;
+            let Some(line) = line else { return self.all_asked_for().map(|()| None) };
+            self.line = line;
+            let value = self.parse(&item)?;
+            let is_document = self.recipe.rows.as_ref().and_then(|rows| members::list_of(&value, rows));
+            if is_document.is_none() {
+                self.row += 1;
+                return self.object(value).map(Some);
+            }
+            self.waiting = self
+                .recipe
+                .rows
+                .as_ref()
+                .map(|rows| members::take_list(value, rows))
+                .unwrap_or_default()
+                .into();
+        }
+    }
+
+    fn parse(&mut self, item: &[u8]) -> Result<Json> {
+        let item = item.trim_ascii();
+        let error = match serde_json::from_slice(item) {
+            Ok(value) => return Ok(value),
+            Err(error) => error,
+        };
+        // Python writes NaN where JSON has no word for it.
+        if let Some(mended) = members::without_nan(item)
+            && let Ok(value) = serde_json::from_slice(&mended)
+        {
+            return Ok(value);
+        }
+        self.row += 1;
+        let mut place = self.place();
+        place.line = Some(self.line + (error.line() as u64).saturating_sub(1));
+        let what = error.to_string();
+        let what = what.split(" at line ").next().unwrap_or_default();
+        let hint = if std::str::from_utf8(item).is_err() {
+            "; it is not UTF-8: load the file with its encoding, for example --encoding windows-1252"
+        } else {
+            ""
+        };
+        Err(place.error(format_args!(
+            " is not one JSON object a line: {what} at character {}{hint}",
+            error.column()
+        )))
+    }
+
+    fn object(&self, value: Json) -> Result<Object> {
+        match value {
+            Json::Object(object) => Ok(object),
+            other => Err(self
+                .place()
+                .error(format_args!(" is {}; every ad must be one object", members::kind(&other)))),
+        }
+    }
+
+    /// Refuses a file in which no row has what the user mapped.
+    fn all_asked_for(&self) -> Result<()> {
+        for wanted in self.recipe.wanted.iter().filter(|wanted| wanted.is_asked_for && self.row > 0) {
+            let sources = self.plan.fields.iter().find(|field| field.column == wanted.column);
+            let unseen =
+                sources.into_iter().flat_map(|field| &field.sources).find(|source| !self.seen[**source]);
+            if let Some(source) = unseen {
+                let (name, column) = (&self.members[*source].name, COLUMNS[wanted.column].name);
+                let what = format_args!("invalid --map {name}={column}: no row has a member {name}");
+                return Err(super::reader::refuse(&self.path, what));
+            }
+        }
+        Ok(())
+    }
+
+    /// The sources that begin with a member of this name.
+    fn sources(&mut self, name: &str) -> Arc<[usize]> {
+        if let Some(known) = self.names.get(name) {
+            return Arc::clone(known);
+        }
+        let members = self.members.iter().enumerate();
+        let sources: Arc<[usize]> =
+            members.filter(|(_, member)| member.begins_with(name)).map(|(place, _)| place).collect();
+        if sources.is_empty() {
+            self.notes.ignore(name);
+        }
+        if self.names.len() < NAMES_KNOWN {
+            self.names.insert(name.to_owned(), Arc::clone(&sources));
+        }
+        sources
+    }
+}
+
+/// An object, and what each source finds in it.
+struct Found<'a> {
+    object: &'a Object,
+    values: Vec<Option<Value<'a>>>,
+    is_first: bool,
+}
+
+impl Row for Found<'_> {
+    fn value(&self, source: usize) -> Option<Value<'_>> {
+        self.values[source].clone()
+    }
+
+    fn lacks(&self, columns: &[usize]) -> String {
+        let names: Vec<&str> = columns.iter().map(|column| COLUMNS[*column].name).collect();
+        let begin = match names[..] {
+            [only] => format!(", column {only}: is missing"),
+            _ => format!(", columns {}: are missing", suggest::joined(&names)),
+        };
+        if !self.is_first {
+            return begin;
+        }
+        let paths = members::paths(self.object);
+        let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+        let inner = members::first_of_list(self.object).map(members::paths).unwrap_or_default();
+        let inner: Vec<&str> = inner.iter().map(String::as_str).collect();
+        let flags = suggest::remedy(columns, &paths);
+        let remedy =
+            match (suggest::preset(&paths), suggest::preset(&inner), members::longest_list(self.object)) {
+                (None, Some(preset), _) => preset,
+                (None, None, Some((name, length))) => {
+                    format!(
+                        "if its list of {length} objects is the ads, load it with --rows {name}; else {flags}"
+                    )
+                }
+                _ => flags,
+            };
+        format!("{begin}; the object has {}; {remedy}", suggest::list(paths.iter().copied()))
+    }
+}
+
+impl Rows for JsonRows {
+    fn next(&mut self, builder: &mut Builder) -> Result<Option<Option<JobAd>>> {
+        let Some(object) = self.next_object()? else { return Ok(None) };
+        let place = self.place();
+        let mut values: Vec<Option<Value<'_>>> = vec![None; self.members.len()];
+        for (name, json) in &object {
+            for &source in self.sources(name).iter() {
+                let member = &self.members[source];
+                if let Some(value) = member.find(name, json) {
+                    if values[source].is_some() {
+                        let column = member.column_name();
+                        return Err(place.error(format_args!(", column {column}: is there twice")));
+                    }
+                    values[source] = Some(value);
+                    self.seen[source] = true;
+                }
+            }
+        }
+        let row = Found { object: &object, values, is_first: self.row == 1 };
+        builder.build(&self.plan, &row, &place).map(Some)
+    }
+
+    fn notes(&self) -> Notes {
+        let mut notes = self.notes.clone();
+        for field in &self.plan.fields {
+            let is_there = field.sources.iter().any(|source| self.seen[*source])
+                || self.recipe.otherwise.iter().any(|(column, _)| *column == field.column);
+            if !is_there {
+                notes.absent.push(COLUMNS[field.column].name);
+            }
+        }
+        notes
+    }
+}

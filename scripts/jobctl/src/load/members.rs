@@ -1,0 +1,267 @@
+//! Members of JSON objects, found by dotted paths.
+
+use serde_json::{Map, Value as Json};
+
+use super::plan::is_name;
+use super::value::Value;
+
+/// How deep the paths of an object are listed.
+const DEPTH: usize = 3;
+
+/// A value in an object: `title`, or `salary.type.salaryType`.
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) name: String,
+    parts: Vec<String>,
+}
+
+impl Member {
+    pub(super) fn of(name: &str) -> Self {
+        Self { name: name.to_owned(), parts: name.split('.').map(str::to_owned).collect() }
+    }
+
+    /// What to call it in an error.
+    pub(super) fn column_name(&self) -> &str {
+        &self.name
+    }
+
+    /// Says whether a member of this name may hold it: by its whole name, or by the first part of its path.
+    pub(super) fn begins_with(&self, name: &str) -> bool {
+        is_name(&self.name, name) || is_name(&self.parts[0], name)
+    }
+
+    /// The value within `json`, which an object calls `name`.
+    pub(super) fn find<'a>(&self, name: &str, json: &'a Json) -> Option<Value<'a>> {
+        if is_name(&self.name, name) {
+            return Some(plain(json));
+        }
+        let mut leaves = Vec::new();
+        let is_many = dig(json, &self.parts[1..], &mut leaves);
+        match leaves[..] {
+            [] => None,
+            [only] if !is_many && !only.is_array() => Some(plain(only)),
+            _ => Some(joined(&leaves)),
+        }
+    }
+}
+
+/// Collects what `parts` lead to; says whether the way leads through a list.
+fn dig<'a>(json: &'a Json, parts: &[String], leaves: &mut Vec<&'a Json>) -> bool {
+    let Some((part, rest)) = parts.split_first() else {
+        leaves.push(json);
+        return false;
+    };
+    match json {
+        Json::Object(object) => match member(object, part) {
+            Some(inner) => dig(inner, rest, leaves),
+            None => false,
+        },
+        Json::Array(elements) => match part.parse::<usize>() {
+            Ok(index) => elements.get(index).is_some_and(|element| dig(element, rest, leaves)),
+            Err(_) => {
+                for element in elements {
+                    dig(element, parts, leaves);
+                }
+                true
+            }
+        },
+        _ => false,
+    }
+}
+
+fn member<'a>(object: &'a Map<String, Json>, name: &str) -> Option<&'a Json> {
+    object.get(name).or_else(|| object.iter().find(|(known, _)| is_name(known, name)).map(|(_, value)| value))
+}
+
+/// Texts and numbers of a list, with commas between; NULL where there are none.
+fn joined(leaves: &[&Json]) -> Value<'static> {
+    let mut words: Vec<String> = Vec::new();
+    for leaf in leaves {
+        let elements =
+            if let Json::Array(elements) = leaf { &elements[..] } else { std::slice::from_ref(*leaf) };
+        for element in elements {
+            let word = match element {
+                Json::Null => continue,
+                Json::String(text) => text.clone(),
+                Json::Number(number) => number.to_string(),
+                other => return Value::Other(if other.is_object() { "a list of objects" } else { "a list" }),
+            };
+            if !words.contains(&word) {
+                words.push(word);
+            }
+        }
+    }
+    if words.is_empty() { Value::Null } else { Value::Text(words.join(", ").into()) }
+}
+
+fn plain(value: &Json) -> Value<'_> {
+    match value {
+        Json::Null => Value::Null,
+        Json::String(text) => Value::Text(text.as_str().into()),
+        Json::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(integer), _) => Value::Integer(integer.into()),
+            (_, Some(integer)) => Value::Integer(integer.into()),
+            _ => Value::Number(number.as_f64().unwrap_or(f64::NAN)),
+        },
+        other => Value::Other(kind(other)),
+    }
+}
+
+/// What a value is, in words.
+pub(super) fn kind(value: &Json) -> &'static str {
+    match value {
+        Json::Null => "null",
+        Json::Bool(true) => "true",
+        Json::Bool(false) => "false",
+        Json::Number(_) => "a number",
+        Json::String(_) => "a text",
+        Json::Array(_) => "a list",
+        Json::Object(_) => "an object",
+    }
+}
+
+/// The list that `path` leads to.
+pub(super) fn list_of<'a>(document: &'a Json, path: &[String]) -> Option<&'a Vec<Json>> {
+    let inner = path.iter().try_fold(document, |json, part| member(json.as_object()?, part))?;
+    inner.as_array()
+}
+
+/// The same, taken out of the document.
+pub(super) fn take_list(mut document: Json, path: &[String]) -> Vec<Json> {
+    let mut inner = &mut document;
+    for part in path {
+        let Json::Object(object) = inner else { return Vec::new() };
+        let name = object
+            .keys()
+            .find(|name| *name == part)
+            .or_else(|| object.keys().find(|name| is_name(name, part)));
+        let Some(next) = name.cloned().and_then(|name| object.get_mut(&name)) else { return Vec::new() };
+        inner = next;
+    }
+    if let Json::Array(elements) = inner { std::mem::take(elements) } else { Vec::new() }
+}
+
+/// The paths of an object's values, and of those in the first object of its longest list.
+pub(super) fn paths(object: &Map<String, Json>) -> Vec<String> {
+    fn collect(object: &Map<String, Json>, before: &str, depth: usize, paths: &mut Vec<String>) {
+        for (name, value) in object {
+            let path = format!("{before}{name}");
+            match value {
+                Json::Object(inner) if depth > 1 => collect(inner, &format!("{path}."), depth - 1, paths),
+                _ => paths.push(path),
+            }
+        }
+    }
+    let mut all = Vec::new();
+    collect(object, "", DEPTH, &mut all);
+    all
+}
+
+/// Path and length of the longest list of objects in a document, if it has one.
+pub(super) fn longest_list(object: &Map<String, Json>) -> Option<(String, usize)> {
+    let lists = lists(object, "", DEPTH);
+    lists.into_iter().map(|(name, list)| (name, list.len())).max_by_key(|(_, length)| *length)
+}
+
+/// The first object of the longest list of objects.
+pub(super) fn first_of_list(object: &Map<String, Json>) -> Option<&Map<String, Json>> {
+    lists(object, "", DEPTH).into_iter().max_by_key(|(_, list)| list.len())?.1.first()?.as_object()
+}
+
+fn lists<'a>(object: &'a Map<String, Json>, before: &str, depth: usize) -> Vec<(String, &'a Vec<Json>)> {
+    let mut all = Vec::new();
+    for (name, value) in object {
+        let path = format!("{before}{name}");
+        match value {
+            Json::Array(list) if list.first().is_some_and(Json::is_object) => all.push((path, list)),
+            Json::Object(inner) if depth > 1 => all.extend(lists(inner, &format!("{path}."), depth - 1)),
+            _ => {}
+        }
+    }
+    all
+}
+
+/// `item` with `null` for each bare NaN outside of texts, if there is one.
+pub(super) fn without_nan(item: &[u8]) -> Option<Vec<u8>> {
+    let mut mended = Vec::with_capacity(item.len());
+    let (mut at, mut in_text, mut is_mended) = (0, false, false);
+    while at < item.len() {
+        match item[at] {
+            b'\\' if in_text => {
+                mended.push(item[at]);
+                at += 1;
+                if let Some(next) = item.get(at) {
+                    mended.push(*next);
+                }
+            }
+            b'"' => {
+                in_text = !in_text;
+                mended.push(b'"');
+            }
+            _ if !in_text && item[at..].starts_with(b"NaN") => {
+                mended.extend(b"null");
+                (is_mended, at) = (true, at + 2);
+            }
+            byte => mended.push(byte),
+        }
+        at += 1;
+    }
+    is_mended.then_some(mended)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn found(path: &str, object: &Json) -> Option<Value<'static>> {
+        let member = Member::of(path);
+        let object = object.as_object().unwrap();
+        let (name, json) = object.iter().find(|(name, _)| member.begins_with(name))?;
+        member.find(name, json).map(|value| match value {
+            Value::Text(text) => Value::Text(text.into_owned().into()),
+            Value::Integer(number) => Value::Integer(number),
+            Value::Other(what) => Value::Other(what),
+            _ => Value::Null,
+        })
+    }
+
+    #[test]
+    fn paths_reach_into_members_and_lists() {
+        let object = json!({
+            "a": {"b": {"C": 7}}, "x.y": "whole", "tags": ["p", "q", "p"], "none": null, "deep": [{"k": [1, 2]}, {"k": [3]}, {}],
+        });
+        let text = |text: &'static str| Some(Value::Text(text.into()));
+        for (path, expected) in [
+            ("a.b.c", Some(Value::Integer(7))),
+            ("x.y", text("whole")),
+            ("deep.k", text("1, 2, 3")),
+            ("deep.1.k", text("3")),
+            ("deep.7.k", None),
+            ("tags.0", text("p")),
+            ("tags", Some(Value::Other("a list"))),
+            ("a.b", Some(Value::Other("an object"))),
+            ("a.b.c.d", None),
+            ("none.b", None),
+        ] {
+            assert_eq!(found(path, &object), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_bare_nan_is_null_and_a_text_stays() {
+        let mended = without_nan(br#"{"a": NaN, "b": "NaN \"NaN", "c": [NaN]}"#).unwrap();
+        assert_eq!(mended, br#"{"a": null, "b": "NaN \"NaN", "c": [null]}"#);
+        assert_eq!(without_nan(br#"{"b": "NaN"}"#), None);
+    }
+
+    #[test]
+    fn a_document_shows_its_list() {
+        let document = json!({"data": {"jobs": [{"id": 1}, {"id": 2}]}, "ads": [{"x": 1}], "n": [1, 2, 3]});
+        assert_eq!(longest_list(document.as_object().unwrap()), Some(("data.jobs".to_owned(), 2)));
+        let path = ["data".to_owned(), "Jobs".to_owned()];
+        assert_eq!(list_of(&document, &path).unwrap().len(), 2);
+        assert_eq!(take_list(document, &path).len(), 2);
+    }
+}

@@ -1,0 +1,308 @@
+//! What a file says in one cell, and how a column of each kind reads it.
+
+use std::borrow::Cow;
+
+use common::job::Timestamp;
+
+use super::dates::{self, DateFormat};
+use super::rules::Rule;
+use crate::columns::shortened;
+use crate::timestamp;
+
+/// From here on a float may stand for several integers.
+const EXACT_INTEGERS: f64 = 9_007_199_254_740_992.0;
+
+/// One cell, before it is known whether its column takes it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Value<'a> {
+    Null,
+    Text(Cow<'a, str>),
+    Integer(i128),
+    /// Of a type that is a float in the file.
+    Number(f64),
+    Moment(Timestamp),
+    /// Anything that fits no column; the text is what to call it, for example `an object`.
+    Other(&'static str),
+    /// Bytes of a text file that are not UTF-8.
+    Undecoded,
+}
+
+/// What a cell is read as, and the rule by which, where it was not plain; or half a sentence that follows the
+/// column's name and says what is wrong.
+pub(super) type Taken<T> = Result<(T, Option<Rule>), String>;
+
+impl Value<'_> {
+    /// Says whether there is nothing in it: NULL, or text without a visible character.
+    pub(super) fn is_blank(&self) -> bool {
+        match self {
+            Self::Null => true,
+            Self::Text(text) => text.trim().is_empty(),
+            _ => false,
+        }
+    }
+
+    /// The beginning of it, for a report.
+    pub(super) fn shown(&self) -> String {
+        match self {
+            Self::Null => "NULL".to_owned(),
+            Self::Text(text) => shortened(text),
+            Self::Integer(number) => number.to_string(),
+            Self::Number(number) => format!("{number:?}"),
+            Self::Moment(moment) => moment.to_string(),
+            Self::Other(what) => (*what).to_owned(),
+            Self::Undecoded => "not UTF-8".to_owned(),
+        }
+    }
+}
+
+/// Says whether `text` is a word for a missing value.
+fn is_missing_word(text: &str) -> bool {
+    const WORDS: [&str; 10] = ["nan", "nat", "none", "null", "na", "n/a", "<na>", "#n/a", "-", "\\n"];
+    WORDS.iter().any(|word| text.trim().eq_ignore_ascii_case(word))
+}
+
+/// Text that identifies an ad: there must be some, and it is no word for a missing value.
+pub(super) fn key(value: Value<'_>) -> Taken<String> {
+    if let Value::Text(text) = &value
+        && is_missing_word(text)
+    {
+        return Err(format!("is {}, a word for a missing value; every ad needs one", quoted(text)));
+    }
+    let (key, rule) = text(value, true)?;
+    match key.filter(|key| !key.trim().is_empty()) {
+        Some(key) => Ok((key, rule)),
+        None => Err("is empty; every ad needs one".to_owned()),
+    }
+}
+
+/// Text as it is; `is_id` says that a text such as `84112501.0` stands for its digits.
+pub(super) fn text(value: Value<'_>, is_id: bool) -> Taken<Option<String>> {
+    match value {
+        Value::Null => Ok((None, None)),
+        Value::Text(text) if is_id => match integral(text.trim())? {
+            Some(digits) => Ok((Some(digits), Some(Rule::IntegralFloat))),
+            None => Ok((Some(text.into_owned()), None)),
+        },
+        Value::Text(text) => Ok((Some(text.into_owned()), None)),
+        // Board ids are numbers in many files; their digits lose nothing.
+        Value::Integer(digits) => Ok((Some(digits.to_string()), None)),
+        Value::Number(number) if number.is_nan() => Ok((None, Some(Rule::MissingWord))),
+        Value::Number(number) if number.fract() == 0.0 => {
+            if number.abs() > EXACT_INTEGERS {
+                return Err(inexact(&format!("{number:?}")));
+            }
+            Ok((Some(format!("{}", number as i64)), Some(Rule::IntegralFloat)))
+        }
+        Value::Number(number) => Err(format!("is the number {number}; expected text")),
+        Value::Moment(moment) => Err(format!("is the timestamp {moment}; expected text")),
+        Value::Other(what) => Err(format!("is {what}; expected text")),
+        Value::Undecoded => Err("is not UTF-8; expected text".to_owned()),
+    }
+}
+
+/// The digits of a text that writes an integer as a float: `84112501.0`, or `8.4112501e7` with every digit there.
+/// `None` where it is any other text.
+fn integral(text: &str) -> Result<Option<String>, String> {
+    let (sign, unsigned) = text.strip_prefix('-').map_or(("", text), |rest| ("-", rest));
+    let Some((whole, rest)) = unsigned.split_once('.') else { return Ok(None) };
+    let (decimals, exponent) = match rest.split_once(['e', 'E']) {
+        Some((decimals, exponent)) => (decimals, exponent.strip_prefix('+').unwrap_or(exponent)),
+        None => (rest, "0"),
+    };
+    let are_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let is_padded = whole.len() > 1 && whole.starts_with('0');
+    if is_padded
+        || !are_digits(whole)
+        || !are_digits(exponent)
+        || !(decimals.is_empty() || are_digits(decimals))
+    {
+        return Ok(None);
+    }
+    let Ok(number) = unsigned.parse::<f64>() else { return Ok(None) };
+    let exponent: usize = exponent.parse().unwrap_or(usize::MAX);
+    if decimals.bytes().skip(exponent).any(|byte| byte != b'0') {
+        return Ok(None);
+    }
+    if number > EXACT_INTEGERS {
+        return Err(inexact(text));
+    }
+    // A spreadsheet shows 84112501 as 8.41E+07: the other digits are gone.
+    if exponent > decimals.len() {
+        return Err(format!("is {}, which has lost digits; write all digits of it", quoted(text)));
+    }
+    let digits = format!("{}", number as u64);
+    Ok(Some(if digits == "0" { digits } else { format!("{sign}{digits}") }))
+}
+
+fn inexact(number: &str) -> String {
+    format!("is {number}, a float above 2^53, which has lost digits; write it as text")
+}
+
+/// A finite amount of money that is not negative.
+pub(super) fn amount(value: &Value<'_>) -> Taken<Option<f64>> {
+    let (amount, rule) = match value {
+        Value::Null => return Ok((None, None)),
+        Value::Number(amount) if amount.is_nan() => return Ok((None, Some(Rule::MissingWord))),
+        Value::Integer(amount) => (*amount as f64, None),
+        Value::Number(amount) => (*amount, None),
+        Value::Text(text) if text.trim().is_empty() => return Ok((None, None)),
+        Value::Text(text) if is_missing_word(text) => return Ok((None, Some(Rule::MissingWord))),
+        Value::Text(text) => number(text.trim())?,
+        Value::Moment(_) => return Err("is a timestamp; expected a number".to_owned()),
+        Value::Other(what) => return Err(format!("is {what}; expected a number")),
+        Value::Undecoded => return Err("is not UTF-8; expected a number".to_owned()),
+    };
+    match amount {
+        _ if !amount.is_finite() => Err(format!("is {amount}; a salary is a finite number")),
+        _ if amount < 0.0 => Err(format!("is {amount}; a salary is never negative")),
+        _ => Ok((Some(amount), rule)),
+    }
+}
+
+fn number(text: &str) -> Result<(f64, Option<Rule>), String> {
+    if let Ok(number) = text.parse() {
+        return Ok((number, None));
+    }
+    if !text.contains(',') {
+        return Err(format!("is {}; expected a number", quoted(text)));
+    }
+    if has_groups_of_three(text)
+        && let Ok(number) = text.replace(',', "").parse()
+    {
+        return Ok((number, Some(Rule::Thousands)));
+    }
+    Err(format!(
+        "is {}; expected a number such as 1234.56 or 1,234.56: commas set groups of three digits apart, a point begins \
+         the decimals",
+        quoted(text)
+    ))
+}
+
+/// Says whether the commas of a number set apart groups of three digits before any point: `1,234,567.5`.
+fn has_groups_of_three(text: &str) -> bool {
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let (whole, decimals) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+    let mut groups = whole.split(',');
+    let are_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    groups.next().is_some_and(|first| (1..=3).contains(&first.len()) && are_digits(first) && first != "0")
+        && groups.all(|group| group.len() == 3 && are_digits(group))
+        && are_digits(decimals)
+}
+
+/// A moment in the years 1 to 9999, to the microsecond: finer digits are cut, as both engines do.
+pub(super) fn moment(value: &Value<'_>, formats: &[DateFormat]) -> Taken<Option<Timestamp>> {
+    let (moment, rule) = match value {
+        Value::Null => return Ok((None, None)),
+        Value::Number(number) if number.is_nan() => return Ok((None, Some(Rule::MissingWord))),
+        Value::Moment(moment) => (*moment, None),
+        Value::Text(text) if text.trim().is_empty() => return Ok((None, None)),
+        Value::Text(text) if is_missing_word(text) => return Ok((None, Some(Rule::MissingWord))),
+        Value::Text(text) => dates::of_text(text.trim(), formats)?,
+        Value::Integer(number) => dates::of_text(&number.to_string(), formats)?,
+        Value::Number(number) => dates::of_text(&format!("{number}"), formats)?,
+        Value::Other(what) => return Err(format!("is {what}; {}", dates::EXPECTED)),
+        Value::Undecoded => return Err(format!("is not UTF-8; {}", dates::EXPECTED)),
+    };
+    match timestamp::in_calendar(moment) {
+        Some(moment) => Ok((Some(moment), rule)),
+        None => Err(format!("is {}; expected a moment in the years 1 to 9999", value.shown())),
+    }
+}
+
+/// The beginning of a text from a file, in quotes and fit for one line of an error.
+pub(super) fn quoted(text: &str) -> String {
+    format!("{:?}", shortened(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(text: &str) -> Value<'_> {
+        Value::Text(text.into())
+    }
+
+    #[test]
+    fn integral_floats_are_their_digits_in_ids() {
+        for (written, expected) in [
+            (told("84112501.0"), "84112501"),
+            (told(" 84112501.00 "), "84112501"),
+            (told("5."), "5"),
+            (told("-7.0"), "-7"),
+            (told("-0.0"), "0"),
+            (told("007.0"), "007.0"),
+            (told("8.4112501e+07"), "84112501"),
+            (told("1.50"), "1.50"),
+            (told("2.1.0"), "2.1.0"),
+            (told("1e5"), "1e5"),
+            (told("0012"), "0012"),
+            (told("99999999999999999999"), "99999999999999999999"),
+            (told("9007199254740992.0"), "9007199254740992"),
+            (told("v1.0"), "v1.0"),
+            (Value::Number(84_112_501.0), "84112501"),
+            (Value::Number(9_007_199_254_740_992.0), "9007199254740992"),
+            (Value::Integer(i128::from(u64::MAX)), "18446744073709551615"),
+        ] {
+            assert_eq!(key(written.clone()).unwrap().0, expected, "{written:?}");
+        }
+        assert_eq!(text(told("84112501.0"), false).unwrap().0.as_deref(), Some("84112501.0"));
+        assert_eq!(text(told("nan"), false).unwrap().0.as_deref(), Some("nan"));
+        assert_eq!(text(Value::Number(f64::NAN), false).unwrap(), (None, Some(Rule::MissingWord)));
+    }
+
+    #[test]
+    fn a_bad_key_is_refused() {
+        for (written, expected) in [
+            (told("nan"), "is \"nan\", a word for a missing value"),
+            (told(" NONE "), "is \" NONE \", a word"),
+            (told("Null"), "is \"Null\", a word"),
+            (told("NaT"), "is \"NaT\", a word"),
+            (told(" "), "is empty"),
+            (Value::Null, "is empty"),
+            (Value::Number(f64::NAN), "is empty"),
+            (Value::Number(1.5), "is the number 1.5; expected text"),
+            (Value::Number(f64::INFINITY), "is the number inf; expected text"),
+            (Value::Number(9_007_199_254_740_994.0), "is 9007199254740994.0, a float above 2^53"),
+            (told("9007199254740994.0"), "is 9007199254740994.0, a float above 2^53"),
+            (told("8.41E+07"), "is \"8.41E+07\", which has lost digits"),
+            (Value::Other("a list"), "is a list; expected text"),
+        ] {
+            let said = key(written).unwrap_err();
+            assert!(said.starts_with(expected), "{said}");
+        }
+    }
+
+    #[test]
+    fn amounts_are_read_as_people_write_them() {
+        for (written, expected) in [
+            ("3500.5", Some(3500.5)),
+            (" 1e4 ", Some(1e4)),
+            ("5,000", Some(5000.0)),
+            ("1,234,567.50", Some(1_234_567.5)),
+            ("", None),
+            ("NaN", None),
+            ("none", None),
+            ("N/A", None),
+            ("-", None),
+            ("\\N", None),
+            ("<NA>", None),
+        ] {
+            assert_eq!(amount(&told(written)).unwrap().0, expected, "{written}");
+        }
+        assert_eq!(amount(&Value::Number(f64::NAN)).unwrap(), (None, Some(Rule::MissingWord)));
+        for written in
+            ["5,5", "1.234,56", "1,00,000", "5,0000", "0,500", ",500", "5,000,", "5,000,00", "5 000", "3k"]
+        {
+            let said = amount(&told(written)).unwrap_err();
+            assert!(said.starts_with(&format!("is {written:?}; expected a number")), "{said}");
+        }
+        for (written, expected) in [
+            (told("-1"), "is -1; a salary is never negative"),
+            (told("inf"), "is inf; a salary is a finite number"),
+            (told("1e999"), "is inf; a salary is a finite number"),
+            (Value::Other("true"), "is true; expected a number"),
+        ] {
+            assert_eq!(amount(&written).unwrap_err(), expected);
+        }
+    }
+}
