@@ -87,6 +87,24 @@ fn more_tasks_than_bigquery_queues_are_refused_before_anything_is_asked() {
 }
 
 #[test]
+fn a_variable_that_is_no_text_stops_a_function_and_a_service() {
+    use std::os::unix::ffi::OsStrExt;
+    let path = std::ffi::OsStr::from_bytes(b"duckdb:/tmp/caf\xe9.duckdb");
+    for program in ["embed-new-jobs", "build-vector-index", "similar-jobs", "jobctl"] {
+        let mut command = command(program);
+        if program == "jobctl" {
+            command.arg("inspect");
+        }
+        let ended = Running::start(command.env("WAREHOUSE_URL", path)).end();
+        assert_eq!(ended.code, Some(2), "{program}: {ended:?}");
+        assert!(
+            ended.stderr.contains("WAREHOUSE_URL is \"duckdb:/tmp/caf\u{fffd}.duckdb\""),
+            "{program}: {ended:?}"
+        );
+    }
+}
+
+#[test]
 fn a_wrong_flag_is_a_usage_error() {
     for arguments in [&["--limt", "5"][..], &["--limit", "five"], &["--once", "--serve"], &["--port", "80"]] {
         let ended = run(arguments, &[]);

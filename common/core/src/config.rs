@@ -1,6 +1,7 @@
 //! What the environment and the command line say, parsed once at start and wrong values refused there.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -86,7 +87,7 @@ pub enum Mode {
 }
 
 /// The environment's variables as they are, before any is understood. Read with envy.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default)]
 struct Environment {
     warehouse_url: Option<String>,
@@ -219,9 +220,7 @@ impl Config {
     /// # Errors
     /// `Configuration`: one sentence with variable, value and allowed values.
     pub fn load(common: &CommonArgs, embedding: &EmbeddingArgs) -> Result<Self> {
-        let variables = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        Self::from_variables(variables, common, embedding)
+        Self::from_variables(variables(std::env::vars_os())?.into_iter(), common, embedding)
     }
 
     /// [`Config::load`] with the flags of a service.
@@ -234,9 +233,8 @@ impl Config {
         serving: &ServingArgs,
     ) -> Result<Self> {
         let flags: BTreeMap<_, _> = serving.variables().collect();
-        let variables = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .filter(|(name, _)| !flags.contains_key(name));
+        let variables = variables(std::env::vars_os())?.into_iter();
+        let variables = variables.filter(|(name, _)| !flags.contains_key(name));
         Self::from_variables(variables.chain(flags.clone()), common, embedding)
     }
 
@@ -302,6 +300,27 @@ impl Config {
             log_filter: env.rust_log.unwrap_or_else(|| "info".into()),
         })
     }
+}
+
+/// Those of `variables` that are text. One of ours that is not would else count as not set.
+fn variables(variables: impl Iterator<Item = (OsString, OsString)>) -> Result<Vec<(String, String)>> {
+    let mut texts = Vec::new();
+    for (name, value) in variables {
+        // A name that is no text is none of ours.
+        let Ok(name) = name.into_string() else { continue };
+        match value.into_string() {
+            Ok(value) => texts.push((name, value)),
+            Err(value) if is_ours(&name) => return refuse(&name, &value.to_string_lossy(), "text in UTF-8"),
+            Err(_) => {}
+        }
+    }
+    Ok(texts)
+}
+
+/// Says whether a variable of this name is read, by us or by Google's library for us.
+fn is_ours(name: &str) -> bool {
+    let alone = envy::from_iter::<_, Environment>([(name.to_owned(), String::from("set"))]);
+    name == "GOOGLE_APPLICATION_CREDENTIALS" || alone.is_ok_and(|read| read != Environment::default())
 }
 
 /// Where downloads and build products are kept between runs and clones.

@@ -1,6 +1,10 @@
 //! One error type for everything below the binaries: what kind of failure, one sentence, and its cause.
+//!
+//! The sentence is for the operator: it names files, tables and buckets. What somebody who asks over HTTP may read is a
+//! second sentence, and only an error that is about what they gave has one ([`Error::for_caller`]).
 
 use std::fmt;
+use std::path::Path;
 
 type Source = Box<dyn std::error::Error + Send + Sync + 'static>;
 
@@ -51,7 +55,10 @@ impl ErrorKind {
 #[derive(Debug, thiserror::Error)]
 pub struct Error {
     kind: ErrorKind,
+    /// Inside: for the log and the terminal.
     message: String,
+    /// Outside: for the sender of a request. `None` where the failure is not about what they sent.
+    outside: Option<String>,
     #[source]
     source: Option<Source>,
 }
@@ -65,7 +72,7 @@ impl fmt::Display for Error {
 impl Error {
     /// An error of `kind` that says `message`.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), source: None }
+        Self { kind, message: message.into(), outside: None, source: None }
     }
 
     /// Adds what caused it.
@@ -75,14 +82,26 @@ impl Error {
         self
     }
 
-    /// Puts `context` before the sentence and keeps kind and cause.
+    /// Lets the sender of a request read the sentence as it is now: it is about what they gave, and about nothing else.
+    #[must_use]
+    pub fn for_caller(mut self) -> Self {
+        self.outside = Some(self.message.clone());
+        self
+    }
+
+    /// What the sender of a request may read. `None`: the failure is not theirs to mend, and they learn only that there is one.
+    pub fn outside(&self) -> Option<&str> {
+        self.outside.as_deref()
+    }
+
+    /// Puts `context` before the sentence and keeps kind, cause, and what the sender of a request may read.
     #[must_use]
     pub fn context(mut self, context: impl fmt::Display) -> Self {
         self.message = format!("{context}: {}", self.message);
         self
     }
 
-    /// Adds what to do about it after the sentence.
+    /// Adds what to do about it after the sentence; what the sender of a request may read stays.
     #[must_use]
     pub fn remedy(mut self, remedy: impl fmt::Display) -> Self {
         self.message = format!("{}: {remedy}", self.message);
@@ -154,7 +173,22 @@ impl From<std::io::Error> for Error {
             }
             _ => ErrorKind::Internal,
         };
-        Self::new(kind, error.to_string())
+        Self::new(kind, error.to_string()).caused_by(error)
+    }
+}
+
+/// Says of a failed input or output what was done to which file.
+pub trait OnPath<T> {
+    /// As [`Error`], whose sentence begins with `doing` and the path: "cannot read data/x: no such file".
+    ///
+    /// # Errors
+    /// The failure.
+    fn on_path(self, doing: &str, path: &Path) -> Result<T>;
+}
+
+impl<T> OnPath<T> for std::io::Result<T> {
+    fn on_path(self, doing: &str, path: &Path) -> Result<T> {
+        self.map_err(|error| Error::from(error).context(format_args!("{doing} {}", path.display())))
     }
 }
 
@@ -169,6 +203,28 @@ mod tests {
         assert_eq!(ErrorKind::Configuration.exit_code(), 2);
         assert_eq!(ErrorKind::InvalidInput.exit_code(), 2);
         assert_eq!(ErrorKind::Unavailable.exit_code(), 1);
+    }
+
+    #[test]
+    fn an_io_error_keeps_its_source_and_gets_its_path() {
+        let missing = Path::new("data/no such folder/jobs.duckdb");
+        let error = std::fs::read(missing).on_path("cannot read", missing).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert!(error.to_string().starts_with("cannot read data/no such folder/jobs.duckdb: "), "{error}");
+        let source = std::error::Error::source(&error).and_then(|source| source.downcast_ref());
+        let source: &std::io::Error = source.expect("the system's error");
+        assert_eq!(source.kind(), std::io::ErrorKind::NotFound);
+        assert_eq!(error.chain(), error.to_string(), "the cause is said once");
+    }
+
+    #[test]
+    fn only_what_is_about_the_callers_input_is_for_the_caller() {
+        let error = Error::not_found("no table cleaned_jobs in data/jobs.duckdb");
+        assert_eq!(error.outside(), None);
+        let error =
+            Error::not_found("there is no version v7").for_caller().context("gs://b/p").remedy("build");
+        assert_eq!(error.outside(), Some("there is no version v7"));
+        assert_eq!(error.to_string(), "gs://b/p: there is no version v7: build");
     }
 
     #[test]

@@ -30,10 +30,9 @@ impl TextTokenizer {
     /// # Errors
     /// `InvalidInput` where the tokenizer refuses the text.
     pub fn encode(&self, text: &str) -> Result<Vec<i64>> {
-        let encoding = self
-            .0
-            .encode_fast(text, true)
-            .map_err(|error| Error::invalid_input("the text cannot be tokenized").caused_by(error))?;
+        let encoding = self.0.encode_fast(text, true).map_err(|error| {
+            Error::invalid_input("the text cannot be tokenized").for_caller().caused_by(error)
+        })?;
         Ok(encoding.get_ids().iter().map(|&id| i64::from(id)).collect())
     }
 }

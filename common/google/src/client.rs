@@ -4,14 +4,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use common_core::{Error, ErrorKind, Result};
+use futures::TryStreamExt;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, RANGE};
 use reqwest::{Method, Url};
 use serde_json::Value;
 
 use crate::credentials::Credentials;
 use crate::failure::Failure;
+use crate::pace::Pace;
 use crate::retry::Limits;
 
 /// What a request carries.
@@ -96,6 +98,30 @@ impl Call {
     }
 }
 
+impl Body {
+    /// The bytes of an upload that are in memory.
+    fn held_bytes(&self) -> u64 {
+        if let Self::Upload(_, Payload::Bytes(bytes)) = self { bytes.len() as u64 } else { 0 }
+    }
+
+    /// The bytes that are sent, but for what describes them.
+    async fn length(&self) -> u64 {
+        match self {
+            // One that cannot be read fails by its name when it is sent.
+            Self::Upload(_, Payload::File(path)) => {
+                tokio::fs::metadata(path).await.map_or(0, |facts| facts.len())
+            }
+            held => held.held_bytes(),
+        }
+    }
+}
+
+/// Bytes of a file that are sent at once: what has to move within the time that nothing may happen.
+const PART_BYTES: usize = 1 << 18;
+
+/// Room that is made for an answer before it is there.
+const MOST_RESERVED: u64 = 16 << 20;
+
 /// A 2xx answer, whole.
 #[derive(Debug)]
 pub struct Answer {
@@ -137,12 +163,15 @@ impl Client {
     /// The last failure.
     pub async fn send(&self, call: &Call) -> Result<Answer, Failure> {
         let started = Instant::now();
+        let total = self.limits.total + call.patience + self.limits.transfer(call.body.length().await);
         let mut attempts = 0;
         let mut renewed_token = false;
         loop {
             attempts += 1;
-            let left = (self.limits.total + call.patience).saturating_sub(started.elapsed());
-            let mut failure = match self.attempt(call, left.min(self.limits.attempt + call.patience)).await {
+            let left = total.saturating_sub(started.elapsed());
+            // Bytes in memory are sent as one part.
+            let idle = self.limits.attempt + call.patience + self.limits.transfer(call.body.held_bytes());
+            let mut failure = match self.attempt(call, left.min(idle)).await {
                 Ok((headers, body)) => return Ok(Answer { headers, body, attempts }),
                 Err(failure) => failure,
             };
@@ -156,7 +185,7 @@ impl Client {
             } else {
                 return Err(failure);
             };
-            if started.elapsed().saturating_add(wait) >= self.limits.total {
+            if started.elapsed().saturating_add(wait) >= total.saturating_sub(call.patience) {
                 return Err(failure);
             }
             tracing::debug!(
@@ -189,14 +218,33 @@ impl Client {
         self.limits
     }
 
-    async fn attempt(&self, call: &Call, most: Duration) -> Result<(HeaderMap, Bytes), Failure> {
+    /// Sends `call` once. Nothing may happen for `idle`; what moves may take as long as it needs.
+    async fn attempt(&self, call: &Call, idle: Duration) -> Result<(HeaderMap, Bytes), Failure> {
+        let pace = Arc::new(Pace::new(self.limits, idle));
+        let url = Url::parse(&call.url).ok();
+        let host = url.as_ref().and_then(Url::host_str).unwrap_or("the server");
+        tokio::select! {
+            answer = self.exchange(call, idle, &pace) => answer,
+            () = pace.stalls() => {
+                let what = if pace.has_moved() { "the transfer stopped or was too slow" } else { "no answer in time" };
+                Err(Failure::of_connection(format!("{host}: {what}")))
+            }
+        }
+    }
+
+    async fn exchange(
+        &self,
+        call: &Call,
+        most: Duration,
+        pace: &Arc<Pace>,
+    ) -> Result<(HeaderMap, Bytes), Failure> {
         let mut url = Url::parse(&call.url)
             .map_err(|error| Failure::ours("address", format!("{:?} is no address: {error}", call.url)))?;
         // Nothing to add would still add a question mark.
         if !call.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&call.query);
         }
-        let mut request = self.http.request(call.method.clone(), url).timeout(most);
+        let mut request = self.http.request(call.method.clone(), url);
         match self.credentials.token(most).await {
             Ok(Some(token)) => request = request.bearer_auth(token),
             Ok(None) => {}
@@ -212,11 +260,19 @@ impl Client {
             Body::Empty if call.method == Method::GET => request,
             Body::Empty => request.header(CONTENT_LENGTH, 0),
             Body::Json(value) => request.header(CONTENT_TYPE, "application/json").body(value.to_string()),
-            Body::Upload(facts, payload) => upload(request, facts, payload).await?,
+            Body::Upload(facts, payload) => upload(request, facts, payload, pace).await?,
         };
-        let response = request.send().await.map_err(|error| broken(&error))?;
+        let mut response = request.send().await.map_err(|error| broken(&error))?;
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = response.bytes().await.map_err(|error| broken(&error))?;
+        pace.advance(0);
+        // No more than is promised is kept ready for, and of that only what can be: the promise is the server's.
+        let promised = response.content_length().unwrap_or_default().min(MOST_RESERVED);
+        let mut body = BytesMut::with_capacity(promised as usize);
+        while let Some(part) = response.chunk().await.map_err(|error| broken(&error))? {
+            pace.advance(part.len());
+            body.extend_from_slice(&part);
+        }
+        let body = body.freeze();
         if status.is_success() {
             Ok((headers, body))
         } else {
@@ -229,6 +285,7 @@ async fn upload(
     request: reqwest::RequestBuilder,
     facts: &Value,
     payload: &Payload,
+    pace: &Arc<Pace>,
 ) -> Result<reqwest::RequestBuilder, Failure> {
     // Which bytes the payload has is not ours to know.
     let boundary = format!("part-{:032x}", rand::random::<u128>());
@@ -253,7 +310,9 @@ async fn upload(
                 tokio::io::AsyncReadExt::chain(std::io::Cursor::new(head.clone().into_bytes()), file),
                 std::io::Cursor::new(tail.clone().into_bytes()),
             );
-            let stream = tokio_util::io::ReaderStream::with_capacity(whole, 1 << 18);
+            let stream = tokio_util::io::ReaderStream::with_capacity(whole, PART_BYTES);
+            let pace = Arc::clone(pace);
+            let stream = stream.inspect_ok(move |part| pace.advance(part.len()));
             request
                 .header(CONTENT_LENGTH, head.len() as u64 + length + tail.len() as u64)
                 .body(reqwest::Body::wrap_stream(stream))

@@ -13,6 +13,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 pub mod client;
 pub mod credentials;
 pub mod failure;
+mod pace;
 pub mod retry;
 
 pub use client::{Answer, Body, Call, Client};

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use common_core::ErrorKind;
 use common_google::client::Payload;
+use common_google::retry::LEAST_RATE;
 use common_google::{Body, Call, Client, Credentials, Failure, Limits};
 use serde_json::{Value, json};
 
@@ -19,6 +20,7 @@ use server::{Seen, Server, Step};
 const LIMITS: Limits = Limits {
     attempt: Duration::from_secs(20),
     total: Duration::from_secs(40),
+    least_rate: LEAST_RATE,
     first_wait: Duration::from_millis(5),
 };
 
@@ -120,6 +122,61 @@ async fn a_call_that_takes_long_is_waited_for() {
     let mut call = get(&server);
     call.patience = Duration::from_secs(20);
     assert_eq!(client.send(&call).await.unwrap().attempts, 1);
+}
+
+/// A file that no socket's buffers hold.
+fn big_file() -> (tempfile::NamedTempFile, usize) {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let bytes = 24 << 20;
+    std::fs::write(file.path(), vec![7; bytes]).unwrap();
+    (file, bytes)
+}
+
+fn upload(server: &Server, file: &tempfile::NamedTempFile) -> Call {
+    let payload = Payload::File(file.path().to_owned());
+    Call::post("writing gs://b/x", format!("{}/upload", server.url), Body::Upload(json!({}), payload))
+}
+
+/// What a large index takes on a slow line, scaled down: as long as something moves, it is waited for.
+#[tokio::test]
+async fn a_transfer_may_take_longer_than_a_silence_may() {
+    let attempt = Duration::from_secs(2);
+    let client = Client::new(Credentials::anonymous(), Limits { attempt, ..LIMITS }).unwrap();
+    let (file, bytes) = big_file();
+    // 2.9 s each.
+    let slow = Server::start(|_| Step::Slow(512 << 10, Duration::from_millis(60))).await;
+    let drip = Server::start(|_| Step::Drip(30, Duration::from_millis(100))).await;
+    let started = Instant::now();
+    let (upload, download) = (upload(&slow, &file), get(&drip));
+    let (sent, received) = tokio::join!(client.send(&upload), client.send(&download));
+    assert!(started.elapsed() > attempt, "too fast to prove anything");
+    assert_eq!((sent.unwrap().attempts, slow.seen()[0].body.len() > bytes), (1, true));
+    let received = received.unwrap();
+    assert_eq!((received.attempts, received.body.len()), (1, 300));
+}
+
+#[tokio::test]
+async fn a_transfer_that_stalls_or_trickles_ends() {
+    let (file, _) = big_file();
+    let (attempt, total) = (Duration::from_millis(200), Duration::from_millis(300));
+    // Nothing more is ever read, or written.
+    let hour = Duration::from_hours(1);
+    let stuck = Server::start(move |_| Step::Slow(1 << 20, hour)).await;
+    let silent = Server::start(move |_| Step::Drip(3, hour)).await;
+    let client = Client::new(Credentials::anonymous(), Limits { attempt, total, ..LIMITS }).unwrap();
+    let fast = Limits { attempt, total, least_rate: u64::MAX, ..LIMITS };
+    for (client, call) in [
+        (&Client::new(Credentials::anonymous(), fast).unwrap(), upload(&stuck, &file)),
+        (&client, get(&silent)),
+    ] {
+        let failure = client.send(&call).await.unwrap_err();
+        assert_eq!(failure.kind(), ErrorKind::Unavailable);
+        assert!(failure.message.contains("the transfer stopped or was too slow"), "{}", failure.message);
+    }
+    // A byte now and then is no silence.
+    let trickle = Server::start(|_| Step::Drip(10_000, Duration::from_millis(20))).await;
+    let failure = client.send(&get(&trickle)).await.unwrap_err();
+    assert!(failure.message.contains("the transfer stopped or was too slow"), "{}", failure.message);
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use arrow::array::{ArrayRef, FixedSizeBinaryArray, Float32Array, ListArray, RecordBatch, UInt32Array};
 use chrono::Utc;
+use common_core::error::OnPath;
 use common_core::job::{ContentHash, IndexedAd};
 use common_core::{Error, Result};
 
@@ -74,14 +75,18 @@ struct Order {
     stayed: usize,
 }
 
+fn create(path: &Path) -> Result<BufWriter<File>> {
+    File::create(path).map(BufWriter::new).on_path("cannot write", path)
+}
+
 impl Builder {
     /// Begins an index in `folder`, which is made where it is missing.
     ///
     /// # Errors
     /// As the file system says.
     pub fn new(folder: &Path, options: BuildOptions) -> Result<Self> {
-        std::fs::create_dir_all(folder)?;
-        let spool = BufWriter::new(File::create(folder.join(SPOOL))?);
+        std::fs::create_dir_all(folder).on_path("cannot make", folder)?;
+        let spool = create(&folder.join(SPOOL))?;
         Ok(Self {
             folder: folder.to_owned(),
             options,
@@ -115,7 +120,8 @@ impl Builder {
                 Some(vectors) => *vectors += 1,
                 None => drop(self.model_versions.insert(ad.model_version, 1)),
             }
-            self.spool.write_all(bytemuck::cast_slice(&ad.embedding))?;
+            let written = self.spool.write_all(bytemuck::cast_slice(&ad.embedding));
+            written.on_path("cannot write in", &self.folder)?;
             let part = |text: &Option<String>| text.clone().unwrap_or_default();
             self.lexicon.add(&part(&ad.job_title), &part(&ad.job_description));
         }
@@ -151,7 +157,7 @@ impl Builder {
     /// # Errors
     /// As the file system says.
     pub fn finish(mut self, last: Option<&JobIndex>) -> Result<Manifest> {
-        self.spool.flush()?;
+        self.spool.flush().on_path("cannot write in", &self.folder)?;
         let spool =
             Mapped::open(&self.folder.join(SPOOL), (self.hashes.len() * self.options.dimension * 4) as u64)?;
         let last = last.filter(|last| {
@@ -162,7 +168,7 @@ impl Builder {
         let order = self.order(spool.numbers(), last);
         self.write_vectors(spool.numbers(), &order)?;
         drop(spool);
-        std::fs::remove_file(self.folder.join(SPOOL))?;
+        std::fs::remove_file(self.folder.join(SPOOL)).on_path("cannot write in", &self.folder)?;
         let first_rows = self.write_ads(&order)?;
         let labels = self.ads.iter().map(|ad| {
             [ad.job_title.as_deref().unwrap_or_default(), ad.company_name.as_deref().unwrap_or_default()]
@@ -217,19 +223,19 @@ impl Builder {
     }
 
     fn write_vectors(&self, spool: &[f32], order: &Order) -> Result<()> {
-        let create = |name: &str| Ok::<_, Error>(BufWriter::new(File::create(self.folder.join(name))?));
-        let (mut vectors, mut codes, mut scales) = (create(VECTORS)?, create(CODES)?, create(SCALES)?);
-        for &arrival in &order.arrivals {
-            let vector = &spool[arrival * self.options.dimension..][..self.options.dimension];
-            let code = Code::of(vector);
-            vectors.write_all(bytemuck::cast_slice(vector))?;
-            codes.write_all(bytemuck::cast_slice(&code.code))?;
-            scales.write_all(&code.scale.to_le_bytes())?;
-        }
-        for mut file in [vectors, codes, scales] {
-            file.flush()?;
-        }
-        Ok(())
+        let [vectors, codes, scales] = [VECTORS, CODES, SCALES].map(|name| self.folder.join(name));
+        let (mut vectors, mut codes, mut scales) = (create(&vectors)?, create(&codes)?, create(&scales)?);
+        let write = || {
+            for &arrival in &order.arrivals {
+                let vector = &spool[arrival * self.options.dimension..][..self.options.dimension];
+                let code = Code::of(vector);
+                vectors.write_all(bytemuck::cast_slice(vector))?;
+                codes.write_all(bytemuck::cast_slice(&code.code))?;
+                scales.write_all(&code.scale.to_le_bytes())?;
+            }
+            [vectors, codes, scales].iter_mut().try_for_each(Write::flush)
+        };
+        write().on_path("cannot write in", &self.folder)
     }
 
     /// Sorts the ads by text and newest first, and writes them; returns where each text's begin.
@@ -301,8 +307,10 @@ impl Builder {
         let new: Vec<TextId> = (order.stayed as TextId..texts as TextId).collect();
         growing.insert(&new);
         let (links, entries) = growing.finish();
-        std::fs::write(self.folder.join(LINKS), bytemuck::cast_slice::<u32, u8>(&links))?;
-        std::fs::write(self.folder.join(ENTRIES), bytemuck::cast_slice::<u32, u8>(&entries))?;
+        for (name, numbers) in [(LINKS, &links), (ENTRIES, &entries)] {
+            let path = self.folder.join(name);
+            std::fs::write(&path, bytemuck::cast_slice::<u32, u8>(numbers)).on_path("cannot write", &path)?;
+        }
         Ok(grown_from)
     }
 

@@ -13,6 +13,7 @@ use arrow::ipc::root_as_footer;
 use arrow::ipc::writer::FileWriter;
 use bytemuck::AnyBitPattern;
 use bytes::Bytes;
+use common_core::error::OnPath;
 use common_core::{Error, Result};
 use memmap2::Mmap;
 use sha2::{Digest, Sha256};
@@ -31,7 +32,7 @@ impl Mapped {
         let file = File::open(path).map_err(|error| {
             Error::corrupt(format!("{} cannot be opened", path.display())).caused_by(error)
         })?;
-        let found = file.metadata()?.len();
+        let found = file.metadata().on_path("cannot look at", path)?.len();
         if found != bytes {
             return Err(Error::corrupt(format!("{} has {found} bytes instead of {bytes}", path.display())));
         }
@@ -104,11 +105,11 @@ fn batch(buffer: &Buffer) -> Result<Option<RecordBatch>> {
 /// As the file system says.
 pub fn write_batch(path: &Path, batch: &RecordBatch) -> Result<()> {
     let failed = |error| Error::internal(format!("cannot write {}", path.display())).caused_by(error);
-    let file = std::io::BufWriter::new(File::create(path)?);
+    let file = std::io::BufWriter::new(File::create(path).on_path("cannot write", path)?);
     let mut writer = FileWriter::try_new(file, &batch.schema()).map_err(failed)?;
     writer.write(batch).map_err(failed)?;
     writer.finish().map_err(failed)?;
-    writer.into_inner().map_err(failed)?.flush()?;
+    writer.into_inner().map_err(failed)?.flush().on_path("cannot write", path)?;
     Ok(())
 }
 
@@ -117,12 +118,13 @@ pub fn write_batch(path: &Path, batch: &RecordBatch) -> Result<()> {
 /// # Errors
 /// As the file system says.
 pub fn facts(folder: &Path, name: &str) -> Result<FileFacts> {
-    let file = File::open(folder.join(name))?;
-    let bytes = file.metadata()?.len();
+    let path = folder.join(name);
+    let file = File::open(&path).on_path("cannot read", &path)?;
+    let bytes = file.metadata().on_path("cannot look at", &path)?.len();
     let mut reader = BufReader::with_capacity(1 << 20, file);
     let (mut digest, mut part) = (Sha256::new(), vec![0; 1 << 20]);
     loop {
-        let read = reader.read(&mut part)?;
+        let read = reader.read(&mut part).on_path("cannot read", &path)?;
         if read == 0 {
             break;
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
+use common_core::error::OnPath;
 use common_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -173,8 +174,7 @@ impl Manifest {
         let text = serde_json::to_vec_pretty(self)
             .map_err(|error| Error::internal("the manifest has no JSON form").caused_by(error))?;
         let (draft, path) = (folder.join("manifest.json.tmp"), folder.join(MANIFEST));
-        std::fs::write(&draft, text)?;
-        std::fs::rename(draft, path)?;
-        Ok(())
+        std::fs::write(&draft, text).on_path("cannot write", &draft)?;
+        std::fs::rename(draft, &path).on_path("cannot write", &path)
     }
 }

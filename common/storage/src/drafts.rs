@@ -6,6 +6,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use common_core::error::OnPath;
 use common_core::{Error, Result};
 use tempfile::TempDir;
 
@@ -66,7 +67,7 @@ pub(crate) fn discard(folder: &Path) -> Result<()> {
     match std::fs::rename(folder, grave.path().join("discarded")) {
         // Somebody else was quicker.
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        outcome => Ok(outcome?),
+        outcome => outcome.on_path("cannot remove", folder),
     }
 }
 

@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use common_core::error::OnPath;
 use common_core::{Error, Result};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -38,7 +39,9 @@ pub(crate) fn verify(folder: &Path, contents: &Contents, origin: &str) -> Result
     }
     for file in &contents.files {
         let mut digest = Sha256::new();
-        io::copy(&mut File::open(folder.join(&file.name))?, &mut digest)?;
+        let path = folder.join(&file.name);
+        let copied = File::open(&path).and_then(|mut file| io::copy(&mut file, &mut digest));
+        copied.on_path("cannot read", &path)?;
         if hex::encode(digest.finalize()) != file.sha256 {
             return Err(altered(&file.name, "its checksum differs"));
         }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use common_core::error::OnPath;
 use common_core::{Error, ErrorKind, Result};
 use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
@@ -285,7 +286,7 @@ impl Registry {
         let digest = hex::encode(Sha256::digest(&manifest));
         let folder = cache.join(format!("{version}-{}", &digest[..16]));
         let contents = Arc::new(contents);
-        if tokio::fs::try_exists(&folder).await? {
+        if tokio::fs::try_exists(&folder).await.on_path("cannot look at", &folder)? {
             let origin = folder.display().to_string();
             let compared = match tokio::fs::read(folder.join(MANIFEST)).await {
                 Ok(known) if known == manifest => verified(&folder, &contents, &origin).await,
@@ -309,7 +310,8 @@ impl Registry {
             self.copy(version, file, draft.path()).await?;
         }
         verified(draft.path(), &contents, &format!("{}/{version}", self.prefix)).await?;
-        tokio::fs::write(draft.path().join(MANIFEST), &manifest).await?;
+        let path = draft.path().join(MANIFEST);
+        tokio::fs::write(&path, &manifest).await.on_path("cannot write", &path)?;
         match tokio::fs::rename(draft.path(), &folder).await {
             Ok(()) => {
                 draft.keep();
@@ -320,7 +322,7 @@ impl Registry {
             }
             // Another process placed it meanwhile.
             Err(_) if folder.join(MANIFEST).is_file() => Ok(folder),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(error).on_path("cannot make", &folder),
         }
     }
 
@@ -359,12 +361,13 @@ async fn on_a_thread(work: impl FnOnce() -> Result<()> + Send + 'static) -> Resu
 /// Removes all placed versions but the last few.
 fn forget_old(cache: &Path) -> Result<()> {
     let mut placed = Vec::new();
-    for entry in std::fs::read_dir(cache)? {
-        let entry = entry?;
+    for entry in std::fs::read_dir(cache).on_path("cannot list", cache)? {
+        let entry = entry.on_path("cannot list", cache)?;
         let name = entry.file_name().to_string_lossy().into_owned();
         if name.split_once('-').is_some_and(|(version, _)| number(version).is_some()) && entry.path().is_dir()
         {
-            placed.push((entry.metadata()?.modified()?, entry.path()));
+            let modified = entry.metadata().and_then(|facts| facts.modified());
+            placed.push((modified.on_path("cannot look at", &entry.path())?, entry.path()));
         }
     }
     placed.sort();

@@ -66,7 +66,7 @@ impl Options {
     /// # Errors
     /// `InvalidInput`, with the option's name and what is allowed.
     pub(crate) fn check(&self) -> Result<()> {
-        let refuse = |sentence: String| Err(Error::invalid_input(sentence));
+        let refuse = |sentence: String| Err(Error::invalid_input(sentence).for_caller());
         if !(0.0..=1.0).contains(&self.min_recall) {
             return refuse(format!("--min-recall is {}; allowed is 0 to 1", self.min_recall));
         }

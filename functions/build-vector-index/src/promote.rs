@@ -38,7 +38,8 @@ async fn promote(invocation: &Invocation<Options>, version: &str) -> Result<Repo
         let published = if versions.is_empty() { "none".to_owned() } else { versions.join(", ") };
         return Err(Error::not_found(format!(
             "there is no index {version:?} to promote; published: {published}"
-        )));
+        ))
+        .for_caller());
     }
     let champion = champion(&registry).await?;
     let index = open(&registry, version, &invocation.config.index_dir).await?;

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics::Metrics;
-use crate::search::{IndexSource, Manifest, MarketIndex};
+use crate::search::{IndexSource, Manifest, MarketIndex, Newest};
 
 /// One version of the index, and what is made of it once.
 pub(crate) struct Served {
@@ -57,7 +57,8 @@ pub(crate) struct Current(watch::Receiver<Slot>);
 
 const OPENING: &str = "the index is being opened; try again in a moment";
 const MISSING: &str = "there is no index yet: run `build-vector-index`";
-const UNOPENED: &str = "no index could be opened; the log says why, and it is tried again every few seconds";
+const UNOPENED: &str =
+    "no index could be opened; the log says why, and it is tried again, after waits that grow to 15 minutes";
 
 impl Current {
     /// The index to answer from. Waits while the first one is being opened.
@@ -134,7 +135,7 @@ impl Follower {
         let version = old.as_ref().map(|served| served.manifest().version.as_str());
         let found = AssertUnwindSafe(self.source.newest(version)).catch_unwind().await;
         match found.unwrap_or_else(|_| Err(Error::internal("opening the index panicked"))) {
-            Ok(Some(market)) => {
+            Ok(Newest::Opened(market)) => {
                 let served = Arc::new(Served::new(market));
                 let manifest = served.manifest();
                 tracing::info!(index_version = manifest.version, rows = manifest.rows, "serves a new index");
@@ -143,7 +144,9 @@ impl Follower {
                 self.retire(old);
                 *said = None;
             }
-            Ok(None) => {
+            // What was said of it still holds.
+            Ok(Newest::Later) => {}
+            Ok(Newest::Nothing) => {
                 if old.is_none() {
                     slot.send_replace(Slot::Absent(MISSING));
                 }

@@ -95,10 +95,7 @@ impl Texts {
         })?;
         match vector.await {
             Ok(Ok(vector)) => Ok(vector),
-            Ok(Err(error)) => {
-                tracing::error!("a text was not embedded: {}", error.chain());
-                Err(Problem::of_request(&error))
-            }
+            Ok(Err(error)) => Err(Problem::of_request(&error.context("a text was not embedded"))),
             Err(_) => Err(unavailable()),
         }
     }

@@ -24,6 +24,7 @@ mod why;
 
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use common::config::Search;
 use common::shim::{Function, Start, run_service};
@@ -55,7 +56,9 @@ async fn open(start: Start) -> Result<State> {
         source: Arc::new(search::Published {
             registry,
             index_dir: config.index_dir.clone(),
+            first_wait: Duration::from_secs(config.serving.index_poll_s),
             opened: Mutex::default(),
+            failed: Mutex::default(),
         }),
         warehouse,
         config,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use common::index::JobIndex;
@@ -48,14 +49,24 @@ pub(crate) trait MarketIndex: Send + Sync + 'static {
     fn sample(&self, n: usize) -> Vec<Row>;
 }
 
+/// What a look for a newer index found.
+pub(crate) enum Newest {
+    /// There is none, or it is the one that is served.
+    Nothing,
+    /// One that is newer.
+    Opened(Arc<dyn MarketIndex>),
+    /// One that could not be opened, and that it is not yet time to try again.
+    Later,
+}
+
 /// Where indexes come from.
 #[async_trait]
 pub(crate) trait IndexSource: Send + Sync + 'static {
-    /// The champion, opened, or `None` where it is `current` or there is none.
+    /// The champion, opened, where it is not `current`.
     ///
     /// # Errors
     /// Whatever keeps it from being opened.
-    async fn newest(&self, current: Option<&str>) -> Result<Option<Arc<dyn MarketIndex>>>;
+    async fn newest(&self, current: Option<&str>) -> Result<Newest>;
 }
 
 /// The artifact that `build-vector-index` publishes, opened.
@@ -133,39 +144,88 @@ pub(crate) struct Published {
     pub(crate) registry: Registry,
     /// Where versions are kept on this machine.
     pub(crate) index_dir: PathBuf,
-    /// What was opened last, and when it was promoted: a store that is begun anew has a `v1` again.
-    pub(crate) opened: Mutex<Option<(String, Timestamp)>>,
+    /// The wait after a first failure to open a champion.
+    pub(crate) first_wait: Duration,
+    /// What was opened last.
+    pub(crate) opened: Mutex<Option<Promotion>>,
+    /// What could not be opened last.
+    pub(crate) failed: Mutex<Option<Failed>>,
+}
+
+/// A champion's version, and when it was promoted: a store that is begun anew has a `v1` again.
+pub(crate) type Promotion = (String, Timestamp);
+
+/// A champion that could not be opened: it is fetched again whole, so it is asked for more and more rarely. Another
+/// promotion is tried at once.
+pub(crate) struct Failed {
+    promotion: Promotion,
+    tries: u32,
+    again_at: Instant,
+}
+
+/// The longest wait before a champion that could not be opened is fetched again: somebody has to mend it, and may promote it
+/// again then.
+const LONGEST_WAIT: Duration = Duration::from_mins(15);
+
+/// The same where the store was out of reach, which ends by itself.
+const LONGEST_OUTAGE_WAIT: Duration = Duration::from_mins(1);
+
+/// The wait after so many failures, from 1: it doubles, up to `longest`.
+fn wait(first: Duration, tries: u32, longest: Duration) -> Duration {
+    first.saturating_mul(1 << tries.saturating_sub(1).min(16)).min(longest.max(first))
+}
+
+impl Published {
+    /// Says whether the champion may be fetched now.
+    fn is_due(&self, promotion: &Promotion) -> bool {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed
+            .as_ref()
+            .is_none_or(|failed| failed.promotion != *promotion || failed.again_at <= Instant::now())
+    }
+
+    fn has_failed(&self, promotion: Promotion, error: &Error) {
+        let longest = if error.kind().is_retryable() { LONGEST_OUTAGE_WAIT } else { LONGEST_WAIT };
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = failed.take().filter(|failed| failed.promotion == promotion);
+        let tries = known.map_or(1, |failed| failed.tries.saturating_add(1));
+        let again_at = Instant::now() + wait(self.first_wait, tries, longest);
+        *failed = Some(Failed { promotion, tries, again_at });
+    }
+
+    async fn open(&self, version: &str) -> Result<Opened> {
+        let folder = self.registry.place(version, &self.index_dir).await?;
+        let opening = tokio::task::spawn_blocking(move || Opened::open(&folder));
+        opening.await.map_err(|error| Error::internal("opening ended early").caused_by(error))?
+    }
 }
 
 #[async_trait]
 impl IndexSource for Published {
-    async fn newest(&self, current: Option<&str>) -> Result<Option<Arc<dyn MarketIndex>>> {
-        let Some(champion) = self.registry.champion().await? else { return Ok(None) };
-        let promotion = Some((champion.version.clone(), champion.promoted_at));
-        let is_opened = *self.opened.lock().unwrap_or_else(PoisonError::into_inner) == promotion;
-        if is_opened && current == Some(champion.version.as_str()) {
-            return Ok(None);
+    async fn newest(&self, current: Option<&str>) -> Result<Newest> {
+        let Some(champion) = self.registry.champion().await? else { return Ok(Newest::Nothing) };
+        let promotion = (champion.version, champion.promoted_at);
+        let is_opened =
+            self.opened.lock().unwrap_or_else(PoisonError::into_inner).as_ref() == Some(&promotion);
+        if is_opened && current == Some(promotion.0.as_str()) {
+            return Ok(Newest::Nothing);
         }
-        let folder = self.registry.place(&champion.version, &self.index_dir).await?;
-        let opening = tokio::task::spawn_blocking(move || Opened::open(&folder));
-        let opened =
-            opening.await.map_err(|error| Error::internal("opening ended early").caused_by(error))??;
-        *self.opened.lock().unwrap_or_else(PoisonError::into_inner) = promotion;
-        Ok(Some(Arc::new(opened)))
+        if !self.is_due(&promotion) {
+            return Ok(Newest::Later);
+        }
+        match self.open(&promotion.0).await {
+            Ok(opened) => {
+                *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                *self.opened.lock().unwrap_or_else(PoisonError::into_inner) = Some(promotion);
+                Ok(Newest::Opened(Arc::new(opened)))
+            }
+            Err(error) => {
+                self.has_failed(promotion, &error);
+                Err(error)
+            }
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_version_of_the_vectors_is_named() {
-        let counts = |counts: &[(&str, u64)]| -> BTreeMap<String, u64> {
-            counts.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
-        };
-        assert_eq!(versions(&counts(&[]), "configured"), "configured");
-        assert_eq!(versions(&counts(&[("int8", 3)]), "configured"), "int8");
-        assert_eq!(versions(&counts(&[("a", 1), ("b", 2), ("c", 1)]), "configured"), "b, a, c");
-    }
-}
+mod tests;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use common::Result;
 use common::config::Config;
 use common::shim::Service;
-use common::shim::http_util::{Body, Problem, content, read_body};
+use common::shim::http_util::{Body, Problem, content, is_tag_of, read_body, refuse_compressed};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
@@ -108,6 +108,7 @@ impl State {
         let (head, body) = request.into_parts();
         let asks = if head.method == Method::POST {
             Parameters::read(head.uri.query(), &[])?;
+            refuse_compressed(&head.headers)?;
             refuse_other_than_json(&head.headers)?;
             // Before a permit is taken: a slow sender is nobody's work.
             Asks::Similar(request::read(&read_body(body, MOST_BODY_BYTES).await?)?)
@@ -239,10 +240,7 @@ fn key(pieces: Vec<String>) -> Key {
 /// Says whether the client has the answer of this tag already.
 fn has(headers: &HeaderMap, etag: &HeaderValue) -> bool {
     let known = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    known
-        .flat_map(|list| list.split(','))
-        .map(|tag| tag.trim().trim_start_matches("W/"))
-        .any(|tag| tag == "*" || tag.as_bytes() == etag.as_bytes())
+    known.flat_map(|list| list.split(',')).any(|tag| tag.trim() == "*" || is_tag_of(tag, etag, headers))
 }
 
 fn refuse_other_than_json(headers: &HeaderMap) -> Result<(), Problem> {

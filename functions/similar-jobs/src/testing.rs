@@ -87,6 +87,24 @@ impl Running {
         Reply { status: response.status().as_u16(), headers: response.headers().clone(), text, json }
     }
 
+    /// Head and body as they come, compressed or not.
+    pub(crate) fn raw(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> (ureq::http::HeaderMap, Vec<u8>) {
+        let url = format!("http://127.0.0.1:{}{path}", self.port);
+        let mut request = ureq::http::Request::builder().method(method).uri(url);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let mut response = agent.run(request.body(()).unwrap()).unwrap();
+        let bytes = response.body_mut().read_to_vec().unwrap();
+        (response.headers().clone(), bytes)
+    }
+
     pub(crate) fn get(&self, path: &str) -> Reply {
         self.send("GET", path, &[], b"")
     }

@@ -60,8 +60,9 @@ impl WarehouseSearch {
         asked: &Similar,
     ) -> Result<Vec<Hit>, Problem> {
         self.nearest(market, vector, not, asked).await.map_err(|error| {
-            tracing::error!("the warehouse was not searched: {}", error.chain());
+            let error = error.context("the warehouse was not searched");
             if error.kind() == ErrorKind::Unavailable {
+                tracing::error!("{}", error.chain());
                 let detail = "the warehouse is out of reach for now, or is being written to by another process; the log says \
                               which, and similar ads are found again once it is free";
                 return Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(5);

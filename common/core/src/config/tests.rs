@@ -200,3 +200,18 @@ fn a_flag_overrides_its_variable() {
     assert_eq!(config.device, Device::Cpu);
     assert_eq!(config.threads, 2);
 }
+
+#[test]
+fn a_variable_of_ours_that_is_no_text_is_refused_by_name() {
+    use std::os::unix::ffi::OsStringExt;
+    let latin = || OsString::from_vec(b"caf\xe9".to_vec());
+    for name in
+        ["WAREHOUSE_URL", "MODEL_DIR", "PORT", "CLOUD_RUN_JOB", "HOME", "GOOGLE_APPLICATION_CREDENTIALS"]
+    {
+        let error = variables([(name.into(), latin())].into_iter()).unwrap_err();
+        assert_eq!(error.to_string(), format!("{name} is \"caf\u{fffd}\"; allowed is text in UTF-8"));
+        assert_eq!(error.kind().exit_code(), 2);
+    }
+    let others = [("LS_COLORS".into(), latin()), (latin(), "x".into()), ("PORT".into(), "80".into())];
+    assert_eq!(variables(others.into_iter()).unwrap(), [("PORT".to_owned(), "80".to_owned())]);
+}

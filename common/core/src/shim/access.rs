@@ -37,7 +37,10 @@ impl Access {
         }
     }
 
-    pub(super) fn log(&self, status: StatusCode) {
+    /// Logs the answer, with its sentence where it is a refusal or a failure. `is_trigger`: nobody reads the answer, so
+    /// that a refusal is an error: what was to happen does not. But of two triggers at once, one is refused in good order.
+    pub(super) fn log(&self, status: StatusCode, sentence: Option<&str>, is_trigger: bool) {
+        let sentence = sentence.map(|sentence| format!(": {sentence}")).unwrap_or_default();
         let latency = format!("{:.3}s", self.started.elapsed().as_secs_f64());
         macro_rules! access {
             ($level:ident) => {
@@ -48,7 +51,7 @@ impl Access {
                     http.latency = latency,
                     http.user_agent = self.user_agent,
                     http.remote_ip = self.remote_ip,
-                    "{} {} {}",
+                    "{} {} {}{sentence}",
                     self.method,
                     self.path,
                     status.as_u16()
@@ -57,6 +60,8 @@ impl Access {
         }
         match status {
             _ if matches!(self.path.as_str(), "/health" | "/ready") => access!(debug),
+            StatusCode::CONFLICT if is_trigger => access!(warn),
+            status if status.is_client_error() && is_trigger => access!(error),
             status if status.is_server_error() => access!(warn),
             _ => access!(info),
         }

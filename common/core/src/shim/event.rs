@@ -2,9 +2,10 @@
 //!
 //! | delivery | options |
 //! |---|---|
-//! | `application/json` (or an empty body) | the body |
+//! | `application/json`, `application/octet-stream`, no type, or an empty body | the body |
 //! | `CloudEvent` 1.0 | its data |
 //! | Pub/Sub message (push, or inside a `CloudEvent`) | the message's payload |
+//! | Pub/Sub push without its wrapper (`x-goog-pubsub-…` headers) | the body, which is the payload |
 //! | another of Google's own events (`google.…`), such as a new object in a bucket | none: it tells what happened, not how to run |
 
 use base64::Engine;
@@ -55,7 +56,11 @@ impl Trigger {
                 return Err(Problem::bad_request(format!("dry_run: {other} is not true or false")));
             }
         };
-        Ok(Self { id: idempotency_key(headers)?.or(event_id), options, dry_run })
+        let id = match idempotency_key(headers)?.or(event_id) {
+            None => unwrapped(headers)?,
+            known => known,
+        };
+        Ok(Self { id, options, dry_run })
     }
 
     /// The options as the function declares them.
@@ -89,6 +94,63 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<TriggerId>, Problem> {
     }
 }
 
+/// The message of a Pub/Sub push that is delivered without its wrapper, with its metadata in headers.
+/// <https://cloud.google.com/pubsub/docs/payload-unwrapping>
+fn unwrapped(headers: &HeaderMap) -> Result<Option<TriggerId>, Problem> {
+    let text = |name: &str| plain(headers, name).map(Option::unwrap_or_default);
+    let id = text("x-goog-pubsub-message-id")?;
+    let subscription = text("x-goog-pubsub-subscription-name")?;
+    Ok((!id.is_empty()).then(|| TriggerId::of_message(subscription, id)))
+}
+
+/// A header's value as it is, if the header is there.
+fn plain<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Problem> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (Some(_), Some(_)) => Err(Problem::bad_request(format!("header {name} is there twice"))),
+        (Some(value), None) => value.to_str().map(Some).map_err(|_| {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            Problem::bad_request(format!("invalid header {name} {value:?}: expected printable ASCII"))
+        }),
+        (None, _) => Ok(None),
+    }
+}
+
+/// An attribute's value as a header carries it: perhaps in double quotes with backslashes, and percent-encoded.
+/// `CloudEvents`, HTTP protocol binding 1.0.2, 3.1.3.2.
+fn unescaped(name: &str, value: &str) -> Result<String, Problem> {
+    let invalid = |expected: &str| {
+        Problem::bad_request(format!("invalid header {name} {value:?}: expected {expected}"))
+    };
+    let unquoted = match value.strip_prefix('"') {
+        None => value.to_owned(),
+        Some(quoted) => {
+            unquoted(quoted).ok_or_else(|| invalid("a quoted string that ends with its second quote"))?
+        }
+    };
+    let is_hex = |digits: Option<&str>| digits.is_some_and(|two| two.bytes().all(|b| b.is_ascii_hexdigit()));
+    if unquoted.match_indices('%').any(|(at, _)| !is_hex(unquoted.get(at + 1..at + 3))) {
+        return Err(invalid("two hexadecimal digits after every %"));
+    }
+    match percent_decode_str(&unquoted).decode_utf8() {
+        Ok(decoded) => Ok(decoded.into_owned()),
+        Err(_) => Err(invalid("percent-encoded UTF-8")),
+    }
+}
+
+/// What stands between the quotes of a quoted string (RFC 7230, 3.2.6), whose first quote is taken off already.
+fn unquoted(quoted: &str) -> Option<String> {
+    let mut text = String::new();
+    let mut rest = quoted.chars();
+    loop {
+        match rest.next()? {
+            '"' => return rest.as_str().is_empty().then_some(text),
+            '\\' => text.push(rest.next()?),
+            other => text.push(other),
+        }
+    }
+}
+
 /// Binary mode: attributes in `ce-` headers, the data is the body.
 fn binary(
     headers: &HeaderMap,
@@ -96,9 +158,9 @@ fn binary(
     body: &[u8],
 ) -> Result<(Option<TriggerId>, Value), Problem> {
     let attribute = |name: &str| -> Result<String, Problem> {
-        let value = headers.get(format!("ce-{name}")).and_then(|value| value.to_str().ok());
-        let value = value.map(|value| percent_decode_str(value).decode_utf8_lossy().into_owned());
-        required(value, || format!("header ce-{name}"))
+        let name = format!("ce-{name}");
+        let value = plain(headers, &name)?.map(|value| unescaped(&name, value)).transpose()?;
+        required(value, || format!("header {name}"))
     };
     let event = Event::read(attribute)?;
     // Google's events need no understanding, and some of them carry something else than JSON.
@@ -158,12 +220,18 @@ impl Event {
 fn delivered(data: Value, event: Option<Event>) -> Result<(Option<TriggerId>, Value), Problem> {
     let event_id = event.map(|event| event.id);
     let Some(Value::Object(message)) = data.get("message") else { return Ok((event_id, data)) };
-    let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
-    let payload = text(message.get("data"));
+    let text = |value: Option<&Value>, name: &str| match value {
+        None | Some(Value::Null) => Ok(String::new()),
+        Some(Value::String(text)) => Ok(text.clone()),
+        Some(_) => Err(Problem::bad_request(format!("{name} is not a string"))),
+    };
+    let payload = text(message.get("data"), "message.data")?;
     let options = if payload.is_empty() { Value::Null } else { decode(&payload, "message.data")? };
-    let message_id = text(message.get("messageId"));
-    let pushed = (!message_id.is_empty())
-        .then(|| TriggerId::of_event(&format!("pubsub:{}", text(data.get("subscription"))), &message_id));
+    // Pub/Sub writes both names.
+    let message_id = message.get("messageId").or(message.get("message_id"));
+    let message_id = text(message_id, "message.messageId")?;
+    let subscription = text(data.get("subscription"), "subscription")?;
+    let pushed = (!message_id.is_empty()).then(|| TriggerId::of_message(&subscription, &message_id));
     Ok((event_id.or(pushed), options))
 }
 
@@ -181,10 +249,10 @@ fn decode(base64: &str, name: &str) -> Result<Value, Problem> {
 }
 
 fn json_body(content_type: &str, body: &[u8]) -> Result<Value, Problem> {
-    let is_json =
-        content_type.is_empty() || content_type == "application/json" || content_type.ends_with("+json");
-    match body {
-        // Cloud Scheduler names a type even where it sends nothing.
+    // Cloud Scheduler names `application/octet-stream` where a job names no type, whether it sends something or nothing.
+    let is_json = matches!(content_type, "" | "application/json" | "application/octet-stream")
+        || content_type.ends_with("+json");
+    match body.trim_ascii() {
         b"" => Ok(Value::Null),
         _ if is_json => parse(body, "the body"),
         _ => {

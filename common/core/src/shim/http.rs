@@ -3,10 +3,11 @@
 //! | status | when |
 //! |---|---|
 //! | 200 | the run succeeded; `Idempotency-Replayed: true` where it did so at an earlier delivery |
-//! | 400, 415, 408, 413 | the body cannot be read; `detail` names the member at fault |
+//! | 400, 415, 408, 413 | the body cannot be read, or an option is refused; `detail` names the member at fault |
+//! | 403 | a page of another site sent it through a browser |
 //! | 404, 405 | another path, another method |
 //! | 409 | a run is under way; `run_id` names it |
-//! | 422 | the `Idempotency-Key` was used for a different request |
+//! | 422 | the `Idempotency-Key` was used for a different request, or what an option names does not exist |
 //! | 503 | stopping, interrupted, or something is out of reach: try again after `Retry-After` |
 //! | 500 | the run failed; the log says why |
 
@@ -26,8 +27,9 @@ use uuid::Uuid;
 
 use super::event::Trigger;
 use super::held::{self, HeldLease};
-use super::http_util::{Body, Problem, json, read_body};
+use super::http_util::{Body, Problem, json, read_body, refuse_compressed};
 use super::lease::{Acquired, Lease, LeaseStore, LeaseTerms};
+use super::origin::refuse_cross_site;
 use super::run::{Order, Runner, Status};
 use super::server::shutting_down;
 use super::shutdown::{REMEMBER, within};
@@ -47,6 +49,8 @@ pub(super) struct Endpoint<O> {
     pub(super) lease_ttl: Duration,
     /// Makes every run a dry one.
     pub(super) dry_run: bool,
+    /// Whether only this machine can reach it.
+    pub(super) is_local: bool,
     pub(super) shutdown: CancellationToken,
     /// The runs: they outlive the connections that asked for them.
     pub(super) work: TaskTracker,
@@ -82,6 +86,8 @@ impl<O: DeserializeOwned + Send + 'static> Endpoint<O> {
             return Err(Problem::method_not_allowed("POST"));
         }
         let (head, body) = request.into_parts();
+        refuse_cross_site(&head.headers, self.is_local)?;
+        refuse_compressed(&head.headers)?;
         let body = read_body(body, MOST_BYTES).await?;
         let trigger = Trigger::parse(&head.headers, &body)?;
         let options = trigger.options()?;

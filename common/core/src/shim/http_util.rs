@@ -5,10 +5,11 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{self, HeaderValue};
+use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
+pub use super::compress::is_tag_of;
 pub use super::problem::Problem;
 
 /// The body of every answer.
@@ -40,6 +41,24 @@ pub fn content(status: StatusCode, content_type: &'static str, bytes: impl Into<
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
+}
+
+/// Refuses a body that is compressed: a short one can become too long for any machine.
+///
+/// # Errors
+/// A problem of status 415 that names the coding, with what is taken in `Accept-Encoding`.
+pub fn refuse_compressed(headers: &HeaderMap) -> Result<(), Problem> {
+    let codings = headers.get_all(header::CONTENT_ENCODING).iter();
+    let codings = codings.map(|value| String::from_utf8_lossy(value.as_bytes()).trim().to_owned());
+    match codings.into_iter().find(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case("identity")) {
+        None => Ok(()),
+        Some(coding) => {
+            let detail =
+                format!("invalid Content-Encoding {coding:?}: expected a body that is not compressed");
+            Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
+                .header(header::ACCEPT_ENCODING, HeaderValue::from_static("identity")))
+        }
+    }
 }
 
 /// The whole body, if it has at most `most_bytes` and arrives within 15 s.

@@ -9,18 +9,22 @@
 //! - `cli`: flags, and the choice among the three
 //! - `run`: one run and its answer
 //! - `http`, `event`: triggers in, answers out; `service`: requests in, answers out
-//! - [`http_util`], `problem`: what both need; `server`, `access`: the machinery below
+//! - `origin`: who may trigger through a browser
+//! - [`http_util`], `problem`: what both need; `server`, `access`, `compress`, `delivery`: the machinery below
 //! - `lease`, `held`, `trigger`: one run at a time, and one run a trigger, across instances
 //! - `progress`
 //! - [`shutdown`]: what the end of a process may take
 
 mod access;
 mod cli;
+mod compress;
+mod delivery;
 mod event;
 mod held;
 mod http;
 pub mod http_util;
 mod lease;
+mod origin;
 mod problem;
 pub(crate) mod progress;
 mod run;
@@ -48,7 +52,7 @@ use crate::{memory, telemetry};
 use cli::{Cli, RunArgs};
 use http::Endpoint;
 use run::{Answer, Order, Runner, Status};
-use server::{Drain, Server, allow_many_connections, listen};
+use server::{Drain, Server, allow_many_connections, listen, most_connections};
 
 pub use held::{HeldLease, LeasePlace};
 pub use lease::LeaseStore;
@@ -246,11 +250,15 @@ async fn serve_batch<O: DeserializeOwned + Send + 'static>(
         store,
         lease_ttl: lease::TTL,
         dry_run: args.dry_run,
+        is_local: address.ip().is_loopback(),
         shutdown: shutdown.clone(),
         work: work.clone(),
     });
     let handler = move |request| Arc::clone(&endpoint).answer(request);
-    Server { listener, shutdown, work, drain: Drain::NONE, unready: || None, handler }.serve().await;
+    let (drain, most) = (Drain::NONE, most_connections());
+    Server { listener, shutdown, work, drain, most, is_trigger: true, unready: || None, handler }
+        .serve()
+        .await;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }

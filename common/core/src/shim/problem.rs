@@ -1,10 +1,11 @@
 //! What a refused or failed request is answered with: RFC 9457 `application/problem+json`.
 
+use http_body_util::Full;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde_json::{Map, Value};
 
-use super::http_util::{Body, json};
+use super::http_util::{Body, RequestId, json};
 use crate::error::{Error, ErrorKind};
 
 /// How long a caller is asked to wait before the next attempt, where nobody knows better.
@@ -51,17 +52,27 @@ impl Problem {
         Self::of(error, "run", (refused, refused))
     }
 
-    /// What the caller of a service may know about `error`: the sentence where they can act on it, else only whose
-    /// fault it is. What is withheld here is for the log.
+    /// What the caller of a service may know about `error`: what it says to them where it is about what they sent, else
+    /// only that it is not their fault. What is withheld is logged here, under the request's id.
     pub fn of_request(error: &Error) -> Self {
-        Self::of(error, "request", (StatusCode::NOT_FOUND, StatusCode::CONFLICT))
+        let problem = Self::of(error, "request", (StatusCode::NOT_FOUND, StatusCode::CONFLICT));
+        if problem.status.is_server_error() {
+            tracing::error!("a request failed: {}", error.chain());
+        }
+        problem
     }
 
     fn of(error: &Error, what: &str, (not_found, conflict): (StatusCode, StatusCode)) -> Self {
+        let refused = match error.kind() {
+            ErrorKind::InvalidInput => Some(StatusCode::BAD_REQUEST),
+            ErrorKind::NotFound => Some(not_found),
+            ErrorKind::Conflict => Some(conflict),
+            _ => None,
+        };
+        if let (Some(status), Some(sentence)) = (refused, error.outside()) {
+            return Self::new(status, sentence);
+        }
         let (status, detail) = match error.kind() {
-            ErrorKind::InvalidInput => (StatusCode::BAD_REQUEST, error.to_string()),
-            ErrorKind::NotFound => (not_found, error.to_string()),
-            ErrorKind::Conflict => (conflict, error.to_string()),
             ErrorKind::Unavailable => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 format!("something that the {what} needs is out of reach for now; the log has the details"),
@@ -112,6 +123,22 @@ impl From<Problem> for Response<Body> {
         let headers = response.headers_mut();
         headers.extend(problem.headers);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        // For `name_request`, which knows what a handler does not.
+        response.extensions_mut().insert(Members(problem.members));
         response
     }
+}
+
+/// What a problem's body says, as an extension of its answer.
+#[derive(Clone)]
+struct Members(Map<String, Value>);
+
+/// Adds the request's name to an answer that is a problem, so that its lines in the log can be found, and returns the
+/// problem's sentence.
+pub(super) fn name_request(response: &mut Response<Body>, id: &RequestId) -> Option<String> {
+    let Members(mut members) = response.extensions_mut().remove()?;
+    members.insert("request_id".to_owned(), id.0.as_str().into());
+    let detail = members.get("detail").and_then(Value::as_str).map(str::to_owned);
+    *response.body_mut() = Full::new(Value::Object(members).to_string().into());
+    detail
 }

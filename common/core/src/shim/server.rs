@@ -17,6 +17,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -24,7 +25,10 @@ use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 use super::access::Access;
+use super::compress::{self, Accepted};
+use super::delivery::Delivery;
 use super::http_util::{Body, Problem, READ_TIMEOUT, RequestId, json};
+use super::problem::name_request;
 use super::shutdown::{DELIVERY, DRAIN, LAST};
 use crate::error::{Error, Result};
 use crate::telemetry::TraceContext;
@@ -56,6 +60,10 @@ pub(super) struct Server<H, R> {
     /// Work that goes on where its client has gone, and that the server's end waits for.
     pub(super) work: TaskTracker,
     pub(super) drain: Drain,
+    /// Connections at once; more wait with the system until one ends.
+    pub(super) most: usize,
+    /// Whether its callers are triggers, whose refusals only the log tells.
+    pub(super) is_trigger: bool,
     /// Says why `/ready` is to be 503.
     pub(super) unready: R,
     /// Answers every request but `/health` and `/ready`.
@@ -119,13 +127,19 @@ where
             self.work.wait().await;
             traffic.ceases(self.drain).await;
         });
+        let places = Arc::new(Semaphore::new(self.most));
+        let mut is_full_said = false;
         loop {
+            if places.available_permits() == 0 && !is_full_said {
+                tracing::warn!("{} connections are open: others wait until one of them ends", self.most);
+                is_full_said = true;
+            }
             let accepted = tokio::select! {
-                accepted = self.listener.accept() => accepted,
+                accepted = accept(&self.listener, &places) => accepted,
                 () = &mut over => break,
             };
             match accepted {
-                Ok((stream, peer)) => self.spawn(stream, peer, &traffic, &connections),
+                Ok((stream, peer, place)) => self.spawn(stream, peer, &traffic, &connections, Some(place)),
                 Err(error) => {
                     // Out of file descriptors, most likely: some connections have to end first.
                     tracing::warn!("a connection was not accepted: {error}");
@@ -135,7 +149,7 @@ where
         }
         // Whoever the system has let in already would else be cut off.
         while let Some(Ok((stream, peer))) = self.listener.accept().now_or_never() {
-            self.spawn(stream, peer, &traffic, &connections);
+            self.spawn(stream, peer, &traffic, &connections, None);
         }
         drop(self.listener);
         // Nobody comes any more. Whoever came last may not have asked yet.
@@ -152,6 +166,7 @@ where
         peer: SocketAddr,
         traffic: &Arc<Traffic>,
         connections: &GracefulShutdown,
+        place: Option<OwnedSemaphorePermit>,
     ) {
         // An answer is one write: there is nothing for the kernel to wait for.
         let _ = stream.set_nodelay(true);
@@ -160,6 +175,7 @@ where
             if let Err(error) = connection.await {
                 tracing::debug!("a connection ended early: {error}");
             }
+            drop(place);
         });
     }
 
@@ -171,12 +187,13 @@ where
     ) -> impl GracefulConnection<Error = hyper::Error> + Send + use<H, A, R> {
         let (shutdown, handler, unready) =
             (self.shutdown.clone(), self.handler.clone(), self.unready.clone());
+        let is_trigger = self.is_trigger;
         let service = service_fn(move |mut request: Request<Incoming>| {
             let id = request_id(request.headers());
             let span = span(request.headers(), &id);
             let access = Access::of(&request, peer);
-            let echo = HeaderValue::from_str(&id.0).ok();
-            request.extensions_mut().insert(id);
+            let accepted = Accepted::of(request.headers());
+            request.extensions_mut().insert(id.clone());
             let (shutdown, handler, unready) = (shutdown.clone(), handler.clone(), unready.clone());
             let traffic = Arc::clone(&traffic);
             let answer = async move {
@@ -190,13 +207,15 @@ where
                     let answer = AssertUnwindSafe(async move { handler(request).await }).catch_unwind();
                     answer.await.unwrap_or_else(|_| panicked().into())
                 };
-                if let Some(echo) = echo {
+                let sentence = name_request(&mut response, &id);
+                let mut response = compress::answer(response, &accepted).await;
+                if let Ok(echo) = HeaderValue::from_str(&id.0) {
                     response.headers_mut().insert(X_REQUEST_ID, echo);
                 }
                 if shutdown.is_cancelled() {
                     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
                 }
-                access.log(response.status());
+                access.log(response.status(), sentence.as_deref(), is_trigger);
                 Ok::<_, Infallible>(response)
             };
             answer.instrument(span)
@@ -204,7 +223,7 @@ where
         http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(READ_TIMEOUT)
-            .serve_connection(TokioIo::new(stream), service)
+            .serve_connection(TokioIo::new(Delivery::new(stream, READ_TIMEOUT)), service)
     }
 }
 
@@ -219,6 +238,27 @@ pub(super) fn allow_many_connections() {
         tracing::warn!(open_files = limit.current, "the limit of open files stays: {error}");
     }
 }
+
+/// Waits for a free place, and for a client to take it.
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> std::io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    // Fails where the semaphore is closed, and nobody closes it.
+    let place = Arc::clone(places).acquire_owned().await.map_err(std::io::Error::other)?;
+    let (stream, peer) = listener.accept().await?;
+    Ok((stream, peer, place))
+}
+
+/// Connections at once: more than Cloud Run gives an instance, and never so many that none of the files that the process
+/// may have open are left for its work.
+pub(super) fn most_connections() -> usize {
+    let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    files.map_or(MOST_CONNECTIONS, |files| MOST_CONNECTIONS.min(files as usize / 2)).max(1)
+}
+
+/// The limit where the system sets none: the memory of a connection that asks nothing is some ten kilobytes.
+const MOST_CONNECTIONS: usize = 4096;
 
 /// Connections that the system may hold for us before we take them. With the default of 128 a burst of clients overflows
 /// it, and each of those left out tries again a second later.

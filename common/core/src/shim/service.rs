@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::http_util::{Body, Problem};
-use super::server::{Drain, Server, listen};
+use super::server::{Drain, Server, listen, most_connections};
 use super::shutdown::CLOSE;
 use super::{Function, boot, cli, print_config};
 use crate::config::{Config, Mode};
@@ -105,6 +105,8 @@ pub async fn serve<S: Service>(service: Arc<S>, listener: TcpListener, shutdown:
         shutdown,
         work: TaskTracker::new(),
         drain: Drain::SERVICE,
+        most: most_connections(),
+        is_trigger: false,
         unready: move || asked.unready(),
         handler: move |request| Arc::clone(&answering).answer(request),
     };

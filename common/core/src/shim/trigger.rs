@@ -29,6 +29,11 @@ impl TriggerId {
         Self::of(["event", source, id])
     }
 
+    /// The message that Pub/Sub numbered `id`, as `subscription` delivers it: the same with its wrapper and without.
+    pub(super) fn of_message(subscription: &str, id: &str) -> Self {
+        Self::of_event(&format!("pubsub:{subscription}"), id)
+    }
+
     fn of(parts: [&str; 3]) -> Self {
         let mut hasher = Sha256::new();
         for part in parts {

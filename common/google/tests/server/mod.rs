@@ -28,6 +28,10 @@ pub(crate) enum Step {
     Truncated,
     /// There is no answer for so long.
     Late(Duration),
+    /// The request is read in parts of so many bytes, with a pause after each.
+    Slow(usize, Duration),
+    /// The answer comes in so many parts, with a pause before each but the first.
+    Drip(usize, Duration),
 }
 
 impl Step {
@@ -123,7 +127,10 @@ async fn serve(request: Request<Incoming>, step: Step, seen: Arc<Mutex<Vec<Seen>
         body.frame().await;
         return Err(io::ErrorKind::ConnectionAborted.into());
     }
-    let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+    let body = match step {
+        Step::Slow(part, pause) => slowly(body, part, pause).await?,
+        _ => body.collect().await.map_err(io::Error::other)?.to_bytes(),
+    };
     let (method, address) = (parts.method.to_string(), parts.uri.to_string());
     seen.lock().unwrap().push(Seen { method, address, headers: parts.headers, body });
     let whole = |bytes: Bytes| Full::new(bytes).map_err(|never: Infallible| match never {}).boxed();
@@ -142,7 +149,55 @@ async fn serve(request: Request<Incoming>, step: Step, seen: Arc<Mutex<Vec<Seen>
             tokio::time::sleep(wait).await;
             Ok(Response::new(whole(Bytes::from_static(b"{}"))))
         }
+        Step::Slow(..) => Ok(Response::new(whole(Bytes::from_static(b"{}")))),
+        Step::Drip(parts, pause) => {
+            let drip = Drip { left: parts, pause, waiting: None };
+            Ok(Response::builder().header("content-length", parts * PART.len()).body(drip.boxed()).unwrap())
+        }
         Step::Cut => unreachable!("cut above"),
+    }
+}
+
+/// The whole of `body`, read as a slow line lets it through.
+async fn slowly(mut body: Incoming, part: usize, pause: Duration) -> io::Result<Bytes> {
+    let (mut read, mut paused) = (Vec::new(), 0);
+    while let Some(frame) = body.frame().await {
+        read.extend(frame.map_err(io::Error::other)?.into_data().unwrap_or_default());
+        while read.len() / part > paused {
+            paused += 1;
+            tokio::time::sleep(pause).await;
+        }
+    }
+    Ok(read.into())
+}
+
+/// A part of an answer that comes in parts.
+const PART: &[u8] = b"part of it";
+
+/// A body that comes in parts.
+struct Drip {
+    left: usize,
+    pause: Duration,
+    waiting: Option<Pin<Box<tokio::time::Sleep>>>,
+}
+
+impl Body for Drip {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        if let Some(waiting) = &mut self.waiting {
+            std::task::ready!(waiting.as_mut().poll(cx));
+        }
+        if self.left == 0 {
+            return Poll::Ready(None);
+        }
+        self.left -= 1;
+        self.waiting = (self.left > 0).then(|| Box::pin(tokio::time::sleep(self.pause)));
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(PART)))))
     }
 }
 

@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use common_core::error::OnPath;
 use common_core::{Error, Result};
-use futures::{StreamExt, TryStreamExt};
+use futures::StreamExt;
 use tokio_util::io::ReaderStream;
 
 use super::{ArtifactStore, Facts, Generation, Reading, check_name};
@@ -47,10 +48,11 @@ impl Directory {
         let states = self.states(name)?;
         for _ in 0..READ_ATTEMPTS {
             let Some(number) = newest(&states)? else { return Ok(None) };
-            match fs::read(state_path(&states, number)) {
+            let path = state_path(&states, number);
+            match fs::read(&path) {
                 Ok(bytes) => return Ok(Some((bytes.into(), Generation(number.to_string())))),
                 Err(error) if error.kind() == Io::NotFound => {}
-                Err(error) => return Err(error.into()),
+                failed => drop(failed.on_path("cannot read", &path)?),
             }
         }
         Err(Error::unavailable(format!("object {name} changes faster than it can be read")))
@@ -69,17 +71,16 @@ impl Directory {
         if newest(&states)?.unwrap_or(0) != held {
             return Err(lost());
         }
-        fs::create_dir_all(&states)?;
+        fs::create_dir_all(&states).on_path("cannot make", &states)?;
         let next = held + 1;
         let claim = state_path(&states, next);
         let draft = self.draft(&mut bytes)?;
         match fs::hard_link(draft.path(), &claim) {
-            Ok(()) => {}
             Err(error) if error.kind() == Io::AlreadyExists => return Err(lost()),
-            Err(error) => return Err(error.into()),
+            failed => failed.on_path("cannot write", &claim)?,
         }
         if looked_at.elapsed() > LONGEST_WRITE {
-            fs::remove_file(&claim)?;
+            fs::remove_file(&claim).on_path("cannot remove", &claim)?;
             return Err(lost());
         }
         sync_folder(&states)?;
@@ -96,13 +97,15 @@ impl Directory {
         let states = self.states(name)?;
         for _ in 0..READ_ATTEMPTS {
             let Some(number) = newest(&states)? else { return Ok(None) };
-            match File::open(state_path(&states, number)) {
+            let path = state_path(&states, number);
+            match File::open(&path) {
                 Ok(file) => {
-                    let (size_bytes, generation) = (file.metadata()?.len(), Generation(number.to_string()));
+                    let size_bytes = file.metadata().on_path("cannot look at", &path)?.len();
+                    let generation = Generation(number.to_string());
                     return Ok(Some((file, Facts { name: name.to_owned(), size_bytes, generation })));
                 }
                 Err(error) if error.kind() == Io::NotFound => {}
-                Err(error) => return Err(error.into()),
+                failed => drop(failed.on_path("cannot open", &path)?),
             }
         }
         Err(Error::unavailable(format!("object {name} changes faster than it can be read")))
@@ -113,14 +116,15 @@ impl Directory {
         let mut found = Vec::new();
         let mut folders = vec![String::new()];
         while let Some(folder) = folders.pop() {
-            let entries = match fs::read_dir(self.root.join(".generations").join(&folder)) {
+            let path = self.root.join(".generations").join(&folder);
+            let entries = match fs::read_dir(&path) {
                 Err(error) if error.kind() == Io::NotFound => continue,
-                entries => entries?,
+                entries => entries.on_path("cannot list", &path)?,
             };
             for entry in entries {
-                let entry = entry?;
+                let entry = entry.on_path("cannot list", &path)?;
                 let Ok(part) = entry.file_name().into_string() else { continue };
-                if part.starts_with('@') || !entry.file_type()?.is_dir() {
+                if part.starts_with('@') || !entry.file_type().on_path("cannot list", &path)?.is_dir() {
                     continue;
                 }
                 let name = if folder.is_empty() { part } else { format!("{folder}/{part}") };
@@ -145,9 +149,9 @@ impl Directory {
         numbers.sort_unstable();
         let paths = numbers.into_iter().map(|number| state_path(&states, number));
         for path in paths.chain([self.root.join(name)]) {
-            match fs::remove_file(path) {
-                Err(error) if error.kind() != Io::NotFound => return Err(error.into()),
-                _ => {}
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() == Io::NotFound => {}
+                outcome => outcome.on_path("cannot remove", &path)?,
             }
         }
         // Stays where names continue below it.
@@ -159,17 +163,16 @@ impl Directory {
     fn show(&self, name: &str, states: &Path) -> Result<()> {
         let visible = self.root.join(name);
         if let Some(folder) = visible.parent() {
-            fs::create_dir_all(folder)?;
+            fs::create_dir_all(folder).on_path("cannot make", folder)?;
         }
         loop {
             let Some(number) = newest(states)? else { return Ok(()) };
             let link = self.drafts()?.join(unique_name());
             match fs::hard_link(state_path(states, number), &link) {
-                Ok(()) => {}
                 Err(error) if error.kind() == Io::NotFound => continue,
-                Err(error) => return Err(error.into()),
+                outcome => outcome.on_path("cannot write", &link)?,
             }
-            fs::rename(&link, &visible)?;
+            fs::rename(&link, &visible).on_path("cannot write", &visible)?;
             // A rename onto a link to the same file does nothing, and leaves its source.
             let _ = fs::remove_file(&link);
             if newest(states)? == Some(number) {
@@ -179,18 +182,19 @@ impl Directory {
     }
 
     fn draft(&self, bytes: &mut impl Read) -> Result<tempfile::NamedTempFile> {
-        let mut draft = tempfile::NamedTempFile::new_in(self.drafts()?)?;
-        io::copy(bytes, &mut draft)?;
-        draft.as_file().sync_all()?;
-        Ok(draft)
+        let folder = self.drafts()?;
+        let mut write = || {
+            let mut draft = tempfile::NamedTempFile::new_in(&folder)?;
+            io::copy(bytes, &mut draft)?;
+            draft.as_file().sync_all()?;
+            Ok(draft)
+        };
+        write().on_path("cannot write in", &folder)
     }
 
     fn drafts(&self) -> Result<PathBuf> {
         let folder = self.root.join(".drafts");
-        fs::create_dir_all(&folder).map_err(|error| {
-            Error::from(error)
-                .context(format!("cannot write below the artifact folder {}", self.root.display()))
-        })?;
+        fs::create_dir_all(&folder).on_path("cannot write below the artifact folder", &self.root)?;
         Ok(folder)
     }
 
@@ -205,16 +209,17 @@ fn state_path(states: &Path, number: u64) -> PathBuf {
     states.join(format!("@{number}"))
 }
 
-fn numbers(states: &Path) -> io::Result<Vec<u64>> {
+fn numbers(states: &Path) -> Result<Vec<u64>> {
     let entries = match fs::read_dir(states) {
         Err(error) if error.kind() == Io::NotFound => return Ok(Vec::new()),
-        entries => entries?,
+        entries => entries.on_path("cannot list", states)?,
     };
     let number = |entry: fs::DirEntry| entry.file_name().to_str()?.strip_prefix('@')?.parse().ok();
-    entries.filter_map(|entry| entry.map(number).transpose()).collect()
+    let numbers: io::Result<_> = entries.filter_map(|entry| entry.map(number).transpose()).collect();
+    numbers.on_path("cannot list", states)
 }
 
-fn newest(states: &Path) -> io::Result<Option<u64>> {
+fn newest(states: &Path) -> Result<Option<u64>> {
     Ok(numbers(states)?.into_iter().max())
 }
 
@@ -232,8 +237,8 @@ fn remove_replaced(states: &Path, newest: u64) {
     }
 }
 
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
+fn sync_folder(folder: &Path) -> Result<()> {
+    File::open(folder).and_then(|folder| folder.sync_all()).on_path("cannot write", folder)
 }
 
 /// A name that no other draft has, in this process or another, on this machine or another.
@@ -266,15 +271,17 @@ impl ArtifactStore for Directory {
 
     async fn put_new(&self, name: &str, file: &Path) -> Result<Generation> {
         let (store, name, file) = (self.clone(), name.to_owned(), file.to_owned());
-        blocking(move || store.swap(&name, File::open(file)?, None)).await
+        blocking(move || store.swap(&name, File::open(&file).on_path("cannot read", &file)?, None)).await
     }
 
     async fn read(&self, name: &str) -> Result<Option<Reading>> {
         let (store, owned) = (self.clone(), name.to_owned());
         let Some((file, facts)) = blocking(move || store.open(&owned)).await? else { return Ok(None) };
         // The open file is this state, also after it was replaced and its name removed.
+        let path = self.root.join(name);
         let chunks = ReaderStream::with_capacity(tokio::fs::File::from_std(file), CHUNK_BYTES);
-        Ok(Some(Reading { facts, chunks: chunks.map_err(Error::from).boxed() }))
+        let chunks = chunks.map(move |chunk| chunk.on_path("cannot read", &path));
+        Ok(Some(Reading { facts, chunks: chunks.boxed() }))
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<Facts>> {
@@ -320,6 +327,26 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         super::super::contract::artifacts(Arc::new(Directory::new(folder.path()))).await;
         crate::contract::registry(Arc::new(Directory::new(&folder.path().join("versions")))).await;
+    }
+
+    #[tokio::test]
+    async fn a_failure_of_the_file_system_names_the_path_and_keeps_its_source() {
+        let folder = tempfile::tempdir().unwrap();
+        let plain = folder.path().join("a file, no folder");
+        fs::write(&plain, "").unwrap();
+        let (store, missing) = (Directory::new(&plain), plain.with_file_name("missing.bin"));
+        for error in [
+            store.get("a").await.err().unwrap(),
+            store.list("").await.err().unwrap(),
+            store.delete("a").await.err().unwrap(),
+            store.compare_and_set("a", Bytes::new(), None).await.err().unwrap(),
+        ] {
+            assert!(error.to_string().contains("a file, no folder"), "{error}");
+            let source = std::error::Error::source(&error).expect("the system's error");
+            assert!(source.is::<io::Error>(), "{error:?}");
+        }
+        let error = Directory::new(folder.path()).put_new("b", &missing).await.err().unwrap();
+        assert!(error.to_string().contains("missing.bin"), "{error}");
     }
 
     #[test]

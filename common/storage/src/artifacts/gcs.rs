@@ -61,24 +61,42 @@ impl Bucket {
         format!("gs://{}/{}{name}", self.name, self.prefix)
     }
 
-    fn error(&self, failure: Failure, doing: &str) -> Error {
-        let is_buckets = failure.kind() == ErrorKind::NotFound && failure.message.contains("bucket");
-        let error = failure.into_error(doing);
-        if is_buckets {
-            error.remedy(format!("make bucket {}, or mend ARTIFACTS_URL", self.name))
-        } else {
-            error
+    /// Asks for the bucket itself. An object that is missing and a bucket that is missing are both 404 with the reason
+    /// `notFound`, and what tells them apart in the message is words, which may also be in the names.
+    ///
+    /// # Errors
+    /// `NotFound` where there is no such bucket.
+    async fn must_exist(&self, doing: &str) -> Result<()> {
+        // Listing takes the permission that we need anyway; looking at a bucket takes another.
+        let url = format!("{}/storage/v1/b/{}/o", self.root, segment(&self.name));
+        let call = Call::get(doing, url).with("maxResults", "1").with("fields", "kind");
+        match self.client.send(&call).await {
+            Err(failure) if failure.kind() == ErrorKind::NotFound => Err(failure
+                .into_error(doing)
+                .remedy(format!("make bucket {}, or mend ARTIFACTS_URL", self.name))),
+            // Whatever else keeps it from being listed says nothing about the object.
+            _ => Ok(()),
         }
+    }
+
+    /// A failure of something that needs the bucket alone.
+    async fn error(&self, failure: Failure, doing: &str) -> Error {
+        if failure.kind() == ErrorKind::NotFound
+            && let Err(error) = self.must_exist(doing).await
+        {
+            return error;
+        }
+        failure.into_error(doing)
     }
 
     /// `None` where there is no such object.
     async fn found(&self, call: &Call) -> Result<Option<Answer>> {
         match self.client.send(call).await {
             Ok(answer) => Ok(Some(answer)),
-            Err(failure) if failure.kind() == ErrorKind::NotFound && !failure.message.contains("bucket") => {
-                Ok(None)
+            Err(failure) if failure.kind() == ErrorKind::NotFound => {
+                self.must_exist(&call.doing).await.map(|()| None)
             }
-            Err(failure) => Err(self.error(failure, &call.doing)),
+            Err(failure) => Err(failure.into_error(&call.doing)),
         }
     }
 
@@ -110,7 +128,7 @@ impl Bucket {
                 }
                 Err(Error::conflict(format!("object {name} was written by somebody else")))
             }
-            Err(failure) => Err(self.error(failure, &call.doing)),
+            Err(failure) => Err(self.error(failure, &call.doing).await),
         }
     }
 
@@ -204,7 +222,10 @@ impl ArtifactStore for Gcs {
                 if let Some(token) = token {
                     call = call.with("pageToken", token);
                 }
-                let page = this.client.json(&call).await.map_err(|failure| this.error(failure, &doing))?;
+                let page = match this.client.json(&call).await {
+                    Ok(page) => page,
+                    Err(failure) => return Err(this.error(failure, &doing).await),
+                };
                 let items = page.get("items").and_then(Value::as_array).into_iter().flatten();
                 let items = items.map(|item| facts(&this.prefix, item)).collect::<Result<Vec<_>>>()?;
                 let next =

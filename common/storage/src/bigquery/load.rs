@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
+use common_core::error::OnPath;
 use common_core::{Error, Result};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
@@ -25,7 +26,8 @@ pub(super) struct ParquetFile {
 impl ParquetFile {
     /// An empty file whose `required` columns are marked as never NULL, as those of the table are.
     pub(super) fn new(required: &'static [&'static str]) -> Result<Self> {
-        Ok(Self { file: tempfile::NamedTempFile::new()?, writer: None, required, rows: 0 })
+        let file = tempfile::NamedTempFile::new().on_path("cannot write in", &std::env::temp_dir())?;
+        Ok(Self { file, writer: None, required, rows: 0 })
     }
 
     pub(super) fn push(&mut self, batch: &RecordBatch) -> Result<()> {
@@ -36,7 +38,7 @@ impl ParquetFile {
                 .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
                 .set_coerce_types(true)
                 .build();
-            let file = self.file.reopen()?;
+            let file = self.file.reopen().on_path("cannot open", self.file.path())?;
             self.writer = Some(ArrowWriter::try_new(file, batch.schema(), Some(properties)).map_err(defect)?);
         }
         if let Some(writer) = &mut self.writer {

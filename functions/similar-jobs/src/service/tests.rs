@@ -180,6 +180,38 @@ fn an_answer_that_the_client_has_is_not_sent_again() {
 }
 
 #[test]
+fn an_answer_is_compressed_where_that_is_accepted_and_not_sent_again_to_whoever_has_it() {
+    let service = Running::usual();
+    let gzip = ("accept-encoding", "gzip");
+    for path in ["/v1/map", "/v1/similar?source=MCF&job_id=0", "/openapi.json", "/", "/page/app.js"] {
+        let plain = service.get(path);
+        assert_eq!(
+            (plain.header("content-encoding"), plain.header("vary")),
+            (None, Some("accept-encoding")),
+            "{path}"
+        );
+        let (head, bytes) = service.raw("GET", path, &[gzip]);
+        assert_eq!(head.get("content-encoding").unwrap(), "gzip", "{path}");
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&*bytes), &mut text).unwrap();
+        // How long it took differs.
+        if !path.contains("similar") {
+            assert!(text == plain.text && bytes.len() * 2 < text.len(), "{path}");
+        }
+        let Some(etag) = head.get("etag") else { continue };
+        assert_eq!(etag, "\"v1-0-gzip\"");
+        let again = service.send("GET", path, &[gzip, ("if-none-match", "\"v1-0-gzip\"")], b"");
+        assert_eq!((again.status, again.header("etag")), (304, Some("\"v1-0-gzip\"")), "{path}");
+        let other = service.send("GET", path, &[("if-none-match", "\"v1-0-gzip\"")], b"");
+        assert_eq!((other.status, other.header("etag")), (200, Some("\"v1-0\"")), "{path}");
+    }
+    let compressed = [("content-encoding", "gzip"), ("content-type", "application/json")];
+    let reply = service.send("POST", "/v1/similar", &compressed, b"\x1f\x8b");
+    assert_eq!((reply.status, reply.header("accept-encoding")), (415, Some("identity")), "{}", reply.text);
+    assert_eq!(reply.detail(), "invalid Content-Encoding \"gzip\": expected a body that is not compressed");
+}
+
+#[test]
 fn the_page_is_all_ours_and_can_do_nothing_else() {
     let service = Running::usual();
     for (path, media_type) in [

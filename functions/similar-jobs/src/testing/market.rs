@@ -9,7 +9,9 @@ use common::embedding::{Embedder, Identity};
 use common::{Error, Result};
 
 use crate::embed::Open;
-use crate::search::{Ad, Column, Filter, Hit, IndexSource, Manifest, MarketIndex, Query, Reason, Row};
+use crate::search::{
+    Ad, Column, Filter, Hit, IndexSource, Manifest, MarketIndex, Newest, Query, Reason, Row,
+};
 
 pub(crate) const DIMENSION: usize = 16;
 const SPACE: &str = "words/1";
@@ -64,8 +66,11 @@ impl Embedder for Words {
         for (index, text) in texts.iter().enumerate() {
             std::thread::sleep(self.pause);
             assert_ne!(*text, "deadly", "the test's model dies of this text");
-            let result =
-                if *text == "untokenizable" { Err(Error::invalid_input("no")) } else { Ok(vector(text)) };
+            let result = if *text == "untokenizable" {
+                Err(Error::invalid_input("no").for_caller())
+            } else {
+                Ok(vector(text))
+            };
             done(index, result);
         }
     }
@@ -281,7 +286,7 @@ impl Store {
 
 #[async_trait]
 impl IndexSource for Store {
-    async fn newest(&self, current: Option<&str>) -> Result<Option<Arc<dyn MarketIndex>>> {
+    async fn newest(&self, current: Option<&str>) -> Result<Newest> {
         let failure = *self.failure.lock().unwrap();
         match failure {
             Some("panic") => panic!("as asked"),
@@ -289,6 +294,7 @@ impl IndexSource for Store {
             None => {}
         }
         let champion = self.champion.lock().unwrap().clone();
-        Ok(champion.filter(|index| Some(index.manifest().version.as_str()) != current))
+        let newer = champion.filter(|index| Some(index.manifest().version.as_str()) != current);
+        Ok(newer.map_or(Newest::Nothing, Newest::Opened))
     }
 }

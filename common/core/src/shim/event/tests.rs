@@ -170,6 +170,87 @@ fn what_cannot_be_read_is_refused_with_the_part_at_fault() {
     }
 }
 
+/// HTTP protocol binding 3.1.3.2.
+#[test]
+fn attributes_in_headers_are_unquoted_and_percent_decoded() {
+    let with_id = |id: &str| {
+        let mut event = json_type(&EVENT);
+        event[2].1 = id;
+        read(&event, "{}").map(|trigger| trigger.id)
+    };
+    for (sent, meant) in [
+        ("\"a-1\"", "a-1"),
+        ("\"Euro \u{20ac}\"", ""),
+        ("\"a \\\"b\\\" \\\\ c\"", "a \"b\" \\ c"),
+        ("Euro%20%E2%82%AC%20%F0%9F%98%80", "Euro \u{20ac} \u{1f600}"),
+        ("%61-1", "a-1"),
+        ("\"%22a%22\"", "\"a\""),
+        ("%2525", "%25"),
+        ("a\"b", "a\"b"),
+    ] {
+        match with_id(sent) {
+            Ok(id) => assert_eq!(id, Some(TriggerId::of_event("//scheduler/daily", meant)), "{sent}"),
+            Err(problem) => assert!(meant.is_empty(), "{sent}: {problem:?}"),
+        }
+    }
+    for (sent, expected) in [
+        ("%C0%A0", "expected percent-encoded UTF-8"),
+        ("a%FF", "expected percent-encoded UTF-8"),
+        ("%ED%A0%80", "expected percent-encoded UTF-8"),
+        ("100%", "expected two hexadecimal digits after every %"),
+        ("%zz", "expected two hexadecimal digits after every %"),
+        ("\"a", "expected a quoted string"),
+        ("\"a\\\"", "expected a quoted string"),
+        ("\"a\"b", "expected a quoted string"),
+        ("\"\"", "header ce-id is missing or empty"),
+        ("\u{e9}", "expected printable ASCII"),
+    ] {
+        let problem = with_id(sent).unwrap_err();
+        let text = problem.members()["detail"].as_str().unwrap().to_owned();
+        assert!(text.contains("header ce-id") && text.contains(expected), "{sent}: {text}");
+        assert_eq!(status(problem), 400);
+    }
+    let twice = [&json_type(&EVENT)[..], &[("ce-id", "a-2")]].concat();
+    let mut headers = HeaderMap::new();
+    for (name, value) in twice {
+        headers.append(name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap());
+    }
+    assert_eq!(status(Trigger::parse(&headers, b"{}").unwrap_err()), 400);
+}
+
+#[test]
+fn a_pubsub_message_without_its_wrapper_is_named_by_its_headers() {
+    let subscription = "projects/p/subscriptions/s";
+    let metadata = [("x-goog-pubsub-subscription-name", subscription), ("x-goog-pubsub-message-id", "7")];
+    let bare = read(&metadata, r#"{"limit": 5}"#).unwrap();
+    let message = json!({ "data": STANDARD.encode(r#"{"limit": 5}"#), "message_id": "7" });
+    let wrapped = json!({ "message": message, "subscription": subscription });
+    assert_eq!(
+        bare,
+        read(&json_type(&[]), wrapped.to_string()).unwrap(),
+        "one message, whichever way it comes"
+    );
+    assert_eq!(bare.id, Some(TriggerId::of_event("pubsub:projects/p/subscriptions/s", "7")));
+    let named = [&metadata[..], &[("idempotency-key", "k")]].concat();
+    assert_eq!(read(&named, "{}").unwrap().id, Some(TriggerId::of_key("k")));
+    for (member, value) in [("data", json!({ "limit": 5 })), ("messageId", json!(7))] {
+        let problem = read(&json_type(&[]), json!({ "message": { member: value } }).to_string()).unwrap_err();
+        assert!(format!("{problem:?}").contains(&format!("message.{member} is not a string")), "{problem:?}");
+    }
+}
+
+#[test]
+fn cloud_schedulers_default_type_and_no_type_are_taken() {
+    for headers in [&[("content-type", "application/octet-stream")][..], &[]] {
+        let trigger = read(headers, r#"{"limit": 5}"#).unwrap();
+        assert_eq!(trigger.options::<Options>().unwrap().limit, Some(5));
+        assert_eq!(read(headers, " \n").unwrap().options, Map::new());
+        assert_eq!(status(read(headers, b"\x08\x01").unwrap_err()), 400);
+    }
+    let event = [&[("content-type", "application/octet-stream")][..], &EVENT].concat();
+    assert_eq!(read(&event, r#"{"limit": 5}"#).unwrap().options::<Options>().unwrap().limit, Some(5));
+}
+
 proptest! {
     #[test]
     fn nothing_a_client_sends_panics(

@@ -51,9 +51,14 @@ async fn function(invocation: Invocation<Options>, go_on: Arc<Notify>) -> Result
             return Err(Error::cancelled("asked to stop"));
         }
         "panic" => panic!("as asked"),
-        "invalid" => return Err(Error::invalid_input("limit is beyond the number of ads")),
-        "missing" => return Err(Error::not_found("no table cleaned_jobs")),
-        "conflict" => return Err(Error::conflict("the table has changed")),
+        "invalid" => return Err(Error::invalid_input("limit is beyond the number of ads").for_caller()),
+        "missing" => return Err(Error::not_found("no secret table cleaned_jobs")),
+        "broken sql" => return Err(Error::invalid_input("Parser Error: SELECT secret")),
+        "conflict" => return Err(Error::conflict("the secret table has changed")),
+        "no such version" => {
+            let error = Error::not_found("there is no version v7").for_caller();
+            return Err(error.context("secret bucket").caused_by("secret cause"));
+        }
         "down" => return Err(Error::unavailable("secret-host:443 refused")),
         "broken" => return Err(Error::new(ErrorKind::Corrupt, "secret path is corrupt")),
         _ => {}
@@ -78,12 +83,15 @@ async fn serve_with(store: Arc<MemoryStore>, lease_ttl: Duration) -> Served {
         store: store.clone(),
         lease_ttl,
         dry_run: false,
+        is_local: false,
         shutdown: shutdown.clone(),
         work: work.clone(),
     });
     let handler = move |request| Arc::clone(&endpoint).answer(request);
     let (stop, drain) = (shutdown.clone(), Drain::NONE);
-    let server = Server { listener, shutdown: stop, work, drain, unready: || None, handler };
+    let (most, is_trigger) = (100, true);
+    let server =
+        Server { listener, shutdown: stop, work, drain, most, is_trigger, unready: || None, handler };
     let server = tokio::spawn(server.serve());
     Served { port, store, runs, go_on, shutdown, server }
 }
@@ -166,6 +174,14 @@ async fn everything_else_is_a_problem_with_its_status() {
         ("POST /run HTTP/1.1", "", 404, "application/problem+json"),
         ("POST / HTTP/1.1\r\ncontent-type: text/plain", "{}", 415, "application/problem+json"),
         (json, "{", 400, "application/problem+json"),
+        (
+            "POST / HTTP/1.1\r\ncontent-type: application/json\r\ncontent-encoding: gzip",
+            "\u{1f}",
+            415,
+            "accept-encoding: identity",
+        ),
+        ("POST / HTTP/1.1\r\norigin: https://evil.example", "", 403, "application/problem+json"),
+        ("POST / HTTP/1.1\r\nsec-fetch-site: cross-site", "", 403, "application/problem+json"),
         (json, &long, 413, "application/problem+json"),
     ] {
         let answer = served.ask(head, body).await;
@@ -185,8 +201,10 @@ async fn a_failure_is_answered_by_its_kind_and_keeps_its_secrets() {
     let served = serve().await;
     for (mood, status, detail) in [
         ("invalid", 400, "limit is beyond the number of ads"),
-        ("missing", 422, "no table cleaned_jobs"),
-        ("conflict", 422, "the table has changed"),
+        ("no such version", 422, "there is no version v7"),
+        ("missing", 500, "the run failed; the log has the details"),
+        ("broken sql", 500, "the run failed; the log has the details"),
+        ("conflict", 500, "the run failed; the log has the details"),
         ("down", 503, "out of reach"),
         ("broken", 500, "the run failed; the log has the details"),
         ("panic", 500, "the run failed; the log has the details"),
@@ -195,7 +213,8 @@ async fn a_failure_is_answered_by_its_kind_and_keeps_its_secrets() {
         assert_eq!(answer.status, status, "{mood}");
         let text = answer.body["detail"].as_str().unwrap();
         assert!(text.contains(detail) && !text.contains("secret"), "{text}");
-        assert!(answer.body["run_id"].is_string());
+        assert!(!answer.body.to_string().contains("secret"), "{}", answer.body);
+        assert!(answer.body["run_id"].is_string() && answer.body["request_id"].is_string());
         assert_eq!(answer.head.contains("retry-after: "), status == 503);
     }
 }

@@ -13,6 +13,7 @@ struct Served {
 async fn answer(request: Request<Incoming>) -> Response<Body> {
     match request.uri().path() {
         "/panic" => panic!("as asked"),
+        "/long" => return json(StatusCode::OK, &"words ".repeat(1000)),
         "/slow" => tokio::time::sleep(Duration::from_millis(700)).await,
         _ => {}
     }
@@ -25,7 +26,8 @@ async fn serve(unready: Option<Problem>) -> Served {
     let (port, shutdown) = (listener.local_addr().unwrap().port(), CancellationToken::new());
     let (stop, drain, work) = (shutdown.clone(), Drain::SERVICE, TaskTracker::new());
     let unready = move || unready.clone();
-    let server = Server { listener, shutdown: stop, work, drain, unready, handler: answer };
+    let (most, is_trigger) = (3, false);
+    let server = Server { listener, shutdown: stop, work, drain, most, is_trigger, unready, handler: answer };
     Served { port, shutdown, server: tokio::spawn(server.serve()) }
 }
 
@@ -108,4 +110,67 @@ async fn a_service_that_is_to_end_answers_everybody_and_sends_them_away() {
     assert_eq!(slow.await.unwrap().0, 200, "whoever was waiting");
     tokio::time::timeout(Duration::from_secs(3), served.server).await.unwrap().unwrap();
     assert!(TcpStream::connect(("127.0.0.1", served.port)).await.is_err());
+}
+
+#[tokio::test]
+async fn connections_are_capped_and_whoever_waits_gets_the_next_free_place() {
+    let served = serve(None).await;
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        let mut client = Client::connect(&served).await;
+        assert_eq!(client.get("/", "").await.0, 200);
+        held.push(client);
+    }
+    let mut fourth = Client::connect(&served).await;
+    let waiting = tokio::time::timeout(Duration::from_millis(300), fourth.get("/", "")).await;
+    assert!(waiting.is_err(), "a fourth connection was served beside three");
+    drop(held.pop());
+    // The request that was written above is answered now, on the same connection.
+    let mut byte = [0];
+    fourth.0.read_exact(&mut byte).await.unwrap();
+    assert_eq!(byte, *b"H");
+}
+
+#[tokio::test]
+async fn an_answer_is_compressed_for_whoever_takes_it() {
+    let served = serve(None).await;
+    let mut client = Client::connect(&served).await;
+    let (_, plain, body) = client.get("/long", "").await;
+    assert!(plain.contains("vary: accept-encoding") && !plain.contains("content-encoding"), "{plain}");
+    let request = "GET /long HTTP/1.1\r\nhost: x\r\naccept-encoding: gzip\r\nconnection: close\r\n\r\n";
+    let mut other = Client::connect(&served).await;
+    other.0.write_all(request.as_bytes()).await.unwrap();
+    let mut bytes = Vec::new();
+    other.0.read_to_end(&mut bytes).await.unwrap();
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
+    let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();
+    assert!(
+        head.contains("content-encoding: gzip")
+            && head.contains(&format!("content-length: {}", bytes.len() - end)),
+        "{head}"
+    );
+    let mut unpacked = String::new();
+    std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&bytes[end..]), &mut unpacked).unwrap();
+    assert_eq!(unpacked, body);
+    // The head of the same answer.
+    let mut third = Client::connect(&served).await;
+    third.0.write_all(request.replace("GET", "HEAD").as_bytes()).await.unwrap();
+    let mut only_head = Vec::new();
+    third.0.read_to_end(&mut only_head).await.unwrap();
+    let length = |head: &str| head.lines().find(|line| line.starts_with("content-length")).map(str::to_owned);
+    let only_head = String::from_utf8(only_head).unwrap().to_lowercase();
+    assert_eq!(length(&only_head), length(&head));
+    assert!(only_head.ends_with("\r\n\r\n"), "{only_head}");
+}
+
+#[tokio::test]
+async fn a_problem_names_its_request() {
+    let served = serve(Some(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "there is no index yet"))).await;
+    let (_, head, body) = Client::connect(&served).await.get("/ready", "x-request-id: mine\r\n").await;
+    let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(
+        (&body["request_id"], &body["detail"]),
+        (&"mine".into(), &"there is no index yet".into()),
+        "{head}"
+    );
 }

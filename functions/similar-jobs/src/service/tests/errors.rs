@@ -81,6 +81,23 @@ fn a_warehouse_that_is_searched_by_vectors_alone_refuses_words_by_name() {
     assert_eq!(hybrid.json["member"], "hybrid");
 }
 
+/// What the operator has to mend is no fault of the caller's, and says nothing to them of paths and statements.
+#[test]
+#[cfg(all(feature = "gcp", feature = "duckdb"))]
+fn a_missing_warehouse_is_the_servers_fault_and_its_path_stays_inside() {
+    let variables = [
+        ("SEARCH", "warehouse"),
+        ("EMBEDDING_MODEL", "vertex:text-embedding-005"),
+        ("WAREHOUSE_URL", "duckdb:/no/such/folder/secret.duckdb"),
+    ];
+    let service = Running::start(Store::with(Brute::market("v1")), Words::open(Duration::ZERO), &variables);
+    let reply = service.get("/v1/similar?source=MCF&job_id=0");
+    is_problem(&reply, 500, "the request failed; the log has the details");
+    assert!(!reply.text.contains("secret") && reply.json["request_id"].is_string(), "{}", reply.text);
+    // What the caller named and the index lacks is theirs.
+    is_problem(&service.get("/v1/similar?source=MCF&job_id=none"), 404, "index v1 has no ad MCF/none");
+}
+
 #[test]
 fn the_body_may_have_64_kib_and_has_to_be_json() {
     let service = Running::usual();
