@@ -1,8 +1,11 @@
 -- Every ad's latest sighting beside what is stored of the ad.
 WITH ads AS (
     SELECT
-        source, job_id, job_title, LEFT(job_description, {description_chars}) AS job_description,
-        job_location, job_classification, job_work_type, job_posted_timestamp,
+        source, job_id, LEFT(job_title, {title_chars}) AS job_title,
+        LEFT(job_description, {description_chars}) AS job_description,
+        LEFT(job_location, {title_chars}) AS job_location,
+        LEFT(job_classification, {title_chars}) AS job_classification,
+        LEFT(job_work_type, {title_chars}) AS job_work_type, job_posted_timestamp,
         -- What a filter in SGD looks at: no other currency is in it. Where none is said, it is SGD. Halved before the sum, which could
         -- be too large: BigQuery fails at that, and the whole scan with it.
         CASE WHEN COALESCE(NULLIF(UPPER(REGEXP_REPLACE(job_currency, r'^\s+|\s+$', '')), ''), 'SGD') = 'SGD' THEN

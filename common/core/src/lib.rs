@@ -2,6 +2,7 @@
 //!
 //! - [`config`]: environment and flags, parsed and refused at start
 //! - [`error`]: one error type whose [`error::ErrorKind`] says what to do
+//! - [`fold`]: how text is compared
 //! - [`job`]: the ad, its key, its text and that text's hash
 //! - [`memory`]: what the allocator keeps
 //! - [`telemetry`]: log lines for people and for Cloud Logging
@@ -9,6 +10,7 @@
 
 pub mod config;
 pub mod error;
+pub mod fold;
 pub mod job;
 pub mod memory;
 pub mod shim;

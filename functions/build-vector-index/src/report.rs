@@ -48,6 +48,8 @@ pub(crate) enum Outcome {
 pub(crate) struct Built {
     pub(crate) ads: u64,
     pub(crate) texts: u64,
+    /// Ads left out, because the model can read nothing of their text.
+    pub(crate) unreadable: u64,
     pub(crate) bytes: u64,
     pub(crate) has_graph: bool,
     pub(crate) search_width: Option<usize>,
@@ -66,6 +68,7 @@ impl From<&Manifest> for Built {
         Self {
             ads: manifest.ads,
             texts: manifest.texts,
+            unreadable: manifest.unreadable,
             bytes: manifest.bytes(),
             has_graph: manifest.graph.is_some(),
             search_width: manifest.graph.map(|graph| graph.search_width),

@@ -1,11 +1,13 @@
 //! One run from warehouse to champion.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::embedding::{self, Identity};
 use common::index::build::GRAPH_TEXTS;
 use common::index::{BuildOptions, Builder, JobIndex, Manifest};
+use common::job::{IndexedAd, embedding_text};
 use common::shim::Invocation;
 use common::storage::drafts::Draft;
 use common::storage::registry::Champion;
@@ -229,11 +231,21 @@ impl Job<'_> {
         let folder = folder.to_owned();
         let shutdown = self.invocation.shutdown.clone();
         let place = format!("cannot build an index in {}", self.invocation.config.index_dir.display());
+        let config = Arc::clone(&self.invocation.config);
         let build = blocking(move || {
+            let reader = embedding::reader(&config)?;
             let mut builder = Builder::new(&folder, options)?;
+            let mut add = |builder: &mut Builder, ad: IndexedAd| {
+                let text = embedding_text(ad.job_title.as_deref(), ad.job_description.as_deref());
+                if text.is_none_or(|text| reader.reads(&text)) {
+                    return builder.add(ad);
+                }
+                builder.leave_out();
+                Ok(())
+            };
             loop {
                 match pages.recv_blocking() {
-                    Ok(Some(page)) => page.into_iter().try_for_each(|ad| builder.add(ad))?,
+                    Ok(Some(page)) => page.into_iter().try_for_each(|ad| add(&mut builder, ad))?,
                     Ok(None) => break,
                     Err(_) => return Ok(None),
                 }

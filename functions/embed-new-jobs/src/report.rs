@@ -25,6 +25,8 @@ pub(crate) struct Report {
     pub(crate) nameless_sightings: u64,
     /// Ads without any text.
     pub(crate) skipped: u64,
+    /// Ads with text of which the model can read nothing: they have no vector.
+    pub(crate) unreadable: u64,
     /// Ads that could not be embedded.
     pub(crate) failed: u64,
     /// Rows of ads that vanished or lost their text.

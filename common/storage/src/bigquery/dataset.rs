@@ -1,6 +1,9 @@
 //! The dataset behind the warehouse: its addresses and tables, and the two writes that take more than a statement.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use common_core::job::JobKey;
 use common_core::{ErrorKind, Result};
@@ -23,6 +26,8 @@ pub(super) struct Dataset {
     pub(super) location: String,
     pub(super) max_bytes_billed: Option<u64>,
     pub(super) bytes_billed: AtomicU64,
+    /// What columns that filters name hold, by the statement that asked, and since when.
+    pub(super) stored_values: Mutex<HashMap<String, (Instant, Arc<Vec<String>>)>>,
 }
 
 impl Dataset {

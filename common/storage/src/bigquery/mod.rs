@@ -18,7 +18,7 @@ mod statement;
 mod wire;
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -72,6 +72,7 @@ impl BigQuery {
             location: String::new(),
             max_bytes_billed: config.max_bytes_billed,
             bytes_billed: AtomicU64::new(0),
+            stored_values: Mutex::default(),
         };
         let facts = this.find_or_make(access, &config.bigquery_location).await?;
         this.location = jobs::text(&facts, "/location");

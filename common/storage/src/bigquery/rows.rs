@@ -269,6 +269,11 @@ pub(super) fn space(row: Row) -> Result<(String, u64)> {
     Ok((next()?, parsed(&next()?)?))
 }
 
+/// The one text of a row.
+pub(super) fn text(row: Row) -> Result<String> {
+    required(row.into_iter().next().unwrap_or_default())
+}
+
 /// A row of a search.
 pub(super) fn hit(row: Row) -> Result<VectorHit> {
     let cells = &mut row.into_iter();

@@ -1,6 +1,6 @@
 //! The warehouse as the functions see it: rows in and out, whatever engine holds them.
 
-mod vectors;
+pub(crate) mod vectors;
 
 use std::collections::HashSet;
 use std::time::Duration;
