@@ -1,8 +1,13 @@
 -- Every ad that has a vector of one space, by its latest sighting.
 WITH ads AS (
     SELECT
-        source, job_id, job_title, LEFT(job_description, {description_chars}) AS job_description, company_name,
-        job_location, job_classification, job_work_type, job_currency, job_url,
+        source, job_id, LEFT(job_title, {title_chars}) AS job_title,
+        LEFT(job_description, {description_chars}) AS job_description,
+        LEFT(company_name, {title_chars}) AS company_name, LEFT(job_location, {title_chars}) AS job_location,
+        LEFT(job_classification, {title_chars}) AS job_classification,
+        LEFT(job_work_type, {title_chars}) AS job_work_type, LEFT(job_currency, {title_chars}) AS job_currency,
+        -- A part of an address leads nowhere.
+        IF(CHAR_LENGTH(job_url) <= {url_chars}, job_url, NULL) AS job_url,
         job_salary_min_sgd_monthly, job_salary_max_sgd_monthly, job_posted_timestamp
     FROM cleaned_jobs
     WHERE TRUE

@@ -1,8 +1,11 @@
 -- Every ad's latest sighting beside what is stored of the ad.
 WITH ads AS (
     SELECT
-        source, job_id, job_title, LEFT(job_description, {description_chars}) AS job_description,
-        job_location, job_classification, job_work_type, job_posted_timestamp,
+        source, job_id, LEFT(job_title, {title_chars}) AS job_title,
+        LEFT(job_description, {description_chars}) AS job_description,
+        LEFT(job_location, {title_chars}) AS job_location,
+        LEFT(job_classification, {title_chars}) AS job_classification,
+        LEFT(job_work_type, {title_chars}) AS job_work_type, job_posted_timestamp,
         job_salary_min_sgd_monthly, job_salary_max_sgd_monthly, job_currency
     FROM cleaned_jobs
     -- In a table that others made, a sighting may lack both, and is nobody's.

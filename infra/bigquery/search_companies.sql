@@ -18,12 +18,12 @@ found AS (
     FROM job_embeddings AS stored
     JOIN ads ON ads.source = stored.source AND ads.job_id = stored.job_id
     WHERE stored.embedding_space = @space
-        AND LOWER(ads.company_name) IN UNNEST(@companies)
-        AND (IFNULL(ARRAY_LENGTH(@sources), 0) = 0 OR LOWER(stored.source) IN UNNEST(@sources))
-        AND (IFNULL(ARRAY_LENGTH(@locations), 0) = 0 OR LOWER(stored.job_location) IN UNNEST(@locations))
+        AND ads.company_name IN UNNEST(@companies)
+        AND (IFNULL(ARRAY_LENGTH(@sources), 0) = 0 OR stored.source IN UNNEST(@sources))
+        AND (IFNULL(ARRAY_LENGTH(@locations), 0) = 0 OR stored.job_location IN UNNEST(@locations))
         AND (IFNULL(ARRAY_LENGTH(@classifications), 0) = 0
-            OR LOWER(stored.job_classification) IN UNNEST(@classifications))
-        AND (IFNULL(ARRAY_LENGTH(@work_types), 0) = 0 OR LOWER(stored.job_work_type) IN UNNEST(@work_types))
+            OR stored.job_classification IN UNNEST(@classifications))
+        AND (IFNULL(ARRAY_LENGTH(@work_types), 0) = 0 OR stored.job_work_type IN UNNEST(@work_types))
         AND (@salary_min IS NULL OR (stored.salary_mid >= @salary_min AND NOT IS_INF(stored.salary_mid)))
         AND (@posted_after IS NULL OR stored.job_posted_timestamp >= @posted_after)
         AND NOT EXISTS (

@@ -1,17 +1,18 @@
 -- The rows nearest to a vector, by the table's vector index where it has one. The filters are inside, on columns that the
--- index stores, so that they hold before the nearest are taken. Their values come in lower case; empty is any. A takedown removes
--- the rows: only one that a run has just put back, and will remove at its end, is left out here, after the nearest were taken.
+-- index stores, so that they hold before the nearest are taken. Their values come as they are stored (filter_values.sql);
+-- empty is any. A takedown removes the rows: only one that a run has just put back, and will remove at its end, is left out here,
+-- after the nearest were taken.
 SELECT base.source, base.job_id, base.content_hash, 1 - distance AS similarity
 FROM VECTOR_SEARCH(
     (
         SELECT source, job_id, content_hash, embedding
         FROM job_embeddings
         WHERE embedding_space = @space
-            AND (IFNULL(ARRAY_LENGTH(@sources), 0) = 0 OR LOWER(source) IN UNNEST(@sources))
-            AND (IFNULL(ARRAY_LENGTH(@locations), 0) = 0 OR LOWER(job_location) IN UNNEST(@locations))
+            AND (IFNULL(ARRAY_LENGTH(@sources), 0) = 0 OR source IN UNNEST(@sources))
+            AND (IFNULL(ARRAY_LENGTH(@locations), 0) = 0 OR job_location IN UNNEST(@locations))
             AND (IFNULL(ARRAY_LENGTH(@classifications), 0) = 0
-                OR LOWER(job_classification) IN UNNEST(@classifications))
-            AND (IFNULL(ARRAY_LENGTH(@work_types), 0) = 0 OR LOWER(job_work_type) IN UNNEST(@work_types))
+                OR job_classification IN UNNEST(@classifications))
+            AND (IFNULL(ARRAY_LENGTH(@work_types), 0) = 0 OR job_work_type IN UNNEST(@work_types))
             AND (@salary_min IS NULL OR (salary_mid >= @salary_min AND NOT IS_INF(salary_mid)))
             AND (@posted_after IS NULL OR job_posted_timestamp >= @posted_after)
     ),

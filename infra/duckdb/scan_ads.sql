@@ -23,8 +23,12 @@ latest AS (
     GROUP BY ad.source, ad.job_id
 )
 SELECT
-    source, job_id, job_title, left(job_description, {description_chars}) AS job_description, company_name,
-    job_location, job_classification, job_work_type, job_currency, job_url,
+    source, job_id, left(job_title, {title_chars}) AS job_title,
+    left(job_description, {description_chars}) AS job_description, left(company_name, {title_chars}) AS company_name,
+    left(job_location, {title_chars}) AS job_location, left(job_classification, {title_chars}) AS job_classification,
+    left(job_work_type, {title_chars}) AS job_work_type, left(job_currency, {title_chars}) AS job_currency,
+    -- A part of an address leads nowhere.
+    CASE WHEN length(job_url) <= {url_chars} THEN job_url END AS job_url,
     job_salary_min_sgd_monthly, job_salary_max_sgd_monthly, epoch_us(within_calendar(job_posted_timestamp))
 FROM cleaned_jobs
 WHERE rowid IN (SELECT sighting FROM latest);

@@ -8,8 +8,9 @@ WITH page AS (
         rowid AS sighting, source, job_id,
         coalesce(within_calendar(scrape_timestamp), TIMESTAMP '-infinity') AS seen_at,
         coalesce(within_calendar(bq_timestamp), TIMESTAMP '-infinity') AS loaded_at,
-        job_title, left(job_description, {description_chars}) AS job_description,
-        job_location, job_classification, job_work_type, job_posted_timestamp,
+        left(job_title, {title_chars}) AS job_title, left(job_description, {description_chars}) AS job_description,
+        left(job_location, {title_chars}) AS job_location, left(job_classification, {title_chars}) AS job_classification,
+        left(job_work_type, {title_chars}) AS job_work_type, job_posted_timestamp,
         job_salary_min_sgd_monthly, job_salary_max_sgd_monthly, job_currency
     FROM cleaned_jobs
     WHERE rowid >= $4 AND rowid < $5

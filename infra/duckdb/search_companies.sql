@@ -3,7 +3,7 @@
 WITH named AS (
     SELECT rowid AS sighting, source, job_id
     FROM cleaned_jobs
-    WHERE lower(company_name) IN (SELECT lower(unnest(json_extract_string($11, '$[*]'))))
+    WHERE company_name IN (SELECT unnest(json_extract_string($11, '$[*]')))
 ),
 latest AS (
     SELECT
@@ -30,10 +30,10 @@ FROM (
     FROM job_embeddings
     SEMI JOIN ads USING (source, job_id)
     WHERE embedding_space = $2
-        AND ($5 = '[]' OR lower(source) IN (SELECT lower(unnest(json_extract_string($5, '$[*]')))))
-        AND ($6 = '[]' OR lower(job_location) IN (SELECT lower(unnest(json_extract_string($6, '$[*]')))))
-        AND ($7 = '[]' OR lower(job_classification) IN (SELECT lower(unnest(json_extract_string($7, '$[*]')))))
-        AND ($8 = '[]' OR lower(job_work_type) IN (SELECT lower(unnest(json_extract_string($8, '$[*]')))))
+        AND ($5 = '[]' OR source IN (SELECT unnest(json_extract_string($5, '$[*]'))))
+        AND ($6 = '[]' OR job_location IN (SELECT unnest(json_extract_string($6, '$[*]'))))
+        AND ($7 = '[]' OR job_classification IN (SELECT unnest(json_extract_string($7, '$[*]'))))
+        AND ($8 = '[]' OR job_work_type IN (SELECT unnest(json_extract_string($8, '$[*]'))))
         AND ($9 IS NULL OR (salary_mid >= $9 AND isfinite(salary_mid)))
         AND ($10 IS NULL OR job_posted_timestamp >= make_timestamp($10))
         AND NOT EXISTS (

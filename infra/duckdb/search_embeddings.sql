@@ -1,6 +1,7 @@
 -- The rows nearest to a vector, by an exact scan of those that pass the filters. $1 the vector as text, $2 space,
--- $3 how many, $4 least similarity or NULL; $5 sources, $6 locations, $7 classifications, $8 work types: JSON arrays, empty
--- for any; $9 least salary or NULL, $10 earliest posting, in microseconds since 1970, or NULL.
+-- $3 how many, $4 least similarity or NULL; $5 sources, $6 locations, $7 classifications, $8 work types: JSON arrays of
+-- values as they are stored (filter_values.sql), empty for any; $9 least salary or NULL, $10 earliest posting, in microseconds
+-- since 1970, or NULL.
 SELECT source, job_id, content_hash, similarity
 FROM (
     SELECT
@@ -8,10 +9,10 @@ FROM (
         array_cosine_similarity(embedding, $1::VARCHAR::FLOAT[{dimension}]) AS similarity
     FROM job_embeddings
     WHERE embedding_space = $2
-        AND ($5 = '[]' OR lower(source) IN (SELECT lower(unnest(json_extract_string($5, '$[*]')))))
-        AND ($6 = '[]' OR lower(job_location) IN (SELECT lower(unnest(json_extract_string($6, '$[*]')))))
-        AND ($7 = '[]' OR lower(job_classification) IN (SELECT lower(unnest(json_extract_string($7, '$[*]')))))
-        AND ($8 = '[]' OR lower(job_work_type) IN (SELECT lower(unnest(json_extract_string($8, '$[*]')))))
+        AND ($5 = '[]' OR source IN (SELECT unnest(json_extract_string($5, '$[*]'))))
+        AND ($6 = '[]' OR job_location IN (SELECT unnest(json_extract_string($6, '$[*]'))))
+        AND ($7 = '[]' OR job_classification IN (SELECT unnest(json_extract_string($7, '$[*]'))))
+        AND ($8 = '[]' OR job_work_type IN (SELECT unnest(json_extract_string($8, '$[*]'))))
         AND ($9 IS NULL OR (salary_mid >= $9 AND isfinite(salary_mid)))
         AND ($10 IS NULL OR job_posted_timestamp >= make_timestamp($10))
         AND NOT EXISTS (

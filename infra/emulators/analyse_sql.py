@@ -23,6 +23,9 @@ CODE = REPOSITORY / "common/storage/src/bigquery"
 PLACEHOLDERS = {
     "{dimension}": "384",
     "{description_chars}": "4000",
+    "{title_chars}": "4000",
+    "{url_chars}": "4000",
+    "{value_column}": "job_location",
     "{column}": "one_more",
     "{type}": "STRING",
     "{table}": "job_embeddings",
@@ -36,7 +39,7 @@ DECLARED_BY = {
     "moment": "TIMESTAMP",
     "number": "FLOAT64",
     "numbers": "ARRAY<FLOAT64>",
-    "lower_texts": "ARRAY<STRING>",
+    "texts": "ARRAY<STRING>",
 }
 
 # What BigQuery says of itself and we read.

@@ -7,9 +7,16 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
+use crate::fold::fold_name;
 
 /// How many Unicode scalar values of a description enter the embedding text (as Python slices).
 pub const DESCRIPTION_CHARS: usize = 1000;
+
+/// How many of a title do, and the most that anything shows of it or of another cell that people name things in.
+pub const TITLE_CHARS: usize = 1000;
+
+/// The most characters of an address that is kept: one that is longer is left out, because a part of it leads nowhere.
+pub const URL_CHARS: usize = 2048;
 
 /// Version of the recipe in [`embedding_text`]; part of every [`ContentHash`] and of the embedding space.
 pub const PREPROCESSING_VERSION: &str = "t1";
@@ -68,8 +75,8 @@ impl fmt::Display for JobKey {
     }
 }
 
-/// Which ads a search may find: those that have, in every column that is asked for, one of the values. Text is compared ignoring case;
-/// nothing in it is a wildcard.
+/// Which ads a search may find: those that have, in every column that is asked for, one of the values. Text is compared by
+/// [`fold_name`](crate::fold::fold_name), so without accents, width, case and white space around it; nothing in it is a wildcard.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct JobFilter {
     /// Any where empty; so are the others.
@@ -123,11 +130,11 @@ pub struct IndexedAd {
 
 /// The text whose vector stands for the ad, or `None` where title and description are both empty.
 ///
-/// `"{title}. {description[:1000]}"`; one part alone where the other is empty. White space is trimmed to test for
+/// `"{title[:1000]}. {description[:1000]}"`; one part alone where the other is empty. White space is trimmed to test for
 /// emptiness only: what is embedded is the text as given.
 pub fn embedding_text(title: Option<&str>, description: Option<&str>) -> Option<String> {
-    let title = title.filter(|text| !text.trim().is_empty());
-    let description = description.map(first_chars).filter(|text| !text.trim().is_empty());
+    let title = title.map(|text| first_chars(text, TITLE_CHARS)).filter(|text| !text.trim().is_empty());
+    let description = description.map(|text| first_chars(text, DESCRIPTION_CHARS)).filter(|text| !text.trim().is_empty());
     match (title, description) {
         (Some(title), Some(description)) => Some(format!("{title}. {description}")),
         (Some(only), None) | (None, Some(only)) => Some(only.to_owned()),
@@ -135,8 +142,21 @@ pub fn embedding_text(title: Option<&str>, description: Option<&str>) -> Option<
     }
 }
 
-fn first_chars(text: &str) -> &str {
-    text.char_indices().nth(DESCRIPTION_CHARS).map_or(text, |(end, _)| &text[..end])
+/// The first `count` characters of `text`.
+pub fn first_chars(text: &str, count: usize) -> &str {
+    text.char_indices().nth(count).map_or(text, |(end, _)| &text[..end])
+}
+
+/// What tells an ad from others of the same text, or `None` where the text alone does.
+///
+/// A description makes a text an ad's own. Without a letter or digit of one, the text is a title, which many employers give to jobs of
+/// theirs: such ads are the same only within one company. Ads that name no company count as of one company.
+pub fn employer(description: Option<&str>, company: Option<&str>) -> Option<String> {
+    let described = description.map(|text| first_chars(text, DESCRIPTION_CHARS));
+    if described.is_some_and(|text| text.chars().any(char::is_alphanumeric)) {
+        return None;
+    }
+    Some(fold_name(company.unwrap_or_default()))
 }
 
 /// SHA-256 of an embedding text and the version of its recipe: equal hash, equal vector (within a space).
@@ -218,6 +238,18 @@ mod tests {
         assert_eq!(embedding_text(None, None), None);
         let long = "é".repeat(1001);
         assert_eq!(embedding_text(None, Some(&long)).unwrap().chars().count(), 1000);
+        let text = embedding_text(Some(&long), Some("Fry.")).unwrap();
+        assert_eq!(text, format!("{}. Fry.", "é".repeat(1000)));
+    }
+
+    #[test]
+    fn ads_without_a_description_are_told_apart_by_their_company() {
+        let of = |company| employer(Some(" \u{200b}- "), company);
+        assert_eq!(of(Some(" ALPHA  Pte")), employer(None, Some("Alpha Pte")));
+        assert_ne!(of(Some("Alpha")), of(Some("Beta")));
+        assert_ne!(of(Some("Alpha")), of(None));
+        assert_eq!(of(None), employer(Some(""), Some(" ")));
+        assert_eq!(employer(Some("Fry."), Some("Alpha")), None);
     }
 
     #[test]

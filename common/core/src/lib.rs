@@ -4,6 +4,7 @@
 //! - [`error`]: one error type whose [`error::ErrorKind`] says what to do
 //! - [`failpoint`]: points at which a test can let a thread die
 //! - [`feed`]: streams that a thread feeds, with an explicit end
+//! - [`fold`]: how text is compared
 //! - [`job`]: the ad, its key, its text and that text's hash
 //! - [`memory`]: what the allocator keeps
 //! - [`pay`]: what an ad pays, in which currency
@@ -14,6 +15,7 @@ pub mod config;
 pub mod error;
 pub mod failpoint;
 pub mod feed;
+pub mod fold;
 pub mod job;
 pub mod memory;
 pub mod pay;

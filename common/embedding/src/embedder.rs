@@ -8,6 +8,7 @@ use common_core::{Error, Result};
 
 use crate::batch::{Most, Sharing, groups};
 use crate::model::ModelPackage;
+use crate::reader::unreadable;
 use crate::session::ModelSession;
 use crate::tokenize::TextTokenizer;
 
@@ -34,7 +35,8 @@ pub trait Embedder: Send {
     fn preferred_chunk(&self) -> usize;
 
     /// Gives `done` one result a text, with the text's position, as soon as each is there and in any order:
-    /// `[dimension] f32`, L2-normalised. A text that fails does so alone.
+    /// `[dimension] f32`, L2-normalised. A text that fails does so alone; one of which the model can read nothing fails
+    /// ([`is_unreadable`](crate::is_unreadable)).
     fn embed_each(&mut self, texts: &[&str], done: &mut dyn FnMut(usize, Result<Vec<f32>>));
 
     /// One result a text, in order: those of [`Embedder::embed_each`].
@@ -73,7 +75,7 @@ const CPU_TOGETHER: Most = Most { texts: 32, tokens: 256 };
 pub fn open(config: &Config, batch: Option<usize>) -> Result<Vec<Box<dyn Embedder>>> {
     #[cfg(feature = "gcp")]
     if let Some(name) = config.embedding_model.strip_prefix(crate::vertex::PREFIX) {
-        return crate::vertex::open(config, name);
+        return crate::vertex::open(config, name, crate::vertex::Caller::Run);
     }
     let model = Model::open(config)?;
     let alone = Most { texts: batch.unwrap_or(1), tokens: usize::MAX };
@@ -100,7 +102,7 @@ pub fn open(config: &Config, batch: Option<usize>) -> Result<Vec<Box<dyn Embedde
 pub fn open_one(config: &Config) -> Result<Box<dyn Embedder>> {
     #[cfg(feature = "gcp")]
     if let Some(name) = config.embedding_model.strip_prefix(crate::vertex::PREFIX) {
-        let opened = crate::vertex::open(config, name)?.into_iter().next();
+        let opened = crate::vertex::open(config, name, crate::vertex::Caller::Service)?.into_iter().next();
         return opened.ok_or_else(|| Error::internal("there is no embedder"));
     }
     let model = Model::open(config)?;
@@ -202,7 +204,8 @@ impl Embedder for OnnxEmbedder {
         let mut tokenized = Vec::with_capacity(texts.len());
         for (index, text) in texts.iter().enumerate() {
             match self.tokenizer.encode(text) {
-                Ok(ids) => tokenized.push((index, ids)),
+                Ok(ids) if self.tokenizer.is_readable(&ids) => tokenized.push((index, ids)),
+                Ok(_) => done(index, Err(unreadable())),
                 Err(error) => done(index, Err(error)),
             }
         }

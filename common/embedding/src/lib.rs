@@ -2,6 +2,7 @@
 //!
 //! - [`model`]: the model package that `scripts/setup` made: facts and checksums
 //! - [`tokenize`]: text to token ids
+//! - [`reader`]: which texts a model can read at all
 //! - [`batch`]: which texts go through the model together
 //! - [`session`]: the ONNX Runtime library and a session on one device
 //! - `vertex` (feature `gcp`): vectors of a model that Google runs
@@ -10,9 +11,11 @@
 pub mod batch;
 pub mod embedder;
 pub mod model;
+pub mod reader;
 pub mod session;
 pub mod tokenize;
 #[cfg(feature = "gcp")]
 mod vertex;
 
 pub use embedder::{Embedder, Identity, identity, open, open_one};
+pub use reader::{Reader, is_unreadable, reader};

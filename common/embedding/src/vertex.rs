@@ -2,9 +2,11 @@
 //!
 //! <https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/text-embeddings-api>
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use common_core::config::{Config, WarehouseUrl};
+use common_core::fold::is_visible;
 use common_core::job::PREPROCESSING_VERSION;
 use common_core::{Error, ErrorKind, Result};
 use common_google::{Body, Call, Client, Credentials, Limits, segment};
@@ -13,6 +15,7 @@ use serde_json::json;
 use tokio::runtime::Handle;
 
 use crate::embedder::{Embedder, Identity};
+use crate::reader::unreadable;
 
 /// How `EMBEDDING_MODEL` names a model that Google runs.
 pub(crate) const PREFIX: &str = "vertex:";
@@ -44,10 +47,31 @@ struct Vertex {
     url: String,
     identity: Identity,
     runtime: Handle,
-    /// Why no more is asked: Vertex AI itself was not to be had, for as long as a request is tried. Every other request
-    /// would be tried as long, and a run has thousands.
-    over: Arc<OnceLock<(ErrorKind, String)>>,
+    caller: Caller,
+    /// Why nothing is asked for now.
+    outage: Arc<Mutex<Option<Outage>>>,
 }
+
+/// Who embeds; decides what an outage means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// A run: it ends with the first outage. Every other request would be tried as long, and a run has thousands.
+    Run,
+    /// A service: it asks again after a while, and no longer than its own callers wait.
+    Service,
+}
+
+/// Vertex AI itself was not to be had, for as long as a request is tried.
+struct Outage {
+    kind: ErrorKind,
+    message: String,
+    /// How long nothing is asked; then the next text is.
+    wait: Duration,
+    since: Instant,
+}
+
+/// How long a service asks nothing after an outage: doubled with every one, up to the second.
+const WAITS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 
 fn facts(name: &str) -> Result<&'static Facts> {
     let known = || MODELS.map(|facts| format!("{PREFIX}{}", facts.name)).join(", ");
@@ -76,7 +100,7 @@ pub(crate) fn identity(name: &str) -> Result<Identity> {
 ///
 /// # Errors
 /// `Configuration` for a model that is not known, or where no project is named.
-pub(crate) fn open(config: &Config, name: &str) -> Result<Vec<Box<dyn Embedder>>> {
+pub(crate) fn open(config: &Config, name: &str, caller: Caller) -> Result<Vec<Box<dyn Embedder>>> {
     let identity = identity(name)?;
     let project = match (&config.google_cloud_project, &config.warehouse) {
         (Some(project), _) | (None, WarehouseUrl::BigQuery { project, .. }) => project,
@@ -96,16 +120,22 @@ pub(crate) fn open(config: &Config, name: &str) -> Result<Vec<Box<dyn Embedder>>
         segment(project),
         segment(location)
     );
-    let client = Client::new(credentials, Limits::of_seconds(config.request_timeout_s))?;
+    let mut limits = Limits::of_seconds(config.request_timeout_s);
+    if caller == Caller::Service {
+        limits.total = Duration::from_millis(config.serving.request_deadline_ms).min(limits.total);
+        limits.attempt = limits.attempt.min(limits.total);
+    }
+    let client = Client::new(credentials, limits)?;
     let runtime = Handle::try_current()
         .map_err(|error| Error::internal("Vertex AI is called outside a runtime").caused_by(error))?;
-    let over = Arc::default();
+    let outage = Arc::default();
     let embedder = || Vertex {
         client: client.clone(),
         url: url.clone(),
         identity: identity.clone(),
         runtime: runtime.clone(),
-        over: Arc::clone(&over),
+        caller,
+        outage: Arc::clone(&outage),
     };
     Ok((0..config.threads).map(|_| Box::new(embedder()) as Box<dyn Embedder>).collect())
 }
@@ -120,11 +150,16 @@ impl Embedder for Vertex {
     }
 
     fn embed_each(&mut self, texts: &[&str], done: &mut dyn FnMut(usize, Result<Vec<f32>>)) {
+        // What its tokenizer makes of a text is not ours to see: only of what shows nothing there is nothing to read.
+        let (visible, invisible): (Vec<usize>, Vec<usize>) =
+            (0..texts.len()).partition(|&index| is_visible(texts[index]));
+        invisible.into_iter().for_each(|index| done(index, Err(unreadable())));
+        let read: Vec<&str> = visible.iter().map(|&index| texts[index]).collect();
         let mut first = 0;
-        while first < texts.len() {
-            let request = &texts[first..first + request_length(&texts[first..])];
+        while first < read.len() {
+            let request = &read[first..first + request_length(&read[first..])];
             for (index, result) in self.request(request).into_iter().enumerate() {
-                done(first + index, result);
+                done(visible[first + index], result);
             }
             first += request.len();
         }
@@ -160,24 +195,46 @@ impl Vertex {
     /// One request for the texts; where it is refused for what is in it, one for each half, so that in the end one text
     /// fails alone.
     fn request(&self, texts: &[&str]) -> Vec<Result<Vec<f32>>> {
-        let error = match self.over.get() {
-            Some((kind, message)) => Error::new(*kind, message),
+        let error = match self.outage() {
+            Some(error) => error,
             None => match self.predict(texts) {
-                Ok(vectors) => return vectors,
-                Err(error) => error,
+                Ok(vectors) => {
+                    *self.remembered() = None;
+                    return vectors;
+                }
+                Err(error) => {
+                    self.remember(&error);
+                    error
+                }
             },
         };
-        match error.kind() {
-            ErrorKind::InvalidInput if texts.len() > 1 => {
-                let (first, second) = texts.split_at(texts.len() / 2);
-                return [first, second].into_iter().flat_map(|half| self.request(half)).collect();
-            }
-            ErrorKind::InvalidInput | ErrorKind::Internal => {}
-            kind => {
-                self.over.get_or_init(|| (kind, error.to_string()));
-            }
+        if error.kind() == ErrorKind::InvalidInput && texts.len() > 1 {
+            let (first, second) = texts.split_at(texts.len() / 2);
+            return [first, second].into_iter().flat_map(|half| self.request(half)).collect();
         }
         texts.iter().map(|_| Err(Error::new(error.kind(), error.to_string()))).collect()
+    }
+
+    fn remembered(&self) -> std::sync::MutexGuard<'_, Option<Outage>> {
+        self.outage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the last request failed with, while nothing is asked for it.
+    fn outage(&self) -> Option<Error> {
+        let remembered = self.remembered();
+        let outage = remembered.as_ref()?;
+        let is_over = self.caller == Caller::Service && outage.since.elapsed() >= outage.wait;
+        (!is_over).then(|| Error::new(outage.kind, &outage.message))
+    }
+
+    /// Remembers a failure that is not the texts'.
+    fn remember(&self, error: &Error) {
+        if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Internal) {
+            return;
+        }
+        let mut remembered = self.remembered();
+        let wait = remembered.as_ref().map_or(WAITS.0, |before| (before.wait * 2).min(WAITS.1));
+        *remembered = Some(Outage { kind: error.kind(), message: error.to_string(), wait, since: Instant::now() });
     }
 
     fn predict(&self, texts: &[&str]) -> Result<Vec<Result<Vec<f32>>>> {

@@ -13,6 +13,7 @@ use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Float64Type, Int32Type, TimestampMicrosecondType, UInt32Type,
 };
 use chrono::{DateTime, Utc};
+use common_core::fold::fold_name;
 use common_core::job::JobKey;
 use common_core::{Error, Result, pay};
 
@@ -47,6 +48,8 @@ pub struct Ad<'a> {
 #[derive(Debug)]
 pub(crate) struct Metadata {
     pub(crate) text: TextId,
+    /// The number of what tells it from other ads of the text ([`common_core::job::employer`]): those of one number are the same ad.
+    pub(crate) employer: u32,
     pub(crate) key: JobKey,
     pub(crate) job_title: Option<String>,
     pub(crate) company_name: Option<String>,
@@ -61,8 +64,13 @@ pub(crate) struct Metadata {
 }
 
 impl Metadata {
+    /// Whether the other is the same ad, seen again.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.text == other.text && self.employer == other.employer
+    }
+
     /// What a filter in SGD looks at.
-    fn salary_mid_sgd(&self) -> Option<f64> {
+    pub(crate) fn salary_mid_sgd(&self) -> Option<f64> {
         pay::middle_in_sgd(self.salary_min_monthly, self.salary_max_monthly, self.currency.as_deref())
     }
 }
@@ -85,9 +93,11 @@ const DICTIONARIES: [&str; 6] =
 const TEXTS: [&str; 3] = ["job_id", "job_title", "job_url"];
 const SALARIES: [&str; 3] = ["salary_min_monthly", "salary_max_monthly", "salary_mid_monthly"];
 
-/// All ads of an index, those of one text beside each other, newest first.
+/// All ads of an index: those of one text beside each other, within them the sightings of one ad, newest first.
 pub struct Ads {
     text: UInt32Array,
+    /// The first of the rows that are the same ad.
+    same: UInt32Array,
     dictionaries: Vec<DictionaryArray<Int32Type>>,
     /// Made when a filter first names the column: sorting a million rows takes milliseconds.
     postings: [OnceLock<Postings>; DICTIONARIES.len()],
@@ -112,6 +122,7 @@ impl Ads {
         let column = |name: &str| batch.column_by_name(name);
         Some(Self {
             text: column("text")?.as_primitive_opt::<UInt32Type>()?.clone(),
+            same: column("same")?.as_primitive_opt::<UInt32Type>()?.clone(),
             dictionaries: DICTIONARIES
                 .iter()
                 .map(|name| Some(column(name)?.as_dictionary_opt::<Int32Type>()?.clone()))
@@ -148,6 +159,18 @@ impl Ads {
     /// Which text an ad has.
     pub fn text(&self, row: Row) -> TextId {
         self.text.value(row as usize)
+    }
+
+    /// The first row, which is the newest, of those that are the same ad: reposts have one.
+    pub fn same(&self, row: Row) -> Row {
+        self.same.value(row as usize)
+    }
+
+    /// The rows that are the same ad as `row`.
+    pub(crate) fn rows_of_same(&self, row: Row) -> std::ops::Range<Row> {
+        let first = self.same(row);
+        let length = self.same.values()[first as usize..].iter().take_while(|&&same| same == first).count();
+        first..first + length as Row
     }
 
     /// One ad, which lies at `point`.
@@ -196,7 +219,7 @@ impl Ads {
             .then_some(row)
     }
 
-    /// How often each value of a column occurs, whatever its case, most frequent first.
+    /// How often each value of a column occurs, however it is spelled, most frequent first.
     pub fn counts(&self, column: Column) -> Vec<(String, u32)> {
         let dictionary = &self.dictionaries[column as usize];
         let values = dictionary.values().as_string::<i32>();
@@ -206,13 +229,13 @@ impl Ads {
                 *count += 1;
             }
         }
-        // A filter ignores case: spellings are counted together, under the most frequent.
+        // A filter folds names: spellings are counted together, under the most frequent.
         let mut spelled: Vec<(&str, u32)> =
             values.iter().map(Option::unwrap_or_default).zip(counts).collect();
         spelled.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
         let mut counted: HashMap<String, (&str, u32)> = HashMap::new();
         for (spelling, count) in spelled.into_iter().filter(|(spelling, _)| !spelling.is_empty()) {
-            counted.entry(spelling.to_lowercase()).or_insert((spelling, 0)).1 += count;
+            counted.entry(fold_name(spelling)).or_insert((spelling, 0)).1 += count;
         }
         let mut named: Vec<(String, u32)> =
             counted.into_values().map(|(spelling, count)| (spelling.to_owned(), count)).collect();
@@ -246,13 +269,19 @@ fn value(column: &StringArray, row: Row) -> Option<&str> {
     (!column.is_null(row as usize)).then(|| column.value(row as usize))
 }
 
-/// Writes the ads, sorted by text, to `folder`.
+/// Writes the ads, those that are the same beside each other, to `folder`.
 ///
 /// # Errors
 /// As the file system says.
 pub(crate) fn write(folder: &Path, ads: &[Metadata]) -> Result<()> {
     let mut columns: Vec<(&str, ArrayRef)> = Vec::new();
     columns.push(("text", Arc::new(UInt32Array::from_iter_values(ads.iter().map(|ad| ad.text)))));
+    let mut same: Vec<Row> = Vec::with_capacity(ads.len());
+    for (row, ad) in ads.iter().enumerate() {
+        let is_same = row.checked_sub(1).is_some_and(|before| ads[before].is_same(ad));
+        same.push(if is_same { same[row - 1] } else { row as Row });
+    }
+    columns.push(("same", Arc::new(UInt32Array::from(same))));
     let words: [fn(&Metadata) -> Option<&str>; 6] = [
         |ad| Some(&ad.key.source),
         |ad| ad.job_location.as_deref(),

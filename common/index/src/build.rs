@@ -10,7 +10,7 @@ use std::time::Instant;
 use arrow::array::{ArrayRef, FixedSizeBinaryArray, Float32Array, ListArray, RecordBatch, UInt32Array};
 use chrono::Utc;
 use common_core::error::OnPath;
-use common_core::job::{ContentHash, IndexedAd};
+use common_core::job::{ContentHash, IndexedAd, employer};
 use common_core::{Error, Result};
 
 use crate::ads::Metadata;
@@ -64,7 +64,10 @@ pub struct Builder {
     texts: HashMap<ContentHash, u32>,
     hashes: Vec<ContentHash>,
     model_versions: BTreeMap<String, u64>,
+    /// Companies that tell ads of one title apart, numbered from 1.
+    employers: HashMap<String, u32>,
     ads: Vec<Metadata>,
+    unreadable: u64,
     lexicon: LexiconBuilder,
 }
 
@@ -95,7 +98,9 @@ impl Builder {
             texts: HashMap::new(),
             hashes: Vec::new(),
             model_versions: BTreeMap::new(),
+            employers: HashMap::new(),
             ads: Vec::new(),
+            unreadable: 0,
             lexicon: LexiconBuilder::default(),
         })
     }
@@ -125,8 +130,16 @@ impl Builder {
             let part = |text: &Option<String>| text.clone().unwrap_or_default();
             self.lexicon.add(&part(&ad.job_title), &part(&ad.job_description));
         }
+        let employer = match employer(ad.job_description.as_deref(), ad.company_name.as_deref()) {
+            Some(name) => {
+                let next = self.employers.len() as u32 + 1;
+                *self.employers.entry(name).or_insert(next)
+            }
+            None => 0,
+        };
         self.ads.push(Metadata {
             text,
+            employer,
             key: ad.key,
             job_title: ad.job_title,
             company_name: ad.company_name,
@@ -140,6 +153,11 @@ impl Builder {
             posted: ad.job_posted_timestamp,
         });
         Ok(())
+    }
+
+    /// Counts an ad that is left out, because the model can read nothing of its text and its vector is that of every such text.
+    pub fn leave_out(&mut self) {
+        self.unreadable += 1;
     }
 
     /// How many ads it has.
@@ -238,7 +256,8 @@ impl Builder {
         write().on_path("cannot write in", &self.folder)
     }
 
-    /// Sorts the ads by text and newest first, and writes them; returns where each text's begin.
+    /// Sorts the ads by text, those that are the same beside each other, always newest first, and writes them; returns where each text's
+    /// begin.
     fn write_ads(&mut self, order: &Order) -> Result<Vec<u32>> {
         let mut place = vec![0 as TextId; order.arrivals.len()];
         for (now, &arrival) in order.arrivals.iter().enumerate() {
@@ -247,9 +266,21 @@ impl Builder {
         for ad in &mut self.ads {
             ad.text = place[ad.text as usize];
         }
+        let newest_first =
+            |a: &Metadata, b: &Metadata| b.posted.cmp(&a.posted).then_with(|| a.key.cmp(&b.key));
         self.ads.sort_unstable_by(|a, b| {
-            a.text.cmp(&b.text).then(b.posted.cmp(&a.posted)).then_with(|| a.key.cmp(&b.key))
+            let same = a.text.cmp(&b.text).then_with(|| a.employer.cmp(&b.employer));
+            same.then_with(|| newest_first(a, b))
         });
+        // The numbers came as the ads did: now they are places, of the newest first.
+        for text in self.ads.chunk_by_mut(|a, b| a.text == b.text) {
+            let mut same: Vec<&mut [Metadata]> = text.chunk_by_mut(|a, b| a.employer == b.employer).collect();
+            same.sort_unstable_by(|a, b| newest_first(&a[0], &b[0]));
+            for (place, ads) in (0..).zip(same) {
+                ads.iter_mut().for_each(|ad| ad.employer = place);
+            }
+        }
+        self.ads.sort_by_key(|ad| (ad.text, ad.employer));
         ads::write(&self.folder, &self.ads)?;
         let mut first_rows = vec![0; order.arrivals.len()];
         for (row, ad) in self.ads.iter().enumerate().rev() {
@@ -338,6 +369,7 @@ impl Builder {
             dimension: self.options.dimension,
             ads: self.ads.len() as u64,
             texts,
+            unreadable: self.unreadable,
             largest_texts: LARGEST_TEXTS,
             graph: has_graph.then_some(GraphFacts { degree: DEGREE, search_width: WIDTHS[0] }),
             grown_from,

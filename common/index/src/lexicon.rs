@@ -1,8 +1,8 @@
 //! Words: which ones tell a text from others, and which ads have them in title or company.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, ListArray, RecordBatch, StringArray, UInt32Array};
 use arrow::buffer::OffsetBuffer;
@@ -11,41 +11,19 @@ use common_core::{Error, Result};
 
 use crate::Row;
 use crate::files::{Mapped, write_batch};
+pub use crate::words::words;
+use crate::words::{Asked, is_common, words_of_prose, words_of_query};
 
 /// The file's name.
 pub const FILE: &str = "lexicon.arrow";
 /// A word's number.
 pub type TermId = u32;
 
-/// Words that tell nothing, however rare they are in a small market: Snowball's English stop words, and some that every ad has.
-static COMMON: LazyLock<HashSet<&str>> = LazyLock::new(|| {
-    "a about above after again against all also am an and any are as at be because been before being below between both but \
-        by can could did do does doing down during each etc few for from further had has have having he her here hers herself \
-        him himself his how i if in into is it its itself may me more most must my myself new no nor not of off on once one \
-        only or other ought our ours ourselves out over own per same she should so some such than that the their theirs them \
-        themselves then there these they this those through to too under until up us very was we well were what when where \
-        which while who whom why will with within work would you your yours yourself yourselves"
-        .split(' ')
-        .collect()
-});
-
 /// The most terms that a word typed halfway stands for.
 const EXPANSIONS: usize = 200;
 
 /// The most words of a query that are looked for.
 const WORDS: usize = 16;
-
-/// The words of a text in lower case: letters and digits, `+` and `#` (c++, c#), 2 to 40 characters, no bare numbers.
-pub fn words(text: &str) -> impl Iterator<Item = String> {
-    text.split(|c: char| !(c.is_alphanumeric() || c == '+' || c == '#'))
-        .map(|word| word.trim_start_matches(['+', '#']).to_lowercase())
-        .filter(|word| (2..=40).contains(&word.chars().count()) && word.chars().any(char::is_alphabetic))
-}
-
-/// Whether a word is one of the language's most common.
-pub(crate) fn is_common(word: &str) -> bool {
-    COMMON.contains(word)
-}
 
 /// All words of an index, in alphabetical order.
 pub struct Lexicon {
@@ -93,9 +71,12 @@ impl Lexicon {
         (place < self.terms.len() && self.terms.value(place) == word).then_some(place as TermId)
     }
 
-    /// In how many texts a word occurs.
-    pub fn texts(&self, id: TermId) -> u32 {
-        self.texts.value(id as usize)
+    /// In how many texts a word occurs; of a word that is counted in names alone, in how many ads.
+    pub fn frequency(&self, id: TermId) -> u32 {
+        match self.texts.value(id as usize) {
+            0 => self.ads.value_length(id as usize).cast_unsigned(),
+            texts => texts,
+        }
     }
 
     fn first(&self, word: &str) -> usize {
@@ -109,13 +90,15 @@ impl Lexicon {
 
     /// Ads by the words of their title and company, best first. The last word may be typed halfway.
     pub fn find(&self, query: &str) -> Vec<Row> {
-        let is_open = query.chars().next_back().is_some_and(char::is_alphanumeric);
-        let scores = self.scores(&words_of_query(query), is_open);
-        // Ads with more of the words come first, whatever the words weigh.
-        let mut found: Vec<(Row, u32, f32)> =
-            scores.into_iter().map(|(row, (n, score))| (row, n, score)).collect();
-        found.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(b.2.total_cmp(&a.2)).then(a.0.cmp(&b.0)));
-        found.into_iter().map(|(row, _, _)| row).collect()
+        let mut asked = words_of_query(query);
+        asked.truncate(WORDS);
+        let mut found: Vec<(Row, Score)> = self.scores(&asked).into_iter().collect();
+        // Ads with more of the words come first, and of those the ones with more of them whole, whatever the words weigh.
+        found.sort_unstable_by(|(a, one), (b, other)| {
+            let counts = (other.words, other.whole).cmp(&(one.words, one.whole));
+            counts.then(other.weight.total_cmp(&one.weight)).then(a.cmp(b))
+        });
+        found.into_iter().map(|(row, _)| row).collect()
     }
 
     /// Every ad with a word of `text` in title or company, and its score, in the order of the ads. The language's most common words
@@ -141,27 +124,30 @@ impl Lexicon {
         (0..).zip(scores).filter(|(_, score)| *score > 0.0)
     }
 
-    /// How many of the words each ad has, and its score.
-    fn scores(&self, asked: &[String], is_open: bool) -> HashMap<Row, (u32, f32)> {
+    /// What each ad has of the words.
+    fn scores(&self, asked: &[Asked]) -> HashMap<Row, Score> {
         let bm25 = Bm25::of(&self.lengths);
-        let mut scores: HashMap<Row, (u32, f32)> = HashMap::new();
-        for (n, word) in asked.iter().enumerate() {
-            let is_prefix = is_open && n + 1 == asked.len();
-            let mut best: HashMap<Row, f32> = HashMap::new();
-            for id in self.matching(word, is_prefix) {
+        let mut scores: HashMap<Row, Score> = HashMap::new();
+        for Asked { word, is_open } in asked {
+            let mut best: HashMap<Row, Score> = HashMap::new();
+            for id in self.matching(word, *is_open) {
                 let postings = self.ads.value(id);
                 let rows = postings.as_primitive::<UInt32Type>().values();
                 let idf = bm25.idf(rows.len());
+                let is_whole = self.terms.value(id) == word;
                 // A whole word is worth more than the beginning of one.
-                let idf = if self.terms.value(id) == word { idf } else { idf * 0.7 };
+                let idf = if is_whole { idf } else { idf * 0.7 };
                 for &row in rows {
                     let entry = best.entry(row).or_default();
-                    *entry = entry.max(bm25.score(idf, row));
+                    entry.whole |= u32::from(is_whole);
+                    entry.weight = entry.weight.max(bm25.score(idf, row));
                 }
             }
             for (row, score) in best {
                 let entry = scores.entry(row).or_default();
-                *entry = (entry.0 + 1, entry.1 + score);
+                entry.words += 1;
+                entry.whole += score.whole;
+                entry.weight += score.weight;
             }
         }
         scores
@@ -177,6 +163,16 @@ impl Lexicon {
             .take(EXPANSIONS)
             .collect()
     }
+}
+
+/// What an ad has of the words of a query.
+#[derive(Debug, Clone, Copy, Default)]
+struct Score {
+    /// How many of them, whole or as the beginning of another word.
+    words: u32,
+    /// How many whole.
+    whole: u32,
+    weight: f32,
 }
 
 /// BM25 (k1 1.2, b 0.75; Robertson & Zaragoza 2009) of words that an ad has once or not at all.
@@ -202,17 +198,6 @@ impl<'a> Bm25<'a> {
         let length = f32::from(self.lengths[row as usize]);
         idf * 2.2 / (1.0 + 1.2 * (0.25 + 0.75 * length / self.mean))
     }
-}
-
-/// A query's words; a single letter counts as one, because it may be all that is typed yet.
-fn words_of_query(query: &str) -> Vec<String> {
-    let mut words: Vec<String> = words(query).collect();
-    let mut typed = query.chars().filter(|c| c.is_alphanumeric());
-    if let (true, Some(one), None) = (words.is_empty(), typed.next(), typed.next()) {
-        words.push(one.to_lowercase().to_string());
-    }
-    words.truncate(WORDS);
-    words
 }
 
 /// Words while an index is built.
@@ -241,12 +226,15 @@ impl LexiconBuilder {
     /// Takes in the next text.
     pub(crate) fn add(&mut self, title: &str, description: &str) {
         let mut counts: HashMap<TermId, u8> = HashMap::new();
-        for (part, weight) in [(title, 3), (description, 1)] {
-            for word in words(part).filter(|word| !is_common(word)) {
-                let count = counts.entry(self.id(word)).or_default();
+        let mut add = |builder: &mut Self, word: String, weight: u8| {
+            // A single character tells a text from others to nobody but who asks for it.
+            if !is_common(&word) && word.chars().nth(1).is_some() {
+                let count = counts.entry(builder.id(word)).or_default();
                 *count = count.saturating_add(weight);
             }
-        }
+        };
+        words(title).for_each(|word| add(self, word, 3));
+        words_of_prose(description).for_each(|word| add(self, word, 1));
         let mut counts: Vec<(TermId, u8)> = counts.into_iter().collect();
         counts.sort_unstable();
         for (id, _) in &counts {

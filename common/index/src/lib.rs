@@ -7,7 +7,7 @@
 //! - [`reader`]: the folder opened, [`JobIndex`]; [`search`]: which way a query takes; [`filter`], `postings`: which ads it may find
 //! - [`codes`], [`kernels`]: vectors in one byte an element, and the products that searching consists of
 //! - [`graph`], [`grow`]: the graph that finds neighbours among many texts, and how it is made
-//! - [`ads`]: what answers show of an ad; [`lexicon`], [`reasons`]: words, and why two ads are alike
+//! - [`ads`]: what answers show of an ad; [`lexicon`], [`words`], [`reasons`]: words, and why two ads are alike
 //! - [`manifest`], [`files`]: what the folder says of itself, and that it is as it was written
 //! - [`measure`]: recall against exact search; [`projection`]: the map of the market
 //!
@@ -29,6 +29,7 @@ pub mod projection;
 pub mod reader;
 pub mod reasons;
 pub mod search;
+pub mod words;
 
 pub use ads::Ad;
 pub use build::{BuildOptions, Builder};

@@ -14,7 +14,7 @@ use crate::search::WIDEST;
 pub const MANIFEST: &str = "manifest.json";
 
 /// Version of the folder's layout; another one is refused.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// The largest index that one instance is meant to serve; past it, search through the warehouse.
 pub const LARGEST_TEXTS: u64 = 2_000_000;
@@ -44,6 +44,8 @@ pub struct Manifest {
     pub ads: u64,
     /// Different texts among them: what is searched.
     pub texts: u64,
+    /// Ads that are not in it, although they have vectors: the model can read nothing of their text.
+    pub unreadable: u64,
     /// The most texts that one instance should serve.
     pub largest_texts: u64,
     /// The graph, where there are enough texts for one.

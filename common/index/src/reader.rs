@@ -148,9 +148,15 @@ impl JobIndex {
         self.ads.ad(row, [self.texts.points[0].value(text), self.texts.points[1].value(text)])
     }
 
-    /// Which text an ad has; of the ads of one text the newest has the lowest row.
+    /// Which text an ad has.
     pub fn text_of(&self, row: Row) -> TextId {
         self.ads.text(row)
+    }
+
+    /// The newest of the rows that are the same ad as `row`, and the lowest. An ad with a description is the same wherever its text is;
+    /// a title alone is another ad at every company.
+    pub fn same(&self, row: Row) -> Row {
+        self.ads.same(row)
     }
 
     /// An ad's vector: `[dimension] f32`, L2-normalised.

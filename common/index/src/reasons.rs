@@ -1,11 +1,13 @@
 //! Why an ad was found: only what both sides say.
 
+use common_core::fold::fold_name;
 use common_core::pay::Currency;
 
 use crate::Row;
 use crate::ads::Ad;
-use crate::lexicon::{TermId, is_common, words};
+use crate::lexicon::TermId;
 use crate::reader::JobIndex;
+use crate::words::{is_common, words};
 
 /// The most terms a reason names.
 const TERMS: usize = 5;
@@ -34,7 +36,7 @@ impl JobIndex {
         let mut reasons = Vec::new();
         let (one, other) = (self.ad(a), self.ad(b));
         if let Some(class) = one.job_classification.filter(|class| !class.trim().is_empty())
-            && Some(class) == other.job_classification
+            && other.job_classification.is_some_and(|other| fold_name(class) == fold_name(other))
         {
             reasons.push(Reason::Classification(class.to_owned()));
         }
@@ -67,7 +69,7 @@ impl JobIndex {
     /// person looks there first; of its telling words where they are in `telling`.
     fn terms(&self, title: &[TermId], telling: &[TermId], b: Row) -> Option<Reason> {
         let rarest = |shared: &mut Vec<TermId>| {
-            shared.sort_unstable_by_key(|&term| (self.lexicon.texts(term), term));
+            shared.sort_unstable_by_key(|&term| (self.lexicon.frequency(term), term));
             shared.dedup();
         };
         let mut terms = self.told(self.ad(b).job_title.unwrap_or_default());
@@ -77,10 +79,25 @@ impl JobIndex {
         let mut more: Vec<TermId> = self.terms_of(b).iter().copied().filter(is_more).collect();
         rarest(&mut more);
         terms.extend(more);
-        terms.truncate(TERMS);
-        let words: Vec<String> = terms.into_iter().map(|term| self.lexicon.term(term).to_owned()).collect();
-        (!words.is_empty()).then_some(Reason::Terms(words))
+        let mut shared: Vec<String> = Vec::new();
+        for term in terms {
+            let word = self.lexicon.term(term);
+            // `net` says nothing beside `asp.net`.
+            if !shared.iter().any(|other| is_part(word, other)) {
+                shared.retain(|other: &String| !is_part(other, word));
+                shared.push(word.to_owned());
+            }
+            if shared.len() == TERMS {
+                break;
+            }
+        }
+        (!shared.is_empty()).then_some(Reason::Terms(shared))
     }
+}
+
+/// Whether `word` is one of the parts of `whole`.
+fn is_part(word: &str, whole: &str) -> bool {
+    word.len() < whole.len() && whole.contains(word) && words(whole).any(|part| part == word)
 }
 
 fn range(ad: &Ad<'_>) -> Option<(f64, f64, String)> {

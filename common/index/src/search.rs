@@ -10,6 +10,7 @@
 //! Similarities in answers are always exact.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 use crate::Filter;
 use crate::codes::Code;
@@ -52,7 +53,7 @@ pub struct Query<'a> {
     pub exact: bool,
     /// The ad that is asked about, which is no answer.
     pub not: Option<Row>,
-    /// Whether ads of the same text are answers of their own.
+    /// Whether reposts of one ad are answers of their own.
     pub include_reposts: bool,
 }
 
@@ -63,50 +64,77 @@ pub struct Hit {
     pub row: Row,
     /// Cosine similarity, exactly.
     pub similarity: f32,
-    /// Further ads of the same text that the filter lets pass.
+    /// Further ads that are the same ([`JobIndex::same`]) and that the filter lets pass.
     pub reposts: u32,
 }
 
 impl JobIndex {
-    /// The nearest ads, nearest first unless there are words: as many as there are up to `top_k`.
+    /// The nearest ads, nearest first unless there are words: as many as there are up to `top_k`. Ads of one text come newest first.
     pub fn search(&self, query: &Query<'_>) -> Vec<Hit> {
-        let allowed = filter::rows(query.filter, &self.ads);
-        let apart = Apart { index: self, query, rows: allowed.as_ref() };
-        let least = query.min_similarity.unwrap_or(f32::NEG_INFINITY);
-        let near = match query.words {
-            None => self.nearest(query, &apart),
-            Some(words) => self.nearest_with(words, query, &apart),
+        let asked = match query.not {
+            None => 0..0,
+            Some(row) if query.include_reposts => row..row + 1,
+            Some(row) => self.ads.rows_of_same(row),
         };
-        // Each text found gives at least one ad, so that many texts are enough.
-        let mut hits = Vec::with_capacity(query.top_k);
-        for near in near.iter().filter(|near| near.similarity >= least) {
-            let mut rows = apart.rows_of(near.text);
-            if query.include_reposts {
-                hits.extend(rows.map(|row| Hit { row, similarity: near.similarity, reposts: 0 }));
-            } else if let Some(row) = rows.next() {
-                hits.push(Hit { row, similarity: near.similarity, reposts: rows.count() as u32 });
+        let allowed = filter::rows(query.filter, &self.ads);
+        let apart = Apart { index: self, asked, rows: allowed.as_ref() };
+        match query.words {
+            None => {
+                // Each text found gives at least one ad, so that many texts are enough.
+                let near = self.nearest(query, &apart);
+                let mut hits = Vec::with_capacity(query.top_k);
+                for near in near.iter().filter(|near| near.similarity >= query.least()) {
+                    hits.extend(apart.hits_of(near, query.include_reposts).take(query.top_k - hits.len()));
+                    if hits.len() == query.top_k {
+                        break;
+                    }
+                }
+                hits
             }
-            if hits.len() >= query.top_k {
-                break;
+            Some(words) => self.search_with(words, query, &apart),
+        }
+    }
+
+    /// The nearest texts to a vector, nearest first, without one.
+    pub(crate) fn nearest_texts(&self, query: &Query<'_>, without: TextId) -> Vec<Near> {
+        self.nearest(query, &Apart { index: self, asked: self.rows_of(without), rows: None })
+    }
+
+    /// The best ads by vector and words. Ads of one text may be of several companies, and have their words apart.
+    fn search_with(&self, words: &str, query: &Query<'_>, apart: &Apart<'_>) -> Vec<Hit> {
+        let by_words: Vec<(Row, f32)> =
+            self.lexicon.weigh(words).filter(|(row, _)| apart.passes(*row)).collect();
+        let best = by_words.iter().map(|(_, score)| *score).fold(f32::MIN_POSITIVE, f32::max);
+        let share = |row: Row| {
+            let place = by_words.binary_search_by_key(&row, |(row, _)| *row);
+            place.map_or(0.0, |place| by_words[place].1 / best)
+        };
+        let mut hits: Vec<(f32, Hit)> = Vec::with_capacity(query.top_k);
+        for near in self.nearest_with(&by_words, best, query, apart) {
+            for hit in apart.hits_of(&near, query.include_reposts) {
+                let same = if query.include_reposts { hit.row..hit.row + 1 } else { self.ads.rows_of_same(hit.row) };
+                let words = same.map(share).fold(0.0, f32::max);
+                hits.push((near.similarity + WORDS_WEIGHT * words, hit));
             }
         }
+        // Stable: texts that are worth as much keep their order.
+        hits.sort_by(|a, b| b.0.total_cmp(&a.0));
         hits.truncate(query.top_k);
-        hits
+        hits.into_iter().map(|(_, hit)| hit).collect()
     }
 
     /// The `top_k` best texts by vector and words, best first, with exact similarities. A text without any of the words can only be among
     /// them where it is among the nearest, so that nothing is missed unless more than [`BY_WORDS`] texts have the words.
-    fn nearest_with(&self, words: &str, query: &Query<'_>, apart: &Apart<'_>) -> Vec<Near> {
+    fn nearest_with(&self, rows: &[(Row, f32)], best: f32, query: &Query<'_>, apart: &Apart<'_>) -> Vec<Near> {
         // In the order of the texts, because ads are.
         let mut by_words: Vec<(TextId, f32)> = Vec::new();
-        for (row, score) in self.lexicon.weigh(words).filter(|(row, _)| apart.passes(*row)) {
+        for &(row, score) in rows {
             let text = self.ads.text(row);
             match by_words.last_mut() {
                 Some((last, best)) if *last == text => *best = best.max(score),
                 _ => by_words.push((text, score)),
             }
         }
-        let best = by_words.iter().map(|(_, score)| *score).fold(f32::MIN_POSITIVE, f32::max);
         let mut with_words = by_words.clone();
         if with_words.len() > BY_WORDS && !query.exact {
             let order = |a: &(TextId, f32), b: &(TextId, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
@@ -117,12 +145,11 @@ impl JobIndex {
         let compared = with_words
             .iter()
             .map(|&(text, _)| Near { text, similarity: dot(query.vector, self.vector_of(text)) });
-        let least = query.min_similarity.unwrap_or(f32::NEG_INFINITY);
         let mut found: Vec<(f32, Near)> = self
             .nearest(query, apart)
             .into_iter()
             .chain(compared)
-            .filter(|near| near.similarity >= least)
+            .filter(|near| near.similarity >= query.least())
             .map(|near| {
                 let place = by_words.binary_search_by_key(&near.text, |(text, _)| *text);
                 let words = place.map_or(0.0, |place| by_words[place].1 / best);
@@ -222,31 +249,46 @@ fn best_allowed(mut found: Vec<Near>, count: usize, share: usize, apart: &Apart<
     best_of(found, count)
 }
 
+impl Query<'_> {
+    fn least(&self) -> f32 {
+        self.min_similarity.unwrap_or(f32::NEG_INFINITY)
+    }
+}
+
 /// What may be found: the filter's rows, without the ad that is asked about and, unless they are wanted, its reposts.
 struct Apart<'a> {
     index: &'a JobIndex,
-    query: &'a Query<'a>,
+    /// The rows that are no answer.
+    asked: Range<Row>,
     rows: Option<&'a Rows>,
 }
 
 impl Apart<'_> {
-    fn own_text(&self) -> Option<TextId> {
-        self.query.not.map(|row| self.index.ads.text(row))
-    }
-
     /// Whether an ad may be found.
     fn passes(&self, row: Row) -> bool {
-        let is_asked = if self.query.include_reposts {
-            self.query.not == Some(row)
-        } else {
-            self.own_text() == Some(self.index.ads.text(row))
-        };
-        !is_asked && self.rows.is_none_or(|rows| rows.contains(row))
+        !self.asked.contains(&row) && self.rows.is_none_or(|rows| rows.contains(row))
     }
 
     /// A text's ads that may be found, newest first.
     fn rows_of(&self, text: TextId) -> impl Iterator<Item = Row> + '_ {
         self.index.rows_of(text).filter(|&row| self.passes(row))
+    }
+
+    /// A text's ads that may be found as answers: each with its reposts, or every one of them alone.
+    fn hits_of(&self, near: &Near, include_reposts: bool) -> impl Iterator<Item = Hit> + '_ {
+        let (text, similarity) = (near.text, near.similarity);
+        let mut rows = self.rows_of(text).peekable();
+        std::iter::from_fn(move || {
+            let row = rows.next()?;
+            let mut reposts = 0;
+            if !include_reposts {
+                let same = self.index.ads.same(row);
+                while rows.next_if(|&next| self.index.ads.same(next) == same).is_some() {
+                    reposts += 1;
+                }
+            }
+            Some(Hit { row, similarity, reposts })
+        })
     }
 
     fn allows(&self, text: TextId) -> bool {
@@ -256,21 +298,18 @@ impl Apart<'_> {
     /// Every text that may be found, in order.
     fn texts(&self) -> Vec<TextId> {
         let ads = &self.index.ads;
-        let (not, own) = (self.query.not, self.own_text().filter(|_| !self.query.include_reposts));
         let Some(rows) = self.rows else {
-            // With reposts, the own text stays unless the ad asked about is its only one.
-            let alone = self
-                .own_text()
-                .filter(|&text| !self.query.include_reposts || self.index.rows_of(text).len() == 1);
+            // The text of what was asked about stays where it has other ads.
+            let alone = self.asked.clone().next().map(|row| ads.text(row));
+            let alone = alone.filter(|&text| self.index.rows_of(text) == self.asked);
             return (0..self.index.manifest().texts as TextId).filter(|&text| Some(text) != alone).collect();
         };
         // Rows first and then what they have: one after the other, each read of memory would wait for the one before it.
-        let rows: Vec<Row> = rows.iter().filter(|&row| not != Some(row)).collect();
+        let rows: Vec<Row> = rows.iter().filter(|row| !self.asked.contains(row)).collect();
         let of_rows = ads.texts();
         let mut texts: Vec<TextId> = rows.iter().map(|&row| of_rows[row as usize]).collect();
         // Ads of one text lie beside each other.
         texts.dedup();
-        texts.retain(|&text| own != Some(text));
         texts
     }
 }

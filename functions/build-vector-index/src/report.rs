@@ -60,6 +60,8 @@ pub(crate) struct Built {
     pub(crate) texts: u64,
     /// How many vectors each model version made.
     pub(crate) model_versions: BTreeMap<String, u64>,
+    /// Ads left out, because the model can read nothing of their text.
+    pub(crate) unreadable: u64,
     pub(crate) bytes: u64,
     pub(crate) has_graph: bool,
     pub(crate) search_width: Option<usize>,
@@ -79,6 +81,7 @@ impl From<&Manifest> for Built {
             ads: manifest.ads,
             texts: manifest.texts,
             model_versions: manifest.model_versions.clone(),
+            unreadable: manifest.unreadable,
             bytes: manifest.bytes(),
             has_graph: manifest.graph.is_some(),
             search_width: manifest.graph.map(|graph| graph.search_width),

@@ -1,12 +1,14 @@
 //! One run from warehouse to champion.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use common::embedding::{self, Identity};
+use common::embedding::{self, Identity, Reader};
 use common::feed;
 use common::index::build::GRAPH_TEXTS;
 use common::index::{BuildOptions, Builder, JobIndex, Manifest};
+use common::job::{IndexedAd, embedding_text};
 use common::shim::Invocation;
 use common::storage::drafts::Draft;
 use common::storage::registry::Champion;
@@ -276,12 +278,13 @@ impl Job<'_> {
             .scan_ads(&self.table, &self.identity.embedding_space)
             .take_until(shutdown.cancelled())
             .inspect(|page| progress.advance(page.as_ref().map_or(0, Vec::len) as u64));
-        let (folder, failed) = (folder.to_owned(), in_folder.clone());
+        let (folder, failed, of_model) = (folder.to_owned(), in_folder.clone(), Arc::clone(config));
         let builder = feed::into_thread(BUILDING, 2, pages, move |pages| {
+            let reader = embedding::reader(&of_model)?;
             let mut builder = Builder::new(&folder, options).map_err(&failed)?;
             while let Some(page) = pages.next_blocking()? {
                 failpoint::reach("index::add");
-                page.into_iter().try_for_each(|ad| builder.add(ad)).map_err(&failed)?;
+                page.into_iter().try_for_each(|ad| add(&mut builder, &reader, ad)).map_err(&failed)?;
             }
             failpoint::reach("index::add");
             Ok(builder)
@@ -337,6 +340,16 @@ impl Job<'_> {
             }
         }
     }
+}
+
+/// Adds an ad to the index, but for one whose text the model cannot read.
+fn add(builder: &mut Builder, reader: &Reader, ad: IndexedAd) -> Result<()> {
+    let text = embedding_text(ad.job_title.as_deref(), ad.job_description.as_deref());
+    if text.is_none_or(|text| reader.reads(&text)) {
+        return builder.add(ad);
+    }
+    builder.leave_out();
+    Ok(())
 }
 
 /// A service has one model: it says so itself, but only once somebody asks it for a text.

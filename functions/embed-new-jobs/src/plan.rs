@@ -3,11 +3,12 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use common::Result;
+use common::embedding::Reader;
 use common::job::{ContentHash, JobKey, Timestamp, embedding_text};
 use common::pay::Unread;
 use common::storage::Warehouse;
 use common::storage::warehouse::{Candidate, EmbeddingTable, FilterColumns, SharedRow};
+use common::{Result, feed};
 
 /// Texts that are on their way from the plan to the warehouse, so that none is computed twice.
 #[derive(Clone, Default)]
@@ -51,7 +52,7 @@ pub(crate) struct PagePlan {
     pub(crate) shared: u64,
     /// The text is the same; what the ad says besides has changed.
     pub(crate) refresh: Vec<SharedRow>,
-    /// There is no text any more, and a vector of the old one.
+    /// There is no text any more, or none that the model can read, and a vector of an old one.
     pub(crate) remove: Vec<JobKey>,
     /// Nothing to do.
     pub(crate) unchanged: u64,
@@ -59,6 +60,8 @@ pub(crate) struct PagePlan {
     pub(crate) skipped: u64,
     /// Pay that no filter can compare.
     pub(crate) unread_pay: Unread,
+    /// Text of which the model can read nothing.
+    pub(crate) unreadable: u64,
     /// Whether ads were left out because the run's limit is reached.
     pub(crate) limit_reached: bool,
 }
@@ -68,6 +71,7 @@ pub(crate) struct Planner<'a> {
     pub(crate) warehouse: &'a dyn Warehouse,
     pub(crate) table: &'a EmbeddingTable,
     pub(crate) space: &'a str,
+    pub(crate) reader: Arc<Reader>,
     /// Embed again what is current: then only vectors written since this moment count as known.
     pub(crate) force_since: Option<Timestamp>,
     pub(crate) dry_run: bool,
@@ -82,9 +86,11 @@ impl Planner<'_> {
     pub(crate) async fn plan(&mut self, page: Vec<Candidate>) -> Result<PagePlan> {
         let mut plan = PagePlan::default();
         let mut pending = Vec::new();
-        for ad in page {
+        let reader = Arc::clone(&self.reader);
+        let read = move || Ok(page.into_iter().map(|ad| text_of(&reader, ad)).collect::<Vec<_>>());
+        for (ad, text) in feed::blocking("reading a page of ads", read).await? {
             plan.unread_pay.observe(ad.pay.min, ad.pay.max, ad.pay.currency.as_deref());
-            self.sort_out(ad, &mut plan, &mut pending);
+            self.sort_out(ad, text, &mut plan, &mut pending);
         }
         plan.limit_reached = pending.len() as u64 > self.left;
         pending.truncate(usize::try_from(self.left).unwrap_or(usize::MAX));
@@ -119,13 +125,16 @@ impl Planner<'_> {
         Ok(compute)
     }
 
-    fn sort_out(&self, ad: Candidate, plan: &mut PagePlan, pending: &mut Vec<Pending>) {
-        let Some(text) = embedding_text(ad.title.as_deref(), ad.description.as_deref()) else {
-            plan.skipped += 1;
-            if ad.stored.is_some() {
-                plan.remove.push(ad.key);
+    fn sort_out(&self, ad: Candidate, text: Text, plan: &mut PagePlan, pending: &mut Vec<Pending>) {
+        let text = match text {
+            Text::Readable(text) => text,
+            without => {
+                *if without == Text::None { &mut plan.skipped } else { &mut plan.unreadable } += 1;
+                if ad.stored.is_some() {
+                    plan.remove.push(ad.key);
+                }
+                return;
             }
-            return;
         };
         let content_hash = ContentHash::of(&text);
         let pending_ad = Pending { key: ad.key, text, content_hash, filters: ad.filters };
@@ -140,6 +149,24 @@ impl Planner<'_> {
             None => pending.push(pending_ad),
         }
     }
+}
+
+/// What there is of an ad to embed.
+#[derive(Debug, PartialEq, Eq)]
+enum Text {
+    None,
+    /// The model can read nothing of it.
+    Unreadable,
+    Readable(String),
+}
+
+fn text_of(reader: &Reader, ad: Candidate) -> (Candidate, Text) {
+    let text = match embedding_text(ad.title.as_deref(), ad.description.as_deref()) {
+        None => Text::None,
+        Some(text) if reader.reads(&text) => Text::Readable(text),
+        Some(_) => Text::Unreadable,
+    };
+    (ad, text)
 }
 
 fn shared(ad: &Pending) -> SharedRow {

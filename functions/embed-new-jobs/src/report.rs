@@ -32,6 +32,8 @@ pub(crate) struct Report {
     pub(crate) skipped: u64,
     /// Ads whose pay no filter can compare; they count above as any other.
     pub(crate) unread_pay: Unread,
+    /// Ads with text of which the model can read nothing: they have no vector.
+    pub(crate) unreadable: u64,
     /// Ads that could not be embedded.
     pub(crate) failed: u64,
     /// Rows of ads that vanished or lost their text.

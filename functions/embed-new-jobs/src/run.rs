@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use common::embedding::{self, Identity};
+use common::embedding::{self, Identity, Reader};
 use common::feed::{self, Sender};
 use common::job::Timestamp;
 use common::shim::Invocation;
@@ -43,7 +43,8 @@ async fn work(
 ) -> Result<Report> {
     let config = Arc::clone(&invocation.config);
     let batch = invocation.options.batch_size.map(Into::into);
-    let embedders = tokio::task::spawn_blocking(move || embedding::open(&config, batch))
+    let load = move || Ok::<_, Error>((embedding::open(&config, batch)?, embedding::reader(&config)?));
+    let (embedders, reader) = tokio::task::spawn_blocking(load)
         .await
         .map_err(|error| Error::internal("loading the model ended early").caused_by(error))??;
     let workers = Workers::start(embedders, &invocation.shutdown)?;
@@ -53,7 +54,7 @@ async fn work(
         shard: invocation.config.shard,
         source: invocation.options.source.clone(),
     };
-    let job = Job { warehouse, scan: &scan, identity: &identity, invocation };
+    let job = Job { warehouse, scan: &scan, identity: &identity, reader: Arc::new(reader), invocation };
     if invocation.dry_run {
         return job.estimate(workers, started).await;
     }
@@ -67,6 +68,7 @@ struct Job<'a> {
     warehouse: &'a dyn Warehouse,
     scan: &'a JobScan,
     identity: &'a Identity,
+    reader: Arc<Reader>,
     invocation: &'a Invocation<Options>,
 }
 
@@ -76,6 +78,7 @@ impl Job<'_> {
             warehouse: self.warehouse,
             table: &self.scan.embeddings,
             space: &self.identity.embedding_space,
+            reader: Arc::clone(&self.reader),
             force_since: self.force_since(),
             dry_run: self.invocation.dry_run,
             left: self.invocation.options.limit.unwrap_or(u64::MAX),
@@ -164,6 +167,10 @@ impl Job<'_> {
             report.removed += self.warehouse.prune_embeddings(self.scan).await?;
         }
         report.refuse_total_failure()?;
+        if report.unreadable > 0 {
+            let unreadable = report.unreadable;
+            tracing::warn!(unreadable, "ads have no vector, because the model can read nothing of their text");
+        }
         report.statistics = statistics.summary();
         progress.finish();
         Ok(report)
@@ -247,6 +254,7 @@ impl Job<'_> {
             report.unchanged += plan.unchanged;
             report.skipped += plan.skipped;
             report.unread_pay.add(plan.unread_pay);
+            report.unreadable += plan.unreadable;
             estimate.ads_to_embed += plan.compute.len() as u64;
             estimate.ads_to_share += plan.shared + plan.wait.len() as u64;
             estimate.ads_to_refresh += plan.refresh.len() as u64;

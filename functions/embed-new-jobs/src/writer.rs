@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use common::embedding::Identity;
+use common::embedding::{Identity, is_unreadable};
 use common::feed::Receiver;
 use common::job::{ContentHash, JobKey, Timestamp};
 use common::shim::Progress;
@@ -59,10 +59,11 @@ impl Writer<'_> {
         failpoint::reach("embed::settle");
         self.report.unchanged += plan.unchanged;
         self.report.skipped += plan.skipped;
+        self.report.unreadable += plan.unreadable;
         self.report.shared += plan.shared;
         self.report.unread_pay.add(plan.unread_pay);
         self.report.limit_reached |= plan.limit_reached;
-        self.progress.advance(plan.unchanged + plan.skipped + plan.shared);
+        self.progress.advance(plan.unchanged + plan.skipped + plan.unreadable + plan.shared);
         if !plan.remove.is_empty() {
             self.report.removed += self.warehouse.delete_embeddings(self.table, &plan.remove).await?;
         }
@@ -93,6 +94,13 @@ impl Writer<'_> {
                         content_hash: ad.content_hash,
                         filters: ad.filters,
                     });
+                }
+                // Words that it knows stand behind more than it reads.
+                Err(error) if is_unreadable(&error) => {
+                    self.in_flight.remove(std::iter::once(&ad.content_hash));
+                    self.report.removed += self.warehouse.delete_embeddings(self.table, &[ad.key]).await?;
+                    self.report.unreadable += 1;
+                    self.progress.advance(1);
                 }
                 // It is not the ad's fault: the other ads would fail in the same way.
                 Err(error) if !matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Internal) => {

@@ -9,10 +9,11 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use async_channel::{Receiver, Sender};
-use common::embedding::{Embedder, Identity};
+use common::embedding::{Embedder, Identity, is_unreadable};
 use common::shim::http_util::Problem;
 use common::{Error, Result, feed};
 use hyper::StatusCode;
+use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 
 use crate::metrics::{Embedded, Metrics};
@@ -25,8 +26,11 @@ const MOST_WAITING: usize = 256;
 /// waited for by those that come after.
 const TAKEN_TOGETHER: usize = 32;
 
-/// How long to wait before a model that could not be loaded is tried again.
+/// The longest to wait before a model that could not be loaded is tried again; the first waits are shorter.
 pub(crate) const RETRY_S: u16 = 60;
+
+/// How often the wait doubles before it is the longest.
+const DOUBLINGS: u32 = 6;
 
 /// Loads the model; called on the thread that will use it, again after a failure.
 pub(crate) type Open = Box<dyn FnMut() -> Result<Box<dyn Embedder>> + Send>;
@@ -63,7 +67,9 @@ impl Texts {
         let (queue, waiting) = async_channel::bounded(MOST_WAITING);
         let (tell, model) = watch::channel(Model::Loading);
         let stop = Arc::new(AtomicBool::new(false));
-        let worker = Worker { waiting, stop: Arc::clone(&stop), retry, metrics };
+        // A model that another machine runs is called on it.
+        let runtime = Handle::try_current().ok();
+        let worker = Worker { waiting, stop: Arc::clone(&stop), retry, metrics, runtime };
         let thread = std::thread::Builder::new()
             .name("embed".into())
             .spawn(move || worker.run(open, &tell))
@@ -95,6 +101,11 @@ impl Texts {
         })?;
         match vector.await {
             Ok(Ok(vector)) => Ok(vector),
+            Ok(Err(error)) if is_unreadable(&error) => {
+                let detail = "text: the model can read nothing of it, neither a word nor a character; say it in letters that are seen, \
+                              in the language of the ads";
+                Err(Problem::bad_request(detail).with("member", "text"))
+            }
             Ok(Err(error)) => Err(Problem::of_request(&error.context("a text was not embedded"))),
             Err(_) => Err(unavailable()),
         }
@@ -129,14 +140,17 @@ impl Texts {
 struct Worker {
     waiting: Receiver<Waiting>,
     stop: Arc<AtomicBool>,
+    /// The longest wait between two tries to load the model.
     retry: Duration,
     metrics: Arc<Metrics>,
+    runtime: Option<Handle>,
 }
 
 impl Worker {
     /// Embeds what comes until the queue is closed. A model that dies over its texts is loaded again: those that it had get no vector, and
     /// those that come wait for it.
     fn run(self, mut open: Open, tell: &watch::Sender<Model>) {
+        let _runtime = self.runtime.as_ref().map(Handle::enter);
         while let Some(mut embedder) = self.load(&mut open, tell) {
             let served = feed::caught("embedding texts", || {
                 self.serve(embedder.as_mut());
@@ -161,12 +175,15 @@ impl Worker {
     /// Loads the model, again and again until it can be; `None` where the service ends before.
     fn load(&self, open: &mut Open, tell: &watch::Sender<Model>) -> Option<Box<dyn Embedder>> {
         let mut said = None;
+        let mut wait = self.retry / (1 << DOUBLINGS);
         while !self.stop.load(Ordering::SeqCst) {
             let started = Instant::now();
             let opened = feed::caught("loading the model", || {
                 let mut embedder = open()?;
                 // The first call makes room for all that follow.
-                embedder.embed(&["warm up"]);
+                if let Some(Err(error)) = embedder.embed(&["warm up"]).pop() {
+                    tracing::warn!("the model's first answer failed: {}", error.chain());
+                }
                 Ok(embedder)
             });
             match opened {
@@ -187,7 +204,8 @@ impl Worker {
                 }
             }
             // Ends early without harm where there is a reason to look at `stop`, or none.
-            std::thread::park_timeout(self.retry);
+            std::thread::park_timeout(wait);
+            wait = (wait * 2).min(self.retry);
         }
         None
     }
@@ -217,7 +235,7 @@ impl Worker {
 
 fn unavailable() -> Problem {
     let detail = "texts cannot be searched for, because the embedding model could not be loaded; the log says why, it is \
-                  tried again every minute, and similar ads of an ad are found all the same";
+                  tried again within a minute, and similar ads of an ad are found all the same";
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(RETRY_S)
 }
 

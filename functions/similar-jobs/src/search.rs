@@ -33,8 +33,8 @@ pub(crate) trait MarketIndex: Send + Sync + 'static {
     fn manifest(&self) -> &Manifest;
     fn row_of(&self, source: &str, job_id: &str) -> Option<Row>;
     fn ad(&self, row: Row) -> Ad<'_>;
-    /// Which text an ad has; ads of the same text have the same number, and of those the newest the lowest row.
-    fn text_of(&self, row: Row) -> u32;
+    /// The newest of the rows that are the same ad, and the lowest: what tells reposts of an ad from other ads.
+    fn same(&self, row: Row) -> Row;
     fn vector(&self, row: Row) -> &[f32];
     /// The nearest first.
     fn search(&self, query: &Query<'_>) -> Vec<Hit>;
@@ -113,8 +113,8 @@ impl MarketIndex for Opened {
     fn ad(&self, row: Row) -> Ad<'_> {
         self.index.ad(row)
     }
-    fn text_of(&self, row: Row) -> u32 {
-        self.index.text_of(row)
+    fn same(&self, row: Row) -> Row {
+        self.index.same(row)
     }
     fn vector(&self, row: Row) -> &[f32] {
         self.index.vector(row)

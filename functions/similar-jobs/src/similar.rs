@@ -109,7 +109,8 @@ async fn prepare(state: &State, served: &Served, query: Similar, clock: Clock) -
 pub(crate) fn row_of(served: &Served, key: &Key) -> Result<Row, Problem> {
     served.market.row_of(&key.source, &key.job_id).ok_or_else(|| {
         let detail = format!(
-            "index {} has no ad {}/{}; an ad gets into the index by embed-new-jobs and then build-vector-index",
+            "index {} has no ad {}/{}; an ad gets into the index by embed-new-jobs and then build-vector-index, unless it has no text or none \
+             that the model can read",
             served.manifest().version,
             key.source,
             key.job_id

@@ -40,7 +40,7 @@ impl WarehouseSearch {
 
     async fn warehouse(&self) -> Result<Arc<dyn Warehouse>> {
         match self.config.warehouse {
-            // A reader keeps every writer out of the file, so it is open for one search only.
+            // A reader keeps every writer out of the file, so it is open while there are searches: those of one moment share it.
             WarehouseUrl::DuckDb(_) => open_warehouse(&self.config, Access::ReadSoon).await,
             WarehouseUrl::BigQuery { .. } => {
                 self.open.get_or_try_init(|| open_warehouse(&self.config, Access::Read)).await.cloned()
@@ -93,8 +93,10 @@ impl WarehouseSearch {
                 .iter()
                 .filter_map(|hit| Some((market.row_of(&hit.key.source, &hit.key.job_id)?, hit.similarity)));
             let hits = folded(market, rows, not, asked.include_reposts);
-            // One more, so that the last text's reposts have all been seen.
-            if is_all || hits.len() > asked.top_k {
+            // Ads of one text are as similar, and come in any order: all of the last answer's have been seen once a farther one has.
+            let last = found.last().map(|hit| hit.similarity);
+            let is_past = hits.get(asked.top_k.saturating_sub(1)).is_some_and(|hit| last < Some(hit.similarity));
+            if is_all || is_past {
                 return Ok(hits.into_iter().take(asked.top_k).collect());
             }
             query.top_k = (query.top_k * 4).min(MOST_ROWS);
@@ -102,33 +104,35 @@ impl WarehouseSearch {
     }
 }
 
-/// One hit a text, unless reposts are answers of their own.
+/// One hit an ad, unless reposts are answers of their own; in the index's order.
 fn folded(
     market: &dyn MarketIndex,
     rows: impl Iterator<Item = (Row, f32)>,
     not: Option<Row>,
     include_reposts: bool,
 ) -> Vec<Hit> {
-    let own = not.map(|row| market.text_of(row));
+    let own = not.map(|row| market.same(row));
     let mut hits: Vec<Hit> = Vec::new();
-    let mut places: HashMap<u32, usize> = HashMap::new();
+    let mut places: HashMap<Row, usize> = HashMap::new();
     for (row, similarity) in rows {
-        let text = market.text_of(row);
-        if not == Some(row) || !include_reposts && own == Some(text) {
+        let same = market.same(row);
+        if not == Some(row) || !include_reposts && own == Some(same) {
             continue;
         }
-        match places.get(&text) {
+        match places.get(&same) {
             Some(&place) if !include_reposts => {
                 let hit = &mut hits[place];
                 hit.reposts += 1;
-                // Rows of a text are newest first.
+                // Rows of an ad are newest first.
                 hit.row = hit.row.min(row);
             }
             _ => {
-                places.insert(text, hits.len());
+                places.insert(same, hits.len());
                 hits.push(Hit { row, similarity, reposts: 0 });
             }
         }
     }
+    // Rows of a text are newest first too.
+    hits.sort_by(|a, b| b.similarity.total_cmp(&a.similarity).then(a.row.cmp(&b.row)));
     hits
 }

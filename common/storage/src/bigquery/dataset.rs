@@ -1,6 +1,9 @@
 //! The dataset behind the warehouse: its addresses and tables, and the two writes that take more than a statement.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use common_core::job::JobKey;
 use common_core::{ErrorKind, Result};
@@ -25,6 +28,8 @@ pub(super) struct Dataset {
     pub(super) bytes_billed: AtomicU64,
     /// Whether the table of tombstones has been seen.
     pub(super) has_tombstones: AtomicBool,
+    /// What columns that filters name hold, by the statement that asked, and since when.
+    pub(super) stored_values: Mutex<HashMap<String, (Instant, Arc<Vec<String>>)>>,
 }
 
 impl Dataset {

@@ -22,8 +22,8 @@ mod takedowns;
 mod wire;
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -77,6 +77,7 @@ impl BigQuery {
             max_bytes_billed: config.max_bytes_billed,
             bytes_billed: AtomicU64::new(0),
             has_tombstones: AtomicBool::new(false),
+            stored_values: Mutex::default(),
         };
         let facts = this.find_or_make(access, &config.bigquery_location).await?;
         this.location = jobs::text(&facts, "/location");

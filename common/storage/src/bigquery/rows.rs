@@ -322,6 +322,11 @@ pub(super) fn count_of_key(row: Row) -> Result<(JobKey, u64)> {
     Ok((key(cells)?, parsed(&required(cells.next().unwrap_or_default())?)?))
 }
 
+/// The one text of a row.
+pub(super) fn text(row: Row) -> Result<String> {
+    required(row.into_iter().next().unwrap_or_default())
+}
+
 /// A row of a search.
 pub(super) fn hit(row: Row) -> Result<VectorHit> {
     let cells = &mut row.into_iter();

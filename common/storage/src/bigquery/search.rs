@@ -1,16 +1,23 @@
 //! Searches through the warehouse, and the vector index that makes them fast.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
 
+use common_core::job::JobFilter;
 use common_core::{Error, Result};
 use futures::TryStreamExt;
+use serde_json::Value;
 
 use super::dataset::Dataset;
 use super::rows;
 use super::statement::Statement;
 use crate::warehouse::{
-    Cell, EmbeddingTable, IndexState, VectorHit, VectorIndexKind, VectorIndexState, VectorQuery,
+    Cell, EmbeddingTable, IndexState, VectorHit, VectorIndexKind, VectorIndexState, VectorQuery, vectors,
 };
+
+/// How long the values of a column are kept, and how long where none of them is what is asked for.
+const KEPT: Duration = Duration::from_mins(5);
+const KEPT_WITHOUT: Duration = Duration::from_secs(10);
 
 /// BigQuery makes no vector index of fewer rows.
 const INDEXED_ROWS: u64 = 5_000;
@@ -52,7 +59,7 @@ impl Dataset {
         if query.top_k == 0 || self.table(&table.name).await?.is_none() {
             return Ok(Vec::new());
         }
-        let filter = &query.filter;
+        let Some(filter) = self.as_stored(table, space, &query.filter).await? else { return Ok(Vec::new()) };
         let sql = if filter.company.is_empty() {
             include_str!("../../../../infra/bigquery/search_embeddings.sql")
         } else {
@@ -66,14 +73,64 @@ impl Dataset {
             .number("min_similarity", query.min_similarity.map(f64::from))
             .number("salary_min", filter.salary_min_sgd_per_month)
             .moment("posted_after", filter.posted_after)
-            .lower_texts("sources", &filter.source)
-            .lower_texts("locations", &filter.location)
-            .lower_texts("classifications", &filter.classification)
-            .lower_texts("work_types", &filter.work_type);
+            .texts("sources", &filter.source)
+            .texts("locations", &filter.location)
+            .texts("classifications", &filter.classification)
+            .texts("work_types", &filter.work_type);
         if !filter.company.is_empty() {
-            statement = statement.lower_texts("companies", &filter.company);
+            statement = statement.texts("companies", &filter.company);
         }
         self.collect(statement).await?.into_iter().map(rows::hit).collect()
+    }
+
+    /// The filter with its names as they are stored, or `None` where nothing stored is meant by one of them.
+    async fn as_stored(
+        self: &Arc<Self>,
+        table: &EmbeddingTable,
+        space: &str,
+        asked: &JobFilter,
+    ) -> Result<Option<JobFilter>> {
+        let mut filter = asked.clone();
+        for (column, values) in
+            vectors::named(&mut filter).into_iter().filter(|(_, values)| !values.is_empty())
+        {
+            let sql = include_str!("../../../../infra/bigquery/filter_values.sql");
+            let statement = Statement::new("looking for the values of a filter", sql.replace("{value_column}", column))
+                .on(table)
+                .text("space", Some(space));
+            *values = self.spellings(statement, values).await?;
+            if values.is_empty() {
+                return Ok(None);
+            }
+        }
+        if !filter.company.is_empty() {
+            let sql = include_str!("../../../../infra/bigquery/filter_companies.sql");
+            let statement = Statement::new("looking for the companies of a filter", sql).on(table);
+            filter.company = self.spellings(statement, &filter.company).await?;
+            if filter.company.is_empty() {
+                return Ok(None);
+            }
+        }
+        Ok(Some(filter))
+    }
+
+    /// Those of the values that a statement finds that `wanted` means. What it found is kept a while: a statement takes longer than the
+    /// search, and costs as much. Where nothing kept is meant, it may be newer.
+    async fn spellings(self: &Arc<Self>, statement: Statement, wanted: &[String]) -> Result<Vec<String>> {
+        let name = format!("{} {}", statement.sql, Value::from(statement.parameters.clone()));
+        let kept = self.stored_values.lock().unwrap_or_else(PoisonError::into_inner).get(&name).cloned();
+        if let Some((since, values)) = kept.filter(|(since, _)| since.elapsed() < KEPT) {
+            let found = vectors::spellings(wanted, values.iter().cloned());
+            if !found.is_empty() || since.elapsed() < KEPT_WITHOUT {
+                return Ok(found);
+            }
+        }
+        let found = self.collect(statement).await?;
+        let values: Arc<Vec<String>> = Arc::new(found.into_iter().map(rows::text).collect::<Result<_>>()?);
+        let found = vectors::spellings(wanted, values.iter().cloned());
+        let kept = (Instant::now(), values);
+        self.stored_values.lock().unwrap_or_else(PoisonError::into_inner).insert(name, kept);
+        Ok(found)
     }
 
     pub(super) async fn refresh_vector_index(

@@ -1,6 +1,6 @@
 //! A statement and its parameters, as BigQuery's REST interface wants them.
 
-use common_core::job::{DESCRIPTION_CHARS, JobKey, Shard, Timestamp};
+use common_core::job::{DESCRIPTION_CHARS, JobKey, Shard, TITLE_CHARS, Timestamp, URL_CHARS};
 use serde_json::{Value, json};
 
 use crate::warehouse::{EmbeddingTable, FilterColumns, RunRecord, SharedRow};
@@ -25,7 +25,9 @@ impl Statement {
             .sql
             .replace("job_embeddings", &table.name)
             .replace("{dimension}", &table.dimension.to_string())
-            .replace("{description_chars}", &DESCRIPTION_CHARS.to_string());
+            .replace("{description_chars}", &DESCRIPTION_CHARS.to_string())
+            .replace("{title_chars}", &TITLE_CHARS.to_string())
+            .replace("{url_chars}", &URL_CHARS.to_string());
         self
     }
 
@@ -50,9 +52,8 @@ impl Statement {
         self.with_array(name, "FLOAT64", values.map(|value| value.to_string()))
     }
 
-    /// Values that are compared ignoring case.
-    pub(super) fn lower_texts(self, name: &str, values: &[String]) -> Self {
-        self.with_array(name, "STRING", values.iter().map(|value| value.to_lowercase()))
+    pub(super) fn texts(self, name: &str, values: &[String]) -> Self {
+        self.with_array(name, "STRING", values.iter().cloned())
     }
 
     pub(super) fn share(self, shard: Shard, source: Option<&str>) -> Self {

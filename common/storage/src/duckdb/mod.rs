@@ -23,7 +23,9 @@ use std::time::Duration;
 use ::duckdb::{Connection, Row};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use common_core::job::{ContentHash, DESCRIPTION_CHARS, JobAd, JobKey, Timestamp};
+use common_core::job::{
+    ContentHash, DESCRIPTION_CHARS, JobAd, JobKey, TITLE_CHARS, Timestamp, URL_CHARS,
+};
 use common_core::{Error, ErrorKind, Result, failpoint, feed, memory};
 use futures::stream::BoxStream;
 
@@ -45,36 +47,36 @@ pub struct DuckDb {
 /// What blocking threads hold on to.
 struct Shared {
     path: PathBuf,
-    /// The one connection that writes: two writers at once would conflict, and staging tables belong to it.
-    writer: Mutex<Connection>,
-    /// Where connections for readers are cloned from.
-    readers: Mutex<Connection>,
+    /// The one connection that writes, because two writers at once would conflict and staging tables belong to it; and the one that
+    /// connections for readers are cloned from. None while it is closing.
+    connections: Option<(Mutex<Connection>, Mutex<Connection>)>,
     /// Whether this is a run, which gets by with little memory.
     is_frugal: bool,
     /// Whether this process keeps every other out of the file.
     is_exclusive: bool,
     /// Held by the one statement of a run that is under way: they share what memory there is.
     turn: Mutex<()>,
+    /// The file as the system knows it.
+    file: (u64, u64),
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.connections = None;
+        open::closed(self.file);
+    }
 }
 
 impl DuckDb {
-    /// Opens `path`, waiting up to ten seconds for another process that holds it, with [`Access::ReadSoon`] one.
+    /// Opens `path`, or shares what this process has open of it, waiting up to ten seconds for another process that holds it, with
+    /// [`Access::ReadSoon`] one. What is open for reading is not shared with a writer, who waits as long for it.
     ///
     /// # Errors
     /// `NotFound` where there is no such file and `access` does not make one; `Unavailable` where the other process
     /// did not let go (named with its id); `Corrupt` where this is no database that this version reads.
     pub async fn open(path: &Path, access: Access) -> Result<Self> {
         let path = path.to_owned();
-        blocking(move || {
-            let writer = open::open(&path, access)?;
-            let readers = clone(&writer).map_err(|error| errors::translate(error, &path))?;
-            let is_frugal = access == Access::Write;
-            let is_exclusive = matches!(access, Access::Write | Access::Create);
-            let (writer, readers) = (Mutex::new(writer), Mutex::new(readers));
-            let shared = Shared { path, writer, readers, is_frugal, is_exclusive, turn: Mutex::new(()) };
-            Ok(Self { shared: Arc::new(shared) })
-        })
-        .await
+        blocking(move || Ok(Self { shared: open::open(&path, access)? })).await
     }
 
     /// Runs `work` on a reader's connection, on a blocking thread.
@@ -101,13 +103,17 @@ impl DuckDb {
 }
 
 impl Shared {
+    fn connections(&self) -> Result<&(Mutex<Connection>, Mutex<Connection>)> {
+        self.connections.as_ref().ok_or_else(|| Error::internal("a warehouse is used while it is closing"))
+    }
+
     fn reader(&self) -> Result<Connection> {
-        let readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let readers = self.connections()?.1.lock().unwrap_or_else(PoisonError::into_inner);
         clone(&readers).map_err(|error| self.translate(error))
     }
 
     fn transaction<T>(&self, work: impl FnOnce(&Connection) -> Result<T, write::Failure>) -> Result<T> {
-        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut writer = self.connections()?.0.lock().unwrap_or_else(PoisonError::into_inner);
         let outcome = (|| {
             let transaction = writer.transaction()?;
             let value = work(&transaction)?;
@@ -193,6 +199,8 @@ fn render(sql: &str, table: &EmbeddingTable) -> String {
     sql.replace("job_embeddings", &table.name)
         .replace("{dimension}", &table.dimension.to_string())
         .replace("{description_chars}", &DESCRIPTION_CHARS.to_string())
+        .replace("{title_chars}", &TITLE_CHARS.to_string())
+        .replace("{url_chars}", &URL_CHARS.to_string())
 }
 
 #[async_trait]

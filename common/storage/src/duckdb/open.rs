@@ -1,12 +1,14 @@
-//! Opening the file: who may make it, how long to wait for it, how much memory it may take.
+//! Opening the file: once a process; who may make it, how long to wait for it, how much memory it may take.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use ::duckdb::{Config, Connection};
 use common_core::{Error, ErrorKind, Result};
 
-use super::errors;
+use super::{Shared, errors};
 use crate::Access;
 
 /// How long to wait for another process that holds the file: for a run, and for somebody who waits for an answer.
@@ -35,19 +37,82 @@ const ROW_GROUP_ROWS: u32 = 8192;
 /// What statements call the file, whatever it is named.
 const CATALOG: &str = "warehouse";
 
-/// Opens the file: attached to an engine that has nothing else, because the size of groups is set at attaching alone, and
-/// the file does not remember it.
-pub(super) fn open(path: &Path, access: Access) -> Result<Connection> {
+/// A file as the system knows it, whatever its name.
+type File = (u64, u64);
+
+/// What this process has open. Closing any handle of a file gives up every lock that the process has on it, so that each file has one engine,
+/// shared by all who use it, and none is opened while another is closing.
+static OPENED: Mutex<Vec<Opened>> = Mutex::new(Vec::new());
+
+struct Opened {
+    file: File,
+    writes: bool,
+    /// Gone while it is closing.
+    shared: Weak<Shared>,
+}
+
+/// Opens the file, or shares what this process has open of it.
+pub(super) fn open(path: &Path, access: Access) -> Result<Arc<Shared>> {
     prepare_path(path, access)?;
     let deadline = Instant::now() + if access == Access::ReadSoon { SHORT_WAIT } else { LOCK_WAIT };
     loop {
-        match attach(path, access).map_err(|error| errors::translate(error, path)) {
+        match open_or_share(path, access) {
             Err(error) if error.kind() == ErrorKind::Unavailable && Instant::now() < deadline => {
-                std::thread::sleep(Duration::from_millis(100));
+                std::thread::sleep(Duration::from_millis(if is_opened(path) { 5 } else { 100 }));
             }
             outcome => return outcome,
         }
     }
+}
+
+fn open_or_share(path: &Path, access: Access) -> Result<Arc<Shared>> {
+    let writes = !matches!(access, Access::Read | Access::ReadSoon);
+    // Dropped after the lock: the last owner of what is shared takes the lock to close it.
+    let shared;
+    let mut opened = lock();
+    if let Some(known) = file(path).and_then(|file| opened.iter().find(|known| known.file == file)) {
+        let can_be_shared = known.writes || !writes;
+        shared = known.shared.upgrade();
+        drop(opened);
+        let name = path.display();
+        return match shared {
+            Some(shared) if can_be_shared => Ok(shared),
+            Some(_) => Err(Error::unavailable(format!("{name} is open for reading in this process: try again once it is closed"))),
+            None => Err(Error::unavailable(format!("{name} is being closed by this process: try again"))),
+        };
+    }
+    let translate = |error| errors::translate(error, path);
+    let writer = attach(path, access).map_err(translate)?;
+    let readers = super::clone(&writer).map_err(translate)?;
+    let file = file(path).ok_or_else(|| Error::not_found(format!("{} has vanished", path.display())))?;
+    let shared = Arc::new(Shared {
+        path: path.to_owned(),
+        connections: Some((Mutex::new(writer), Mutex::new(readers))),
+        is_frugal: access == Access::Write,
+        is_exclusive: matches!(access, Access::Write | Access::Create),
+        turn: Mutex::new(()),
+        file,
+    });
+    opened.push(Opened { file, writes, shared: Arc::downgrade(&shared) });
+    Ok(shared)
+}
+
+/// Says that a file is closed.
+pub(super) fn closed(file: File) {
+    lock().retain(|opened| opened.file != file);
+}
+
+fn is_opened(path: &Path) -> bool {
+    file(path).is_some_and(|file| lock().iter().any(|opened| opened.file == file))
+}
+
+fn lock() -> MutexGuard<'static, Vec<Opened>> {
+    OPENED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn file(path: &Path) -> Option<File> {
+    let facts = std::fs::metadata(path).ok()?;
+    Some((facts.dev(), facts.ino()))
 }
 
 fn attach(path: &Path, access: Access) -> ::duckdb::Result<Connection> {

@@ -2,10 +2,10 @@
 
 use ::duckdb::{Connection, Row, ToSql, params_from_iter};
 use common_core::Result;
-use common_core::job::{ContentHash, JobKey};
+use common_core::job::{ContentHash, JobFilter, JobKey};
 
 use super::{micros, moment, query, render, takedowns};
-use crate::warehouse::{EmbeddingTable, IndexState, VectorHit, VectorQuery};
+use crate::warehouse::{EmbeddingTable, IndexState, VectorHit, VectorQuery, vectors};
 
 pub(super) fn index_state(
     connection: &Connection,
@@ -55,7 +55,7 @@ pub(super) fn search(
     if !query::has_table(connection, &table.name)? {
         return Ok(Vec::new());
     }
-    let filter = &asked.filter;
+    let Some(filter) = as_stored(connection, table, space, &asked.filter)? else { return Ok(Vec::new()) };
     let mut values: Vec<Box<dyn ToSql>> = vec![
         Box::new(format!("{:?}", asked.vector)),
         Box::new(space.to_owned()),
@@ -76,6 +76,35 @@ pub(super) fn search(
     };
     let sql = takedowns::honoured(connection, sql, table)?;
     connection.prepare(&sql)?.query_map(params_from_iter(values), found)?.collect()
+}
+
+/// The filter with its names as they are stored, or `None` where nothing stored is meant by one of them.
+fn as_stored(
+    connection: &Connection,
+    table: &EmbeddingTable,
+    space: &str,
+    asked: &JobFilter,
+) -> ::duckdb::Result<Option<JobFilter>> {
+    let mut filter = asked.clone();
+    for (column, values) in vectors::named(&mut filter).into_iter().filter(|(_, values)| !values.is_empty()) {
+        let sql = include_str!("../../../../infra/duckdb/filter_values.sql").replace("{value_column}", column);
+        *values = vectors::spellings(values, texts(connection, &render(&sql, table), &[&space])?);
+        if values.is_empty() {
+            return Ok(None);
+        }
+    }
+    if !filter.company.is_empty() {
+        let sql = render(include_str!("../../../../infra/duckdb/filter_companies.sql"), table);
+        filter.company = vectors::spellings(&filter.company, texts(connection, &sql, &[])?);
+        if filter.company.is_empty() {
+            return Ok(None);
+        }
+    }
+    Ok(Some(filter))
+}
+
+fn texts(connection: &Connection, sql: &str, values: &[&dyn ToSql]) -> ::duckdb::Result<Vec<String>> {
+    connection.prepare(sql)?.query_map(values, |row| row.get(0))?.collect()
 }
 
 /// Values of a filter as one parameter: the engine's bindings take no lists.

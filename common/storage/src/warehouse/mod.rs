@@ -2,7 +2,7 @@
 
 pub mod cell;
 mod takedowns;
-mod vectors;
+pub(crate) mod vectors;
 
 use std::collections::HashSet;
 use std::time::Duration;

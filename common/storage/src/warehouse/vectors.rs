@@ -1,5 +1,8 @@
 //! What building a vector index reads, and what a search through the warehouse asks and answers.
 
+use std::collections::HashSet;
+
+use common_core::fold::fold_name;
 pub use common_core::job::IndexedAd;
 use common_core::job::{ContentHash, JobFilter, JobKey, Timestamp};
 use common_core::{Error, Result};
@@ -87,6 +90,22 @@ pub enum VectorIndexState {
         /// Why, in the warehouse's words.
         reason: String,
     },
+}
+
+/// Those of the `stored` values that a filter by `wanted` means, as they are stored: text is folded here and nowhere else.
+pub(crate) fn spellings(wanted: &[String], stored: impl IntoIterator<Item = String>) -> Vec<String> {
+    let wanted: HashSet<String> = wanted.iter().map(|value| fold_name(value)).collect();
+    stored.into_iter().filter(|value| wanted.contains(&fold_name(value))).collect()
+}
+
+/// The values of a filter by columns that are stored beside the vectors, by the column's name.
+pub(crate) fn named(filter: &mut JobFilter) -> [(&'static str, &mut Vec<String>); 4] {
+    [
+        ("source", &mut filter.source),
+        ("job_location", &mut filter.location),
+        ("job_classification", &mut filter.classification),
+        ("job_work_type", &mut filter.work_type),
+    ]
 }
 
 impl VectorQuery {

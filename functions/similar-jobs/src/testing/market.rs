@@ -197,9 +197,9 @@ impl MarketIndex for Brute {
         }
     }
 
-    fn text_of(&self, row: Row) -> u32 {
+    fn same(&self, row: Row) -> Row {
         let title = &self.ads[row as usize].title;
-        self.ads.iter().position(|ad| ad.title == *title).unwrap() as u32
+        self.ads.iter().position(|ad| ad.title == *title).unwrap() as Row
     }
 
     fn vector(&self, row: Row) -> &[f32] {

@@ -20,7 +20,7 @@ fn is_problem(reply: &Reply, status: u16, detail: &str) {
 #[test]
 fn an_ad_that_is_not_in_the_index_is_404_with_the_remedy() {
     let service = Running::usual();
-    let detail = "index v1 has no ad MCF/none; an ad gets into the index by embed-new-jobs and then build-vector-index";
+    let detail = "index v1 has no ad MCF/none; an ad gets into the index by embed-new-jobs and then build-vector-index, unless it has no text or none that the model can read";
     is_problem(&service.get("/v1/similar?source=MCF&job_id=none"), 404, detail);
     is_problem(&service.get("/v1/jobs/MCF/none"), 404, detail);
     is_problem(&service.post(r#"{"job": {"source": "MCF", "job_id": "none"}}"#), 404, detail);
