@@ -5,8 +5,8 @@ mod contract;
 pub(crate) mod errors;
 mod faults;
 mod peers;
-mod streams;
 mod runs;
+mod streams;
 
 use std::sync::Arc;
 

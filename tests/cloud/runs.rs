@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{TimeDelta, Utc};
 use common::shim::{Function, Invocation, Progress, Report};
 use common::storage::warehouse::Cell;
-use common::storage::{Access, Run, Warehouse, open_warehouse};
+use common::storage::{Access, Run, open_warehouse};
 use common::{Error, ErrorKind, Result};
 use futures::TryStreamExt;
 use serde::Serialize;

@@ -38,7 +38,9 @@ pub fn fold_name(name: &str) -> String {
 
 /// Whether anything of `text` can be seen: a character that is neither white space nor a control or format character.
 pub fn is_visible(text: &str) -> bool {
-    text.chars().any(|c| !c.is_whitespace() && !c.is_control() && !is_ignorable(c) && !is_accent(c) && c != EMPTY_CELL)
+    text.chars().any(|c| {
+        !c.is_whitespace() && !c.is_control() && !is_ignorable(c) && !is_accent(c) && c != EMPTY_CELL
+    })
 }
 
 /// The Braille cell without dots: no white space to Unicode, and nothing to see.
@@ -98,7 +100,15 @@ mod tests {
 
     #[test]
     fn what_nobody_sees_is_told_from_what_is_there() {
-        for nothing in ["", " \t\n", "\u{200b}\u{feff}", "\u{0}\u{7f}\u{9f}", "\u{3000}\u{2028}", "\u{e0041}\u{fe0f}", "\u{3164}"] {
+        for nothing in [
+            "",
+            " \t\n",
+            "\u{200b}\u{feff}",
+            "\u{0}\u{7f}\u{9f}",
+            "\u{3000}\u{2028}",
+            "\u{e0041}\u{fe0f}",
+            "\u{3164}",
+        ] {
             assert!(!is_visible(nothing), "{nothing:?}");
         }
         for something in ["a", "-", "\u{200b}x", "销", "🔥", "\u{fffd}"] {

@@ -134,7 +134,8 @@ pub struct IndexedAd {
 /// emptiness only: what is embedded is the text as given.
 pub fn embedding_text(title: Option<&str>, description: Option<&str>) -> Option<String> {
     let title = title.map(|text| first_chars(text, TITLE_CHARS)).filter(|text| !text.trim().is_empty());
-    let description = description.map(|text| first_chars(text, DESCRIPTION_CHARS)).filter(|text| !text.trim().is_empty());
+    let description =
+        description.map(|text| first_chars(text, DESCRIPTION_CHARS)).filter(|text| !text.trim().is_empty());
     match (title, description) {
         (Some(title), Some(description)) => Some(format!("{title}. {description}")),
         (Some(only), None) | (None, Some(only)) => Some(only.to_owned()),

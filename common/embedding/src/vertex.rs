@@ -234,7 +234,8 @@ impl Vertex {
         }
         let mut remembered = self.remembered();
         let wait = remembered.as_ref().map_or(WAITS.0, |before| (before.wait * 2).min(WAITS.1));
-        *remembered = Some(Outage { kind: error.kind(), message: error.to_string(), wait, since: Instant::now() });
+        *remembered =
+            Some(Outage { kind: error.kind(), message: error.to_string(), wait, since: Instant::now() });
     }
 
     fn predict(&self, texts: &[&str]) -> Result<Vec<Result<Vec<f32>>>> {

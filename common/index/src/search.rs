@@ -112,7 +112,8 @@ impl JobIndex {
         let mut hits: Vec<(f32, Hit)> = Vec::with_capacity(query.top_k);
         for near in self.nearest_with(&by_words, best, query, apart) {
             for hit in apart.hits_of(&near, query.include_reposts) {
-                let same = if query.include_reposts { hit.row..hit.row + 1 } else { self.ads.rows_of_same(hit.row) };
+                let same =
+                    if query.include_reposts { hit.row..hit.row + 1 } else { self.ads.rows_of_same(hit.row) };
                 let words = same.map(share).fold(0.0, f32::max);
                 hits.push((near.similarity + WORDS_WEIGHT * words, hit));
             }
@@ -125,7 +126,13 @@ impl JobIndex {
 
     /// The `top_k` best texts by vector and words, best first, with exact similarities. A text without any of the words can only be among
     /// them where it is among the nearest, so that nothing is missed unless more than [`BY_WORDS`] texts have the words.
-    fn nearest_with(&self, rows: &[(Row, f32)], best: f32, query: &Query<'_>, apart: &Apart<'_>) -> Vec<Near> {
+    fn nearest_with(
+        &self,
+        rows: &[(Row, f32)],
+        best: f32,
+        query: &Query<'_>,
+        apart: &Apart<'_>,
+    ) -> Vec<Near> {
         // In the order of the texts, because ads are.
         let mut by_words: Vec<(TextId, f32)> = Vec::new();
         for &(row, score) in rows {

@@ -61,7 +61,9 @@ pub(crate) fn words_of_query(text: &str) -> Vec<Asked> {
         found.words.into_iter().map(|(word, stop)| Asked { word, is_open: stop == end }).collect();
     // What joins two parts has been typed, and the second not yet.
     if let Some(beginning) = unfinished(&found.chars) {
-        asked.retain(|asked| asked.word.chars().count() > 1 || !beginning.ends_with('&') || !beginning.starts_with(&asked.word));
+        asked.retain(|asked| {
+            asked.word.chars().count() > 1 || !beginning.ends_with('&') || !beginning.starts_with(&asked.word)
+        });
         asked.push(Asked { word: beginning, is_open: true });
     }
     // One letter or digit may be all that is typed.
@@ -130,7 +132,8 @@ impl Scan {
 
     /// Whether the dot at `place` is the beginning of a word, as in `.net`.
     fn begins_with_dot(&self, place: usize) -> bool {
-        let is_first = place == 0 || !(self.is_letter(place - 1) || matches!(self.chars[place - 1], '.' | '+' | '#'));
+        let is_first =
+            place == 0 || !(self.is_letter(place - 1) || matches!(self.chars[place - 1], '.' | '+' | '#'));
         is_first && self.at(place + 1).is_some_and(|c| is_plain(c) && c.is_alphabetic())
     }
 
@@ -151,7 +154,9 @@ impl Scan {
                     joins
                 }
                 // R & D: only single letters are joined over spaces.
-                Some(' ') if parts.len() == 1 && place == start + 1 && self.stands_alone(start) => self.joined_letter(place),
+                Some(' ') if parts.len() == 1 && place == start + 1 && self.stands_alone(start) => {
+                    self.joined_letter(place)
+                }
                 _ => None,
             };
             let Some(next) = joins else { break };
@@ -196,7 +201,8 @@ impl Scan {
         let is_cut_before = before.is_some_and(|c| {
             c == '.' || is_apostrophe(c) || is_joint(c) && place > 1 && self.is_letter(place - 2)
         });
-        let is_cut_after = after.is_some_and(|c| is_apostrophe(c) || is_joint(c) && self.is_letter(place + 2));
+        let is_cut_after =
+            after.is_some_and(|c| is_apostrophe(c) || is_joint(c) && self.is_letter(place + 2));
         !is_cut_before && !is_cut_after
     }
 
@@ -210,8 +216,11 @@ impl Scan {
         };
         let and = skip(place);
         let letter = skip(and + 1);
-        let is_letter = self.at(and) == Some('&') && self.is_letter(letter) && self.chars[letter].is_alphabetic();
-        let ends = !self.at(letter + 1).is_some_and(|c| is_plain(c) || matches!(c, '+' | '#' | '\'' | '\u{2019}' | '.'));
+        let is_letter =
+            self.at(and) == Some('&') && self.is_letter(letter) && self.chars[letter].is_alphabetic();
+        let ends = !self
+            .at(letter + 1)
+            .is_some_and(|c| is_plain(c) || matches!(c, '+' | '#' | '\'' | '\u{2019}' | '.'));
         (is_letter && ends).then_some(letter)
     }
 
@@ -255,8 +264,12 @@ fn unfinished(chars: &[char]) -> Option<String> {
     };
     let spaces = before.iter().rev().take_while(|c| **c == ' ').count();
     let before = &before[..before.len() - spaces];
-    let typed: Vec<char> =
-        before.iter().rev().take_while(|c| is_plain(**c) || matches!(c, '+' | '#' | '.' | '&')).copied().collect();
+    let typed: Vec<char> = before
+        .iter()
+        .rev()
+        .take_while(|c| is_plain(**c) || matches!(c, '+' | '#' | '.' | '&'))
+        .copied()
+        .collect();
     // Only single letters are joined over spaces.
     let is_joined = !typed.is_empty() && (spaces == 0 || joint == '&' && typed.len() == 1);
     let has_letter = typed.iter().any(|c| c.is_alphabetic());

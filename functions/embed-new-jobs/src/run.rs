@@ -169,7 +169,10 @@ impl Job<'_> {
         report.refuse_total_failure()?;
         if report.unreadable > 0 {
             let unreadable = report.unreadable;
-            tracing::warn!(unreadable, "ads have no vector, because the model can read nothing of their text");
+            tracing::warn!(
+                unreadable,
+                "ads have no vector, because the model can read nothing of their text"
+            );
         }
         report.statistics = statistics.summary();
         progress.finish();

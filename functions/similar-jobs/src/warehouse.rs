@@ -95,7 +95,8 @@ impl WarehouseSearch {
             let hits = folded(market, rows, not, asked.include_reposts);
             // Ads of one text are as similar, and come in any order: all of the last answer's have been seen once a farther one has.
             let last = found.last().map(|hit| hit.similarity);
-            let is_past = hits.get(asked.top_k.saturating_sub(1)).is_some_and(|hit| last < Some(hit.similarity));
+            let is_past =
+                hits.get(asked.top_k.saturating_sub(1)).is_some_and(|hit| last < Some(hit.similarity));
             if is_all || is_past {
                 return Ok(hits.into_iter().take(asked.top_k).collect());
             }

@@ -17,8 +17,8 @@ use super::statement::Statement;
 use super::wire::{self, Raw};
 use crate::runs::Status;
 use crate::warehouse::{
-    Candidate, ColumnType, EmbeddingRow, FilterColumns, IndexState, IndexedAd, JobCount, QueryResult, RunRecord,
-    Stored, VectorHit,
+    Candidate, ColumnType, EmbeddingRow, FilterColumns, IndexState, IndexedAd, JobCount, QueryResult,
+    RunRecord, Stored, VectorHit,
 };
 
 /// Rows a page of ads, and of vectors, which are some 11 KB of JSON each. BigQuery itself cuts pages at 10 MB.

@@ -95,9 +95,10 @@ impl Dataset {
             vectors::named(&mut filter).into_iter().filter(|(_, values)| !values.is_empty())
         {
             let sql = include_str!("../../../../infra/bigquery/filter_values.sql");
-            let statement = Statement::new("looking for the values of a filter", sql.replace("{value_column}", column))
-                .on(table)
-                .text("space", Some(space));
+            let statement =
+                Statement::new("looking for the values of a filter", sql.replace("{value_column}", column))
+                    .on(table)
+                    .text("space", Some(space));
             *values = self.spellings(statement, values).await?;
             if values.is_empty() {
                 return Ok(None);

@@ -115,11 +115,12 @@ pub async fn tables_of_others(warehouse: &dyn Warehouse, default: Cell) {
         run_id: "r1".into(),
         started_at: moment(0),
         finished_at: Some(moment(1)),
-        status: "succeeded".into(),
+        status: crate::runs::Status::Succeeded,
         report: serde_json::json!({ "ads": 4 }),
         code_version: "0".into(),
+        recorded_at: chrono::DateTime::UNIX_EPOCH,
     };
-    warehouse.record_run(&run).await.unwrap();
+    warehouse.record_runs(std::slice::from_ref(&run)).await.unwrap();
     let sql = "SELECT function, run_id, started_at, status, report, code_version, tenant FROM ml_runs";
     let expected = vec![
         text("embed-new-jobs"),

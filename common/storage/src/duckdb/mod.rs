@@ -23,9 +23,7 @@ use std::time::Duration;
 use ::duckdb::{Connection, Row};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use common_core::job::{
-    ContentHash, DESCRIPTION_CHARS, JobAd, JobKey, TITLE_CHARS, Timestamp, URL_CHARS,
-};
+use common_core::job::{ContentHash, DESCRIPTION_CHARS, JobAd, JobKey, TITLE_CHARS, Timestamp, URL_CHARS};
 use common_core::{Error, ErrorKind, Result, failpoint, feed, memory};
 use futures::stream::BoxStream;
 

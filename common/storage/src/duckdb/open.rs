@@ -77,7 +77,9 @@ fn open_or_share(path: &Path, access: Access) -> Result<Arc<Shared>> {
         let name = path.display();
         return match shared {
             Some(shared) if can_be_shared => Ok(shared),
-            Some(_) => Err(Error::unavailable(format!("{name} is open for reading in this process: try again once it is closed"))),
+            Some(_) => Err(Error::unavailable(format!(
+                "{name} is open for reading in this process: try again once it is closed"
+            ))),
             None => Err(Error::unavailable(format!("{name} is being closed by this process: try again"))),
         };
     }

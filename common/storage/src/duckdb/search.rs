@@ -87,7 +87,8 @@ fn as_stored(
 ) -> ::duckdb::Result<Option<JobFilter>> {
     let mut filter = asked.clone();
     for (column, values) in vectors::named(&mut filter).into_iter().filter(|(_, values)| !values.is_empty()) {
-        let sql = include_str!("../../../../infra/duckdb/filter_values.sql").replace("{value_column}", column);
+        let sql =
+            include_str!("../../../../infra/duckdb/filter_values.sql").replace("{value_column}", column);
         *values = vectors::spellings(values, texts(connection, &render(&sql, table), &[&space])?);
         if values.is_empty() {
             return Ok(None);
