@@ -24,7 +24,8 @@ found AS (
         AND (IFNULL(ARRAY_LENGTH(@classifications), 0) = 0
             OR stored.job_classification IN UNNEST(@classifications))
         AND (IFNULL(ARRAY_LENGTH(@work_types), 0) = 0 OR stored.job_work_type IN UNNEST(@work_types))
-        AND (@salary_min IS NULL OR (stored.salary_mid >= @salary_min AND NOT IS_INF(stored.salary_mid)))
+        AND (@salary_min IS NULL
+            OR (stored.salary_mid >= @salary_min AND NOT IS_INF(stored.salary_mid) AND NOT IS_NAN(stored.salary_mid)))
         AND (@posted_after IS NULL OR stored.job_posted_timestamp >= @posted_after)
         AND NOT EXISTS (
             SELECT 1 FROM forgotten_ads AS gone

@@ -13,7 +13,7 @@ FROM VECTOR_SEARCH(
             AND (IFNULL(ARRAY_LENGTH(@classifications), 0) = 0
                 OR job_classification IN UNNEST(@classifications))
             AND (IFNULL(ARRAY_LENGTH(@work_types), 0) = 0 OR job_work_type IN UNNEST(@work_types))
-            AND (@salary_min IS NULL OR (salary_mid >= @salary_min AND NOT IS_INF(salary_mid)))
+            AND (@salary_min IS NULL OR (salary_mid >= @salary_min AND NOT IS_INF(salary_mid) AND NOT IS_NAN(salary_mid)))
             AND (@posted_after IS NULL OR job_posted_timestamp >= @posted_after)
     ),
     'embedding',

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::cast_possible_wrap)]
 
+mod values;
 mod words;
 
 use std::collections::HashSet;
@@ -327,79 +328,4 @@ proptest! {
             index.search(&query(&vector(1)[..index.manifest().dimension.min(DIMENSION)], &Filter::default()));
         }
     }
-}
-
-#[test]
-fn a_manifest_names_the_versions_of_the_vectors_in_it() {
-    let folder = tempfile::tempdir().unwrap();
-    // No vector is of the configured version.
-    let all = build(folder.path(), (0..30).map(ad).collect(), 0, None);
-    assert_eq!(all.model_version, "model/weights/t1/int8");
-    assert_eq!(all.model_versions, [("model/weights/t1/int8".to_owned(), 30)].into());
-
-    // Two of one space, and an ad that shares its text's vector.
-    let last = JobIndex::open(folder.path()).unwrap();
-    let next = tempfile::tempdir().unwrap();
-    let mut ads: Vec<IndexedAd> = (0..30).map(ad).collect();
-    ads[7].model_version = "model/weights/t1/fp32".into();
-    ads.push(IndexedAd { model_version: "another".into(), ..ad_of_text(99, 7) });
-    let both = build(next.path(), ads, 0, Some(&last));
-    let versions = [("model/weights/t1/fp32".to_owned(), 1), ("model/weights/t1/int8".to_owned(), 29)];
-    assert_eq!(
-        (both.model_version.as_str(), &both.model_versions),
-        ("model/weights/t1/int8", &versions.into())
-    );
-    assert!(both.grown_from.is_some() && both.changed_texts == 0, "{both:?}");
-    assert_eq!(Manifest::read(next.path()).unwrap(), both);
-
-    let none = tempfile::tempdir().unwrap();
-    let nothing = build(none.path(), Vec::new(), 0, None);
-    assert_eq!(nothing.model_version, "model/weights/t1/fp32");
-    assert!(nothing.model_versions.is_empty());
-
-    // A manifest of before says one version, of all.
-    let mut older = serde_json::to_value(&all).unwrap();
-    older.as_object_mut().unwrap().remove("model_versions");
-    let older = Manifest::parse(older.to_string().as_bytes()).unwrap();
-    assert_eq!(older.model_versions, all.model_versions);
-}
-
-#[test]
-fn pay_that_is_none_passes_no_filter_and_is_not_shown() {
-    let folder = tempfile::tempdir().unwrap();
-    let paid = |n: u64, min: f64, max: Option<f64>, currency: &str| IndexedAd {
-        salary_min_monthly: Some(min),
-        salary_max_monthly: max,
-        job_currency: Some(currency.into()),
-        ..ad(n)
-    };
-    let ads = vec![
-        paid(0, f64::INFINITY, None, "SGD"),
-        paid(1, f64::NAN, Some(f64::INFINITY), "SGD"),
-        paid(2, -1.0, None, "SGD"),
-        paid(3, f64::NEG_INFINITY, Some(4000.0), "s$"),
-        paid(4, 5000.0, Some(3000.0), "SGD "),
-        paid(5, 9000.0, None, "$"),
-        paid(6, 9000.0, None, "£"),
-    ];
-    build(folder.path(), ads, 0, None);
-    let index = JobIndex::open(folder.path()).unwrap();
-    let filter = Filter { salary_min_sgd_per_month: Some(100.0), ..Filter::default() };
-    let mut found = ids(&index, &index.search(&query(&vector(3), &filter)));
-    found.sort();
-    assert_eq!(found, ["job-3", "job-4"]);
-    let pay = |n: u64| {
-        let source = if n.is_multiple_of(2) { "MCF" } else { "O'Hara 100%" };
-        let ad = index.ad(index.row_of(source, &format!("job-{n}")).unwrap());
-        (ad.salary_min_monthly, ad.salary_max_monthly)
-    };
-    assert_eq!([pay(0), pay(1), pay(2)], [(None, None); 3]);
-    assert_eq!([pay(3), pay(4)], [(None, Some(4000.0)), (Some(5000.0), Some(3000.0))]);
-    // One currency however it is spelled.
-    let reasons = index.reasons_between(
-        index.row_of("O'Hara 100%", "job-3").unwrap(),
-        index.row_of("MCF", "job-4").unwrap(),
-    );
-    let salary = common_index::Reason::Salary { from: 4000.0, to: 4000.0, currency: "SGD".into() };
-    assert!(reasons.contains(&salary), "{reasons:?}");
 }

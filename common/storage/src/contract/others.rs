@@ -109,7 +109,11 @@ pub async fn tables_of_others(warehouse: &dyn Warehouse, default: Cell) {
     assert_eq!(cooks.company_name.as_deref(), Some("Cook & Sons"));
     assert_eq!((cooks.salary_min_monthly, cooks.salary_max_monthly), (Some(3000.0), Some(4000.0)));
     assert_eq!((&cooks.model_version, &cooks.embedding), (&written.model_version, &written.embedding));
+    runs_and_takedowns(warehouse, default).await;
+}
 
+async fn runs_and_takedowns(warehouse: &dyn Warehouse, default: Cell) {
+    let text = |text: &str| Cell::Text(text.into());
     let run = RunRecord {
         function: "embed-new-jobs".into(),
         run_id: "r1".into(),
@@ -133,7 +137,7 @@ pub async fn tables_of_others(warehouse: &dyn Warehouse, default: Cell) {
     ];
     assert_eq!(rows(warehouse, sql).await, [expected]);
 
-    warehouse.forget(&[cook.key()]).await.unwrap();
+    warehouse.forget(&[key("cook")]).await.unwrap();
     let left = "SELECT job_id FROM cleaned_jobs WHERE job_id = 'cook' UNION ALL \
                 SELECT job_id FROM job_embeddings WHERE job_id = 'cook'";
     assert!(rows(warehouse, left).await.is_empty());

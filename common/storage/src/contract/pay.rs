@@ -15,7 +15,9 @@ fn table() -> EmbeddingTable {
 }
 
 /// Minimum, maximum, currency, and what a filter in SGD must compare.
-const ADS: [(Option<f64>, Option<f64>, Option<&str>, Option<f64>); 12] = [
+type Paid = (Option<f64>, Option<f64>, Option<&'static str>, Option<f64>);
+
+const ADS: [Paid; 12] = [
     (Some(f64::INFINITY), None, None, None),
     (Some(f64::NAN), Some(f64::NAN), Some("SGD"), None),
     (Some(f64::NEG_INFINITY), Some(4000.0), Some("SGD"), Some(4000.0)),

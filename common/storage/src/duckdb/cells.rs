@@ -69,8 +69,6 @@ pub(super) fn column_type(data_type: &DataType) -> ColumnType {
         kind if kind.is_integer() => ColumnType::Int,
         DataType::Float16 | DataType::Float32 => ColumnType::Real,
         DataType::Float64 => ColumnType::Float,
-        // A HUGEINT comes as 38 digits and may have one more.
-        DataType::Decimal128(38, 0) => ColumnType::Decimal { precision: 39, scale: 0 },
         DataType::Decimal128(precision, scale) | DataType::Decimal256(precision, scale) => {
             ColumnType::Decimal { precision: *precision, scale: *scale }
         }

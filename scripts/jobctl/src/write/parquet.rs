@@ -141,5 +141,9 @@ fn decimals(rows: &[Vec<Cell>], place: usize, of_type: &DataType) -> io::Result<
     });
     let texts: ArrayRef = Arc::new(digits.collect::<StringArray>());
     let options = CastOptions { safe: false, ..CastOptions::default() };
-    cast_with_options(&texts, of_type, &options).map_err(io::Error::other)
+    cast_with_options(&texts, of_type, &options).map_err(|error| {
+        io::Error::other(format!(
+            "a number has more digits than Parquet's {of_type} holds; CSV and NDJSON keep them: {error}"
+        ))
+    })
 }
