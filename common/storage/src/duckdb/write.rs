@@ -41,17 +41,17 @@ pub(super) fn append_jobs(
     mut batches: BoxStream<'static, Result<Vec<JobAd>>>,
 ) -> Outcome<Appended> {
     let tombstones: Tombstones = takedowns::tombstones(connection)?.into_iter().collect();
-    let mut appended = Appended::default();
+    let mut counts = Appended::default();
     let mut appender = connection.appender("cleaned_jobs")?;
     // This thread may block; what feeds the stream runs on the runtime's own threads.
     while let Some(batch) = runtime.block_on(batches.next()) {
         let mut batch = batch?;
-        appended.forgotten += tombstones.leave_out(&mut batch);
-        appended.sightings += batch.len() as u64;
+        counts.forgotten += tombstones.leave_out(&mut batch);
+        counts.sightings += batch.len() as u64;
         appender.append_record_batch(batches::jobs(&batch)?)?;
     }
     appender.flush()?;
-    Ok(appended)
+    Ok(counts)
 }
 
 pub(super) fn merge_embeddings(
