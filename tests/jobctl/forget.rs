@@ -77,6 +77,7 @@ fn an_ad_that_is_in_no_table_is_kept_out_too() {
     assert_eq!(report["files"][0]["forgotten_sightings"], 2, "{report}");
     assert_eq!(market.count("SELECT count(*) FROM cleaned_jobs WHERE job_title = 'Baker'"), 2);
 
+    market.execute("DROP TABLE job_embeddings");
     let inspected = said(&market, &["inspect"]);
     assert!(inspected.contains("2 forgotten ads are kept out\n"), "{inspected}");
     let answer = jobctl(&market, &["inspect", "--json"]).answer();

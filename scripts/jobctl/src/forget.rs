@@ -21,7 +21,7 @@ use crate::table::{Align, Table, count};
 ///
 /// An index or a model that was built before still knows the ads until it is built again: run build-vector-index next.
 ///
-/// White space around SOURCE and JOB_ID does not count. All tombstones: jobctl sql "SELECT * FROM forgotten_ads".
+/// White space around the source and the ids does not count. All tombstones: `jobctl sql "SELECT * FROM forgotten_ads"`.
 #[derive(Debug, Args)]
 pub(crate) struct ForgetArgs {
     /// Board that the ads are on, for example MCF

@@ -111,16 +111,16 @@ impl Dataset {
 
     /// Tables that name ads, in alphabetical order.
     async fn tables_of_ads(&self) -> Result<Vec<String>> {
-        let mut named = Vec::new();
+        let mut of_ads = Vec::new();
         for table in self.table_names().await? {
             let facts = self.table(&table).await?.unwrap_or_default();
             let fields = facts.pointer("/schema/fields").and_then(Value::as_array).into_iter().flatten();
             let names: HashSet<String> =
                 fields.map(|field| jobs::text(field, "/name").to_ascii_lowercase()).collect();
             if names.contains("source") && names.contains("job_id") {
-                named.push(table);
+                of_ads.push(table);
             }
         }
-        Ok(named)
+        Ok(of_ads)
     }
 }

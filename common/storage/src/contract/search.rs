@@ -186,7 +186,7 @@ pub async fn vector_search(warehouse: &dyn Warehouse) {
 async fn a_search_leaves_out_what_was_taken_down(warehouse: &dyn Warehouse, mut market: Market) {
     let gone = market.rows.swap_remove(3);
     market.companies.swap_remove(3);
-    warehouse.forget(&[gone.key.clone()]).await.unwrap();
+    warehouse.forget(std::slice::from_ref(&gone.key)).await.unwrap();
     // As a run does that had read the ad before.
     warehouse.merge_embeddings(&table(), vec![gone.clone()]).await.unwrap();
     // So many that the vector index is not what counts: it takes the nearest before anything is left out.

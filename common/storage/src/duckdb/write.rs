@@ -43,13 +43,13 @@ pub(super) fn append_jobs(
     mut batches: BoxStream<'static, Result<Vec<JobAd>>>,
 ) -> Outcome<Appended> {
     let tombstones: Tombstones = takedowns::tombstones(connection)?.into_iter().collect();
-    let mut appended = Appended::default();
+    let mut counts = Appended::default();
     let mut appender: Option<Appender<'_>> = None;
     // This thread may block; what feeds the stream runs on the runtime's own threads.
     while let Some(batch) = runtime.block_on(batches.next()) {
         let mut batch = batch?;
-        appended.forgotten += tombstones.leave_out(&mut batch);
-        appended.sightings += batch.len() as u64;
+        counts.forgotten += tombstones.leave_out(&mut batch);
+        counts.sightings += batch.len() as u64;
         let batch = batches::jobs(&batch)?;
         let appender = match &mut appender {
             Some(appender) => appender,
@@ -60,7 +60,7 @@ pub(super) fn append_jobs(
     if let Some(mut appender) = appender {
         appender.flush()?;
     }
-    Ok(appended)
+    Ok(counts)
 }
 
 /// The batch's columns, which an appender must be told: without, it goes by the table's order, and wants a value for every column.
