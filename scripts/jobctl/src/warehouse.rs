@@ -1,7 +1,7 @@
 //! What the commands ask of the warehouse besides its own methods.
 
 use common::storage::Warehouse;
-use common::storage::warehouse::Cell;
+use common::storage::warehouse::{Cell, ColumnType, QueryResult};
 use common::{Error, Result};
 use futures::StreamExt;
 
@@ -57,4 +57,11 @@ pub(crate) async fn counts<const N: usize>(warehouse: &dyn Warehouse, sql: &str)
     });
     let counts: Vec<u64> = counts.unwrap_or_default();
     counts.try_into().map_err(|_| Error::internal("a count came back with another shape"))
+}
+
+/// The columns of a table.
+pub(crate) async fn columns(warehouse: &dyn Warehouse, table: &str) -> Result<Vec<(String, ColumnType)>> {
+    let QueryResult { columns, .. } =
+        warehouse.query(&of_table(include_str!("../sql/columns.sql"), table)?).await?;
+    Ok(columns)
 }
