@@ -1,7 +1,7 @@
 //! What the commands ask of the warehouse besides its own methods.
 
 use common::storage::Warehouse;
-use common::storage::warehouse::Cell;
+use common::storage::warehouse::{Cell, ColumnType, QueryResult};
 use common::{Error, Result};
 use futures::StreamExt;
 
@@ -47,14 +47,16 @@ pub(crate) async fn counts<const N: usize>(warehouse: &dyn Warehouse, sql: &str)
     let rows = rows(warehouse, sql).await?;
     let counts = rows.first().map(|row| {
         row.iter()
-            .map(|cell| match cell {
-                Cell::Int(number) => (*number).max(0) as u64,
-                // A sum is wider than what it adds up.
-                Cell::Decimal(digits) => digits.parse().unwrap_or_default(),
-                _ => 0,
-            })
+            .map(|cell| if let Cell::Int(number) = cell { (*number).max(0) as u64 } else { 0 })
             .collect()
     });
     let counts: Vec<u64> = counts.unwrap_or_default();
     counts.try_into().map_err(|_| Error::internal("a count came back with another shape"))
+}
+
+/// The columns of a table.
+pub(crate) async fn columns(warehouse: &dyn Warehouse, table: &str) -> Result<Vec<(String, ColumnType)>> {
+    let QueryResult { columns, .. } =
+        warehouse.query(&of_table(include_str!("../sql/columns.sql"), table)?).await?;
+    Ok(columns)
 }
