@@ -15,7 +15,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 
 /// What becomes of a request.
 #[derive(Debug, Clone)]
@@ -84,7 +84,11 @@ pub(crate) struct Server {
 impl Server {
     /// `answer` is told the number of the request, from 0.
     pub(crate) async fn start(answer: impl Fn(usize) -> Step + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        // Its system would else take megabytes from a client before the server reads the first of them.
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(256 << 10).unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(128).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (seen, arrivals) = (Arc::<Mutex<Vec<Seen>>>::default(), Arc::<Mutex<Vec<Instant>>>::default());
         let (answer, all, times) = (Arc::new(answer), Arc::clone(&seen), Arc::clone(&arrivals));
