@@ -7,6 +7,7 @@ mod faults;
 mod peers;
 mod runs;
 mod streams;
+mod takedowns;
 
 use std::sync::Arc;
 

@@ -78,10 +78,19 @@ fn an_ad_that_is_in_no_table_is_kept_out_too() {
     assert_eq!(market.count("SELECT count(*) FROM cleaned_jobs WHERE job_title = 'Baker'"), 2);
 
     market.execute("DROP TABLE job_embeddings");
+    // A number in a key is what loading makes of it.
+    let path = file(&market, "floats.csv", "source,job_id,scrape_timestamp\nMCF,84112501.0,2025-03-01\n");
+    said(&market, &["load", text(&path)]);
+    let did = said(&market, &["forget", "MCF", "84112501.0"]);
+    assert!(did.starts_with("forgot: MCF/84112501\n"), "{did}");
+    let loaded = said(&market, &["load", text(&path)]);
+    let left_out = "  left out: 1 sighting of an ad that was taken down (jobctl forget)\n";
+    assert!(loaded.contains(left_out), "{loaded}");
+
     let inspected = said(&market, &["inspect"]);
-    assert!(inspected.contains("2 forgotten ads are kept out\n"), "{inspected}");
+    assert!(inspected.contains("3 forgotten ads are kept out\n"), "{inspected}");
     let answer = jobctl(&market, &["inspect", "--json"]).answer();
-    assert_eq!(answer["forgotten"], json!({"ads": 2, "seen_again": 0}));
+    assert_eq!(answer["forgotten"], json!({"ads": 3, "seen_again": 0}));
     market.execute(
         "INSERT INTO cleaned_jobs (source, job_id, scrape_timestamp) VALUES ('MCF', '8', now()::TIMESTAMP)",
     );
@@ -167,11 +176,34 @@ fn a_takedown_lasts() {
     assert_eq!(market.indexed(&graph)["outcome"], "unchanged");
     assert_eq!(market.embedded(&[])["removed"], 1);
 
+    // Nor an older index: the next run replaces one that somebody went back to.
+    assert_eq!(market.indexed(&["--promote", "v1"])["champion"], "v1");
+    service.wait_for_version("v1");
+    let again = market.indexed(&graph);
+    assert_eq!((&again["champion"], &again["index"]["ads"]), (&json!("v3"), &json!(59)), "{again}");
+    service.wait_for_version("v3");
+    assert_eq!(service.get("v1/jobs/MCF/7").status, 404);
+
     said(&market, &["forget", "--undo", "MCF", "7"]);
     market.load(&ads);
     let report = market.embedded(&[]);
     assert_eq!((&report["ads"], &report["forgotten"]), (&json!(60), &json!(0)), "{report}");
     market.indexed(&graph);
-    service.wait_for_version("v3");
+    service.wait_for_version("v4");
     assert_eq!(service.get("v1/jobs/MCF/7").status, 200);
+}
+
+#[test]
+fn a_takedown_that_one_table_refuses_changes_none() {
+    let market = market();
+    market.execute(
+        "CREATE TABLE z_owned (source VARCHAR, job_id VARCHAR, PRIMARY KEY (source, job_id)); \
+         CREATE TABLE z_owner (board VARCHAR, id VARCHAR, FOREIGN KEY (board, id) REFERENCES z_owned (source, job_id)); \
+         INSERT INTO z_owned VALUES ('MCF', '1'); INSERT INTO z_owner VALUES ('MCF', '1')",
+    );
+    let ended = jobctl(&market, &["forget", "MCF", "1"]);
+    assert_eq!(ended.code.map(|code| code > 0), Some(true), "{ended:?}");
+    assert!(ended.stderr.starts_with("error: ") && ended.stderr.contains("foreign key"), "{ended:?}");
+    assert_eq!(market.count("SELECT count(*) FROM cleaned_jobs WHERE job_id = '1'"), 2);
+    assert_eq!(market.count("SELECT count(*) FROM forgotten_ads"), 0);
 }

@@ -9,8 +9,8 @@ use common::storage::warehouse::{Forgotten, Traces};
 use common::storage::{Access, Warehouse, open_warehouse};
 use common::{Error, Result};
 
-use crate::output;
 use crate::table::{Align, Table, count};
+use crate::{load, output};
 
 /// Take ads down: remove them from every table that names them, and keep them out.
 ///
@@ -21,7 +21,7 @@ use crate::table::{Align, Table, count};
 ///
 /// An index or a model that was built before still knows the ads until it is built again: run build-vector-index next.
 ///
-/// White space around the source and the ids does not count. All tombstones: `jobctl sql "SELECT * FROM forgotten_ads"`.
+/// White space around the source and the ids does not count, and 84112501.0 is 84112501, as for load. All tombstones: `jobctl sql "SELECT * FROM forgotten_ads"`.
 #[derive(Debug, Args)]
 pub(crate) struct ForgetArgs {
     /// Board that the ads are on, for example MCF
@@ -40,9 +40,9 @@ pub(crate) struct ForgetArgs {
 
 /// An ad as it was asked for.
 struct Asked {
-    /// Without white space around it, as loading writes keys.
+    /// As loading writes a key, without white space around it.
     key: JobKey,
-    /// As it was typed, where that is something else: a table of others' may have such keys.
+    /// As it was typed, where that is something else: tables that others made may have such keys.
     typed: Option<JobKey>,
 }
 
@@ -68,13 +68,19 @@ fn asked(args: &ForgetArgs) -> Result<Vec<Asked>> {
             }
         }
         let typed = JobKey { source: args.source.clone(), job_id: job_id.clone() };
-        let key = JobKey { source: typed.source.trim().to_owned(), job_id: typed.job_id.trim().to_owned() };
+        let key = JobKey { source: loaded(&typed.source), job_id: loaded(&typed.job_id) };
         let typed = (typed != key).then_some(typed);
         if !asked.iter().any(|other| other.key == key && other.typed == typed) {
             asked.push(Asked { key, typed });
         }
     }
     Ok(asked)
+}
+
+/// A part of a key as loading writes it.
+fn loaded(typed: &str) -> String {
+    let typed = typed.trim();
+    load::key_of(typed).unwrap_or_else(|| typed.to_owned())
 }
 
 impl Asked {

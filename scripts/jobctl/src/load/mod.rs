@@ -185,6 +185,11 @@ pub(crate) async fn append<T>(
     Ok((learned, appended))
 }
 
+/// A source or job id as a file's cell of this text is loaded; `None` where such a cell is refused.
+pub(crate) fn key_of(cell: &str) -> Option<String> {
+    value::key(value::Value::Text(cell.into())).ok().map(|(key, _)| key)
+}
+
 /// The error, and what it left behind.
 fn explain(error: &Error, before: &[PathBuf], is_dry_run: bool) -> Error {
     if is_dry_run {
