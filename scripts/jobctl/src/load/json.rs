@@ -231,7 +231,7 @@ impl Rows for JsonRows {
         for field in &self.plan.fields {
             let is_there = field.sources.iter().any(|source| self.seen[*source])
                 || self.recipe.otherwise.iter().any(|(column, _)| *column == field.column);
-            if !is_there {
+            if !is_there && !self.plan.is_worked_out(COLUMNS[field.column].name) {
                 notes.absent.push(COLUMNS[field.column].name);
             }
         }

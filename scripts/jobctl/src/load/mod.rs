@@ -24,7 +24,7 @@ mod value;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use chrono::Utc;
+use chrono::{SubsecRound, Utc};
 use clap::Args;
 use common::config::Config;
 use common::job::JobAd;
@@ -88,7 +88,7 @@ pub(crate) struct LoadArgs {
 }
 
 pub(crate) async fn run(config: &Config, args: LoadArgs) -> Result<()> {
-    let recipe = Arc::new(Recipe::of(&args.read, Utc::now())?);
+    let recipe = Arc::new(Recipe::of(&args.read, Utc::now().trunc_subsecs(6))?);
     let (files, of_files) = (args.files.clone(), Arc::clone(&recipe));
     // A mistyped name in the last place shall not be found after the first file is in.
     let check = move || files.iter().try_for_each(|path| reader::open(path, &of_files).map(drop));
