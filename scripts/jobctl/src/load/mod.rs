@@ -73,6 +73,7 @@ use rules::Tally;
 /// tool are in scripts/jobctl/presets.
 #[derive(Debug, Args)]
 #[command(after_long_help = rules::help())]
+#[allow(clippy::doc_markdown)] // Names of products, which --help prints.
 pub(crate) struct LoadArgs {
     /// Files of ads, by content: Parquet, CSV, JSON, also in gzip
     #[arg(required = true, value_name = "FILE")]
