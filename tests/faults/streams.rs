@@ -117,6 +117,33 @@ fn moments_that_no_calendar_has_are_missing_and_counted() {
 }
 
 #[test]
+fn ads_that_the_model_cannot_read_are_not_fewer_ads() {
+    let market = Market::titles(4);
+    let readable = market.embedded(&[])["ads"].as_u64().unwrap();
+    market.execute(
+        "INSERT INTO cleaned_jobs (source, job_id, scrape_timestamp, job_title) \
+         VALUES ('Board', 'invisible', '2025-01-01', chr(8203))",
+    );
+    let report = market.embedded(&[]);
+    assert_eq!(
+        (&report["ads"], &report["unchanged"], &report["unreadable"]),
+        (&json!(readable + 1), &json!(readable), &json!(1))
+    );
+    // An earlier version gave it the vector of all such texts.
+    market.execute(
+        "INSERT INTO job_embeddings SELECT * REPLACE ('Board' AS source, 'invisible' AS job_id) FROM job_embeddings LIMIT 1",
+    );
+    let index = market.indexed(&[]);
+    assert_eq!(
+        (&index["embeddings"]["ads"], &index["index"]["ads"], &index["index"]["unreadable"]),
+        (&json!(readable + 1), &json!(readable), &json!(1)),
+        "{index}"
+    );
+    let report = market.embedded(&[]);
+    assert_eq!((&report["unreadable"], &report["removed"]), (&json!(1), &json!(1)));
+}
+
+#[test]
 fn a_statement_that_fails_in_its_middle_is_no_answer() {
     let market = Market::generated(3);
     let sql = "SELECT CASE WHEN i = 250000 THEN error('a wrong row') ELSE i END AS n FROM range(300000) t(i)";

@@ -79,3 +79,30 @@ fn a_run_that_fails_before_its_work_has_a_row() {
     assert_eq!(runs(&market, "failed"), 1);
     assert_eq!(market.count("SELECT count(*) FROM vw_runs WHERE report LIKE '%scripts/setup --model%'"), 1);
 }
+
+#[test]
+fn a_panic_in_any_thread_of_a_run_is_a_failed_run_and_exit_code_1() {
+    let embedding = ["duckdb::scan_jobs", "embed::plan", "embed::settle", "embed::worker", "embed::write"];
+    let building = ["duckdb::scan_ads", "index::add", "index::finish", "index::publish"];
+    assert_failed(&Market::titles(300), "embed-new-jobs", &embedding);
+    let embedded = Market::titles(20);
+    embedded.embedded(&[]);
+    assert_failed(&embedded, "build-vector-index", &building);
+    assert!(!embedded.artifact_dir().join("indexes/champion.json").exists());
+}
+
+/// Panics at each of `points` in turn, and looks for its words in the error and in the run's row.
+fn assert_failed(market: &Market, program: &str, points: &[&str]) {
+    for (failed, point) in (1..).zip(points) {
+        let mut run = market.command(program);
+        run.envs([("DEVICE", "cpu"), ("THREADS", "1")]).env("JOB_MARKET_FAILPOINT", format!("{point}:1"));
+        let ended = Running::start(run.arg("--once")).end();
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""), "{point}: {ended:?}");
+        let says = ended.stderr.lines().filter(|line| line.starts_with("error: ") && line.contains(point));
+        assert_eq!(says.count(), 1, "{point}: {ended:?}");
+        assert_eq!((runs(market, "failed"), runs(market, "running")), (failed, 0), "{point}");
+        let named =
+            format!("SELECT count(*) FROM vw_runs WHERE status = 'failed' AND report LIKE '%{point}%'");
+        assert_eq!(market.count(&named), 1, "{point}");
+    }
+}

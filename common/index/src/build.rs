@@ -160,6 +160,11 @@ impl Builder {
         self.unreadable += 1;
     }
 
+    /// How many ads it has read: those that it has, and those that are left out.
+    pub fn read(&self) -> u64 {
+        self.ads.len() as u64 + self.unreadable
+    }
+
     /// How many ads it has.
     pub fn len(&self) -> usize {
         self.ads.len()

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use common_core::error::OnPath;
-use common_core::{Error, Result};
+use common_core::{Result, feed};
 use tempfile::TempDir;
 
 /// How the names of drafts begin.
@@ -28,11 +28,11 @@ impl Draft {
     /// As the file system says.
     pub async fn make(parent: &Path) -> Result<Self> {
         let parent = parent.to_owned();
-        let making = tokio::task::spawn_blocking(move || {
+        feed::blocking("making a folder", move || {
             Self::make_now(&parent)
                 .map_err(|error| error.context(format!("cannot make a folder in {}", parent.display())))
-        });
-        making.await.map_err(|error| Error::internal("making a folder ended early").caused_by(error))?
+        })
+        .await
     }
 
     fn make_now(parent: &Path) -> Result<Self> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use common_core::error::OnPath;
-use common_core::{Error, ErrorKind, Result};
+use common_core::{Error, ErrorKind, Result, feed};
 use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -354,8 +354,7 @@ async fn verified(folder: &Path, contents: &Arc<Contents>, origin: &str) -> Resu
 
 /// Reading and removing gigabytes is no work for the runtime.
 async fn on_a_thread(work: impl FnOnce() -> Result<()> + Send + 'static) -> Result<()> {
-    let working = tokio::task::spawn_blocking(work);
-    working.await.map_err(|error| Error::internal("work on files ended early").caused_by(error))?
+    feed::blocking("work on an index's files", work).await
 }
 
 /// Removes all placed versions but the last few.

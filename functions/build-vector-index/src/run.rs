@@ -293,7 +293,7 @@ impl Job<'_> {
         if shutdown.is_cancelled() {
             return Ok(None);
         }
-        self.refuse_fewer(builder.len() as u64, state.ads).await?;
+        self.refuse_fewer(builder.read(), state.ads).await?;
         let threads = config.threads;
         let manifest = feed::blocking(BUILDING, move || {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();

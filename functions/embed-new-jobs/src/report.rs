@@ -126,13 +126,13 @@ impl Report {
 
     /// Fails where the ads of a whole run are not all accounted for.
     pub(crate) fn refuse_lost_ads(&self) -> Result<()> {
-        let Self { ads, embedded, shared, refreshed, unchanged, skipped, failed, .. } = self;
-        if embedded + shared + refreshed + unchanged + skipped + failed == *ads {
+        let Self { ads, embedded, shared, refreshed, unchanged, skipped, unreadable, failed, .. } = self;
+        if embedded + shared + refreshed + unchanged + skipped + unreadable + failed == *ads {
             return Ok(());
         }
         Err(Error::internal(format!(
             "the counts of this run do not add up: of {ads} ads {embedded} are embedded, {shared} shared, {refreshed} refreshed, \
-             {unchanged} unchanged, {skipped} skipped and {failed} failed"
+             {unchanged} unchanged, {skipped} skipped, {unreadable} unreadable and {failed} failed"
         )))
     }
 
@@ -231,12 +231,12 @@ mod tests {
 
     #[test]
     fn an_ad_that_no_count_has_is_an_error() {
-        let whole = Report { ads: 6, embedded: 1, shared: 1, refreshed: 1, ..Report::default() };
-        let whole = Report { unchanged: 1, skipped: 1, failed: 1, ..whole };
+        let whole = Report { ads: 7, embedded: 1, shared: 1, refreshed: 1, ..Report::default() };
+        let whole = Report { unchanged: 1, skipped: 1, unreadable: 1, failed: 1, ..whole };
         assert!(whole.refuse_lost_ads().is_ok());
-        let error = Report { ads: 7, ..whole }.refuse_lost_ads().unwrap_err();
+        let error = Report { ads: 8, ..whole }.refuse_lost_ads().unwrap_err();
         assert_eq!(error.kind(), common::ErrorKind::Internal);
-        assert!(error.to_string().contains("of 7 ads 1 are embedded"), "{error}");
+        assert!(error.to_string().contains("of 8 ads 1 are embedded"), "{error}");
     }
 
     #[test]

@@ -43,10 +43,8 @@ async fn work(
 ) -> Result<Report> {
     let config = Arc::clone(&invocation.config);
     let batch = invocation.options.batch_size.map(Into::into);
-    let load = move || Ok::<_, Error>((embedding::open(&config, batch)?, embedding::reader(&config)?));
-    let (embedders, reader) = tokio::task::spawn_blocking(load)
-        .await
-        .map_err(|error| Error::internal("loading the model ended early").caused_by(error))??;
+    let load = move || Ok((embedding::open(&config, batch)?, embedding::reader(&config)?));
+    let (embedders, reader) = feed::blocking("loading the model", load).await?;
     let workers = Workers::start(embedders, &invocation.shutdown)?;
     let identity = workers.identity.clone();
     let scan = JobScan {

@@ -74,11 +74,17 @@ impl Threads {
     /// # Errors
     /// `Internal` where one panicked: what it held is neither embedded nor counted as failed.
     pub(crate) async fn join(self) -> Result<()> {
-        let join = move || self.0.into_iter().map(thread::JoinHandle::join).all(|end| end.is_ok());
-        match tokio::task::spawn_blocking(join).await {
-            Ok(true) => Ok(()),
+        let join = move || match self
+            .0
+            .into_iter()
+            .map(thread::JoinHandle::join)
+            .filter(thread::Result::is_err)
+            .count()
+        {
+            0 => Ok(()),
             _ => Err(Error::internal("an inference thread ended early; the next run embeds what it held")),
-        }
+        };
+        feed::blocking("waiting for the threads with the model", join).await
     }
 }
 

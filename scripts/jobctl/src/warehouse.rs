@@ -47,12 +47,7 @@ pub(crate) async fn counts<const N: usize>(warehouse: &dyn Warehouse, sql: &str)
     let rows = rows(warehouse, sql).await?;
     let counts = rows.first().map(|row| {
         row.iter()
-            .map(|cell| match cell {
-                Cell::Int(number) => (*number).max(0) as u64,
-                // A sum is wider than what it adds up.
-                Cell::Decimal(digits) => digits.parse().unwrap_or_default(),
-                _ => 0,
-            })
+            .map(|cell| if let Cell::Int(number) = cell { (*number).max(0) as u64 } else { 0 })
             .collect()
     });
     let counts: Vec<u64> = counts.unwrap_or_default();

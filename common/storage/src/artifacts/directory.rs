@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use bytes::Bytes;
 use common_core::error::OnPath;
-use common_core::{Error, Result};
+use common_core::{Error, Result, feed};
 use futures::StreamExt;
 use tokio_util::io::ReaderStream;
 
@@ -247,9 +247,7 @@ fn unique_name() -> String {
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| Error::internal("a storage thread ended early").caused_by(error))?
+    feed::blocking("work on the artifacts' folder", work).await
 }
 
 #[async_trait]

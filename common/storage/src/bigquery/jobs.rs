@@ -14,8 +14,9 @@ use super::statement::Statement;
 /// How long a request waits for a job before it answers that the job still runs.
 const LONG_POLL_MS: u64 = 10_000;
 
-/// How often a job that failed for a passing reason is run again, under a new id.
-const JOB_ATTEMPTS: u32 = 8;
+/// How often a job that failed for a passing reason is run again, under a new id: for some four minutes, in which a full queue of a
+/// table moves on.
+const JOB_ATTEMPTS: u32 = 16;
 
 /// A job that has succeeded.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use common_core::error::OnPath;
-use common_core::{Error, Result};
+use common_core::{Error, Result, feed};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
@@ -96,7 +96,5 @@ pub(super) fn parquet(batch: &RecordBatch, required: &'static [&'static str]) ->
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| Error::internal("a thread that writes Parquet ended early").caused_by(error))?
+    feed::blocking("writing Parquet", work).await
 }
