@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use common::job::{ContentHash, JobKey, Shard};
 use common::storage::warehouse::{EmbeddingRow, EmbeddingTable, FilterColumns, JobCount, JobScan};
-use common::storage::{Access, open_warehouse};
+use common::storage::{Access, Registry, open_warehouse};
 use common::{Error, ErrorKind};
 use futures::TryStreamExt;
 use serde_json::json;
@@ -130,6 +130,39 @@ async fn a_missing_bucket_is_named() {
     let error = store.compare_and_set("a", b"x".to_vec().into(), None).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound, "{}", error.chain());
     assert!(error.to_string().contains("no-such-bucket"), "{error}");
+}
+
+#[tokio::test]
+async fn a_bucket_and_a_prefix_may_be_called_bucket() {
+    let Some(world) = World::on_emulators() else { return };
+    let proxy = Proxy::start(&world.storage, 0, 0, Duration::ZERO).await;
+    proxy.word_as_cloud_storage();
+    // The bucket's own name begins with that word, too.
+    let artifacts_url = format!("{}/my bucket/buckets", world.artifacts_url);
+    let odd = World { storage: proxy.url.clone(), artifacts_url, ..world };
+    common::storage::artifacts::contract::artifacts(odd.artifacts()).await;
+    let registry = Registry::new(odd.artifacts(), "indexes of a bucket");
+    assert!(registry.champion().await.unwrap().is_none());
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("manifest.json"), r#"{"files": []}"#).unwrap();
+    let version = registry.claim().await.unwrap();
+    registry.publish(&version, folder.path(), &[]).await.unwrap();
+    registry.promote(&version, None).await.unwrap();
+    assert_eq!(registry.champion().await.unwrap().unwrap().version, version);
+    // And one that is missing is named, whatever is done there.
+    let astray = World { artifacts_url: "gs://no-such-bucket/x".into(), ..odd };
+    let store = astray.artifacts();
+    let file = folder.path().join("manifest.json");
+    for error in [
+        store.get("a").await.err().unwrap(),
+        store.read("a").await.err().unwrap(),
+        store.list("").await.err().unwrap(),
+        store.delete("a").await.err().unwrap(),
+        store.put_new("a", &file).await.err().unwrap(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{}", error.chain());
+        assert!(error.to_string().ends_with("make bucket no-such-bucket, or mend ARTIFACTS_URL"), "{error}");
+    }
 }
 
 #[tokio::test]

@@ -172,6 +172,11 @@ impl Proxy {
         self.schedule.lock().expect("no panic elsewhere").is_cut = is_cut;
     }
 
+    /// From now on, an answer of 404 says in Cloud Storage's words what is missing: its emulator has other words, and names nothing.
+    pub(crate) fn word_as_cloud_storage(&self) {
+        self.schedule.lock().expect("no panic elsewhere").is_worded = true;
+    }
+
     /// From now on, requests that hold this text are refused for what is in them.
     pub(crate) fn refuse(&self, text: &str) {
         self.schedule.lock().expect("no panic elsewhere").unwelcome = Some(text.as_bytes().to_vec());
@@ -277,6 +282,19 @@ async fn read_request(client: &mut TcpStream) -> std::io::Result<Vec<u8>> {
     alone.extend(b"\r\nConnection: close\r\n\r\n");
     alone.extend(&request[head + 4..]);
     Ok(alone)
+}
+
+/// What Cloud Storage says of a bucket or an object that is not there.
+async fn missing(upstream: &str, request: &[u8]) -> std::io::Result<String> {
+    let line = String::from_utf8_lossy(request);
+    let path = line.split_whitespace().nth(1).unwrap_or_default().split('?').next().unwrap_or_default();
+    let (_, named) = path.split_once("/b/").unwrap_or_default();
+    let (bucket, object) = named.split_once("/o").unwrap_or((named, ""));
+    let look = format!("GET /storage/v1/b/{bucket} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    if ask(upstream, look.as_bytes()).await?.starts_with(b"HTTP/1.1 404 ") {
+        return Ok("The specified bucket does not exist.".into());
+    }
+    Ok(format!("No such object: {bucket}{}", object.replace("%2F", "/").replace("%20", " ")))
 }
 
 async fn ask(upstream: &str, request: &[u8]) -> std::io::Result<Vec<u8>> {

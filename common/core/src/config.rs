@@ -175,7 +175,7 @@ pub struct Config {
     pub vertex_location: String,
     /// `VERTEX_EMULATOR_HOST`: a server to talk to instead of Vertex AI, without credentials.
     pub vertex_emulator_host: Option<String>,
-    /// `REQUEST_TIMEOUT_S`: the longest that one try of a request to Google may take.
+    /// `REQUEST_TIMEOUT_S`: the longest that nothing may move within one try of a request to Google.
     pub request_timeout_s: u64,
     /// `EMBEDDING_MODEL`.
     pub embedding_model: String,
