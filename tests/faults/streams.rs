@@ -135,7 +135,7 @@ fn ads_that_the_model_cannot_read_are_not_fewer_ads() {
     );
     let index = market.indexed(&[]);
     assert_eq!(
-        (&index["embeddings"]["ads"], &index["index"]["ads"], &index["index"]["unreadable"]),
+        (&index["embeddings"]["rows"], &index["index"]["ads"], &index["index"]["unreadable"]),
         (&json!(readable + 1), &json!(readable), &json!(1)),
         "{index}"
     );

@@ -68,7 +68,7 @@ fn refusals_name_the_remedy_and_spare_the_old_file() {
     let old = path(&market, "old.csv");
     fs::write(&old, "old").unwrap();
     let line = refused(&market, 1, &["export", "jobs", text(&old)]);
-    assert_eq!(line, "there is no table \"jobs\"; the tables are: cleaned_jobs");
+    assert_eq!(line, "there is no table \"jobs\"; the tables are: cleaned_jobs, forgotten_ads");
     let line = refused(&market, 2, &["export", "cleaned_jobs", "ads.xls"]);
     assert_eq!(line, "ads.xls: the name must end in .parquet, .csv, .ndjson or .jsonl");
     let line = refused(&market, 1, &["export", "cleaned_jobs", "none/ads.csv"]);

@@ -66,7 +66,7 @@ fn an_ad_that_is_in_no_table_is_kept_out_too() {
     assert!(line.starts_with("there is no warehouse at "), "{line}");
 
     let ads = ["8", "9", "10"].map(|id| ad(id, json!("Baker"), json!("Bake."), 0));
-    let lines: String = ads.iter().map(|ad| format!("{ad}\n")).collect();
+    let lines = ads.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
     let path = file(&market, "next.ndjson", lines);
     let loaded = said(&market, &["load", text(&path)]);
     assert!(

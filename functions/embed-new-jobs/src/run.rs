@@ -218,8 +218,11 @@ impl Job<'_> {
                 match send(&chunks, part, &self.invocation.shutdown).await {
                     Sent::Taken => {}
                     Sent::Stopped => break,
-                    // The workers have failed, and the writer hears why.
-                    Sent::Unread => return Ok(Read::Part),
+                    // The workers have ended, and the writer hears why: from them, because the plans so far are whole.
+                    Sent::Unread => {
+                        plans.end(Ok(()));
+                        return Ok(Read::Part);
+                    }
                 }
             }
             is_over |= self.invocation.shutdown.is_cancelled();

@@ -46,10 +46,9 @@ async fn check(warehouse: &dyn Warehouse, seen: &[&str], embedded: &[&str], forg
     let found = candidates(warehouse, scan()).await;
     assert_eq!(ids(found.iter().map(|ad| &ad.key)), seen);
     let mut counted = (0, 0);
-    for index in 0..3 {
-        let part = JobScan { shard: Shard { index, count: 3 }, source: Some("MCF".into()), ..scan() };
+    for index in 0..2 {
+        let part = JobScan { shard: Shard { index, count: 2 }, source: Some("MCF".into()), ..scan() };
         let JobCount { ads, forgotten_ads, .. } = warehouse.count_jobs(&part).await.unwrap();
-        assert_eq!(candidates(warehouse, part).await.len() as u64, ads);
         counted = (counted.0 + ads, counted.1 + forgotten_ads);
     }
     assert_eq!(counted, (seen.len() as u64, forgotten));

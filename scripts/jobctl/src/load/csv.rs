@@ -12,10 +12,9 @@ use super::decode::read_failed;
 use super::dialect::{self, Seen};
 use super::plan::{Plan, is_name};
 use super::quotes::{ESCAPE_FLAG, Quoted};
-use super::reader::{Notes, Place, Rows, refuse};
+use super::reader::{Built, Notes, Place, Rows, refuse};
 use super::recipe::Recipe;
 use super::value::Value;
-use common::job::JobAd;
 use common::{Error, Result};
 
 /// Follows the file's last byte. Where it does not come back as a row of its own, a quote was never closed.
@@ -96,7 +95,7 @@ impl Row for ByteRecord {
 }
 
 impl Rows for CsvRows {
-    fn next(&mut self, builder: &mut Builder) -> Result<Option<Option<JobAd>>> {
+    fn next(&mut self, builder: &mut Builder) -> Result<Option<Built>> {
         let line = self.rows.position().line();
         let is_there =
             self.rows.read_byte_record(&mut self.record).map_err(|error| broken(&self.path, error))?;

@@ -28,7 +28,7 @@ impl std::error::Error for Fault {}
 
 impl Fault {
     /// The same as an error of reading.
-    pub(super) fn new(what: impl Into<String>) -> io::Error {
+    pub(super) fn error(what: impl Into<String>) -> io::Error {
         io::Error::other(Self(what.into()))
     }
 }
@@ -80,7 +80,7 @@ impl Read for Gunzip {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         self.0.read(into).map_err(|error| match error.kind() {
             io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
-                Fault::new("the gzip data is damaged or cut short")
+                Fault::error("the gzip data is damaged or cut short")
             }
             _ => error,
         })
@@ -134,7 +134,10 @@ impl Decoded {
             self.text.truncate(written);
             match result {
                 DecoderResult::Malformed(..) => {
-                    return Err(Fault::new(format!("there are bytes that are not {}", self.encoding.name())));
+                    return Err(Fault::error(format!(
+                        "there are bytes that are not {}",
+                        self.encoding.name()
+                    )));
                 }
                 DecoderResult::InputEmpty => self.is_over = self.is_end,
                 DecoderResult::OutputFull => {}

@@ -60,8 +60,8 @@ fn delimiter(head: &[u8], is_known: impl Fn(&str) -> bool) -> u8 {
 fn seen_escape(head: &[u8], is_whole: bool, delimiter: u8) -> Option<u8> {
     let is_sound = |escape| {
         let mut follower = Follower::new(Dialect { delimiter, escape });
-        let followed = follower.follow(head, &mut Vec::new());
-        (followed.is_ok() && !(is_whole && follower.is_inside_quotes()), follower.has_backslashed_quotes)
+        let outcome = follower.follow(head, &mut Vec::new());
+        (outcome.is_ok() && !(is_whole && follower.is_inside_quotes()), follower.has_backslashed_quotes)
     };
     let (is_sound_without, has_backslashed_quotes) = is_sound(None);
     (!is_sound_without && has_backslashed_quotes && is_sound(Some(b'\\')).0).then_some(b'\\')

@@ -163,7 +163,7 @@ impl Items {
         match next {
             Some(b'{' | b'[') => self.value(item).map(Some),
             Some(_) => self.scalar(item).map(Some),
-            None => Err(Fault::new(format!(
+            None => Err(Fault::error(format!(
                 "the list that begins the file is not closed after {} values; the file is cut short",
                 self.count
             ))),
@@ -174,16 +174,16 @@ impl Items {
         self.source.consume(1);
         match self.skip_space()? {
             None => Ok(None),
-            Some(_) => Err(Fault::new(format!("line {} has text after the end of the list", self.line))),
+            Some(_) => Err(Fault::error(format!("line {} has text after the end of the list", self.line))),
         }
     }
 
     fn wrong(&self, what: &str) -> io::Error {
-        Fault::new(format!("line {}: {what} value {}", self.line, self.count))
+        Fault::error(format!("line {}: {what} value {}", self.line, self.count))
     }
 
     fn too_long(&self, line: u64) -> io::Error {
-        Fault::new(format!(
+        Fault::error(format!(
             "row {} (line {line}) is longer than {} MiB; expected one object an ad",
             self.count + 1,
             ITEM_BYTES >> 20

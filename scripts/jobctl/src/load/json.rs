@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use common::Result;
-use common::job::JobAd;
 use serde_json::{Map, Value as Json};
 
 use super::builder::{Builder, Row};
@@ -14,7 +13,7 @@ use super::decode::read_failed;
 use super::items::{Items, Layout};
 use super::members::{self, Member};
 use super::plan::Plan;
-use super::reader::{Notes, Place, Rows};
+use super::reader::{Built, Notes, Place, Rows};
 use super::recipe::Recipe;
 use super::suggest;
 use super::value::Value;
@@ -205,7 +204,7 @@ impl Row for Found<'_> {
 }
 
 impl Rows for JsonRows {
-    fn next(&mut self, builder: &mut Builder) -> Result<Option<Option<JobAd>>> {
+    fn next(&mut self, builder: &mut Builder) -> Result<Option<Built>> {
         let Some(object) = self.next_object()? else { return Ok(None) };
         let place = self.place();
         let mut values: Vec<Option<Value<'_>>> = vec![None; self.members.len()];
@@ -231,7 +230,7 @@ impl Rows for JsonRows {
         for field in &self.plan.fields {
             let is_there = field.sources.iter().any(|source| self.seen[*source])
                 || self.recipe.otherwise.iter().any(|(column, _)| *column == field.column);
-            if !is_there {
+            if !is_there && !self.plan.is_worked_out(COLUMNS[field.column].name) {
                 notes.absent.push(COLUMNS[field.column].name);
             }
         }

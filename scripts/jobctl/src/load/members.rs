@@ -56,15 +56,15 @@ fn dig<'a>(json: &'a Json, parts: &[String], leaves: &mut Vec<&'a Json>) -> bool
             Some(inner) => dig(inner, rest, leaves),
             None => false,
         },
-        Json::Array(elements) => match part.parse::<usize>() {
-            Ok(index) => elements.get(index).is_some_and(|element| dig(element, rest, leaves)),
-            Err(_) => {
-                for element in elements {
-                    dig(element, parts, leaves);
-                }
-                true
+        Json::Array(elements) => {
+            if let Ok(index) = part.parse::<usize>() {
+                return elements.get(index).is_some_and(|element| dig(element, rest, leaves));
             }
-        },
+            for element in elements {
+                dig(element, parts, leaves);
+            }
+            true
+        }
         _ => false,
     }
 }

@@ -24,7 +24,7 @@ mod value;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use chrono::Utc;
+use chrono::{SubsecRound, Utc};
 use clap::Args;
 use common::config::Config;
 use common::job::JobAd;
@@ -73,6 +73,7 @@ use rules::Tally;
 /// tool are in scripts/jobctl/presets.
 #[derive(Debug, Args)]
 #[command(after_long_help = rules::help())]
+#[allow(clippy::doc_markdown)] // Names of products, which --help prints.
 pub(crate) struct LoadArgs {
     /// Files of ads, by content: Parquet, CSV, JSON, also in gzip
     #[arg(required = true, value_name = "FILE")]
@@ -88,7 +89,7 @@ pub(crate) struct LoadArgs {
 }
 
 pub(crate) async fn run(config: &Config, args: LoadArgs) -> Result<()> {
-    let recipe = Arc::new(Recipe::of(&args.read, Utc::now())?);
+    let recipe = Arc::new(Recipe::of(&args.read, Utc::now().trunc_subsecs(6))?);
     let (files, of_files) = (args.files.clone(), Arc::clone(&recipe));
     // A mistyped name in the last place shall not be found after the first file is in.
     let check = move || files.iter().try_for_each(|path| reader::open(path, &of_files).map(drop));

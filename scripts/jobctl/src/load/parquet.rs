@@ -12,7 +12,7 @@ use arrow::datatypes::{
     UInt64Type,
 };
 use chrono::{DateTime, Days, NaiveDate};
-use common::job::{JobAd, Timestamp};
+use common::job::Timestamp;
 use common::{Error, Result};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
@@ -22,7 +22,7 @@ use parquet::basic::Type as PhysicalType;
 
 use super::builder::{Builder, Row};
 use super::plan::Plan;
-use super::reader::{BATCH_BYTES, BATCH_ROWS, Notes, Place, Rows, refuse};
+use super::reader::{BATCH_BYTES, BATCH_ROWS, Built, Notes, Place, Rows, refuse};
 use super::recipe::Recipe;
 use super::value::Value;
 use crate::columns::COLUMNS;
@@ -158,7 +158,7 @@ impl Row for BatchRow<'_> {
 }
 
 impl Rows for ParquetRows {
-    fn next(&mut self, builder: &mut Builder) -> Result<Option<Option<JobAd>>> {
+    fn next(&mut self, builder: &mut Builder) -> Result<Option<Built>> {
         while self.taken == self.rows {
             if !self.next_batch()? {
                 return Ok(None);

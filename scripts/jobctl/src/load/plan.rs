@@ -81,7 +81,14 @@ impl Plan {
         if !lacking.is_empty() {
             return Err(refuse(path, suggest::missing(&lacking, names, &notes.ignored)));
         }
-        Ok((Self::new(fields, recipe), notes))
+        let plan = Self::new(fields, recipe);
+        notes.absent.retain(|column| !plan.is_worked_out(column));
+        Ok((plan, notes))
+    }
+
+    /// Says whether the column's values come from other columns, so that a file need not have it.
+    pub(super) fn is_worked_out(&self, column: &str) -> bool {
+        self.is_paid_by_interval && column.ends_with("_monthly")
     }
 
     /// The plan of a file whose rows may differ, and the name of each source.

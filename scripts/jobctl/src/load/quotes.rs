@@ -242,7 +242,7 @@ impl Read for Quoted {
             let length = self.source.read(&mut self.raw)?;
             self.is_over = length == 0;
             let followed = self.follower.follow(&self.raw[..length], &mut self.text);
-            followed.map_err(|broken| Fault::new(broken.sentence(self.rows_before_data)))?;
+            followed.map_err(|broken| Fault::error(broken.sentence(self.rows_before_data)))?;
         }
         let length = into.len().min(self.text.len() - self.taken);
         into[..length].copy_from_slice(&self.text[self.taken..self.taken + length]);

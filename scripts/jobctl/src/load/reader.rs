@@ -25,10 +25,13 @@ pub(super) const BATCH_BYTES: usize = 4 << 20;
 /// How many unknown columns are remembered by name.
 const UNKNOWN_NAMED: usize = 20;
 
+/// The ad of a row, or `None` where the row is left out.
+pub(super) type Built = Option<JobAd>;
+
 /// The rows of one file.
 pub(super) trait Rows: Send {
     /// Builds the next row's ad: `None` after the last row, `Some(None)` where the row is left out.
-    fn next(&mut self, builder: &mut Builder) -> Result<Option<Option<JobAd>>>;
+    fn next(&mut self, builder: &mut Builder) -> Result<Option<Built>>;
 
     /// What the file has and lacks in columns, as far as it has been read.
     fn notes(&self) -> Notes;

@@ -13,6 +13,7 @@ use crate::columns::{self, COLUMNS};
 
 /// What is done with a cell that its column does not take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[allow(clippy::doc_markdown)] // What --help prints has no backticks.
 pub(crate) enum BadCells {
     /// The file is refused
     Refuse,
@@ -24,6 +25,7 @@ pub(crate) enum BadCells {
 
 /// The flags that say how files are read.
 #[derive(Debug, Clone, Args)]
+#[allow(clippy::doc_markdown)] // What --help prints has no backticks.
 pub(crate) struct ReadArgs {
     /// What the files are: jobspy, mycareersfuture, or a preset file of your own
     #[arg(long, value_name = "NAME|FILE")]

@@ -58,6 +58,7 @@ fn jobspy_loads_with_its_preset() {
         notes.read_as[0].starts_with("scrape_timestamp is 2026-11-25T12:00:00Z, the moment of loading"),
         "{notes:?}"
     );
+    assert!(!notes.absent.contains(&"job_salary_min_sgd_monthly"), "{notes:?}");
     assert!(notes.ignored.contains(&"is_remote".to_owned()) && !notes.ignored.contains(&"site".to_owned()));
     // What the user says is stronger.
     let flags =

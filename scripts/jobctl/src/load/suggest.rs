@@ -84,7 +84,7 @@ pub(super) fn remedy(lacking: &[usize], names: &[&str]) -> String {
     let mut text = preset(names).map(|preset| format!("{preset}; or ")).unwrap_or_default();
     text.push_str("load it with");
     for column in lacking {
-        text.push_str(&flag(COLUMNS[*column].name, &has));
+        text.push_str(&flag(COLUMNS[*column].name, has));
     }
     // Optional columns that the file seems to have under another name.
     for (column, others) in OTHER_NAMES {
