@@ -61,6 +61,8 @@ struct Schedule {
     unwelcome: Option<Vec<u8>>,
     /// Nobody gets through.
     is_cut: bool,
+    /// What is missing is said in Cloud Storage's words.
+    is_worded: bool,
     /// What is replaced in requests that hold the first text, and in answers: one text by another of the same length.
     altered: Vec<Altered>,
 }
@@ -130,6 +132,7 @@ impl Proxy {
             seen: Vec::new(),
             unwelcome: None,
             is_cut: false,
+            is_worded: false,
             altered: Vec::new(),
         };
         let schedule = Arc::new(Mutex::new(schedule));
@@ -252,6 +255,14 @@ async fn serve(
         None => ask(upstream, &request).await?,
     };
     altered.iter().for_each(|altered| altered.alter(&mut answer));
+    let is_worded = schedule.lock().expect("no panic elsewhere").is_worded;
+    if is_worded && answer.starts_with(b"HTTP/1.1 404 ") {
+        let message = missing(upstream, &request).await?;
+        let error = serde_json::json!({ "code": 404, "message": message,
+            "errors": [{ "message": message, "domain": "global", "reason": "notFound" }] });
+        let body = serde_json::json!({ "error": error }).to_string();
+        answer = refusal("404 Not Found", "Content-Type: application/json\r\n", &body).into_bytes();
+    }
     client.write_all(&answer).await?;
     client.shutdown().await
 }
