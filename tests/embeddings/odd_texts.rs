@@ -39,3 +39,91 @@ fn every_text_is_embedded_or_skipped_and_none_stops_the_run() {
     assert_ne!(vectors["null"], vectors["nul"]);
     assert_eq!(market.embedded(&[])["unchanged"], 13);
 }
+
+/// Ads of which the model can read nothing.
+fn unreadable() -> Vec<Value> {
+    let texts = ["\u{200b}\u{feff}", "\u{1}\u{2}", "🔥🔥", "\u{16a0}\u{16a1}", "[UNK] [SEP]", "꙰꙱"];
+    let long = "x".repeat(101);
+    texts
+        .into_iter()
+        .chain([long.as_str()])
+        .enumerate()
+        .map(|(n, text)| ad(&format!("none-{n}"), json!(text), Value::Null, 0))
+        .collect()
+}
+
+#[test]
+fn what_the_model_cannot_read_is_counted_and_is_no_neighbour_of_anything() {
+    let market = Market::empty();
+    let mut ads = unreadable();
+    let count = ads.len();
+    ads.extend([ad("cook", json!("Cook"), Value::Null, 0), ad("chef", json!("Chef 🔥"), Value::Null, 0)]);
+    ads.push(ad("sales", json!("销售"), Value::Null, 0));
+    market.load(&ads);
+    let report = market.embedded(&["--dry-run"]);
+    assert_eq!(
+        (&report["unreadable"], &report["dry_run"]["ads_to_embed"]),
+        (&json!(count), &json!(3)),
+        "{report}"
+    );
+    for (embedded, unchanged) in [(3, 0), (0, 3)] {
+        let report = market.embedded(&[]);
+        let counts = ["ads", "embedded", "unchanged", "unreadable", "failed"]
+            .map(|name| report[name].as_u64().unwrap());
+        assert_eq!(counts, [count as u64 + 3, embedded, unchanged, count as u64, 0], "{report}");
+    }
+    // A program of before gave one of them a vector: the index leaves it out and says so, and the next run removes it.
+    let title = ads[2]["job_title"].as_str().unwrap();
+    market.execute(&format!(
+        "INSERT INTO job_embeddings BY NAME SELECT * REPLACE ('none-2' AS job_id, '{}' AS content_hash) FROM job_embeddings \
+         WHERE job_id = 'cook'",
+        common::job::ContentHash::of(title)
+    ));
+    let built = market.indexed(&[]);
+    assert_eq!((&built["index"]["ads"], &built["index"]["unreadable"]), (&json!(3), &json!(1)), "{built}");
+    assert_eq!(market.embedded(&[])["removed"], 1);
+    market.indexed(&[]);
+    let service = market.serving(&[]);
+    let of_ad = service.similar(&json!({ "job": { "source": "MCF", "job_id": "none-2" } }));
+    let said = of_ad.json["detail"].as_str().unwrap();
+    assert!(of_ad.status == 404 && said.contains("none that the model can read"), "{}", of_ad.json);
+    for text in ["🔥", "\u{200b}", "[UNK]"] {
+        let reply = service.similar(&json!({ "text": text }));
+        assert_eq!(
+            (reply.status, reply.json["member"].as_str()),
+            (400, Some("text")),
+            "{text}: {}",
+            reply.json
+        );
+        assert!(reply.json["detail"].as_str().unwrap().contains("can read nothing"), "{}", reply.json);
+    }
+    let batch = service.similar(&json!({ "queries": [{ "text": "🔥" }, { "text": "chef" }] }));
+    let answers = &batch.json["answers"];
+    assert_eq!(
+        (&answers[0]["problem"]["status"], &answers[1]["results"][0]["job_id"]),
+        (&json!(400), &json!("chef"))
+    );
+}
+
+#[test]
+fn one_huge_cell_is_cut_everywhere_and_costs_little() {
+    let market = Market::empty();
+    let huge = "Storekeeper of everything there is ".repeat(600_000);
+    let mut cells = ad("huge", json!(huge), json!("Counts stock"), 0);
+    for column in ["company_name", "job_location", "job_url"] {
+        cells[column] = json!(huge[..1_000_000]);
+    }
+    market.load(&[cells, ad("other", json!("Storekeeper"), Value::Null, 0)]);
+    let report = market.embedded(&[]);
+    assert_eq!((&report["embedded"], &report["failed"]), (&json!(2), &json!(0)), "{report}");
+    let peak = report["peak_memory_bytes"].as_u64().unwrap() >> 20;
+    assert!(peak < 1000, "{peak} MB");
+    market.assert_current(2);
+    market.indexed(&[]);
+    let service = market.serving(&[]);
+    let reply = service.get("v1/jobs/MCF/huge").json;
+    let length = |member: &str| reply["job"][member].as_str().map(|text| text.chars().count());
+    assert_eq!(["job_title", "company_name", "job_location"].map(length), [Some(1000); 3]);
+    assert_eq!(reply["job"]["job_url"], Value::Null);
+    assert_eq!(service.like(&json!({ "source": "MCF", "job_id": "other" }))["results"][0]["job_id"], "huge");
+}

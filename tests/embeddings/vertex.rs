@@ -41,7 +41,11 @@ struct Vertex {
 
 impl Vertex {
     fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::at("127.0.0.1:0")
+    }
+
+    fn at(host: &str) -> Self {
+        let listener = TcpListener::bind(host).unwrap();
         let host = listener.local_addr().unwrap().to_string();
         let seen = Arc::<Mutex<Seen>>::default();
         let all = Arc::clone(&seen);
@@ -73,12 +77,13 @@ impl Vertex {
 
 fn command(market: &Market, host: &str) -> Command {
     let mut command = market.command("embed-new-jobs");
-    command.arg("--once").envs([
-        ("EMBEDDING_MODEL", MODEL),
-        ("VERTEX_EMULATOR_HOST", host),
-        ("GOOGLE_CLOUD_PROJECT", "demo"),
-    ]);
+    command.arg("--once").envs(variables(host));
     command
+}
+
+/// What a program is told to find the server.
+fn variables(host: &str) -> [(&str, &str); 3] {
+    [("EMBEDDING_MODEL", MODEL), ("VERTEX_EMULATOR_HOST", host), ("GOOGLE_CLOUD_PROJECT", "demo")]
 }
 
 /// One request of a connection, which then ends.
@@ -300,4 +305,49 @@ fn a_server_that_stays_down_ends_the_run_once_and_clearly() {
     assert_refused(&ended, 1, &["embedding by Vertex AI failed", "Connection refused", "try again"]);
     assert!((1.0..20.0).contains(&ended.seconds), "{}", ended.seconds);
     assert_eq!(market.count(&format!("SELECT count(*) FROM {TABLE}")), 0);
+}
+
+#[test]
+fn a_service_searches_for_texts_with_it_also_after_an_outage() {
+    let ads = [
+        cook(1, "Fries # egg."),
+        cook(2, "Bakes # loaves."),
+        ad("blank", json!("\u{200b}"), json!("\u{feff}"), 0),
+    ];
+    let vertex = Vertex::start();
+    let host = vertex.host.clone();
+    let market =
+        variables(&host).into_iter().fold(Market::empty(), |market, (name, value)| market.with(name, value));
+    market.load(&ads);
+    let report = market.embedded(&[]);
+    // What shows nothing is not asked for.
+    assert_eq!((&report["embedded"], &report["unreadable"]), (&json!(2), &json!(1)), "{report}");
+    assert!(vertex.take().embedded.iter().all(|text| text.contains("Cook")));
+    market.indexed(&[]);
+
+    // While the service starts, nobody answers at an address that is not listened to yet.
+    let down = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let service = market.serving(&[("VERTEX_EMULATOR_HOST", &down), ("REQUEST_DEADLINE_MS", "1500")]);
+    let asked = json!({ "text": "Cook 2. Bakes 2 loaves.", "top_k": 1 });
+    let refused = service.similar(&asked);
+    assert_eq!(refused.status, 503, "{}", refused.json);
+    // By ad it searches all the same.
+    assert_eq!(
+        service.like(&json!({ "source": "MCF", "job_id": "cook-1" }))["results"][0]["job_id"],
+        "cook-2"
+    );
+    let _vertex = Vertex::at(&down);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_mins(2);
+    let found = loop {
+        let reply = service.similar(&asked);
+        if reply.status == 200 {
+            break reply.json;
+        }
+        assert!(reply.status == 503 && std::time::Instant::now() < deadline, "{}", reply.json);
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    };
+    assert_eq!(found["results"][0]["job_id"], "cook-2", "{found}");
+    assert!(found["results"][0]["score"].as_f64().unwrap() > 0.999, "{found}");
+    let blank = service.similar(&json!({ "text": "\u{200b}\u{feff}" }));
+    assert_eq!((blank.status, blank.json["member"].as_str()), (400, Some("text")), "{}", blank.json);
 }

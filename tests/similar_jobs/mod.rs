@@ -8,6 +8,7 @@ mod damage;
 mod ends;
 mod interruption;
 mod many;
+mod same;
 mod stores;
 mod warehouse;
 mod worlds;

@@ -21,6 +21,7 @@ use crate::grow::Growing;
 use crate::lexicon::LexiconBuilder;
 use crate::manifest::{FORMAT, GraphFacts, LARGEST_TEXTS, Manifest, Origin, Quality};
 use crate::measure::{QUERIES, Truth};
+use crate::order::{Arrived, Order};
 use crate::projection::Projection;
 use crate::reader::{CODES, ENTRIES, JobIndex, LINKS, SCALES, TEXTS, VECTORS};
 use crate::search::EXACT_TEXTS;
@@ -69,13 +70,6 @@ pub struct Builder {
     ads: Vec<Metadata>,
     unreadable: u64,
     lexicon: LexiconBuilder,
-}
-
-/// Every text's place among those that came, in the order that the index has; how many of them the last index had in that order.
-struct Order {
-    arrivals: Vec<usize>,
-    places: Option<Vec<Option<TextId>>>,
-    stayed: usize,
 }
 
 fn create(path: &Path) -> Result<BufWriter<File>> {
@@ -188,7 +182,13 @@ impl Builder {
             manifest.embedding_space == self.options.embedding_space
                 && manifest.dimension == self.options.dimension
         });
-        let order = self.order(spool.numbers(), last);
+        let arrived = Arrived {
+            hashes: &self.hashes,
+            texts: &self.texts,
+            vectors: spool.numbers(),
+            dimension: self.options.dimension,
+        };
+        let order = arrived.order(last, self.options.most_changed);
         self.write_vectors(spool.numbers(), &order)?;
         drop(spool);
         std::fs::remove_file(self.folder.join(SPOOL)).on_path("cannot write in", &self.folder)?;
@@ -207,42 +207,6 @@ impl Builder {
         self.measure(&mut manifest)?;
         manifest.write(&self.folder)?;
         Ok(manifest)
-    }
-
-    /// Texts that the last index has keep their order, so that its graph can be kept; others follow by hash, which is an order as good as
-    /// drawn by lot.
-    fn order(&self, vectors: &[f32], last: Option<&JobIndex>) -> Order {
-        let dimension = self.options.dimension;
-        let mut arrivals: Vec<usize> = Vec::with_capacity(self.hashes.len());
-        let mut stays = vec![false; self.hashes.len()];
-        let mut places = None;
-        if let Some(last) = last.filter(|last| last.graph().is_some_and(|(graph, _)| graph.degree == DEGREE))
-        {
-            let old: Vec<Option<TextId>> = (0..last.manifest().texts as TextId)
-                .map(|text| {
-                    let digits = hex::encode(last.hash_of(text));
-                    let arrival = *self.texts.get(&ContentHash::parse(&digits).ok()?)? as usize;
-                    let vector = &vectors[arrival * dimension..][..dimension];
-                    // Another precision may have written it since.
-                    (vector == last.vector_of(text)).then(|| {
-                        arrivals.push(arrival);
-                        stays[arrival] = true;
-                        arrivals.len() as TextId - 1
-                    })
-                })
-                .collect();
-            let changed = (old.len() - arrivals.len()) + (self.hashes.len() - arrivals.len());
-            if changed as f64 <= self.options.most_changed * old.len() as f64 {
-                places = Some(old);
-            } else {
-                arrivals.clear();
-                stays.fill(false);
-            }
-        }
-        let stayed = arrivals.len();
-        arrivals.extend((0..self.hashes.len()).filter(|&arrival| !stays[arrival]));
-        arrivals[stayed..].sort_unstable_by_key(|&arrival| self.hashes[arrival]);
-        Order { arrivals, places, stayed }
     }
 
     fn write_vectors(&self, spool: &[f32], order: &Order) -> Result<()> {

@@ -3,7 +3,7 @@
 //! An index is a folder of files that are written once and memory-mapped. Ads with the same text share one *text*, the unit
 //! of search: a repost is no neighbour, but another ad of the same text.
 //!
-//! - [`build`]: from ads with vectors to the folder, from scratch or from the last one
+//! - [`build`], `order`: from ads with vectors to the folder, from scratch or from the last one
 //! - [`reader`]: the folder opened, [`JobIndex`]; [`search`]: which way a query takes; [`filter`], `postings`: which ads it may find
 //! - [`codes`], [`kernels`]: vectors in one byte an element, and the products that searching consists of
 //! - [`graph`], [`grow`]: the graph that finds neighbours among many texts, and how it is made
@@ -24,6 +24,7 @@ pub mod kernels;
 pub mod lexicon;
 pub mod manifest;
 pub mod measure;
+mod order;
 mod postings;
 pub mod projection;
 pub mod reader;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::cast_possible_wrap)]
 
+mod same;
 mod values;
 mod words;
 

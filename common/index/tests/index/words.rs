@@ -170,3 +170,62 @@ fn ads_are_found_by_words_of_title_and_company_the_last_typed_halfway() {
     assert!(rows.iter().all(|row| !next.contains(row)));
     assert!(index.find("baker", usize::MAX, 5).0.is_empty());
 }
+
+#[test]
+fn names_of_the_trade_folded_words_and_chinese_are_found_first_by_their_own_word() {
+    let folder = tempfile::tempdir().unwrap();
+    let titles = [
+        ("R&D Engineer", vec!["R&D", "r & d", "r&", "Ｒ＆Ｄ", "r&d eng"]),
+        ("F&B Service Captain", vec!["F&B", "f&", "f&amp;b"]),
+        ("M&E Coordinator", vec!["M&E"]),
+        ("Café Manager", vec!["café", "cafe", "CAFE\u{301}", "caf"]),
+        ("资深销售经理", vec!["销售", "售", "经理", "资深销售经理", "资"]),
+        ("C Programmer", vec!["C", "c "]),
+        ("R Developer", vec!["R", "r "]),
+        (".NET Developer", vec![".NET", ".n", ".ne", ".net dev"]),
+        ("ASP.NET Architect", vec!["asp.net", "asp.", "ASP.N"]),
+        ("C++/C# Lead", vec!["C++", "c+", "c#"]),
+        ("Node.js Designer", vec!["node.js", "node.", "node", "nod"]),
+        ("Ｎｕｒｓｅ", vec!["nurse", "ｎｕｒｓｅ", "NUR"]),
+        ("Rigger", vec!["rigger", "rig"]),
+        ("Commis Chef", vec!["commis"]),
+        ("A&E Nurse", vec!["A&E", "a&"]),
+        ("Straße Cleaner", vec!["strasse"]),
+        ("İnşaat Foreman", vec!["insaat"]),
+        ("シェフ募集", vec!["募集", "シェフ", "ｼｪﾌ"]),
+        ("พนักงานขาย", vec!["ขาย"]),
+    ];
+    let ads = titles.iter().enumerate().map(|(n, (title, _))| IndexedAd {
+        job_title: Some((*title).into()),
+        company_name: Some("Acme".into()),
+        ..ad(n as u64)
+    });
+    build(folder.path(), ads.collect(), 1000, None);
+    let index = JobIndex::open(folder.path()).unwrap();
+    for (title, queries) in &titles {
+        for query in queries {
+            let found: Vec<_> =
+                index.find(query, 0, 10).0.into_iter().map(|row| index.ad(row).job_title.unwrap()).collect();
+            assert_eq!(found.first(), Some(title), "{query}: {found:?}");
+        }
+    }
+    // A reason says a word once, whole.
+    let row = |n: u64| index.row_of(&ad(n).key.source, &ad(n).key.job_id).unwrap();
+    let terms = index.reasons_for_text("ASP.NET", row(8));
+    assert_eq!(terms, [Reason::Terms(vec!["asp.net".into()])]);
+}
+
+#[test]
+fn filters_fold_accents_width_and_white_space() {
+    let folder = tempfile::tempdir().unwrap();
+    let placed = |n: u64, place: &str| IndexedAd { job_location: Some(place.into()), ..ad(n) };
+    let places = ["Zürich", "ZURICH ", "Zu\u{308}rich", "Ｚｕｒｉｃｈ", "Zurich  West", "Zug"];
+    build(folder.path(), (0..).zip(places).map(|(n, place)| placed(n, place)).collect(), 1000, None);
+    let index = JobIndex::open(folder.path()).unwrap();
+    let vector = vector(1);
+    for (asked, count) in [("zurich", 4), (" ZÜRICH\u{a0}", 4), ("zurich west", 1), ("zu", 0)] {
+        let filter = Filter { location: vec![asked.into()], ..Filter::default() };
+        assert_eq!(index.search(&query(&vector, &filter)).len(), count, "{asked}");
+    }
+    assert_eq!(index.facets(Column::Location)[0].1, 4);
+}

@@ -1,7 +1,7 @@
 //! What building an index reads: every ad with its vector, and whether anything has changed since.
 
 use chrono::TimeDelta;
-use common_core::job::{ContentHash, DESCRIPTION_CHARS, JobAd, JobKey};
+use common_core::job::{ContentHash, DESCRIPTION_CHARS, JobAd, JobKey, TITLE_CHARS, URL_CHARS};
 use futures::TryStreamExt;
 
 use super::{SPACE, append, key, moment, row};
@@ -30,16 +30,16 @@ fn seen() -> [JobAd; 3] {
     let text = |text: &str| Some(text.to_owned());
     let full = JobAd {
         job_url: text("https://example.com/?a=1&b='\"%_\\"),
-        job_title: text("Pâtissier \u{0} 👩‍🍳 مرحبا\n\t"),
+        job_title: Some(format!("Pâtissier \u{0} 👩‍🍳 مرحبا\n\t{}", "é".repeat(TITLE_CHARS))),
         job_description: Some("é".repeat(DESCRIPTION_CHARS + 9)),
-        job_location: text("Jurong \"East\""),
+        job_location: Some(format!("Jurong \"East\"{}", "x".repeat(TITLE_CHARS))),
         job_classification: text("Hospitality & 'Tourism'"),
         job_work_type: text("Full-time"),
         job_salary_min_sgd_monthly: Some(0.1 + 0.2),
         job_salary_max_sgd_monthly: Some(1e300),
         job_currency: text("SGD"),
         job_posted_timestamp: Some(moment(-7)),
-        company_name: text("Ümlaut % Co_"),
+        company_name: Some(format!("Ümlaut % Co_{}", "é".repeat(TITLE_CHARS))),
         ..seen_only("full", 9)
     };
     let empty = JobAd {
@@ -53,7 +53,9 @@ fn seen() -> [JobAd; 3] {
         company_name: text(""),
         ..seen_only("empty", 0)
     };
-    [full, seen_only("bare", 0), empty]
+    // A part of an address leads nowhere.
+    let bare = JobAd { job_url: Some("x".repeat(URL_CHARS + 1)), ..seen_only("bare", 0) };
+    [full, bare, empty]
 }
 
 fn seen_only(job_id: &str, at: i64) -> JobAd {
@@ -62,19 +64,20 @@ fn seen_only(job_id: &str, at: i64) -> JobAd {
 
 fn indexed(ad: &JobAd, row: &EmbeddingRow) -> IndexedAd {
     let cut = |text: &String| text.chars().take(DESCRIPTION_CHARS).collect::<String>();
+    let title = |text: &String| text.chars().take(TITLE_CHARS).collect::<String>();
     IndexedAd {
         key: ad.key(),
         content_hash: row.content_hash,
         model_version: row.model_version.clone(),
         embedding: row.embedding.clone(),
-        job_title: ad.job_title.clone(),
+        job_title: ad.job_title.as_ref().map(title),
         job_description: ad.job_description.as_ref().map(cut),
-        company_name: ad.company_name.clone(),
-        job_location: ad.job_location.clone(),
+        company_name: ad.company_name.as_ref().map(title),
+        job_location: ad.job_location.as_ref().map(title),
         job_classification: ad.job_classification.clone(),
         job_work_type: ad.job_work_type.clone(),
         job_currency: ad.job_currency.clone(),
-        job_url: ad.job_url.clone(),
+        job_url: ad.job_url.clone().filter(|url| url.chars().count() <= URL_CHARS),
         salary_min_monthly: ad.job_salary_min_sgd_monthly,
         salary_max_monthly: ad.job_salary_max_sgd_monthly,
         job_posted_timestamp: ad.job_posted_timestamp,

@@ -16,7 +16,7 @@ mod takedowns;
 use std::collections::HashSet;
 
 use chrono::{DateTime, TimeDelta};
-use common_core::job::{ContentHash, DESCRIPTION_CHARS, JobAd, JobKey, Shard, Timestamp};
+use common_core::job::{ContentHash, DESCRIPTION_CHARS, JobAd, JobKey, Shard, TITLE_CHARS, Timestamp};
 use common_core::{Error, ErrorKind, Result};
 use futures::{StreamExt, TryStreamExt, stream};
 
@@ -167,7 +167,8 @@ async fn a_scan_returns_the_latest_sighting_of_every_ad(warehouse: &dyn Warehous
         job_posted_timestamp: Some(moment(-7)),
         job_salary_max_sgd_monthly: Some(5000.0),
         job_currency: Some(" \t".into()),
-        ..ad("odd", 0, "Nurse \u{0} 👩‍⚕️ مرحبا")
+        job_work_type: Some("é".repeat(TITLE_CHARS + 9)),
+        ..ad("odd", 0, &format!("Nurse \u{0} 👩‍⚕️ مرحبا{}", "é".repeat(TITLE_CHARS)))
     };
     let ranged = JobAd {
         job_salary_min_sgd_monthly: Some(3000.0),
@@ -188,8 +189,10 @@ async fn a_scan_returns_the_latest_sighting_of_every_ad(warehouse: &dyn Warehous
 
     let mut found = candidates(warehouse, scan()).await;
     found.sort_by(|a, b| a.key.cmp(&b.key));
-    let titles: Vec<_> =
-        found.iter().map(|ad| (ad.key.job_id.as_str(), ad.title.as_deref().unwrap())).collect();
+    let titles: Vec<_> = found
+        .iter()
+        .map(|ad| (ad.key.job_id.as_str(), ad.title.as_deref().unwrap().trim_end_matches('é')))
+        .collect();
     let expected =
         [("late", "New"), ("odd", "Nurse \u{0} 👩‍⚕️ مرحبا"), ("ranged", "Cook"), ("twice", "Second load")];
     assert_eq!(titles, expected);
@@ -198,6 +201,9 @@ async fn a_scan_returns_the_latest_sighting_of_every_ad(warehouse: &dyn Warehous
         JobCount { ads: 4, nameless_sightings: 2, timestamps_out_of_range: 0, forgotten_ads: 0 }
     );
     assert_eq!(found[1].description.as_ref().unwrap().chars().count(), DESCRIPTION_CHARS);
+    let cut =
+        [&found[1].title, &found[1].filters.job_work_type].map(|text| text.as_ref().unwrap().chars().count());
+    assert_eq!(cut, [TITLE_CHARS; 2]);
     assert_eq!(found[1].filters.job_location.as_deref(), Some(""));
     assert_eq!(found[1].filters.job_classification, None);
     assert_eq!(found[1].filters.job_posted_timestamp, Some(moment(-7)));

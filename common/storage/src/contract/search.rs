@@ -1,6 +1,7 @@
 //! Searches, compared with the same done by hand.
 
 use common_core::ErrorKind;
+use common_core::fold::fold_name;
 use common_core::job::{ContentHash, JobAd, JobFilter, JobKey};
 
 use super::{SPACE, append, moment};
@@ -12,6 +13,8 @@ const ADS: usize = 200;
 /// Text that means something else wherever it is not a parameter, or is compared as a pattern.
 const LOCATIONS: [Option<&str>; 6] =
     [Some("Jurong East"), Some("O'Brien's \"Hub\""), Some("100% remote_\\"), Some(""), None, Some("Zürich")];
+/// As the last of [`LOCATIONS`] is spelled in every other row.
+const ALSO_ZURICH: &str = "\u{a0}ＺU\u{308}RICH ";
 const COMPANIES: [Option<&str>; 4] =
     [Some("Ümlaut & Co"), Some("50% Off's, \"Pte\" Ltd"), None, Some("New Ltd")];
 
@@ -51,7 +54,10 @@ fn row(n: usize) -> EmbeddingRow {
         model_version: "version".into(),
         content_hash: ContentHash::of(&seed.to_string()),
         filters: FilterColumns {
-            job_location: text(pick(&LOCATIONS, n)),
+            job_location: text(pick(&LOCATIONS, n).map(|place| {
+                let is_other = place == "Zürich" && !(n / LOCATIONS.len()).is_multiple_of(2);
+                if is_other { ALSO_ZURICH } else { place }
+            })),
             job_classification: text(pick(&[Some("Sales"), Some("sales "), Some("SALES"), None], n / 3)),
             job_work_type: text(pick(&[Some("Full-time"), Some("Part-time")], n / 5)),
             job_posted_timestamp: (!n.is_multiple_of(9)).then(|| moment(i64::try_from(n).unwrap())),
@@ -90,7 +96,7 @@ impl Market {
     fn expected(&self, query: &VectorQuery) -> Vec<VectorHit> {
         let filter = &query.filter;
         let has = |wanted: &[String], value: Option<&str>| {
-            let is = |wanted: &String| Some(wanted.to_lowercase()) == value.map(str::to_lowercase);
+            let is = |wanted: &String| Some(fold_name(wanted)) == value.map(fold_name);
             wanted.is_empty() || wanted.iter().any(is)
         };
         let passes = |row: &EmbeddingRow, company: Option<&str>| {
@@ -162,6 +168,10 @@ pub async fn vector_search(warehouse: &dyn Warehouse) {
         let filter = JobFilter { location: texts(&[&location.to_uppercase()]), ..all.clone() };
         market.check(warehouse, &query(1005, 20, filter), 20).await;
     }
+    for zurich in ["zurich", "ZÜRICH", " Zurich\u{3000}", ALSO_ZURICH] {
+        let filter = JobFilter { location: texts(&[zurich]), ..all.clone() };
+        market.check(warehouse, &query(1005, ADS, filter), 33).await;
+    }
     let odd = ["%", "_", "100%%", "' OR '1'='1", "[]", "Jurong East\", \"Zürich", "\u{0}", "\u{1f}"];
     let filter = JobFilter { location: texts(&odd), ..all.clone() };
     market.check(warehouse, &query(1006, 5, filter), 0).await;
@@ -199,7 +209,8 @@ async fn a_search_leaves_out_what_was_taken_down(warehouse: &dyn Warehouse, mut 
 pub(super) async fn searches_by_company_go_by_the_latest_sighting(warehouse: &dyn Warehouse) {
     let market = Market::open(warehouse).await;
     for company in COMPANIES.into_iter().flatten() {
-        let filter = JobFilter { company: texts(&[&company.to_uppercase()]), ..JobFilter::default() };
+        let asked = format!(" {}\u{a0}", company.to_uppercase().replace('Ü', "u"));
+        let filter = JobFilter { company: texts(&[&asked]), ..JobFilter::default() };
         market.check(warehouse, &query(2000, 30, filter), 30).await;
     }
     let narrow = JobFilter {

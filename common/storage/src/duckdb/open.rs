@@ -177,3 +177,103 @@ fn config(access: Access) -> ::duckdb::Result<Config> {
         .threads(if access == Access::Write { 1 } else { 2 })?
         .enable_autoload_extension(false)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    /// Whether another process may write to the file.
+    fn is_free(path: &Path) -> bool {
+        let lock = "import fcntl, sys\nfcntl.lockf(open(sys.argv[1], 'r+b'), fcntl.LOCK_EX | fcntl.LOCK_NB)";
+        let output = Command::new("python3").args(["-c", lock]).arg(path).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() || said.contains("BlockingIOError"), "{said}");
+        output.status.success()
+    }
+
+    fn made(folder: &Path) -> std::path::PathBuf {
+        let path = folder.join("jobs.duckdb");
+        drop(open(&path, Access::Create).unwrap());
+        assert!(is_free(&path));
+        path
+    }
+
+    #[test]
+    fn a_file_that_one_search_leaves_is_still_held_for_the_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = made(folder.path());
+        let link = folder.path().join("link.duckdb");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        let first = open(&path, Access::ReadSoon).unwrap();
+        let second = open(&link, Access::Read).unwrap();
+        assert!(Arc::ptr_eq(&first, &second));
+        drop(first);
+        assert!(!is_free(&path));
+        // A connection that a thread still uses holds the engine.
+        let third = open(&path, Access::ReadSoon).unwrap();
+        let reader = third.reader().unwrap();
+        drop(second);
+        assert!(!is_free(&path));
+        assert_eq!(reader.query_row("SELECT 42", [], |row| row.get::<_, i64>(0)).unwrap(), 42);
+        drop((reader, third));
+        assert!(is_free(&path));
+    }
+
+    #[test]
+    fn many_threads_that_come_and_go_never_leave_the_file_to_others_while_one_reads() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = made(folder.path());
+        let held = open(&path, Access::Read).unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..50 {
+                        drop(open(&path, Access::ReadSoon).unwrap());
+                    }
+                });
+            }
+            assert!(!is_free(&path));
+        });
+        assert!(!is_free(&path));
+        drop(held);
+        // And without one that stays: opened and closed by whoever comes first and last.
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..10 {
+                        let shared = open(&path, Access::Read).unwrap();
+                        shared
+                            .reader()
+                            .unwrap()
+                            .query_row("SELECT 42", [], |row| row.get::<_, i64>(0))
+                            .unwrap();
+                    }
+                });
+            }
+        });
+        assert!(is_free(&path));
+    }
+
+    #[test]
+    fn a_writer_is_shared_with_readers_and_waits_for_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = made(folder.path());
+        let writer = open(&path, Access::Write).unwrap();
+        assert!(Arc::ptr_eq(&writer, &open(&path, Access::ReadSoon).unwrap()));
+        drop(writer);
+        assert!(is_free(&path));
+        let reader = open(&path, Access::ReadSoon).unwrap();
+        let error = open_or_share(&path, Access::Write).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        assert!(error.to_string().contains("open for reading in this process"), "{error}");
+        let waiting = std::thread::spawn({
+            let path = path.clone();
+            move || open(&path, Access::Write).map(|_| ())
+        });
+        std::thread::sleep(Duration::from_millis(20));
+        drop(reader);
+        waiting.join().unwrap().unwrap();
+    }
+}
