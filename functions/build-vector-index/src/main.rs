@@ -9,6 +9,7 @@ mod options;
 mod promote;
 mod report;
 mod run;
+mod warehouse_index;
 
 use std::process::ExitCode;
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use common::embedding::{self, Identity, Reader};
 use common::feed;
@@ -12,20 +12,18 @@ use common::job::{IndexedAd, embedding_text};
 use common::shim::Invocation;
 use common::storage::drafts::Draft;
 use common::storage::registry::Champion;
-use common::storage::warehouse::{EmbeddingTable, IndexState, VectorIndexKind, VectorIndexState};
+use common::storage::warehouse::{EmbeddingTable, IndexState};
 use common::storage::{Access, Registry, Run, Warehouse, open_artifacts, open_warehouse};
 use common::{Error, ErrorKind, Result, failpoint};
 use futures::StreamExt;
 
-use crate::options::{Options, WarehouseIndex};
-use crate::promote;
+use crate::options::Options;
 use crate::report::{Outcome, Report};
+use crate::{promote, warehouse_index};
 
 /// The share of texts that may have come or gone for the last graph to be grown further.
 const MOST_CHANGED: f64 = 0.2;
 const BUILDING: &str = "building the index";
-/// Between two looks at the warehouse's own index.
-const LOOK: Duration = Duration::from_secs(5);
 
 /// Builds, checks and publishes; see the crate's documentation.
 pub(crate) async fn run(invocation: Invocation<Options>) -> Result<Report> {
@@ -119,7 +117,8 @@ impl Job<'_> {
             report.removed_versions = self.registry.sweep(options.keep).await?;
         }
         if !self.invocation.dry_run && !self.invocation.shutdown.is_cancelled() {
-            report.warehouse_index = self.warehouse_index().await?;
+            report.warehouse_index =
+                warehouse_index::refresh(self.warehouse, &self.table, self.invocation).await?;
         }
         report.seconds = self.started.elapsed().as_secs_f64();
         Ok(report)
@@ -308,37 +307,6 @@ impl Job<'_> {
         failpoint::reach("index::publish");
         progress.finish();
         Ok(Some(manifest))
-    }
-
-    /// Makes or looks after the warehouse's own index, and waits until it holds every row.
-    async fn warehouse_index(&self) -> Result<Option<VectorIndexState>> {
-        let kind = match self.invocation.options.warehouse_index {
-            WarehouseIndex::Ivf => VectorIndexKind::Ivf,
-            WarehouseIndex::TreeAh => VectorIndexKind::TreeAh,
-            WarehouseIndex::None => return Ok(None),
-        };
-        let until = Instant::now() + Duration::from_secs(self.invocation.options.wait_s);
-        loop {
-            let state = self.warehouse.refresh_vector_index(&self.table, kind).await?;
-            let is_filling = match &state {
-                VectorIndexState::Building { .. } => true,
-                VectorIndexState::Active { coverage_percent } => *coverage_percent < 100,
-                VectorIndexState::TooFewRows { rows, needed } => {
-                    tracing::info!(
-                        "{rows} rows are too few for an index of the warehouse's own, which takes {needed}: its searches are exact"
-                    );
-                    false
-                }
-                VectorIndexState::None | VectorIndexState::Disabled { .. } => false,
-            };
-            if !is_filling || Instant::now() >= until || self.invocation.shutdown.is_cancelled() {
-                return Ok(Some(state));
-            }
-            tokio::select! {
-                () = tokio::time::sleep(LOOK) => {}
-                () = self.invocation.shutdown.cancelled() => {}
-            }
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a table of embeddings holds, and which of its rows are nearest to a vector: always exact, by a scan.
 
-use ::duckdb::{Connection, Row, ToSql, params_from_iter};
+use ::duckdb::{Connection, Row, ToSql, params, params_from_iter};
 use common_core::Result;
 use common_core::job::{ContentHash, JobFilter, JobKey};
 
@@ -37,6 +37,23 @@ pub(super) fn embedding_spaces(
     }
     let sql = render(include_str!("../../../../infra/duckdb/embedding_spaces.sql"), table);
     connection.prepare(&sql)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+}
+
+/// Which of the hashes, joined by commas, have a vector of `space`, written since `since` where that is given.
+pub(super) fn known_texts(
+    connection: &Connection,
+    table: &EmbeddingTable,
+    space: &str,
+    hashes: &str,
+    since: Option<i64>,
+) -> ::duckdb::Result<Vec<String>> {
+    if !query::has_table(connection, &table.name)? {
+        return Ok(Vec::new());
+    }
+    let sql =
+        takedowns::honoured(connection, include_str!("../../../../infra/duckdb/known_texts.sql"), table)?;
+    let mut statement = connection.prepare_cached(&sql)?;
+    statement.query_map(params![hashes, space, since], |row| row.get(0))?.collect()
 }
 
 /// A row of the search, its hash not read yet.

@@ -1,0 +1,48 @@
+//! The warehouse's own vector index: made where there is none, looked after where there is one.
+
+use std::time::{Duration, Instant};
+
+use common::Result;
+use common::shim::Invocation;
+use common::storage::Warehouse;
+use common::storage::warehouse::{EmbeddingTable, VectorIndexKind, VectorIndexState};
+
+use crate::options::{Options, WarehouseIndex};
+
+/// Between two looks at the index.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Makes or looks after the warehouse's own index, and waits until it holds every row.
+pub(crate) async fn refresh(
+    warehouse: &dyn Warehouse,
+    table: &EmbeddingTable,
+    invocation: &Invocation<Options>,
+) -> Result<Option<VectorIndexState>> {
+    let kind = match invocation.options.warehouse_index {
+        WarehouseIndex::Ivf => VectorIndexKind::Ivf,
+        WarehouseIndex::TreeAh => VectorIndexKind::TreeAh,
+        WarehouseIndex::None => return Ok(None),
+    };
+    let until = Instant::now() + Duration::from_secs(invocation.options.wait_s);
+    loop {
+        let state = warehouse.refresh_vector_index(table, kind).await?;
+        let is_filling = match &state {
+            VectorIndexState::Building { .. } => true,
+            VectorIndexState::Active { coverage_percent } => *coverage_percent < 100,
+            VectorIndexState::TooFewRows { rows, needed } => {
+                tracing::info!(
+                    "{rows} rows are too few for an index of the warehouse's own, which takes {needed}: its searches are exact"
+                );
+                false
+            }
+            VectorIndexState::None | VectorIndexState::Disabled { .. } => false,
+        };
+        if !is_filling || Instant::now() >= until || invocation.shutdown.is_cancelled() {
+            return Ok(Some(state));
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            () = invocation.shutdown.cancelled() => {}
+        }
+    }
+}
