@@ -11,12 +11,25 @@ const GOLDEN: &str = include_str!("../golden/embeddings.json");
 
 fn golden() -> (Vec<Value>, Vectors) {
     let golden: Vec<Value> = serde_json::from_str(GOLDEN).unwrap();
-    let ads =
-        golden.iter().map(|entry| ad(entry["id"].as_str().unwrap(), entry["text"].clone(), json!(""), 0));
+    let ads = golden.iter().map(|entry| {
+        let (title, description) = parts(entry["text"].as_str().unwrap());
+        ad(entry["id"].as_str().unwrap(), json!(title), json!(description), 0)
+    });
     let vector = |entry: &Value| serde_json::from_value(entry["embedding"].clone()).unwrap();
     let vectors =
         golden.iter().map(|entry| (entry["id"].as_str().unwrap().to_owned(), vector(entry))).collect();
     (ads.collect(), vectors)
+}
+
+/// Title and description whose embedding text begins as `text` does: a title alone enters with its first 1,000 characters.
+fn parts(text: &str) -> (&str, &str) {
+    match text.char_indices().nth(1000) {
+        Some((end, _)) => {
+            let split = text[..end].rfind(". ").expect("a sentence ends within 1,000 characters");
+            (&text[..split], &text[split + 2..])
+        }
+        None => (text, ""),
+    }
 }
 
 fn cosine(a: &[f32], b: &[f32]) -> f64 {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use common_core::config::Config;
 use common_core::fold::is_visible;
+use common_core::job::embedding_text;
 use common_core::{Error, Result};
 
 use crate::model::ModelPackage;
@@ -34,6 +35,14 @@ pub fn reader(config: &Config) -> Result<Reader> {
 }
 
 impl Reader {
+    /// Whether the model knows anything of a title or a description. Asked of each alone, because the full stop that joins them in the
+    /// embedding text is a token of its own.
+    pub fn reads_any(&self, title: Option<&str>, description: Option<&str>) -> bool {
+        // The part of a description that enters the text.
+        let description = description.and_then(|text| embedding_text(None, Some(text)));
+        [title, description.as_deref()].into_iter().flatten().any(|text| self.reads(text))
+    }
+
     /// Whether the model knows anything of `text`: a word, a part of one, a character.
     pub fn reads(&self, text: &str) -> bool {
         let Some(tokenizer) = &self.tokenizer else { return is_visible(text) };

@@ -312,8 +312,8 @@ impl Job<'_> {
 
 /// Adds an ad to the index, but for one whose text the model cannot read.
 fn add(builder: &mut Builder, reader: &Reader, ad: IndexedAd) -> Result<()> {
-    let text = embedding_text(ad.job_title.as_deref(), ad.job_description.as_deref());
-    if text.is_none_or(|text| reader.reads(&text)) {
+    let (title, description) = (ad.job_title.as_deref(), ad.job_description.as_deref());
+    if embedding_text(title, description).is_none() || reader.reads_any(title, description) {
         return builder.add(ad);
     }
     builder.leave_out();

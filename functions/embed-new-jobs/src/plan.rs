@@ -163,7 +163,9 @@ enum Text {
 fn text_of(reader: &Reader, ad: Candidate) -> (Candidate, Text) {
     let text = match embedding_text(ad.title.as_deref(), ad.description.as_deref()) {
         None => Text::None,
-        Some(text) if reader.reads(&text) => Text::Readable(text),
+        Some(text) if reader.reads_any(ad.title.as_deref(), ad.description.as_deref()) => {
+            Text::Readable(text)
+        }
         Some(_) => Text::Unreadable,
     };
     (ad, text)

@@ -6,6 +6,7 @@
 mod ads;
 mod cells;
 mod errors;
+mod moments;
 mod open;
 mod query;
 mod scan;
@@ -20,13 +21,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ::duckdb::{Connection, Row};
+use ::duckdb::Connection;
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use common_core::job::{ContentHash, DESCRIPTION_CHARS, JobAd, JobKey, TITLE_CHARS, Timestamp, URL_CHARS};
 use common_core::{Error, ErrorKind, Result, failpoint, feed, memory};
 use futures::stream::BoxStream;
 
+use self::moments::{micros, moment};
 use crate::Access;
 use crate::warehouse::{
     Appended, Candidate, EmbeddingRow, EmbeddingTable, Forgotten, IndexState, IndexedAd, JobCount, JobScan,
@@ -178,18 +180,6 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
         work()
     };
     feed::blocking("a statement of the warehouse", work).await
-}
-
-/// The moment in a column of microseconds since 1970, which every statement of ours makes of a timestamp: the engine's own conversion panics
-/// at moments before 1970 that are no whole seconds, and outside the calendar of its type.
-fn moment(row: &Row<'_>, column: usize) -> ::duckdb::Result<Option<Timestamp>> {
-    let micros: Option<i64> = row.get(column)?;
-    Ok(micros.and_then(DateTime::from_timestamp_micros))
-}
-
-/// A moment as a parameter.
-fn micros(moment: Option<Timestamp>) -> Option<i64> {
-    moment.map(|moment| moment.timestamp_micros())
 }
 
 /// Puts table name and constants into a statement of `infra/duckdb`; values are always parameters.
