@@ -82,7 +82,7 @@ impl Error {
         self
     }
 
-    /// Lets the sender of a request read the sentence as it is now: it is about what they gave, and about nothing else.
+    /// Makes the current message public: it describes only what the caller gave.
     #[must_use]
     pub fn for_caller(mut self) -> Self {
         self.outside = Some(self.message.clone());

@@ -4,7 +4,7 @@
 use caseless::Caseless;
 use unicode_normalization::UnicodeNormalization;
 
-/// `text` as it is compared: compatible forms (full width, ligatures) as their usual ones, letters without accents and case, and
+/// Folds `text` for comparison: compatible forms (full width, ligatures) as their usual ones, letters without accents and case, and
 /// without the characters that nobody sees.
 ///
 /// Letters that only look like an accented one stay what they are (ø, ł); so do the vowel signs of scripts that have them.
@@ -24,7 +24,7 @@ pub fn fold(text: &str) -> String {
     folded
 }
 
-/// A name as it is compared: [`fold`]ed, without white space around it, and with one space where it has more.
+/// Folds a name for comparison: like [`fold`], without white space around it, and with one space where it has more.
 pub fn fold_name(name: &str) -> String {
     let folded = fold(name);
     let mut words = folded.split_whitespace();

@@ -64,7 +64,7 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("R$", "BRL"),
 ];
 
-/// What programs write where there is no value, as [`folded`] writes it.
+/// Words for a missing value, as [`folded`] writes them.
 const NOTHING: &[&str] = &["", "NAN", "NONE", "NULL", "N/A", "NA", "-", "\\N"];
 
 /// The codes of ISO 4217 that are in use.

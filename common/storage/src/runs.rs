@@ -109,7 +109,7 @@ impl<'a> Run<'a> {
             }
             let report = work.await?;
             let value = serde_json::to_value(&report)
-                .map_err(|error| Error::internal("the report has no JSON form").caused_by(error))?;
+                .map_err(|error| Error::internal("the report cannot be serialised").caused_by(error))?;
             Ok((report, value))
         });
         let outcome = shutdown::within(self.shutdown, work_limit, whole).await.unwrap_or_else(|| {

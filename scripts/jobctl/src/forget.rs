@@ -94,8 +94,10 @@ impl Asked {
 }
 
 async fn forget(warehouse: &dyn Warehouse, asked: &[Asked], is_dry_run: bool) -> Result<String> {
-    let keys = keys(asked);
+    let mut keys = keys(asked);
     let Traces { tables, present, .. } = warehouse.trace(&keys).await?;
+    // Loading never writes a key as it was typed: it needs a tombstone only where a table of others has it.
+    keys.retain(|key| present.contains(key) || asked.iter().any(|ad| ad.key == *key));
     let tables = if is_dry_run { tables } else { warehouse.forget(&keys).await? };
     let (known, unknown): (Vec<&Asked>, Vec<&Asked>) = asked.iter().partition(|ad| ad.is_among(&present));
     let mut text = String::new();

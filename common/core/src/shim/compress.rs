@@ -12,7 +12,7 @@ use hyper::{Response, StatusCode};
 
 use super::http_util::Body;
 
-/// A shorter answer fits into one packet as it is.
+/// A shorter answer fits into one packet uncompressed.
 const LEAST_BYTES: u64 = 1024;
 
 /// What the entity tag of a compressed answer ends with: its bytes are others than those of the plain one.
@@ -22,7 +22,7 @@ const SUFFIX: &str = "-gzip\"";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Accepted {
     gzip: bool,
-    /// Whether an answer may come as it is.
+    /// Whether an answer may be uncompressed.
     identity: bool,
     /// The tags of the answers that the client has.
     known: Vec<String>,
@@ -115,7 +115,7 @@ pub(super) async fn answer(response: Response<Body>, accepted: &Accepted) -> Res
             Response::from_parts(head, Full::new(short))
         }
         failed => {
-            tracing::warn!("an answer is sent as it is, because it could not be compressed: {failed:?}");
+            tracing::warn!("an answer is sent uncompressed: compression failed: {failed:?}");
             Response::from_parts(head, Full::new(plain))
         }
     }

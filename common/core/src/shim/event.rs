@@ -103,7 +103,7 @@ fn unwrapped(headers: &HeaderMap) -> Result<Option<TriggerId>, Problem> {
     Ok((!id.is_empty()).then(|| TriggerId::of_message(subscription, id)))
 }
 
-/// A header's value as it is, if the header is there.
+/// The raw value of a header, or `None` where it is absent.
 fn plain<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Problem> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {

@@ -97,7 +97,7 @@ async fn store_id(store: &dyn LeaseStore) -> Result<String> {
     }
     let new = Store { id: Uuid::now_v7().to_string() };
     let bytes = serde_json::to_vec(&new)
-        .map_err(|error| Error::internal("a store's id has no JSON form").caused_by(error))?;
+        .map_err(|error| Error::internal("a store's id cannot be serialised").caused_by(error))?;
     match store.write_if(STORE, &bytes, generation.as_deref()).await {
         Ok(_) => Ok(new.id),
         // Another run was first, or an earlier try of this very write.

@@ -181,7 +181,7 @@ where
             let report = run.await?;
             let is_interrupted = report.is_interrupted();
             let report = serde_json::to_value(report)
-                .map_err(|error| Error::internal("the report has no JSON form").caused_by(error))?;
+                .map_err(|error| Error::internal("the report cannot be serialised").caused_by(error))?;
             Ok(Reported { report, is_interrupted })
         }
         .boxed()

@@ -113,7 +113,7 @@ async fn a_service_that_is_to_end_answers_everybody_and_sends_them_away() {
 }
 
 #[tokio::test]
-async fn connections_are_capped_and_whoever_waits_gets_the_next_free_place() {
+async fn connections_are_capped_and_a_waiting_one_gets_the_next_free_place() {
     let served = serve(None).await;
     let mut held = Vec::new();
     for _ in 0..3 {
@@ -132,7 +132,7 @@ async fn connections_are_capped_and_whoever_waits_gets_the_next_free_place() {
 }
 
 #[tokio::test]
-async fn an_answer_is_compressed_for_whoever_takes_it() {
+async fn an_answer_is_compressed_where_gzip_is_accepted() {
     let served = serve(None).await;
     let mut client = Client::connect(&served).await;
     let (_, plain, body) = client.get("/long", "").await;
