@@ -15,6 +15,9 @@ use crate::support::{Ended, Market, Running, ads_with_text};
 
 const ADS: u32 = 300;
 
+/// Looks at a market and at what is left of the process that worked on it.
+type Check = Box<dyn Fn(&Market, &Ended)>;
+
 /// A program that does its work once, and how to tell whether all of it is done.
 struct Work {
     program: &'static str,
@@ -22,7 +25,7 @@ struct Work {
     /// Brings the market back to before the work.
     prepare: Box<dyn Fn(&Market)>,
     /// Fails unless everything is there.
-    assert_whole: Box<dyn Fn(&Market, &Ended)>,
+    assert_whole: Check,
     /// Fails unless what is there after a failure is as it should be.
     assert_kept: Box<dyn Fn(&Market)>,
 }
@@ -130,8 +133,8 @@ fn index() -> Work {
     }
 }
 
-fn load(file: PathBuf) -> Work {
-    let lines = i64::try_from(fs::read_to_string(&file).unwrap().lines().count()).unwrap();
+fn load(file: &Path) -> Work {
+    let lines = i64::try_from(fs::read_to_string(file).unwrap().lines().count()).unwrap();
     Work {
         program: "jobctl",
         arguments: vec!["load".to_owned(), file.to_str().unwrap().to_owned()],
@@ -180,7 +183,7 @@ fn whatever_dies_no_run_succeeds_with_less_than_everything() {
     let exported = embedded.run("jobctl", &["export", "cleaned_jobs", ads.to_str().unwrap()]);
     assert_eq!(exported.code, Some(0), "{exported:?}");
     let out = plain.file().with_file_name("out.ndjson");
-    let works = [(embed(), &plain), (index(), &embedded), (load(ads), &loaded), (export(out), &plain)];
+    let works = [(embed(), &plain), (index(), &embedded), (load(&ads), &loaded), (export(out), &plain)];
     let trace = loaded.file().with_file_name("trace");
     let points: Vec<_> = works.iter().map(|(work, market)| work.points(market, &trace)).collect();
     let mut deaths = 0;

@@ -139,12 +139,12 @@ fn a_local_server_takes_no_trigger_for_another_name() {
     command.args(["--serve", "--port", "0"]).env_remove("PORT").env("LOG_FORMAT", "json");
     let mut process = Running::start(&mut command);
     let port = process.wait_for_line("port", |line| line["port"].is_u64())["port"].as_u64().unwrap();
-    let post = |host: &str| {
+    let trigger = |host: &str| {
         let url = format!("http://127.0.0.1:{port}/");
         Request::new("POST", url).header("host", host).header("content-type", "text/plain").body("{}").send()
     };
     for host in ["evil.example", "evil.example:8080"] {
-        let reply = post(host);
+        let reply = trigger(host);
         assert_eq!(reply.status, 403, "{}", reply.text);
         assert!(
             reply.json["detail"].as_str().unwrap().contains(&format!("invalid Host {host:?}")),
@@ -153,7 +153,7 @@ fn a_local_server_takes_no_trigger_for_another_name() {
         );
     }
     // What is wrong with it otherwise comes after that.
-    assert_eq!(post(&format!("localhost:{port}")).status, 415);
+    assert_eq!(trigger(&format!("localhost:{port}")).status, 415);
 }
 
 #[test]

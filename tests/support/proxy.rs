@@ -206,7 +206,9 @@ async fn serve(
 ) -> std::io::Result<()> {
     let mut request = read_request(&mut client).await?;
     let altered = schedule.lock().expect("no panic elsewhere").altered.clone();
-    altered.iter().for_each(|altered| altered.alter(&mut request));
+    for altered in &altered {
+        altered.alter(&mut request);
+    }
     let fault = schedule.lock().expect("no panic elsewhere").next(request.starts_with(b"POST /upload/"));
     let refusal = |status: &str, headers: &str, body: &str| {
         let length = body.len();
@@ -254,7 +256,9 @@ async fn serve(
         }
         None => ask(upstream, &request).await?,
     };
-    altered.iter().for_each(|altered| altered.alter(&mut answer));
+    for altered in &altered {
+        altered.alter(&mut answer);
+    }
     let is_worded = schedule.lock().expect("no panic elsewhere").is_worded;
     if is_worded && answer.starts_with(b"HTTP/1.1 404 ") {
         let message = missing(upstream, &request).await?;

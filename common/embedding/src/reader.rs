@@ -81,7 +81,7 @@ pub(crate) fn unreadable() -> Error {
 
 /// Whether an embedder says that it cannot read a text.
 pub fn is_unreadable(error: &Error) -> bool {
-    std::error::Error::source(error).is_some_and(|source| source.is::<Unreadable>())
+    std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<Unreadable>)
 }
 
 #[cfg(test)]

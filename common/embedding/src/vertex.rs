@@ -153,7 +153,9 @@ impl Embedder for Vertex {
         // What its tokenizer makes of a text is not ours to see: only of what shows nothing there is nothing to read.
         let (visible, invisible): (Vec<usize>, Vec<usize>) =
             (0..texts.len()).partition(|&index| is_visible(texts[index]));
-        invisible.into_iter().for_each(|index| done(index, Err(unreadable())));
+        for index in invisible {
+            done(index, Err(unreadable()));
+        }
         let read: Vec<&str> = visible.iter().map(|&index| texts[index]).collect();
         let mut first = 0;
         while first < read.len() {

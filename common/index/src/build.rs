@@ -246,7 +246,9 @@ impl Builder {
             let mut same: Vec<&mut [Metadata]> = text.chunk_by_mut(|a, b| a.employer == b.employer).collect();
             same.sort_unstable_by(|a, b| newest_first(&a[0], &b[0]));
             for (place, ads) in (0..).zip(same) {
-                ads.iter_mut().for_each(|ad| ad.employer = place);
+                for ad in ads {
+                    ad.employer = place;
+                }
             }
         }
         self.ads.sort_by_key(|ad| (ad.text, ad.employer));

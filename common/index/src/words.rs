@@ -257,9 +257,8 @@ impl Scan {
 /// What is typed of a word whose second part is still to come: `r&`, `r & `, `node.`.
 fn unfinished(chars: &[char]) -> Option<String> {
     let (joint, before) = match chars {
-        [before @ .., '&'] => ('&', before),
+        [before @ .., '&'] | [before @ .., '&', ' '] => ('&', before),
         [before @ .., '.'] => ('.', before),
-        [before @ .., '&', ' '] => ('&', before),
         _ => return None,
     };
     let spaces = before.iter().rev().take_while(|c| **c == ' ').count();

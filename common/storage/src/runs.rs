@@ -63,6 +63,7 @@ struct Begun {
 
 /// Which run it is.
 #[derive(Debug, Clone, Copy)]
+#[allow(clippy::struct_field_names)] // The column's name.
 pub struct Run<'a> {
     function: Function,
     run_id: &'a str,

@@ -10,6 +10,7 @@ const LONGEST_WAIT_S: u64 = 86_400;
 /// Options of one run.
 #[derive(Debug, Clone, clap::Args, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[allow(clippy::struct_excessive_bools)] // They are flags.
 pub(crate) struct Options {
     /// Build although nothing changed since the last index
     #[arg(long)]

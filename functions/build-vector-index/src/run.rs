@@ -53,7 +53,7 @@ async fn work(invocation: &Invocation<Options>, warehouse: &dyn Warehouse) -> Re
     if !invocation.dry_run {
         warehouse.create_embeddings(&job.table).await?;
     }
-    job.build().await
+    Box::pin(job.build()).await
 }
 
 struct Job<'a> {

@@ -13,6 +13,7 @@ use parquet::file::properties::WriterProperties;
 use super::Want::{Ads, Refused};
 use super::{Case, cell, csv, gzip, json_ad};
 
+#[allow(clippy::too_many_lines)] // A table.
 pub(super) fn cases() -> Vec<Case> {
     vec![
         ("float_id.csv", cell("84112501.0", "", ""), &[], Ads(&["84112501|Cook|NULL|NULL"])),

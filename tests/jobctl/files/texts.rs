@@ -15,6 +15,7 @@ fn byte(rows: &str, byte: u8) -> Vec<u8> {
     csv(rows).iter().map(|b| if *b == 1 { byte } else { *b }).collect()
 }
 
+#[allow(clippy::too_many_lines)] // A table.
 pub(super) fn cases() -> Vec<Case> {
     let one = || Ads(&["1|Cook|5000|2025-06-01T00:00:00Z"]);
     let marked = |little: bool| {

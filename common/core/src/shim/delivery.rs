@@ -47,11 +47,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Delivery<S> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.bounded(cx, |stream, cx| stream.poll_flush(cx))
+        self.bounded(cx, AsyncWrite::poll_flush)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.bounded(cx, |stream, cx| stream.poll_shutdown(cx))
+        self.bounded(cx, AsyncWrite::poll_shutdown)
     }
 
     fn poll_write_vectored(

@@ -83,6 +83,7 @@ pub(crate) struct Server {
 
 impl Server {
     /// `answer` is told the number of the request, from 0.
+    #[allow(clippy::unused_async)] // It takes a runtime.
     pub(crate) async fn start(answer: impl Fn(usize) -> Step + Send + Sync + 'static) -> Self {
         // Its system would else take megabytes from a client before the server reads the first of them.
         let socket = TcpSocket::new_v4().unwrap();

@@ -219,8 +219,8 @@ fn names_of_the_trade_folded_words_and_chinese_are_found_first_by_their_own_word
 fn filters_fold_accents_width_and_white_space() {
     let folder = tempfile::tempdir().unwrap();
     let placed = |n: u64, place: &str| IndexedAd { job_location: Some(place.into()), ..ad(n) };
-    let places = ["Zürich", "ZURICH ", "Zu\u{308}rich", "Ｚｕｒｉｃｈ", "Zurich  West", "Zug"];
-    build(folder.path(), (0..).zip(places).map(|(n, place)| placed(n, place)).collect(), 1000, None);
+    let towns = ["Zürich", "ZURICH ", "Zu\u{308}rich", "Ｚｕｒｉｃｈ", "Zurich  West", "Zug"];
+    build(folder.path(), (0..).zip(towns).map(|(n, place)| placed(n, place)).collect(), 1000, None);
     let index = JobIndex::open(folder.path()).unwrap();
     let vector = vector(1);
     for (asked, count) in [("zurich", 4), (" ZÜRICH\u{a0}", 4), ("zurich west", 1), ("zu", 0)] {

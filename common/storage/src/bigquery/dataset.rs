@@ -15,6 +15,9 @@ use super::{STAGED, jobs, load};
 use crate::warehouse::{EmbeddingRow, EmbeddingTable};
 use crate::{Access, batches};
 
+/// What a column holds, and when it was asked for.
+pub(super) type StoredValues = (Instant, Arc<Vec<String>>);
+
 /// A dataset and who talks to it.
 pub(super) struct Dataset {
     pub(super) client: Client,
@@ -29,7 +32,7 @@ pub(super) struct Dataset {
     /// Whether the table of tombstones has been seen.
     pub(super) has_tombstones: AtomicBool,
     /// What columns that filters name hold, by the statement that asked, and since when.
-    pub(super) stored_values: Mutex<HashMap<String, (Instant, Arc<Vec<String>>)>>,
+    pub(super) stored_values: Mutex<HashMap<String, StoredValues>>,
 }
 
 impl Dataset {

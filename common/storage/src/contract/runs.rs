@@ -38,6 +38,7 @@ async fn shown(warehouse: &dyn Warehouse, run_id: &str) -> Vec<(String, Option<T
 
 pub(super) async fn every_state_of_a_run_is_kept_and_the_view_has_one(warehouse: &dyn Warehouse) {
     // In the order in which they are written, which says nothing.
+    #[allow(clippy::type_complexity)] // It stands here alone.
     let cases: [(&str, &[(Status, i64)], Status); 9] = [
         ("whole", &[(Running, 1), (Succeeded, 2)], Succeeded),
         ("backwards", &[(Failed, 2), (Running, 1)], Failed),
@@ -61,16 +62,16 @@ pub(super) async fn every_state_of_a_run_is_kept_and_the_view_has_one(warehouse:
         } else {
             warehouse.record_runs(&states).await.unwrap();
         }
-        written += states.len() as i64;
+        written += i64::try_from(states.len()).unwrap();
         let all = shown(warehouse, run_id).await;
-        let [(status, finished_at, report)] = &all[..] else { panic!("{run_id}: {all:?}") };
-        assert_eq!(status, expected.as_str(), "{run_id}");
+        let [(ending, finished_at, report)] = &all[..] else { panic!("{run_id}: {all:?}") };
+        assert_eq!(ending, expected.as_str(), "{run_id}");
         assert_eq!(*finished_at, latest.finished_at, "{run_id}");
         // Of two that a later run took for dead, the later.
         assert_eq!(*report, latest.report, "{run_id}");
     }
     assert_eq!(count(warehouse, "ml_runs").await, written, "every state is kept");
-    assert_eq!(count(warehouse, "vw_runs").await, cases.len() as i64);
+    assert_eq!(count(warehouse, "vw_runs").await, i64::try_from(cases.len()).unwrap());
 }
 
 pub(super) async fn a_run_that_was_killed_is_found(warehouse: &dyn Warehouse) {

@@ -84,12 +84,12 @@ fn open_or_share(path: &Path, access: Access) -> Result<Arc<Shared>> {
         };
     }
     let translate = |error| errors::translate(error, path);
-    let writer = attach(path, access).map_err(translate)?;
-    let readers = super::clone(&writer).map_err(translate)?;
+    let connection = attach(path, access).map_err(translate)?;
+    let readers = super::clone(&connection).map_err(translate)?;
     let file = file(path).ok_or_else(|| Error::not_found(format!("{} has vanished", path.display())))?;
     let shared = Arc::new(Shared {
         path: path.to_owned(),
-        connections: Some((Mutex::new(writer), Mutex::new(readers))),
+        connections: Some((Mutex::new(connection), Mutex::new(readers))),
         is_frugal: access == Access::Write,
         is_exclusive: matches!(access, Access::Write | Access::Create),
         turn: Mutex::new(()),

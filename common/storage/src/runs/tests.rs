@@ -1,3 +1,6 @@
+// What a test cannot unwrap is a failure of the test.
+#![allow(clippy::unwrap_used)]
+
 use futures::future::pending;
 use futures::stream;
 
