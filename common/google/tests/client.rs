@@ -142,13 +142,15 @@ fn upload(server: &Server, file: &tempfile::NamedTempFile) -> Call {
 async fn a_transfer_may_take_longer_than_a_silence_may() {
     let attempt = Duration::from_secs(2);
     let client = Client::new(Credentials::anonymous(), Limits { attempt, ..LIMITS }).unwrap();
+    // The drip moves 100 bytes a second: the least rate is scaled down with it.
+    let patient = Client::new(Credentials::anonymous(), Limits { attempt, least_rate: 50, ..LIMITS }).unwrap();
     let (file, bytes) = big_file();
     // 2.9 s each.
     let slow = Server::start(|_| Step::Slow(512 << 10, Duration::from_millis(60))).await;
     let drip = Server::start(|_| Step::Drip(30, Duration::from_millis(100))).await;
     let started = Instant::now();
     let (upload, download) = (upload(&slow, &file), get(&drip));
-    let (sent, received) = tokio::join!(client.send(&upload), client.send(&download));
+    let (sent, received) = tokio::join!(client.send(&upload), patient.send(&download));
     assert!(started.elapsed() > attempt, "too fast to prove anything");
     assert_eq!((sent.unwrap().attempts, slow.seen()[0].body.len() > bytes), (1, true));
     let received = received.unwrap();
