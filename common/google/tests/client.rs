@@ -143,7 +143,8 @@ async fn a_transfer_may_take_longer_than_a_silence_may() {
     let attempt = Duration::from_secs(2);
     let client = Client::new(Credentials::anonymous(), Limits { attempt, ..LIMITS }).unwrap();
     // The drip moves 100 bytes a second: the least rate is scaled down with it.
-    let patient = Client::new(Credentials::anonymous(), Limits { attempt, least_rate: 50, ..LIMITS }).unwrap();
+    let patient =
+        Client::new(Credentials::anonymous(), Limits { attempt, least_rate: 50, ..LIMITS }).unwrap();
     let (file, bytes) = big_file();
     // 2.9 s each.
     let slow = Server::start(|_| Step::Slow(512 << 10, Duration::from_millis(60))).await;
