@@ -155,7 +155,8 @@ pub(super) fn amount(value: &Value<'_>) -> Taken<Option<f64>> {
     match amount {
         _ if !amount.is_finite() => Err(format!("is {amount}; a salary is a finite number")),
         _ if amount < 0.0 => Err(format!("is {amount}; a salary is never negative")),
-        _ => Ok((Some(amount), rule)),
+        // -0.0 is read as 0.0: DuckDB stores a column of both as one of them.
+        _ => Ok((Some(amount + 0.0), rule)),
     }
 }
 
@@ -290,6 +291,9 @@ mod tests {
             assert_eq!(amount(&told(written)).unwrap().0, expected, "{written}");
         }
         assert_eq!(amount(&Value::Number(f64::NAN)).unwrap(), (None, Some(Rule::MissingWord)));
+        for zero in [Value::Number(-0.0), told("-0"), told("-0.0")] {
+            assert!(amount(&zero).unwrap().0.is_some_and(f64::is_sign_positive), "{zero:?}");
+        }
         for written in
             ["5,5", "1.234,56", "1,00,000", "5,0000", "0,500", ",500", "5,000,", "5,000,00", "5 000", "3k"]
         {
