@@ -76,7 +76,7 @@ impl fmt::Display for JobKey {
 }
 
 /// Which ads a search may find: those that have, in every column that is asked for, one of the values. Text is compared by
-/// [`fold_name`](crate::fold::fold_name), so without accents, width, case and white space around it; nothing in it is a wildcard.
+/// [`fold_name`], so without accents, width, case and white space around it; nothing in it is a wildcard.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct JobFilter {
     /// Any where empty; so are the others.

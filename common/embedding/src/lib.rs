@@ -2,7 +2,7 @@
 //!
 //! - [`model`]: the model package that `scripts/setup` made: facts and checksums
 //! - [`tokenize`]: text to token ids
-//! - [`reader`]: which texts a model can read at all
+//! - [`mod@reader`]: which texts a model can read at all
 //! - [`batch`]: which texts go through the model together
 //! - [`session`]: the ONNX Runtime library and a session on one device
 //! - `vertex` (feature `gcp`): vectors of a model that Google runs

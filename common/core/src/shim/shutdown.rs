@@ -5,12 +5,12 @@
 //!
 //! | a run | a service |
 //! |---|---|
-//! | [`WORK`]: keep what was done | [`DRAIN`]: callers are answered and told to leave |
-//! | [`RECORD`]: the run's row | [`LAST`]: what the system had let in already |
-//! | [`REMEMBER`]: the trigger | [`DELIVERY`]: answers under way |
-//! | [`RELEASE`]: the lease | [`CLOSE`]: its own threads |
-//! | [`DELIVERY`]: the HTTP answer | [`THREADS`] |
-//! | [`THREADS`] | |
+//! | `WORK`: keep what was done | `DRAIN`: callers are answered and told to leave |
+//! | `RECORD`: the run's row | `LAST`: what the system had let in already |
+//! | `REMEMBER`: the trigger | `DELIVERY`: answers under way |
+//! | `RELEASE`: the lease | `CLOSE`: its own threads |
+//! | `DELIVERY`: the HTTP answer | `THREADS` |
+//! | `THREADS` | |
 
 use std::time::Duration;
 

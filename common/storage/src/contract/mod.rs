@@ -1,5 +1,5 @@
 //! What every warehouse must do, in one suite: a backend's tests call [`warehouse`] on an empty one of theirs, then
-//! [`vector_search`] and, on another empty one, [`takedowns`].
+//! [`vector_search`] and, on another empty one, [`takedowns()`].
 
 // What a suite cannot unwrap is a failure of the backend.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
