@@ -105,6 +105,27 @@ fn what_the_model_cannot_read_is_counted_and_is_no_neighbour_of_anything() {
     );
 }
 
+/// Words that the model knows stand behind more than it reads; ads that share such a text are no failures either.
+#[test]
+fn ads_of_one_text_that_turns_out_to_be_unreadable_are_all_counted() {
+    let market = Market::empty();
+    let twins = |title: &str, day: u32| {
+        ["one", "two", "three"].map(|id| ad(id, json!(title), Value::Null, day)).to_vec()
+    };
+    market.load(&twins("Cook", 0));
+    market.embedded(&[]);
+    market.load(&twins(&format!("{}Cook", "🔥 ".repeat(300)), 1));
+    for removed in [3, 0] {
+        let report = market.embedded(&[]);
+        assert_eq!(
+            (&report["unreadable"], &report["failed"], &report["removed"]),
+            (&json!(3), &json!(0), &json!(removed)),
+            "{report}"
+        );
+        assert_eq!(market.count("SELECT count(*) FROM job_embeddings"), 0);
+    }
+}
+
 #[test]
 fn one_huge_cell_is_cut_everywhere_and_costs_little() {
     let market = Market::empty();

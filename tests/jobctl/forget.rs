@@ -68,6 +68,8 @@ fn an_ad_that_is_in_no_table_is_kept_out_too() {
     let ads = ["8", "9", "10"].map(|id| ad(id, json!("Baker"), json!("Bake."), 0));
     let lines = ads.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
     let path = file(&market, "next.ndjson", lines);
+    let dry = said(&market, &["load", "--dry-run", text(&path)]);
+    assert!(dry.contains("  left out: 2 sightings of ads that were taken down"), "{dry}");
     let loaded = said(&market, &["load", text(&path)]);
     assert!(
         loaded.contains("  left out: 2 sightings of ads that were taken down (jobctl forget)\n"),

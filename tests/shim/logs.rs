@@ -96,15 +96,30 @@ fn a_failed_task_is_what_error_reporting_groups() {
     let lines = ended.stderr.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let error = lines
         .into_iter()
-        .find(|line| message(line).starts_with("run ") && line["severity"] != "INFO")
+        .find(|line| message(line).starts_with("run failed") && line["severity"] == "ERROR")
         .expect("a line about the failure");
-    if error["severity"] == "ERROR" {
-        let kind = "type.googleapis.com/google.devtools.clouderrorreporting.v1beta1.ReportedErrorEvent";
-        assert_eq!(error["@type"], kind);
-        assert_eq!(error["serviceContext"]["service"], "embed");
-        assert!(error["serviceContext"]["version"].is_string());
-        assert!(error["context"]["reportLocation"]["lineNumber"].is_u64(), "{error}");
-    }
+    let kind = "type.googleapis.com/google.devtools.clouderrorreporting.v1beta1.ReportedErrorEvent";
+    assert_eq!(error["@type"], kind);
+    assert_eq!(error["serviceContext"]["service"], "embed");
+    assert!(error["serviceContext"]["version"].is_string());
+    assert!(error["context"]["reportLocation"]["lineNumber"].is_u64(), "{error}");
+}
+
+/// An alert on the severity of errors sees it, whatever the error's kind.
+#[test]
+fn a_run_that_refuses_to_go_on_is_an_error_in_the_log() {
+    let market = Market::generated(3);
+    market.embedded(&[]);
+    market.indexed(&[]);
+    market.execute("DELETE FROM job_embeddings");
+    let ended = Running::start(market.command("build-vector-index").env("CLOUD_RUN_JOB", "build")).end();
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let lines = ended.stderr.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let errors: Vec<Value> = lines.filter(|line| line["severity"] == "ERROR").collect();
+    assert!(
+        matches!(&errors[..], [only] if message(only).starts_with("run failed: job_embeddings is empty")),
+        "{errors:?}"
+    );
 }
 
 #[test]

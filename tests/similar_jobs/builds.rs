@@ -95,6 +95,13 @@ async fn an_index_is_built_where_something_changed_and_grown_where_that_is_littl
     service.wait_for_version("v6");
     // What is newest stays, whoever is champion; the others go although nothing is built.
     market.indexed(&["--promote", "v5"]);
+    // A warehouse that cannot take the record is no reason to say that nothing was promoted.
+    market.execute("ALTER TABLE cleaned_jobs RENAME TO put_away");
+    let recordless = market.indexed(&["--promote", "v6"]);
+    assert_eq!((&recordless["outcome"], &recordless["champion"]), (&json!("promoted"), &json!("v6")));
+    assert_refused(&market.index(&["--promote", "v1"]), 1, &["no index \"v1\""]);
+    market.execute("ALTER TABLE put_away RENAME TO cleaned_jobs");
+    market.indexed(&["--promote", "v5"]);
     let swept = market.indexed(&["--keep", "0"]);
     assert_eq!(
         (&swept["outcome"], &swept["removed_versions"]),

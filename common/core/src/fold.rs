@@ -36,6 +36,12 @@ pub fn fold_name(name: &str) -> String {
     name
 }
 
+/// Whether `text` is a word that programs write for a missing value: `NaN`, `None`, `N/A` and their like, in any case.
+pub fn is_missing_word(text: &str) -> bool {
+    const WORDS: [&str; 10] = ["nan", "nat", "none", "null", "na", "n/a", "<na>", "#n/a", "-", "\\n"];
+    WORDS.iter().any(|word| text.trim().eq_ignore_ascii_case(word))
+}
+
 /// Whether anything of `text` can be seen: a character that is neither white space nor a control or format character.
 pub fn is_visible(text: &str) -> bool {
     text.chars().any(|c| {

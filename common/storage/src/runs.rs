@@ -57,7 +57,7 @@ impl fmt::Display for Status {
 
 /// What the first row of a run reports: how to find out whether it is under way.
 #[derive(Debug, Serialize, Deserialize)]
-struct Begun {
+struct LeaseOfRun {
     lease: LeasePlace,
 }
 
@@ -72,6 +72,14 @@ pub struct Run<'a> {
     lease: Option<&'a HeldLease>,
     /// What it may take after `shutdown` to return, and to be recorded.
     limits: [Duration; 2],
+}
+
+/// A run whose first row is written.
+pub struct Begun<'a> {
+    run: Run<'a>,
+    warehouse: &'a dyn Warehouse,
+    /// When that row was.
+    recorded_at: Timestamp,
 }
 
 impl<'a> Run<'a> {
@@ -99,45 +107,20 @@ impl<'a> Run<'a> {
         warehouse: &dyn Warehouse,
         work: impl Future<Output = Result<R>>,
     ) -> Result<R> {
+        self.begin(warehouse).await?.recorded(work).await
+    }
+
+    /// Writes that the run is under way; makes the tables of runs first.
+    ///
+    /// # Errors
+    /// Those of the warehouse.
+    pub async fn begin(self, warehouse: &'a dyn Warehouse) -> Result<Begun<'a>> {
         warehouse.create_runs().await?;
-        let report = self.lease.map_or(Value::Null, |lease| json!(Begun { lease: lease.place().clone() }));
+        let report =
+            self.lease.map_or(Value::Null, |lease| json!(LeaseOfRun { lease: lease.place().clone() }));
         let begun = self.record(Status::Running, report, Utc::now());
         warehouse.record_runs(std::slice::from_ref(&begun)).await?;
-        let [work_limit, record_limit] = self.limits;
-        let whole = feed::caught_async("the run", async {
-            if let Err(error) = self.record_abandoned(warehouse).await {
-                tracing::warn!("runs that were killed may still be shown as running: {}", error.chain());
-            }
-            let report = work.await?;
-            let value = serde_json::to_value(&report)
-                .map_err(|error| Error::internal("the report cannot be serialised").caused_by(error))?;
-            Ok((report, value))
-        });
-        let outcome = shutdown::within(self.shutdown, work_limit, whole).await.unwrap_or_else(|| {
-            Err(Error::cancelled(format!(
-                "the run was asked to stop and did not return within {work_limit:?}"
-            )))
-        });
-        let (status, report) = match &outcome {
-            Ok((report, value)) if report.is_interrupted() => (Status::Interrupted, value.clone()),
-            Ok((_, value)) => (Status::Succeeded, value.clone()),
-            Err(error) => {
-                let is_stopped = error.kind() == ErrorKind::Cancelled && self.shutdown.is_cancelled();
-                let status = if is_stopped { Status::Interrupted } else { Status::Failed };
-                (status, json!({ "error": error.chain() }))
-            }
-        };
-        let ended = self.record(status, report, after(begun.recorded_at));
-        let recorded = warehouse.record_runs(std::slice::from_ref(&ended));
-        let recorded = shutdown::within(self.shutdown, record_limit, recorded).await.unwrap_or_else(|| {
-            Err(Error::unavailable(format!("nothing was written within {record_limit:?}")))
-        });
-        if let Err(error) = &recorded {
-            tracing::error!("the run {status}, and ml_runs does not say so: {}", error.chain());
-        }
-        let (report, _) = outcome?;
-        recorded.map_err(|error| error.context(format!("the run {status}, and ml_runs does not say so")))?;
-        Ok(report)
+        Ok(Begun { run: self, warehouse, recorded_at: begun.recorded_at })
     }
 
     fn record(&self, status: Status, report: Value, recorded_at: Timestamp) -> RunRecord {
@@ -152,10 +135,56 @@ impl<'a> Run<'a> {
             recorded_at,
         }
     }
+}
+
+impl Begun<'_> {
+    /// Does `work` and writes how it ended; see [`Run::recorded`].
+    ///
+    /// # Errors
+    /// Those of [`Run::recorded`].
+    pub async fn recorded<R: Report>(self, work: impl Future<Output = Result<R>>) -> Result<R> {
+        let Self { run, warehouse, recorded_at } = self;
+        let [work_limit, record_limit] = run.limits;
+        let whole = feed::caught_async("the run", async {
+            if let Err(error) = self.record_abandoned().await {
+                tracing::warn!("runs that were killed may still be shown as running: {}", error.chain());
+            }
+            let report = work.await?;
+            let value = serde_json::to_value(&report)
+                .map_err(|error| Error::internal("the report cannot be serialised").caused_by(error))?;
+            Ok((report, value))
+        });
+        let outcome = shutdown::within(run.shutdown, work_limit, whole).await.unwrap_or_else(|| {
+            Err(Error::cancelled(format!(
+                "the run was asked to stop and did not return within {work_limit:?}"
+            )))
+        });
+        let (status, report) = match &outcome {
+            Ok((report, value)) if report.is_interrupted() => (Status::Interrupted, value.clone()),
+            Ok((_, value)) => (Status::Succeeded, value.clone()),
+            Err(error) => {
+                let is_stopped = error.kind() == ErrorKind::Cancelled && run.shutdown.is_cancelled();
+                let status = if is_stopped { Status::Interrupted } else { Status::Failed };
+                (status, json!({ "error": error.chain() }))
+            }
+        };
+        let ended = run.record(status, report, after(recorded_at));
+        let recorded = warehouse.record_runs(std::slice::from_ref(&ended));
+        let recorded = shutdown::within(run.shutdown, record_limit, recorded).await.unwrap_or_else(|| {
+            Err(Error::unavailable(format!("nothing was written within {record_limit:?}")))
+        });
+        if let Err(error) = &recorded {
+            tracing::error!("the run {status}, and ml_runs does not say so: {}", error.chain());
+        }
+        let (report, _) = outcome?;
+        recorded.map_err(|error| error.context(format!("the run {status}, and ml_runs does not say so")))?;
+        Ok(report)
+    }
 
     /// Writes which runs were killed.
-    async fn record_abandoned(&self, warehouse: &dyn Warehouse) -> Result<()> {
-        let others = warehouse.running_runs().await?.into_iter().filter(|run| run.run_id != self.run_id);
+    async fn record_abandoned(&self) -> Result<()> {
+        let Self { run: this, warehouse, .. } = self;
+        let others = warehouse.running_runs().await?.into_iter().filter(|run| run.run_id != this.run_id);
         let is_exclusive = warehouse.is_exclusive();
         let looks = others.map(async |run| Ok((is_exclusive || self.is_over(&run).await?).then_some(run)));
         let mut looks = stream::iter(looks).buffered(LOOKS_AT_ONCE);
@@ -164,7 +193,7 @@ impl<'a> Run<'a> {
             let run: Result<Option<RunRecord>> = run;
             abandoned.extend(run?.map(|run| RunRecord {
                 status: Status::Abandoned,
-                report: json!({ "abandoned_for": self.run_id }),
+                report: json!({ "abandoned_for": this.run_id }),
                 recorded_at: after(run.recorded_at),
                 ..run
             }));
@@ -180,7 +209,7 @@ impl<'a> Run<'a> {
 
     /// Whether a run that wrote no ending is known not to be under way: it holds its lease no longer.
     async fn is_over(&self, run: &RunRecord) -> Result<bool> {
-        match (self.lease, Begun::deserialize(&run.report)) {
+        match (self.run.lease, LeaseOfRun::deserialize(&run.report)) {
             (Some(ours), Ok(begun)) => ours.is_lost(&begun.lease, &run.run_id).await,
             _ => Ok(false),
         }

@@ -18,10 +18,13 @@ pub(crate) async fn run(invocation: &Invocation<Options>, version: &str) -> Resu
     if invocation.dry_run {
         return promoted;
     }
-    match open_warehouse(&invocation.config, Access::Write).await {
-        Ok(warehouse) => {
-            Run::of(crate::FUNCTION, invocation).recorded(warehouse.as_ref(), async { promoted }).await
-        }
+    let warehouse = open_warehouse(&invocation.config, Access::Write).await;
+    let begun = match &warehouse {
+        Ok(warehouse) => Run::of(crate::FUNCTION, invocation).begin(warehouse.as_ref()).await,
+        Err(error) => Err(Error::new(error.kind(), error.chain())),
+    };
+    match begun {
+        Ok(begun) => begun.recorded(async { promoted }).await,
         Err(error) => {
             tracing::warn!("this run leaves no record: {}", error.chain());
             promoted

@@ -12,7 +12,7 @@ use common::job::{IndexedAd, embedding_text};
 use common::shim::Invocation;
 use common::storage::drafts::Draft;
 use common::storage::registry::Champion;
-use common::storage::warehouse::{EmbeddingTable, IndexState};
+use common::storage::warehouse::{EmbeddingTable, IndexState, refuse_fewer};
 use common::storage::{Access, Registry, Run, Warehouse, open_artifacts, open_warehouse};
 use common::{Error, ErrorKind, Result, failpoint};
 use futures::StreamExt;
@@ -178,17 +178,14 @@ impl Job<'_> {
         refuse_empty(&self.registry, champion, &format!("{table} is empty")).await
     }
 
-    /// Fails where a scan returned fewer ads than there are. A warehouse that others write to at the same time may have lost some between the
-    /// count and the scan, to a takedown: then there are fewer now.
     async fn refuse_fewer(&self, seen: u64, counted: u64) -> Result<()> {
-        let count = async || self.warehouse.index_state(&self.table, &self.identity.embedding_space).await;
-        if seen >= counted || seen >= count().await?.ads {
-            return Ok(());
-        }
-        Err(Error::internal(format!(
-            "{} has vectors of {counted} ads, and reading them came to an end after {seen}: the index is not published; run again",
-            self.table.name
-        )))
+        let space = &self.identity.embedding_space;
+        let recount = async { Ok(self.warehouse.index_state(&self.table, space).await?.ads) };
+        refuse_fewer(seen, counted, recount).await.map_err(|error| {
+            error
+                .context(format!("reading {}", self.table.name))
+                .remedy("the index is not published; run again")
+        })
     }
 
     async fn publish(

@@ -1,5 +1,6 @@
 //! One run from warehouse to report: a planner, workers and a writer, with bounded channels between them.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -7,7 +8,7 @@ use common::embedding::{self, Identity, Reader};
 use common::feed::{self, Sender};
 use common::job::Timestamp;
 use common::shim::Invocation;
-use common::storage::warehouse::{EmbeddingTable, JobCount, JobScan};
+use common::storage::warehouse::{EmbeddingTable, JobCount, JobScan, refuse_fewer};
 use common::storage::{Access, Run, Warehouse, open_warehouse};
 use common::{Error, Result, failpoint};
 use futures::{StreamExt, TryStreamExt};
@@ -131,6 +132,7 @@ impl Job<'_> {
             progress,
             rows: Vec::new(),
             waiting: Vec::new(),
+            unreadable: HashSet::new(),
             last_write: Instant::now(),
             report,
             statistics: Statistics::default(),
@@ -177,15 +179,11 @@ impl Job<'_> {
         Ok(report)
     }
 
-    /// Fails where a scan returned fewer ads than there are. A warehouse that others write to at the same time may have lost some between the
-    /// count and the scan, to a takedown: then there are fewer now.
     async fn refuse_fewer(&self, seen: u64, counted: u64) -> Result<()> {
-        if seen >= counted || seen >= self.warehouse.count_jobs(self.scan).await?.ads {
-            return Ok(());
-        }
-        Err(Error::internal(format!(
-            "cleaned_jobs has {counted} ads for this run, and reading them came to an end after {seen}: what was embedded is kept; run again"
-        )))
+        let recount = async { Ok(self.warehouse.count_jobs(self.scan).await?.ads) };
+        refuse_fewer(seen, counted, recount).await.map_err(|error| {
+            error.context("reading cleaned_jobs").remedy("what was embedded is kept; run again")
+        })
     }
 
     /// Sends every page's plan to the writer and its texts to the workers.

@@ -1,5 +1,6 @@
 //! What becomes of the vectors: rows in batches, then the ads that share a text with one of them.
 
+use std::collections::HashSet;
 use std::time::Instant;
 
 use common::embedding::{Identity, is_unreadable};
@@ -28,6 +29,8 @@ pub(crate) struct Writer<'a> {
     pub(crate) rows: Vec<EmbeddingRow>,
     /// Ads whose text is in flight: they wait for its row.
     pub(crate) waiting: Vec<SharedRow>,
+    /// Texts that were in flight and that the model could read nothing of.
+    pub(crate) unreadable: HashSet<ContentHash>,
     pub(crate) last_write: Instant,
     pub(crate) report: Report,
     pub(crate) statistics: Statistics,
@@ -74,6 +77,7 @@ impl Writer<'_> {
             self.progress.advance(count);
         }
         self.waiting.extend(plan.wait);
+        self.leave_unreadable().await?;
         self.write_if_due().await
     }
 
@@ -98,9 +102,8 @@ impl Writer<'_> {
                 // Words that it knows stand behind more than it reads.
                 Err(error) if is_unreadable(&error) => {
                     self.in_flight.remove(std::iter::once(&ad.content_hash));
-                    self.report.removed += self.warehouse.delete_embeddings(self.table, &[ad.key]).await?;
-                    self.report.unreadable += 1;
-                    self.progress.advance(1);
+                    self.unreadable.insert(ad.content_hash);
+                    self.remove_unreadable(&[ad.key]).await?;
                 }
                 // It is not the ad's fault: the other ads would fail in the same way.
                 Err(error) if !matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Internal) => {
@@ -113,7 +116,30 @@ impl Writer<'_> {
                 }
             }
         }
+        self.leave_unreadable().await?;
         self.write_if_due().await
+    }
+
+    /// Takes the ads that wait for a text that turned out to be unreadable.
+    async fn leave_unreadable(&mut self) -> Result<()> {
+        let unreadable = &self.unreadable;
+        if unreadable.is_empty() {
+            return Ok(());
+        }
+        let keys: Vec<JobKey> = self
+            .waiting
+            .extract_if(.., |row| unreadable.contains(&row.content_hash))
+            .map(|row| row.key)
+            .collect();
+        if keys.is_empty() { Ok(()) } else { self.remove_unreadable(&keys).await }
+    }
+
+    /// Removes the rows of ads whose text the model cannot read: those are of a text that they had before.
+    async fn remove_unreadable(&mut self, keys: &[JobKey]) -> Result<()> {
+        self.report.removed += self.warehouse.delete_embeddings(self.table, keys).await?;
+        self.report.unreadable += keys.len() as u64;
+        self.progress.advance(keys.len() as u64);
+        Ok(())
     }
 
     async fn write_if_due(&mut self) -> Result<()> {

@@ -158,13 +158,13 @@ impl<O: Send + 'static> Runner<O> {
     }
 }
 
-/// At a terminal the error is the last line that the process prints; elsewhere the log is all there is.
+/// At a terminal the error is the last line that the process prints; elsewhere the log is all there is. Of a request that its sender
+/// has to mend, the line of the request is the error.
 fn log(error: &Error, mode: Mode) {
-    use ErrorKind::{Cancelled, Conflict, InvalidInput, NotFound};
-    match error.kind() {
-        _ if mode == Mode::Local => {}
-        InvalidInput | NotFound | Conflict | Cancelled => tracing::warn!("run refused: {}", error.chain()),
-        _ => tracing::error!("run failed: {}", error.chain()),
+    match mode {
+        Mode::Local => {}
+        Mode::Http if error.outside().is_some() => tracing::warn!("run refused: {}", error.chain()),
+        Mode::Http | Mode::Job => tracing::error!("run failed: {}", error.chain()),
     }
 }
 

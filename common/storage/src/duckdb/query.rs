@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use ::duckdb::Connection;
 use arrow::array::RecordBatch;
-use chrono::NaiveDateTime;
 use common_core::{Error, Result, failpoint, feed};
 use futures::StreamExt;
 
-use super::{Shared, cells};
+use super::{Shared, cells, moments};
 use crate::runs::Status;
 use crate::warehouse::{Cell, ColumnType, QueryResult, RunRecord};
 
@@ -45,7 +44,10 @@ pub(super) fn has_table(connection: &Connection, table: &str) -> ::duckdb::Resul
 /// What `vw_runs` shows as running.
 pub(super) fn running_runs(connection: &Connection) -> ::duckdb::Result<Vec<RunRecord>> {
     let mut statement = connection.prepare(include_str!("../../../../infra/duckdb/running_runs.sql"))?;
-    let moment = |row: &::duckdb::Row<'_>, place| row.get(place).map(|time: NaiveDateTime| time.and_utc());
+    // A moment outside the calendar, in a row that others wrote, is as good as the first one.
+    let moment = |row: &::duckdb::Row<'_>, place| {
+        Ok::<_, ::duckdb::Error>(moments::moment(row, place)?.unwrap_or_default())
+    };
     let runs = statement.query_map([], |row| {
         Ok(RunRecord {
             function: row.get(0)?,

@@ -45,7 +45,7 @@ pub(super) fn forget(connection: &Connection, keys: &[JobKey], now: Timestamp) -
     shape::create_tombstones(connection)?;
     stage_keys(connection, keys)?;
     let add = include_str!("../../../../infra/duckdb/add_tombstones.sql");
-    connection.execute(add, params![now.naive_utc()])?;
+    connection.execute(add, params![now.timestamp_micros()])?;
     let mut gone = Vec::new();
     for table in tables_of_ads(connection)?.into_iter().filter(|table| table != FORGOTTEN_ADS) {
         let rows = delete_staged_keys(connection, &table)?;

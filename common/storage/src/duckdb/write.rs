@@ -179,12 +179,12 @@ pub(super) fn record_run(connection: &Connection, run: &RunRecord) -> Outcome<()
         params![
             run.function,
             run.run_id,
-            run.started_at.naive_utc(),
-            run.finished_at.map(|moment| moment.naive_utc()),
+            run.started_at.timestamp_micros(),
+            micros(run.finished_at),
             run.status.as_str(),
             run.report.to_string(),
             run.code_version,
-            run.recorded_at.naive_utc(),
+            run.recorded_at.timestamp_micros(),
         ],
     )?;
     Ok(())

@@ -1,6 +1,7 @@
 //! The warehouse as the functions see it: rows in and out, whatever engine holds them.
 
 pub mod cell;
+mod counts;
 mod takedowns;
 pub(crate) mod vectors;
 
@@ -17,9 +18,10 @@ use serde::Serialize;
 use crate::runs::Status;
 
 pub use cell::{Cell, ColumnType};
-pub use takedowns::{Appended, FORGOTTEN_ADS, Forgotten, Traces};
+pub use counts::refuse_fewer;
 #[cfg(any(feature = "duckdb", feature = "gcp"))]
-pub(crate) use takedowns::{FROM_FORGOTTEN_ADS, Tombstones};
+pub(crate) use takedowns::FROM_FORGOTTEN_ADS;
+pub use takedowns::{Appended, FORGOTTEN_ADS, Forgotten, Tombstones, Traces};
 pub use vectors::{IndexState, IndexedAd, VectorHit, VectorIndexKind, VectorIndexState, VectorQuery};
 
 /// The model that plain `job_embeddings` belongs to; every other model has a table of its own beside it.

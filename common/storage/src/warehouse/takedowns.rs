@@ -60,7 +60,7 @@ impl Traces {
 
 /// The ads that were taken down, in memory: job ids by source.
 #[derive(Debug, Default)]
-pub(crate) struct Tombstones(HashMap<String, HashSet<String>>);
+pub struct Tombstones(HashMap<String, HashSet<String>>);
 
 impl FromIterator<JobKey> for Tombstones {
     fn from_iter<I: IntoIterator<Item = JobKey>>(keys: I) -> Self {
@@ -72,10 +72,9 @@ impl FromIterator<JobKey> for Tombstones {
     }
 }
 
-#[cfg(any(feature = "duckdb", feature = "gcp"))]
 impl Tombstones {
     /// Removes the sightings of ads that were taken down; returns how many there were. White space around a key makes no other ad.
-    pub(crate) fn leave_out(&self, ads: &mut Vec<JobAd>) -> u64 {
+    pub fn leave_out(&self, ads: &mut Vec<JobAd>) -> u64 {
         if self.0.is_empty() {
             return 0;
         }

@@ -114,7 +114,8 @@ async fn to_warehouse(
 ) -> Result<(Quality, Outcome)> {
     let warehouse = load::ready_warehouse(config).await?;
     let (batches, quality) = pipe::from_thread(GENERATING, move |emit| each_batch(&market, &progress, emit));
-    let (quality, appended) = load::append(Some(warehouse.as_ref()), batches, quality).await?;
+    let target = load::Target::Warehouse(Arc::clone(&warehouse));
+    let (quality, appended) = load::append(&target, batches, quality).await?;
     Ok((quality, Outcome::Warehouse(Standing::of(warehouse.as_ref()).await?, appended.forgotten)))
 }
 

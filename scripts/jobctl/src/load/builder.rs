@@ -69,7 +69,7 @@ impl Builder {
         let mut ad = self.recipe.template.clone();
         let mut lacking = Vec::new();
         for field in &plan.fields {
-            let Some(value) = pick(row, &field.sources) else {
+            let Some(value) = pick(row, &field.sources, &COLUMNS[field.column]) else {
                 if !self.fill_in(&mut ad, field.column) && COLUMNS[field.column].is_required() {
                     lacking.push(field.column);
                 }
@@ -116,6 +116,7 @@ impl Builder {
                 Value::Moment(*now)
             }
         };
+        // [`Recipe::of`] has tried it.
         put(ad, &COLUMNS[column], value, &recipe.date_formats).is_ok()
     }
 
@@ -160,11 +161,15 @@ impl Builder {
     }
 }
 
-/// The first value that is filled in, else the first that is there.
-fn pick<'a>(row: &'a impl Row, sources: &[usize]) -> Option<Value<'a>> {
+/// The first value that `column` takes for one, else the first that is there.
+fn pick<'a>(row: &'a impl Row, sources: &[usize], column: &Column) -> Option<Value<'a>> {
+    let is_text = matches!(column.place, Kind::Text(_));
     let mut first = None;
     for value in sources.iter().filter_map(|source| row.value(*source)) {
-        if !value.is_blank() {
+        // In a text column a word such as `None` is text.
+        let is_missing =
+            if is_text && matches!(value, Value::Text(_)) { value.is_blank() } else { value.is_missing() };
+        if !is_missing {
             return Some(value);
         }
         first.get_or_insert(value);

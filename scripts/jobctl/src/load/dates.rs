@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::str::FromStr;
 
 use chrono::format::{Item, Parsed, StrftimeItems, parse};
-use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, TimeZone, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
 use common::job::Timestamp;
 
 use super::rules::Rule;
@@ -18,11 +18,15 @@ pub(super) const EXPECTED: &str =
 /// Numbers from here to [`MOST_SECONDS`] are seconds (1973 to 2286), of either sign.
 const LEAST_SECONDS: i128 = 100_000_000;
 const MOST_SECONDS: i128 = 9_999_999_999;
-/// Numbers from here (1973) to [`MOST_MILLISECONDS`] (the end of 9999) are milliseconds, of either sign.
+/// Numbers from here (1973) to [`MOST_MILLISECONDS`] (2286) are milliseconds, of either sign.
 const LEAST_MILLISECONDS: i128 = 100_000_000_000;
-const MOST_MILLISECONDS: i128 = 253_402_300_799_999;
-/// The last year of the calendar in seconds, a placeholder for "no date" that milliseconds would put into 1978.
+const MOST_MILLISECONDS: i128 = 9_999_999_999_999;
+/// The last year of the calendar, a placeholder for "no date", in seconds, which milliseconds would put into 1978.
 const LAST_YEAR_IN_SECONDS: std::ops::RangeInclusive<i128> = 253_370_764_800..=253_402_300_799;
+/// The same in milliseconds.
+const LAST_YEAR_IN_MILLISECONDS: std::ops::RangeInclusive<i128> = 253_370_764_800_000..=253_402_300_799_999;
+/// Years in which a number such as 20250131093000 is taken for a date without separators.
+const YEARS_OF_COMPACT_DATES: std::ops::RangeInclusive<i32> = 1900..=2100;
 
 /// How `--date-format` says that dates are written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,10 +131,16 @@ fn uncertain_order(text: &str) -> Option<String> {
 }
 
 fn epoch(text: &str, whole: i128) -> Result<Timestamp, String> {
+    if let Some((format, unit)) = compact_date(text) {
+        return Err(format!(
+            "is the number {text}, which may be a date without separators: say what it is with --date-format {format} or {unit}"
+        ));
+    }
     let size = whole.abs();
     let units = match size {
         LEAST_SECONDS..=MOST_SECONDS => 1,
         LEAST_MILLISECONDS..=MOST_MILLISECONDS if !LAST_YEAR_IN_SECONDS.contains(&whole) => 1_000,
+        _ if LAST_YEAR_IN_MILLISECONDS.contains(&whole) => 1_000,
         0 if text.bytes().all(|byte| matches!(byte, b'0' | b'.' | b'-')) => 1_000,
         _ => {
             return Err(format!(
@@ -140,6 +150,21 @@ fn epoch(text: &str, whole: i128) -> Result<Timestamp, String> {
         }
     };
     since_1970(text, units).ok_or_else(|| format!("is the number {text}; {EXPECTED}"))
+}
+
+/// The format that a number has as a date and time without separators, and the unit that it has as an epoch, where it may be both.
+fn compact_date(text: &str) -> Option<(&'static str, &'static str)> {
+    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let (format, unit, rest) = match text.len() {
+        10 => ("%Y%m%d%H", "seconds", "0000"),
+        12 => ("%Y%m%d%H%M", "milliseconds", "00"),
+        14 => ("%Y%m%d%H%M%S", "milliseconds", ""),
+        _ => return None,
+    };
+    let moment = NaiveDateTime::parse_from_str(&format!("{text}{rest}"), "%Y%m%d%H%M%S").ok()?;
+    YEARS_OF_COMPACT_DATES.contains(&moment.year()).then_some((format, unit))
 }
 
 /// The moment so many units after 1970, decimals included.
@@ -180,10 +205,10 @@ fn written(text: &str) -> Option<Timestamp> {
                 is_afternoon = Some(lower == "pm");
             }
             () if time.is_some() && !is_utc && matches!(lower.as_str(), "utc" | "gmt" | "z") => is_utc = true,
-            () if is_first && weekday.is_none() && is_name(&lower, &WEEKDAYS).is_some() => {
-                weekday = is_name(&lower, &WEEKDAYS);
+            () if is_first && weekday.is_none() && place_of_name(&lower, &WEEKDAYS).is_some() => {
+                weekday = place_of_name(&lower, &WEEKDAYS);
             }
-            () if month.is_none() => month = Some(is_name(lower.trim_end_matches('.'), &MONTHS)? + 1),
+            () if month.is_none() => month = Some(place_of_name(lower.trim_end_matches('.'), &MONTHS)? + 1),
             () => return None,
         }
         is_first = false;
@@ -228,7 +253,7 @@ const MONTHS: [&str; 12] = [
 ];
 
 /// The place of a name, written in full, by its first three letters, or `sept`.
-fn is_name(word: &str, names: &[&str]) -> Option<u32> {
+fn place_of_name(word: &str, names: &[&str]) -> Option<u32> {
     let place = names
         .iter()
         .position(|name| *name == word || name[..3] == *word || (word == "sept" && *name == "september"));
@@ -273,6 +298,24 @@ mod tests {
     }
 
     #[test]
+    fn numbers_that_may_be_dates_or_epochs_are_what_the_flag_says() {
+        for (text, format, expected) in [
+            ("20250131093000", "%Y%m%d%H%M%S", "2025-01-31T09:30:00Z"),
+            ("202501310930", "%Y%m%d%H%M", "2025-01-31T09:30:00Z"),
+            ("2025013109", "seconds", "2034-03-03T13:58:29Z"),
+            ("202501310930", "milliseconds", "1976-06-01T18:08:30.930Z"),
+        ] {
+            assert!(
+                read(text, &[]).unwrap_err().contains(&format!("--date-format {}", &format[..2])),
+                "{text}"
+            );
+            assert_eq!(read(text, &[format]).as_deref(), Ok(expected), "{text}");
+        }
+        // No such month, or no such year: an epoch alone.
+        assert_eq!(read("2025133109", &[]).as_deref(), Ok("2034-03-05T01:18:29Z"));
+    }
+
+    #[test]
     fn dates_with_two_meanings_are_refused_with_the_flag() {
         for text in [
             "31/12/2025",
@@ -291,6 +334,10 @@ mod tests {
         }
         for text in [
             "20250131",
+            "2025013109",
+            "202501310930",
+            "20250131093000",
+            "25340221440000",
             "2025",
             "45678",
             "1",

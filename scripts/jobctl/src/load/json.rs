@@ -16,6 +16,7 @@ use super::plan::Plan;
 use super::reader::{Built, Notes, Place, Rows};
 use super::recipe::Recipe;
 use super::suggest;
+use super::unique::Unique;
 use super::value::Value;
 use crate::columns::COLUMNS;
 
@@ -95,13 +96,13 @@ impl JsonRows {
 
     fn parse(&mut self, item: &[u8]) -> Result<Json> {
         let item = item.trim_ascii();
-        let error = match serde_json::from_slice(item) {
-            Ok(value) => return Ok(value),
+        let error = match serde_json::from_slice::<Unique>(item) {
+            Ok(Unique(value)) => return Ok(value),
             Err(error) => error,
         };
         // Python writes NaN where JSON has no word for it.
         if let Some(mended) = members::without_nan(item)
-            && let Ok(value) = serde_json::from_slice(&mended)
+            && let Ok(Unique(value)) = serde_json::from_slice(&mended)
         {
             return Ok(value);
         }

@@ -19,6 +19,7 @@ mod recipe;
 mod report;
 mod rules;
 mod suggest;
+mod unique;
 mod value;
 
 use std::path::{Path, PathBuf};
@@ -28,9 +29,9 @@ use chrono::{SubsecRound, Utc};
 use clap::Args;
 use common::config::Config;
 use common::job::JobAd;
-use common::storage::warehouse::Appended;
+use common::storage::warehouse::{Appended, Tombstones};
 use common::storage::{Access, Warehouse, open_warehouse};
-use common::{Error, Result, feed};
+use common::{Error, ErrorKind, Result, feed};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use indicatif::ProgressBar;
@@ -94,12 +95,16 @@ pub(crate) async fn run(config: &Config, args: LoadArgs) -> Result<()> {
     // A mistyped name in the last place shall not be found after the first file is in.
     let check = move || files.iter().try_for_each(|path| reader::open(path, &of_files).map(drop));
     feed::blocking("looking at the files", check).await?;
-    let warehouse = if args.dry_run { None } else { Some(ready_warehouse(config).await?) };
+    let target = if args.dry_run {
+        Target::Nothing(tombstones(config).await?)
+    } else {
+        Target::Warehouse(ready_warehouse(config).await?)
+    };
     let mut total = Quality::default();
     let mut rules = Tally::default();
     let mut reports = Vec::new();
     for (place, path) in args.files.iter().enumerate() {
-        let loaded = match load(warehouse.as_deref(), path, &recipe, total).await {
+        let loaded = match load(&target, path, &recipe, total).await {
             Ok(loaded) => loaded,
             Err(error) => return Err(explain(&error, &args.files[..place], args.dry_run)),
         };
@@ -111,9 +116,9 @@ pub(crate) async fn run(config: &Config, args: LoadArgs) -> Result<()> {
         rules.add(&loaded.tally);
         total = loaded.total;
     }
-    let standing = match &warehouse {
-        Some(warehouse) => Some(Standing::of(warehouse.as_ref()).await?),
-        None => None,
+    let standing = match &target {
+        Target::Warehouse(warehouse) => Some(Standing::of(warehouse.as_ref()).await?),
+        Target::Nothing(_) => None,
     };
     if args.json {
         let report = json!({
@@ -138,12 +143,24 @@ pub(crate) async fn ready_warehouse(config: &Config) -> Result<Arc<dyn Warehouse
     Ok(warehouse)
 }
 
-async fn load(
-    warehouse: Option<&dyn Warehouse>,
-    path: &Path,
-    recipe: &Arc<Recipe>,
-    mut total: Quality,
-) -> Result<Loaded> {
+/// Where ads go.
+pub(crate) enum Target {
+    /// Into `cleaned_jobs`.
+    Warehouse(Arc<dyn Warehouse>),
+    /// Nowhere: a dry run, which leaves out what a load would leave out.
+    Nothing(Tombstones),
+}
+
+/// What was taken down of the warehouse; nothing where there is no warehouse yet.
+async fn tombstones(config: &Config) -> Result<Tombstones> {
+    match open_warehouse(config, Access::Read).await {
+        Ok(warehouse) => Ok(warehouse.tombstones().await?.into_iter().collect()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Tombstones::default()),
+        Err(error) => Err(error),
+    }
+}
+
+async fn load(target: &Target, path: &Path, recipe: &Arc<Recipe>, mut total: Quality) -> Result<Loaded> {
     let progress = ProgressBar::new_spinner().with_message(path.display().to_string());
     let shown = progress.clone();
     let (path, recipe) = (path.to_owned(), Arc::clone(recipe));
@@ -161,23 +178,23 @@ async fn load(
         }
         Ok(Loaded { file, total, notes: batches.notes(), tally: batches.tally().clone(), forgotten: 0 })
     });
-    let outcome = append(warehouse, batches, loaded).await;
+    let outcome = append(target, batches, loaded).await;
     progress.finish_and_clear();
     outcome.map(|(loaded, appended)| Loaded { forgotten: appended.forgotten, ..loaded })
 }
 
-/// Lets `batches` flow into the warehouse, or into nothing, and takes what was learned on the way and what was appended.
+/// Lets `batches` flow to their target, and takes what was learned on the way and what was appended.
 pub(crate) async fn append<T>(
-    warehouse: Option<&dyn Warehouse>,
+    target: &Target,
     mut batches: BoxStream<'static, Result<Vec<JobAd>>>,
     learned: oneshot::Receiver<T>,
 ) -> Result<(T, Appended)> {
     let mut appended = Appended::default();
-    match warehouse {
-        Some(warehouse) => appended = warehouse.append_jobs(batches).await?,
-        None => {
+    match target {
+        Target::Warehouse(warehouse) => appended = warehouse.append_jobs(batches).await?,
+        Target::Nothing(tombstones) => {
             while let Some(batch) = batches.next().await {
-                batch?;
+                appended.forgotten += tombstones.leave_out(&mut batch?);
             }
         }
     }

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{
-    DataType, Date32Type, Date64Type, Field, Float64Type, Int64Type, Schema, TimeUnit,
-    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
-    UInt64Type,
+    DataType, Date32Type, Date64Type, Field, Float16Type, Float32Type, Float64Type, Int64Type, Schema,
+    TimeUnit, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
+    TimestampSecondType, UInt64Type,
 };
 use chrono::{DateTime, Days, NaiveDate};
 use common::job::Timestamp;
@@ -248,6 +248,8 @@ fn plain(array: &ArrayRef, column: usize) -> Result<ArrayRef, arrow::error::Arro
         }
         // Warehouses write integers as decimals of 38 digits; as floats they would lose some.
         _ if data_type.is_decimal() && COLUMNS[column].holds() != "a number" => DataType::LargeUtf8,
+        // Of few digits: what they lost is looked at value by value.
+        DataType::Float32 | DataType::Float16 if COLUMNS[column].holds() != "a number" => data_type.clone(),
         _ if data_type.is_integer() => DataType::Int64,
         _ if data_type.is_numeric() => DataType::Float64,
         _ if data_type.is_string() => DataType::LargeUtf8,
@@ -278,11 +280,25 @@ fn value(array: &ArrayRef, row: usize) -> Value<'_> {
         },
         DataType::Int64 => Value::Integer(array.as_primitive::<Int64Type>().value(row).into()),
         DataType::UInt64 => Value::Integer(array.as_primitive::<UInt64Type>().value(row).into()),
+        DataType::Float32 => few_digits(array.as_primitive::<Float32Type>().value(row).into(), 24),
+        DataType::Float16 => few_digits(array.as_primitive::<Float16Type>().value(row).into(), 11),
         DataType::Float64 => Value::Number(array.as_primitive::<Float64Type>().value(row)),
         DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => {
             moment(array, row).map_or(Value::Other("outside the years 1 to 9999"), Value::Moment)
         }
         _ => Value::Null,
+    }
+}
+
+/// A float of `bits` binary digits: from 2^`bits` on it may stand for several integers.
+fn few_digits(number: f64, bits: i32) -> Value<'static> {
+    match bits {
+        _ if number.is_finite() && number.abs() >= 2_f64.powi(bits) => Value::Other(if bits == 24 {
+            "a 32-bit float of 2^24 or more, which may have lost digits"
+        } else {
+            "a 16-bit float of 2^11 or more, which may have lost digits"
+        }),
+        _ => Value::Number(number),
     }
 }
 

@@ -8,6 +8,8 @@ use memchr::{memchr_iter, memchr2, memchr3};
 use super::decode::{Fault, Source};
 
 const BUFFER_BYTES: usize = 1 << 16;
+/// The longest row. Beyond it is a quote that is never closed, which would else take the rest of the file into memory.
+const ROW_BYTES: usize = 64 << 20;
 
 /// How cells are set apart and quoted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,9 +61,9 @@ pub(super) struct Broken {
 impl Broken {
     /// What to tell of it, with the data row where the header is row 0.
     pub(super) fn sentence(self, rows_before_data: u64) -> String {
-        let place = match (self.rows + 1).checked_sub(rows_before_data) {
-            Some(row @ 1..) => format!("row {row} (line {})", self.lines + 1),
-            _ => "the header".to_owned(),
+        let place = match place(self.rows, rows_before_data) {
+            row if row.starts_with("row") => format!("{row} (line {})", self.lines + 1),
+            header => header,
         };
         if self.is_backslashed {
             format!(
@@ -72,6 +74,14 @@ impl Broken {
                 "{place} has text after a closing quote; a quote inside a quoted cell is written twice (\"\")"
             )
         }
+    }
+}
+
+/// The row after `rows` rows, the header among them.
+fn place(rows: u64, rows_before_data: u64) -> String {
+    match (rows + 1).checked_sub(rows_before_data) {
+        Some(row @ 1..) => format!("row {row}"),
+        _ => "the header".to_owned(),
     }
 }
 
@@ -208,6 +218,8 @@ pub(super) struct Quoted {
     follower: Follower,
     /// Rows before the first of data: the header, and a `sep=` line.
     rows_before_data: u64,
+    /// Bytes since the row began, to the length of a buffer.
+    row_bytes: usize,
     raw: Vec<u8>,
     text: Vec<u8>,
     taken: usize,
@@ -221,6 +233,7 @@ impl Quoted {
             source,
             follower,
             rows_before_data,
+            row_bytes: 0,
             raw: vec![0; BUFFER_BYTES],
             text: Vec::new(),
             taken: 0,
@@ -241,8 +254,17 @@ impl Read for Quoted {
             self.taken = 0;
             let length = self.source.read(&mut self.raw)?;
             self.is_over = length == 0;
+            let rows = self.follower.rows;
             let followed = self.follower.follow(&self.raw[..length], &mut self.text);
             followed.map_err(|broken| Fault::error(broken.sentence(self.rows_before_data)))?;
+            self.row_bytes = if self.follower.rows == rows { self.row_bytes + length } else { 0 };
+            if self.row_bytes > ROW_BYTES {
+                let place = place(rows, self.rows_before_data);
+                return Err(Fault::error(format!(
+                    "{place} is longer than {} MiB; it may open a quote that is never closed",
+                    ROW_BYTES >> 20
+                )));
+            }
         }
         let length = into.len().min(self.text.len() - self.taken);
         into[..length].copy_from_slice(&self.text[self.taken..self.taken + length]);
@@ -292,6 +314,16 @@ mod tests {
                 assert!(said.starts_with(expected), "{said}");
             }
         }
+    }
+
+    #[test]
+    fn a_quote_that_is_never_closed_does_not_take_the_file_into_memory() {
+        let (head, rest) = (&b"h\nx\n\"5 inch pipe\n"[..], io::repeat(b'y'));
+        let mut source =
+            Quoted::new(Box::new(head.chain(rest)), Dialect { delimiter: b',', escape: None }, 1);
+        let error = io::copy(&mut source, &mut io::sink()).unwrap_err();
+        let expected = "row 2 is longer than 64 MiB; it may open a quote that is never closed";
+        assert_eq!(error.to_string(), expected);
     }
 
     #[test]

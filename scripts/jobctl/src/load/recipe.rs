@@ -169,6 +169,15 @@ impl Recipe {
             let otherwise = if value == "now" && COLUMNS[column].holds() == "a timestamp" {
                 Otherwise::Now(now)
             } else {
+                builder::put_text(&mut JobAd::default(), column, value, &recipe.date_formats).map_err(
+                    |what| {
+                        Error::invalid_input(format!(
+                            "invalid --preset {:?}: [otherwise] {} {what}",
+                            args.preset.as_deref().unwrap_or_default(),
+                            COLUMNS[column].name
+                        ))
+                    },
+                )?;
                 Otherwise::Text(value.to_owned())
             };
             if !recipe.is_set[column] {

@@ -212,3 +212,44 @@ fn timestamps_of_96_bits_do_not_wrap() {
         );
     }
 }
+
+#[test]
+fn a_word_for_missing_is_not_what_fills_a_column_in() {
+    let csv = "a,b,source,job_id,scrape_timestamp\nN/A,2025-01-31,MCF,1,2025-02-01\n2025-01-30,x,MCF,2,2025-02-01\n,null,MCF,3,2025-02-01\n";
+    let flags = ["--map", "a=job_posted_timestamp", "--map", "b=job_posted_timestamp"];
+    let (ads, _) = load(csv, &flags).unwrap();
+    let posted: Vec<_> = ads.iter().map(|ad| ad.job_posted_timestamp).collect();
+    assert_eq!(posted, [timestamp::parse("2025-01-31"), timestamp::parse("2025-01-30"), None]);
+    let csv = "a,b,source,scrape_timestamp\nNone,7,MCF,2025-02-01\n";
+    let (ads, _) = load(csv, &["--map", "a=job_id", "--map", "b=job_id"]).unwrap();
+    assert_eq!(ads[0].job_id, "7");
+    // Text is text.
+    let csv = "a,b,source,job_id,scrape_timestamp\nNone,Cook,MCF,1,2025-02-01\n";
+    let (ads, _) = load(csv, &["--map", "a=job_title", "--map", "b=job_title"]).unwrap();
+    assert_eq!(ads[0].job_title.as_deref(), Some("None"));
+}
+
+#[test]
+fn a_preset_is_refused_for_a_value_that_does_not_fit() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("my.toml");
+    for (column, value, what) in [
+        ("job_posted_timestamp", "01/02/2025", "the order of day and month is not certain"),
+        ("job_salary_min_sgd_raw", "5k", "expected a number"),
+        ("scrape_timestamp", "", "is empty; every sighting needs one"),
+    ] {
+        fs::write(&path, format!("about = \"mine\"\n[otherwise]\n{column} = \"{value}\"\n")).unwrap();
+        let said = load("source,job_id\nMCF,1\n", &["--preset", path.to_str().unwrap()]).err().unwrap();
+        assert!(said.contains(&format!("[otherwise] {column} is ")) && said.contains(what), "{said}");
+    }
+}
+
+#[test]
+fn a_member_that_an_object_has_twice_is_refused() {
+    let json = r#"{"source":"MCF","job_id":"1","job_id":"2","scrape_timestamp":"2025-01-31"}"#;
+    let said = load(json, &[]).err().unwrap();
+    assert!(
+        said.contains("row 1 (line 1)") && said.contains("the member \"job_id\" is given twice"),
+        "{said}"
+    );
+}

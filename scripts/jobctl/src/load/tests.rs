@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float64Array,
-    Int32Array, Int64Array, LargeStringArray, RecordBatch, StringArray, StringViewArray,
+    ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float32Array,
+    Float64Array, Int32Array, Int64Array, LargeStringArray, RecordBatch, StringArray, StringViewArray,
     TimestampMicrosecondArray, TimestampMillisecondArray, TimestampNanosecondArray, TimestampSecondArray,
     UInt64Array,
 };
@@ -297,6 +297,14 @@ fn parquet_is_refused_with_row_and_column() {
         (
             two_rows("job_title", Arc::new(BinaryArray::from(vec![&b"ok"[..], b"\xff"]))),
             "ads.parquet: row 2, column job_title: is not UTF-8; expected text",
+        ),
+        (
+            two_rows("company_id", Arc::new(Float32Array::from(vec![16_777_215.0, 84_112_501.0]))),
+            "ads.parquet: row 2, column company_id: is a 32-bit float of 2^24 or more, which may have lost digits; expected text",
+        ),
+        (
+            two_rows("job_posted_timestamp", Arc::new(Float32Array::from(vec![f32::NAN, 1_749_386_430.0]))),
+            "ads.parquet: row 2, column job_posted_timestamp: is a 32-bit float of 2^24 or more",
         ),
         (
             two_rows("Source", Arc::new(StringArray::from(vec!["MCF", "MCF"]))),

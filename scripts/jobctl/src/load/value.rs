@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use common::fold::is_missing_word;
 use common::job::Timestamp;
 
 use super::dates::{self, DateFormat};
@@ -9,8 +10,8 @@ use super::rules::Rule;
 use crate::columns::shortened;
 use crate::timestamp;
 
-/// From here on a float may stand for several integers.
-const EXACT_INTEGERS: f64 = 9_007_199_254_740_992.0;
+/// 2^53: from here on a float may stand for several integers.
+const INEXACT_INTEGERS: u64 = 1 << 53;
 
 /// One cell, before it is known whether its column takes it.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,6 +42,15 @@ impl Value<'_> {
         }
     }
 
+    /// Says whether a column that is no text takes it for a missing value: blank, a word for one, or NaN.
+    pub(super) fn is_missing(&self) -> bool {
+        match self {
+            Self::Text(text) => text.trim().is_empty() || is_missing_word(text),
+            Self::Number(number) => number.is_nan(),
+            _ => self.is_blank(),
+        }
+    }
+
     /// The beginning of it, for a report.
     pub(super) fn shown(&self) -> String {
         match self {
@@ -53,12 +63,6 @@ impl Value<'_> {
             Self::Undecoded => "not UTF-8".to_owned(),
         }
     }
-}
-
-/// Says whether `text` is a word for a missing value.
-fn is_missing_word(text: &str) -> bool {
-    const WORDS: [&str; 10] = ["nan", "nat", "none", "null", "na", "n/a", "<na>", "#n/a", "-", "\\n"];
-    WORDS.iter().any(|word| text.trim().eq_ignore_ascii_case(word))
 }
 
 /// Text that identifies an ad: there must be some, and it is no word for a missing value.
@@ -88,7 +92,8 @@ pub(super) fn text(value: Value<'_>, is_id: bool) -> Taken<Option<String>> {
         Value::Integer(digits) => Ok((Some(digits.to_string()), None)),
         Value::Number(number) if number.is_nan() => Ok((None, Some(Rule::MissingWord))),
         Value::Number(number) if number.fract() == 0.0 => {
-            if number.abs() > EXACT_INTEGERS {
+            // The float 2^53 may have been 2^53 + 1.
+            if number.abs() >= INEXACT_INTEGERS as f64 {
                 return Err(inexact(&format!("{number:?}")));
             }
             Ok((Some(format!("{}", number as i64)), Some(Rule::IntegralFloat)))
@@ -118,24 +123,33 @@ fn integral(text: &str) -> Result<Option<String>, String> {
     {
         return Ok(None);
     }
-    let Ok(number) = unsigned.parse::<f64>() else { return Ok(None) };
     let exponent: usize = exponent.parse().unwrap_or(usize::MAX);
-    if decimals.bytes().skip(exponent).any(|byte| byte != b'0') {
+    let (integral, fraction) = decimals.split_at(exponent.min(decimals.len()));
+    if fraction.bytes().any(|byte| byte != b'0') {
         return Ok(None);
     }
-    if number > EXACT_INTEGERS {
+    let digits = format!("{whole}{integral}");
+    let digits = match digits.trim_start_matches('0') {
+        "" => "0",
+        digits => digits,
+    };
+    // Compared by its digits: as a float, 2^53 + 1 is 2^53.
+    let is_exact = digits.parse::<u64>().is_ok_and(|number| number <= INEXACT_INTEGERS);
+    if !is_exact
+        || (exponent > decimals.len()
+            && unsigned.parse().is_ok_and(|size: f64| size > INEXACT_INTEGERS as f64))
+    {
         return Err(inexact(text));
     }
     // A spreadsheet shows 84112501 as 8.41E+07: the other digits are gone.
     if exponent > decimals.len() {
         return Err(format!("is {}, which has lost digits; write all digits of it", quoted(text)));
     }
-    let digits = format!("{}", number as u64);
-    Ok(Some(if digits == "0" { digits } else { format!("{sign}{digits}") }))
+    Ok(Some(if digits == "0" { digits.to_owned() } else { format!("{sign}{digits}") }))
 }
 
 fn inexact(number: &str) -> String {
-    format!("is {number}, a float above 2^53, which has lost digits; write it as text")
+    format!("is {number}, a float of 2^53 or more, which may have lost digits; write it as text")
 }
 
 /// A finite amount of money that is not negative.
@@ -241,7 +255,9 @@ mod tests {
             (told("9007199254740992.0"), "9007199254740992"),
             (told("v1.0"), "v1.0"),
             (Value::Number(84_112_501.0), "84112501"),
-            (Value::Number(9_007_199_254_740_992.0), "9007199254740992"),
+            (told("9.007199254740992e15"), "9007199254740992"),
+            (told("0.5e1"), "5"),
+            (Value::Number(9_007_199_254_740_991.0), "9007199254740991"),
             (Value::Integer(i128::from(u64::MAX)), "18446744073709551615"),
         ] {
             assert_eq!(key(written.clone()).unwrap().0, expected, "{written:?}");
@@ -263,8 +279,11 @@ mod tests {
             (Value::Number(f64::NAN), "is empty"),
             (Value::Number(1.5), "is the number 1.5; expected text"),
             (Value::Number(f64::INFINITY), "is the number inf; expected text"),
-            (Value::Number(9_007_199_254_740_994.0), "is 9007199254740994.0, a float above 2^53"),
-            (told("9007199254740994.0"), "is 9007199254740994.0, a float above 2^53"),
+            (Value::Number(9_007_199_254_740_992.0), "is 9007199254740992.0, a float of 2^53 or more"),
+            (told("9007199254740993.0"), "is 9007199254740993.0, a float of 2^53 or more"),
+            (told("9.007199254740993e15"), "is 9.007199254740993e15, a float of 2^53 or more"),
+            (told("1.5e300"), "is 1.5e300, a float of 2^53 or more"),
+            (told("9007199254740994.0"), "is 9007199254740994.0, a float of 2^53 or more"),
             (told("8.41E+07"), "is \"8.41E+07\", which has lost digits"),
             (Value::Other("a list"), "is a list; expected text"),
         ] {
