@@ -106,3 +106,17 @@ fn assert_failed(market: &Market, program: &str, points: &[&str]) {
         assert_eq!(market.count(&named), 1, "{point}");
     }
 }
+
+/// A row that others wrote, with moments that no calendar has.
+#[test]
+fn a_moment_outside_the_calendar_does_not_keep_runs_from_being_abandoned() {
+    let market = Market::generated(3);
+    market.embedded(&[]);
+    market.execute(
+        "INSERT INTO ml_runs BY NAME SELECT 'f' AS function, 'odd' AS run_id, TIMESTAMP 'infinity' AS started_at, \
+         'running' AS status, '{}' AS report, '1' AS code_version, TIMESTAMP '-infinity' AS recorded_at",
+    );
+    assert_eq!(runs(&market, "running"), 1);
+    market.embedded(&[]);
+    assert_eq!((runs(&market, "running"), runs(&market, "abandoned")), (0, 1));
+}

@@ -108,7 +108,7 @@ async fn an_index_is_built_where_something_changed_and_grown_where_that_is_littl
         (&json!("unchanged"), &json!(["v2", "v3", "v4"]))
     );
     assert_eq!(market.registry().versions().await.unwrap(), ["v5", "v6"]);
-    assert_eq!(market.count("SELECT count(*) FROM vw_runs WHERE function = 'build-vector-index'"), 14);
+    assert_eq!(market.count("SELECT count(*) FROM vw_runs WHERE function = 'build-vector-index'"), 15);
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use super::{Case, cell, csv, gzip, json_ad};
 pub(super) fn cases() -> Vec<Case> {
     vec![
         ("float_id.csv", cell("84112501.0", "", ""), &[], Ads(&["84112501|Cook|NULL|NULL"])),
-        ("huge_float_id.csv", cell("99999999999999999.0", "", ""), &[], Refused("a float above 2^53")),
+        ("huge_float_id.csv", cell("99999999999999999.0", "", ""), &[], Refused("a float of 2^53 or more")),
         (
             "nan_id.csv",
             cell("NaN", "", ""),

@@ -31,6 +31,9 @@ pub use takedowns::{Foreign, takedowns};
 
 const SPACE: &str = "model/weights/t1-256";
 
+/// The company of every suite that searches by one: a warehouse may remember for a while which companies there are.
+const COMPANY: &str = "New Ltd";
+
 /// Proves the contract of [`Warehouse`] on `warehouse`, which must be empty.
 pub async fn warehouse(warehouse: &dyn Warehouse) {
     missing_tables_are_named(warehouse).await;

@@ -16,7 +16,7 @@ const LOCATIONS: [Option<&str>; 6] =
 /// As the last of [`LOCATIONS`] is spelled in every other row.
 const ALSO_ZURICH: &str = "\u{a0}ＺU\u{308}RICH ";
 const COMPANIES: [Option<&str>; 4] =
-    [Some("Ümlaut & Co"), Some("50% Off's, \"Pte\" Ltd"), None, Some("New Ltd")];
+    [Some("Ümlaut & Co"), Some("50% Off's, \"Pte\" Ltd"), None, Some(super::COMPANY)];
 
 struct Market {
     rows: Vec<EmbeddingRow>,

@@ -171,19 +171,6 @@ async fn who_writes_a_file_knows_that_nobody_else_runs() {
     assert!(runs[1].2.contains("next"), "{runs:?}");
 }
 
-/// A row of a table that others repaired.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_moment_outside_the_calendar_is_in_nobodys_way() {
-    let market = Market::new().await;
-    market.warehouse.create_runs().await.unwrap();
-    let odd = "INSERT INTO ml_runs VALUES ('f', 'odd', 'infinity', NULL, 'running', '{}', '1', '-infinity')";
-    market.warehouse.write(move |connection| Ok(connection.execute_batch(odd)?)).await.unwrap();
-    market.run("next", async { Ok(Made { interrupted: false }) }).await.unwrap();
-    let states: Vec<_> =
-        market.runs().await.into_iter().map(|(run_id, status, _)| (run_id, status)).collect();
-    assert!(states.contains(&("odd".to_owned(), "abandoned".to_owned())), "{states:?}");
-}
-
 /// Without the table of ads there is no table of runs either: the error says what is missing.
 #[tokio::test(flavor = "multi_thread")]
 async fn before_there_are_tables_an_error_is_only_said() {

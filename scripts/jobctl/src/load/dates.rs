@@ -302,17 +302,14 @@ mod tests {
         for (text, format, expected) in [
             ("20250131093000", "%Y%m%d%H%M%S", "2025-01-31T09:30:00Z"),
             ("202501310930", "%Y%m%d%H%M", "2025-01-31T09:30:00Z"),
-            ("2025013109", "seconds", "2034-03-03T13:58:29Z"),
+            ("2025013109", "seconds", "2034-03-03T15:38:29Z"),
             ("202501310930", "milliseconds", "1976-06-01T18:08:30.930Z"),
         ] {
-            assert!(
-                read(text, &[]).unwrap_err().contains(&format!("--date-format {}", &format[..2])),
-                "{text}"
-            );
+            assert!(read(text, &[]).unwrap_err().contains("--date-format %Y%m%d%H"), "{text}");
             assert_eq!(read(text, &[format]).as_deref(), Ok(expected), "{text}");
         }
         // No such month, or no such year: an epoch alone.
-        assert_eq!(read("2025133109", &[]).as_deref(), Ok("2034-03-05T01:18:29Z"));
+        assert_eq!(read("2025133109", &[]).as_deref(), Ok("2034-03-05T00:58:29Z"));
     }
 
     #[test]
