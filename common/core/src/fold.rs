@@ -10,6 +10,12 @@ use unicode_normalization::UnicodeNormalization;
 /// Letters that only look like an accented one stay what they are (ø, ł); so do the vowel signs of scripts that have them.
 pub fn fold(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
+    fold_into(text, &mut folded);
+    folded
+}
+
+/// Appends what [`fold`] returns to `folded`.
+pub fn fold_into(text: &str, folded: &mut String) {
     // Most text is ASCII, and no character of Unicode reaches across a space.
     for piece in text.split_inclusive(' ') {
         if piece.is_ascii() {
@@ -21,7 +27,6 @@ pub fn fold(text: &str) -> String {
             folded.extend(lower.nfc());
         }
     }
-    folded
 }
 
 /// Folds a name for comparison: like [`fold`], without white space around it, and with one space where it has more.

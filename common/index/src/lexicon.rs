@@ -12,7 +12,7 @@ use common_core::{Error, Result};
 use crate::Row;
 use crate::files::{Mapped, write_batch};
 pub use crate::words::words;
-use crate::words::{Asked, is_common, words_of_prose, words_of_query};
+use crate::words::{Asked, Scanner, is_common, words_of_query};
 
 /// The file's name.
 pub const FILE: &str = "lexicon.arrow";
@@ -208,34 +208,39 @@ pub(crate) struct LexiconBuilder {
     /// Every text's different words and how often each occurs (up to 255), text after text.
     occurrences: Vec<(TermId, u8)>,
     ends: Vec<usize>,
+    scanner: Scanner,
+    /// Of one text, how often each word occurs.
+    counts: HashMap<TermId, u8>,
 }
 
 /// The most terms kept of a text.
 const KEPT: usize = 24;
 
 impl LexiconBuilder {
-    fn id(&mut self, word: String) -> TermId {
-        let next = self.ids.len() as TermId;
-        let id = *self.ids.entry(word).or_insert(next);
-        if id == next {
-            self.texts.push(0);
+    fn id(ids: &mut HashMap<String, TermId>, texts: &mut Vec<u32>, word: &str) -> TermId {
+        if let Some(id) = ids.get(word) {
+            return *id;
         }
-        id
+        let next = ids.len() as TermId;
+        ids.insert(word.to_owned(), next);
+        texts.push(0);
+        next
     }
 
     /// Takes in the next text.
     pub(crate) fn add(&mut self, title: &str, description: &str) {
-        let mut counts: HashMap<TermId, u8> = HashMap::new();
-        let mut add = |builder: &mut Self, word: String, weight: u8| {
+        let Self { ids, texts, scanner, counts, .. } = self;
+        let mut add = |word: &str, weight: u8| {
             // A single character tells a text from others to nobody but who asks for it.
-            if !is_common(&word) && word.chars().nth(1).is_some() {
-                let count = counts.entry(builder.id(word)).or_default();
+            let is_single = word.chars().next().is_none_or(|first| first.len_utf8() == word.len());
+            if !is_single && !is_common(word) {
+                let count = counts.entry(Self::id(ids, texts, word)).or_default();
                 *count = count.saturating_add(weight);
             }
         };
-        words(title).for_each(|word| add(self, word, 3));
-        words_of_prose(description).for_each(|word| add(self, word, 1));
-        let mut counts: Vec<(TermId, u8)> = counts.into_iter().collect();
+        scanner.words(title, |word| add(word, 3));
+        scanner.words_of_prose(description, |word| add(word, 1));
+        let mut counts: Vec<(TermId, u8)> = self.counts.drain().collect();
         counts.sort_unstable();
         for (id, _) in &counts {
             self.texts[*id as usize] += 1;
@@ -254,8 +259,10 @@ impl LexiconBuilder {
     ) -> Result<ListArray> {
         let mut postings: Vec<(TermId, Row)> = Vec::new();
         for (row, label) in labels.enumerate() {
-            let row_words = label.iter().flat_map(|part| words(part)).collect::<Vec<_>>();
-            postings.extend(row_words.into_iter().map(|word| (self.id(word), row as Row)));
+            let Self { ids, texts, scanner, .. } = &mut self;
+            for part in label {
+                scanner.words(part, |word| postings.push((Self::id(ids, texts, word), row as Row)));
+            }
         }
         let mut order: Vec<(&str, TermId)> = self.ids.iter().map(|(word, &id)| (word.as_str(), id)).collect();
         order.sort_unstable();

@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-use common_core::fold::fold;
+use common_core::fold::fold_into;
 
 /// Words that tell nothing, however rare they are in a small market: Snowball's English stop words, and some that every ad has.
 static COMMON: LazyLock<HashSet<&str>> = LazyLock::new(|| {
@@ -36,40 +36,69 @@ pub(crate) struct Asked {
     pub(crate) is_open: bool,
 }
 
-/// The words of a short text that people are named by: a title, a company. A word made of several, such as `asp.net`, comes with its
-/// parts; no bare numbers.
-pub fn words(text: &str) -> impl Iterator<Item = String> {
-    let mut found = Scan::of(text);
-    found.scan(Cut::All);
-    found.words.into_iter().map(|(word, _)| word)
+/// Finds words, and keeps the memory that it works in for the next text.
+#[derive(Debug, Default)]
+pub(crate) struct Scanner {
+    folded: String,
+    chars: Vec<char>,
+    parts: Vec<(usize, usize)>,
+    word: String,
 }
 
-/// The words of a long text: without what is a word in a name alone (single letters, parts joined by dots), and with text of scripts
-/// without spaces as it stands between other characters.
-pub(crate) fn words_of_prose(text: &str) -> impl Iterator<Item = String> {
-    let mut found = Scan::of(text);
-    found.scan(Cut::None);
-    found.words.into_iter().map(|(word, _)| word)
+impl Scanner {
+    /// The words of a short text that people are named by: a title, a company. A word made of several, such as `asp.net`, comes with its
+    /// parts; no bare numbers.
+    pub(crate) fn words(&mut self, text: &str, mut found: impl FnMut(&str)) {
+        self.scan(text, Cut::All, |word, _| found(word));
+    }
+
+    /// The words of a long text: without what is a word in a name alone (single letters, parts joined by dots), and with text of scripts
+    /// without spaces as it stands between other characters.
+    pub(crate) fn words_of_prose(&mut self, text: &str, mut found: impl FnMut(&str)) {
+        self.scan(text, Cut::None, |word, _| found(word));
+    }
+
+    /// Gives `found` every word, and where among the folded characters it ends.
+    fn scan(&mut self, text: &str, cut: Cut, found: impl FnMut(&str, usize)) {
+        self.folded.clear();
+        fold_into(text, &mut self.folded);
+        self.chars.clear();
+        // Pages are scraped with the entities of HTML in them.
+        if self.folded.contains("&amp;") {
+            self.chars.extend(self.folded.replace("&amp;", "&").chars());
+        } else {
+            self.chars.extend(self.folded.chars());
+        }
+        Scan { chars: &self.chars, parts: &mut self.parts, word: &mut self.word, found }.scan(cut);
+    }
+}
+
+/// The words that [`Scanner::words`] finds.
+pub fn words(text: &str) -> impl Iterator<Item = String> {
+    let mut all = Vec::new();
+    Scanner::default().words(text, |word| all.push(word.to_owned()));
+    all.into_iter()
 }
 
 /// The words of a query, of which the last may be typed halfway.
 pub(crate) fn words_of_query(text: &str) -> Vec<Asked> {
-    let mut found = Scan::of(text);
-    found.scan(Cut::Pairs);
-    let end = found.chars.len();
+    let mut scanner = Scanner::default();
+    let mut found = Vec::new();
+    scanner.scan(text, Cut::Pairs, |word, stop| found.push((word.to_owned(), stop)));
+    let chars = &scanner.chars;
     let mut asked: Vec<Asked> =
-        found.words.into_iter().map(|(word, stop)| Asked { word, is_open: stop == end }).collect();
+        found.into_iter().map(|(word, stop)| Asked { word, is_open: stop == chars.len() }).collect();
     // What joins two parts has been typed, and the second not yet.
-    if let Some(beginning) = unfinished(&found.chars) {
+    if let Some(beginning) = unfinished(chars) {
         asked.retain(|asked| {
             asked.word.chars().count() > 1 || !beginning.ends_with('&') || !beginning.starts_with(&asked.word)
         });
         asked.push(Asked { word: beginning, is_open: true });
     }
     // One letter or digit may be all that is typed.
-    let mut typed = found.chars.iter().filter(|c| c.is_alphanumeric());
+    let mut typed = chars.iter().filter(|c| c.is_alphanumeric());
     if let (true, Some(one), None) = (asked.is_empty(), typed.next(), typed.next()) {
-        asked.push(Asked { word: one.to_string(), is_open: found.chars.last() == Some(one) });
+        asked.push(Asked { word: one.to_string(), is_open: chars.last() == Some(one) });
     }
     asked
 }
@@ -85,24 +114,14 @@ enum Cut {
     None,
 }
 
-struct Scan {
-    chars: Vec<char>,
-    /// Words, and where in `chars` each ends.
-    words: Vec<(String, usize)>,
+struct Scan<'a, F> {
+    chars: &'a [char],
+    parts: &'a mut Vec<(usize, usize)>,
+    word: &'a mut String,
+    found: F,
 }
 
-impl Scan {
-    fn of(text: &str) -> Self {
-        let folded = fold(text);
-        // Pages are scraped with the entities of HTML in them.
-        let chars = if folded.contains("&amp;") {
-            folded.replace("&amp;", "&").chars().collect()
-        } else {
-            folded.chars().collect()
-        };
-        Self { chars, words: Vec::new() }
-    }
-
+impl<F: FnMut(&str, usize)> Scan<'_, F> {
     fn at(&self, place: usize) -> Option<char> {
         self.chars.get(place).copied()
     }
@@ -139,7 +158,8 @@ impl Scan {
 
     /// Takes letters and digits from `start` on, with `+` and `#` after them and with `&` and, in names, `.` between them.
     fn chunk(&mut self, start: usize, is_name: bool) -> usize {
-        let mut parts = Vec::new();
+        let mut parts = std::mem::take(self.parts);
+        parts.clear();
         let (mut part, mut place, mut has_dot) = (start, start, false);
         loop {
             while self.at(place).is_some_and(|c| is_plain(c) || matches!(c, '+' | '#')) {
@@ -167,17 +187,17 @@ impl Scan {
             if to > from + 1 || is_name && self.stands_alone(from) {
                 self.push(from, to);
             }
-            return place;
+        } else {
+            self.joined(&parts, has_dot);
         }
-        self.joined(&parts, has_dot);
+        *self.parts = parts;
         place
     }
 
     /// A word of several parts, and the parts.
     fn joined(&mut self, parts: &[(usize, usize)], has_dot: bool) {
         let (Some(&(start, _)), Some(&(last, end))) = (parts.first(), parts.last()) else { return };
-        let whole: String = self.chars[start..end].iter().filter(|c| **c != ' ').collect();
-        self.push_word(whole, end);
+        self.push_chars(self.chars[start..end].iter().filter(|c| **c != ' '), end);
         for &(from, to) in parts.iter().filter(|(from, to)| to > &(from + 1)) {
             self.push(from, to);
         }
@@ -187,8 +207,7 @@ impl Scan {
         }
         if has_dot && parts.iter().all(|(from, to)| *to == from + 1) {
             // u.s.a is usa.
-            let letters = parts.iter().map(|(from, _)| self.chars[*from]).collect();
-            self.push_word(letters, end);
+            self.push_chars(parts.iter().map(|(from, _)| &self.chars[*from]), end);
         }
     }
 
@@ -243,13 +262,15 @@ impl Scan {
     }
 
     fn push(&mut self, from: usize, to: usize) {
-        let word = self.chars[from..to].iter().collect();
-        self.push_word(word, to);
+        self.push_chars(self.chars[from..to].iter(), to);
     }
 
-    fn push_word(&mut self, word: String, end: usize) {
-        if word.chars().any(char::is_alphabetic) && word.chars().nth(LONGEST).is_none() {
-            self.words.push((word, end));
+    fn push_chars<'c>(&mut self, chars: impl Iterator<Item = &'c char>, end: usize) {
+        self.word.clear();
+        self.word.extend(chars);
+        let is_short = self.word.len() <= LONGEST || self.word.chars().nth(LONGEST).is_none();
+        if is_short && self.word.chars().any(char::is_alphabetic) {
+            (self.found)(self.word, end);
         }
     }
 }
@@ -328,7 +349,9 @@ mod tests {
 
     #[test]
     fn prose_has_no_words_that_only_names_have() {
-        let text: Vec<String> = words_of_prose("o Does R&D.Must know C, e.g. ASP.NET 寻找厨师").collect();
+        let mut text = Vec::new();
+        let prose = "o Does R&D.Must know C, e.g. ASP.NET 寻找厨师";
+        Scanner::default().words_of_prose(prose, |word| text.push(word.to_owned()));
         assert_eq!(text, ["does", "r&d", "must", "know", "asp", "net", "寻找厨师"]);
     }
 
