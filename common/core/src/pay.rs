@@ -89,6 +89,9 @@ impl<'a> Currency<'a> {
     /// Reads `job_currency`: case, width and white space do not matter.
     pub fn read(said: Option<&'a str>) -> Self {
         let said = said.unwrap_or_default();
+        if said == SGD {
+            return Self::Known(SGD);
+        }
         let folded = folded(said);
         let folded = folded.as_ref();
         if folded.is_empty() || is_missing_word(folded) {

@@ -163,6 +163,9 @@ impl Builder {
 
 /// The first value that `column` takes for one, else the first that is there.
 fn pick<'a>(row: &'a impl Row, sources: &[usize], column: &Column) -> Option<Value<'a>> {
+    if let [only] = sources {
+        return row.value(*only);
+    }
     let is_text = matches!(column.place, Kind::Text(_));
     let mut first = None;
     for value in sources.iter().filter_map(|source| row.value(*source)) {
