@@ -16,7 +16,14 @@ pub fn fold(text: &str) -> String {
 
 /// Appends what [`fold`] returns to `folded`.
 pub fn fold_into(text: &str, folded: &mut String) {
-    // Most text is ASCII, and no character of Unicode reaches across a space.
+    // Most text is ASCII.
+    if text.is_ascii() {
+        let start = folded.len();
+        folded.push_str(text);
+        folded[start..].make_ascii_lowercase();
+        return;
+    }
+    // No character of Unicode reaches across a space.
     for piece in text.split_inclusive(' ') {
         if piece.is_ascii() {
             folded.extend(piece.chars().map(|c| c.to_ascii_lowercase()));

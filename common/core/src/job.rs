@@ -145,6 +145,12 @@ pub fn embedding_text(title: Option<&str>, description: Option<&str>) -> Option<
 
 /// The first `count` characters of `text`.
 pub fn first_chars(text: &str, count: usize) -> &str {
+    // Characters of ASCII are bytes, which need no counting.
+    match text.as_bytes().get(..count) {
+        None => return text,
+        Some(bytes) if bytes.is_ascii() => return &text[..count],
+        Some(_) => {}
+    }
     text.char_indices().nth(count).map_or(text, |(end, _)| &text[..end])
 }
 
