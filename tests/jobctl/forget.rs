@@ -79,6 +79,27 @@ fn an_ad_that_is_in_no_table_is_kept_out_too() {
     assert_eq!(report["files"][0]["forgotten_sightings"], 2, "{report}");
     assert_eq!(market.count("SELECT count(*) FROM cleaned_jobs WHERE job_title = 'Baker'"), 2);
 
+    // White space around a key that is stored makes no other ad, on the way out and back.
+    let path = file(
+        &market,
+        "spaced.ndjson",
+        [" 77 ", "77", "\u{a0}77\t"]
+            .map(|id| ad(id, json!("Sweep"), json!("Sweep."), 0).to_string())
+            .join("\n"),
+    );
+    said(&market, &["load", text(&path)]);
+    let did = said(&market, &["forget", &source, "77"]);
+    assert!(
+        did.starts_with(&format!("forgot: {source}/77\n")) && did.contains("cleaned_jobs       3\n"),
+        "{did}"
+    );
+    assert_eq!(market.count("SELECT count(*) FROM cleaned_jobs WHERE job_title = 'Sweep'"), 0);
+    let undone = said(&market, &["forget", "--undo", &source, "77"]);
+    assert!(undone.starts_with(&format!("lifted the takedown of: {source}/77\n")), "{undone}");
+    said(&market, &["load", text(&path)]);
+    assert_eq!(market.count("SELECT count(*) FROM cleaned_jobs WHERE job_title = 'Sweep'"), 3);
+    market.execute("DELETE FROM cleaned_jobs WHERE job_title = 'Sweep'");
+
     market.execute("DROP TABLE job_embeddings");
     // A number in a key is what loading makes of it.
     let path = file(&market, "floats.csv", "source,job_id,scrape_timestamp\nMCF,84112501.0,2025-03-01\n");

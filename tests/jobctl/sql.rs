@@ -104,3 +104,16 @@ fn a_reader_that_leaves_early_is_no_error() {
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
 }
+
+#[test]
+fn one_statement_is_answered_and_columns_of_one_name_are_no_json() {
+    let market = Market::generated(1);
+    for several in ["SELECT 1 AS a; SELECT 2 AS b", "SELECT ';' ; SELECT 2;"] {
+        let line = refused(&market, 2, &["sql", several]);
+        assert!(line.starts_with("invalid statement: expected one, not 2"), "{line}");
+    }
+    assert_eq!(said(&market, &["sql", "--format", "csv", "SELECT ';' AS a; -- ; SELECT 2"]), "a\n;\n");
+    let line = refused(&market, 2, &["sql", "--format", "json", "SELECT 1 AS a, 2 AS a"]);
+    assert!(line.starts_with("invalid column 2: there is another \"a\""), "{line}");
+    assert_eq!(said(&market, &["sql", "--format", "csv", "SELECT 1 AS a, 2 AS a"]), "a,a\n1,2\n");
+}

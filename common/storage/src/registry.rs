@@ -173,8 +173,10 @@ impl Registry {
             ))
         };
         let manifest = self.manifest(version).await?.ok_or_else(lacks)?;
-        let contents = serde_json::from_slice(&manifest)
-            .map_err(|error| Error::corrupt(format!("{name} is no manifest")).caused_by(error))?;
+        let contents = serde_json::from_slice(&manifest).map_err(|error| {
+            Error::corrupt(format!("{name} is no manifest: build again, or promote another version"))
+                .caused_by(error)
+        })?;
         Ok((manifest, contents))
     }
 

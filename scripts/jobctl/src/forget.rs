@@ -38,11 +38,11 @@ pub(crate) struct ForgetArgs {
     undo: bool,
 }
 
-/// An ad as it was asked for.
+/// An ad as it was asked for, without white space around it.
 struct Asked {
-    /// As loading writes a key, without white space around it.
+    /// As loading writes a key.
     key: JobKey,
-    /// As it was typed, where that is something else: tables that others made may have such keys.
+    /// As it was typed, where that is something else (84112501.0): tables that others made may have such keys.
     typed: Option<JobKey>,
 }
 
@@ -67,7 +67,7 @@ fn asked(args: &ForgetArgs) -> Result<Vec<Asked>> {
                 return Err(Error::invalid_input(format!("invalid {name} {value:?}: expected text")));
             }
         }
-        let typed = JobKey { source: args.source.clone(), job_id: job_id.clone() };
+        let typed = JobKey { source: args.source.trim().to_owned(), job_id: job_id.trim().to_owned() };
         let key = JobKey { source: loaded(&typed.source), job_id: loaded(&typed.job_id) };
         let typed = (typed != key).then_some(typed);
         if !asked.iter().any(|other| other.key == key && other.typed == typed) {
@@ -79,7 +79,6 @@ fn asked(args: &ForgetArgs) -> Result<Vec<Asked>> {
 
 /// A part of a key as loading writes it.
 fn loaded(typed: &str) -> String {
-    let typed = typed.trim();
     load::key_of(typed).unwrap_or_else(|| typed.to_owned())
 }
 
@@ -88,16 +87,22 @@ impl Asked {
         std::iter::once(&self.key).chain(&self.typed)
     }
 
-    fn is_among(&self, keys: &HashSet<JobKey>) -> bool {
-        self.keys().any(|key| keys.contains(key))
+    /// Whether one of `stored` is this ad.
+    fn is_among(&self, stored: &HashSet<JobKey>) -> bool {
+        stored.iter().any(|stored| {
+            self.keys().any(|key| {
+                (key.source.as_str(), key.job_id.as_str()) == (stored.source.trim(), stored.job_id.trim())
+            })
+        })
     }
 }
 
 async fn forget(warehouse: &dyn Warehouse, asked: &[Asked], is_dry_run: bool) -> Result<String> {
-    let mut keys = keys(asked);
-    let Traces { tables, present, .. } = warehouse.trace(&keys).await?;
-    // Loading never writes a key as it was typed: it needs a tombstone only where a table of others has it.
-    keys.retain(|key| present.contains(key) || asked.iter().any(|ad| ad.key == *key));
+    let Traces { tables, present, .. } = warehouse.trace(&keys(asked)).await?;
+    // Each spelling that a table has is taken down: with white space around it, or as it was typed.
+    let keys: HashSet<JobKey> =
+        asked.iter().map(|ad| ad.key.clone()).chain(present.iter().cloned()).collect();
+    let keys: Vec<JobKey> = keys.into_iter().collect();
     let tables = if is_dry_run { tables } else { warehouse.forget(&keys).await? };
     let (known, unknown): (Vec<&Asked>, Vec<&Asked>) = asked.iter().partition(|ad| ad.is_among(&present));
     let mut text = String::new();
@@ -120,11 +125,11 @@ async fn forget(warehouse: &dyn Warehouse, asked: &[Asked], is_dry_run: bool) ->
 }
 
 async fn undo(warehouse: &dyn Warehouse, asked: &[Asked], is_dry_run: bool) -> Result<String> {
-    let keys = keys(asked);
+    let spelled = warehouse.trace(&keys(asked)).await?.forgotten;
     let lifted = if is_dry_run {
-        warehouse.trace(&keys).await?.forgotten
+        spelled
     } else {
-        warehouse.undo_forget(&keys).await?
+        warehouse.undo_forget(&spelled.into_iter().collect::<Vec<_>>()).await?
     };
     let (lifted, others): (Vec<&Asked>, Vec<&Asked>) = asked.iter().partition(|ad| ad.is_among(&lifted));
     let others =

@@ -44,6 +44,17 @@ pub(crate) async fn run(config: &Config, args: SqlArgs) -> Result<()> {
     }
     let warehouse = open_warehouse(config, Access::Read).await?;
     let QueryResult { columns, pages } = warehouse.query(&args.statement).await?;
+    if args.format == Format::Json
+        && let Some((place, (name, _))) = columns
+            .iter()
+            .enumerate()
+            .find(|(place, (name, _))| columns[..*place].iter().any(|(other, _)| other == name))
+    {
+        return Err(Error::invalid_input(format!(
+            "invalid column {}: there is another {name:?}, and readers of JSON keep one of them: name it apart with AS",
+            place + 1
+        )));
+    }
     let out = BufWriter::new(io::stdout());
     let mut rows: Box<dyn RowWriter> = match args.format {
         Format::Table => {

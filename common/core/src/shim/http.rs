@@ -132,7 +132,11 @@ impl<O: DeserializeOwned + Send + 'static> Endpoint<O> {
         match terms.acquire(run_id, Utc::now()).await.map_err(|error| unanswered(&error))? {
             Acquired::Ours(lease) => Ok((lease, held)),
             Acquired::Theirs(holder) => {
-                let detail = format!("run {} is under way; one run is allowed at a time", holder.run_id);
+                let detail = format!(
+                    "run {} is under way; one run is allowed at a time. If it was killed, the next can begin at {}",
+                    holder.run_id,
+                    holder.expires_at.format("%FT%TZ")
+                );
                 Err(Problem::new(StatusCode::CONFLICT, detail).with("run_id", holder.run_id))
             }
         }

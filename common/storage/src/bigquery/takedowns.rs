@@ -85,7 +85,8 @@ impl Dataset {
             return Ok(lifted);
         }
         for keys in keys.chunks(ADS_A_STATEMENT) {
-            lifted.extend(self.count_keys(FORGOTTEN_ADS, keys).await?.into_iter().map(|(key, _)| key));
+            let found = self.count_keys(FORGOTTEN_ADS, keys).await?.into_iter().map(|(key, _)| key);
+            lifted.extend(found.filter(|key| keys.contains(key)));
             self.changed_rows(self.delete_keys(FORGOTTEN_ADS, keys)).await?;
         }
         Ok(lifted)

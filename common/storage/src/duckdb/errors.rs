@@ -12,7 +12,8 @@ const MEANINGS: &[(&str, ErrorKind, &str)] = &[
     (
         "version number",
         ErrorKind::Corrupt,
-        "was written by another version of DuckDB than this program reads",
+        "was written by another version of DuckDB than this program reads (1.5): export its tables to Parquet there and load them, or write \
+         it with STORAGE_VERSION 'v1.0.0'",
     ),
     ("not a valid DuckDB database", ErrorKind::Corrupt, "is not a DuckDB database"),
     ("Corrupt database file", ErrorKind::Corrupt, "is damaged"),

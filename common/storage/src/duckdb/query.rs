@@ -88,10 +88,23 @@ pub(super) async fn query(shared: Arc<Shared>, sql: String) -> Result<QueryResul
     Ok(QueryResult { columns, pages: Box::pin(pages) })
 }
 
+/// Refuses several statements at once, of which the engine would answer the last. It tells how many there are where all are SELECTs.
+fn refuse_several(connection: &Connection, sql: &str) -> ::duckdb::Result<Result<()>> {
+    let count = include_str!("../../../../infra/duckdb/count_statements.sql");
+    let statements: Option<i64> = connection.query_row(count, [sql], |row| row.get(0))?;
+    Ok(match statements {
+        Some(several @ 2..) => Err(Error::invalid_input(format!(
+            "invalid statement: expected one, not {several}; ask for them one by one"
+        ))),
+        _ => Ok(()),
+    })
+}
+
 fn run(shared: &Shared, sql: &str, emit: &mut dyn FnMut(Message) -> Result<()>) -> Result<()> {
     let connection = shared.reader()?;
     let translate = |error| shared.translate(error);
     connection.execute_batch("BEGIN TRANSACTION READ ONLY").map_err(translate)?;
+    refuse_several(&connection, sql).map_err(translate)??;
     let sql = cells::presentable(&connection, sql);
     let mut statement = connection.prepare(&sql).map_err(translate)?;
     let batches = statement.stream_arrow([]).map_err(translate)?;

@@ -61,7 +61,7 @@ pub(super) fn undo(connection: &Connection, keys: &[JobKey]) -> Outcome<HashSet<
     stage_keys(connection, keys)?;
     let lifted = count_staged_keys(connection, FORGOTTEN_ADS)?;
     delete_staged_keys(connection, FORGOTTEN_ADS)?;
-    Ok(lifted.into_iter().map(|(key, _)| key).collect())
+    Ok(lifted.into_iter().map(|(key, _)| key).filter(|key| keys.contains(key)).collect())
 }
 
 /// Removes the staged keys from one table, whose name comes from the catalogue or from [`EmbeddingTable`].

@@ -336,7 +336,8 @@ pub trait Warehouse: Send + Sync {
     /// `InvalidInput` where the statement is wrong or would write.
     async fn query(&self, sql: &str) -> Result<QueryResult>;
 
-    /// Looks for the rows of `keys` in every table that names ads. The engine looks: keys are its parameters.
+    /// Looks for the rows of `keys` in every table that names ads; white space around a stored key does not count. The engine looks: keys
+    /// are its parameters.
     async fn trace(&self, keys: &[JobKey]) -> Result<Traces>;
 
     /// Takes the ads down: removes them from every table that names ads, and leaves a tombstone of each, in a table or not, that keeps

@@ -35,9 +35,9 @@ pub struct Forgotten {
 pub struct Traces {
     /// Their rows in every table that names ads, but for that of the tombstones.
     pub tables: Vec<Forgotten>,
-    /// Those of the ads that have a row in any of these tables.
+    /// Those of the ads that have a row in any of these tables, as they are spelled there.
     pub present: HashSet<JobKey>,
-    /// Those of the ads that have a tombstone.
+    /// Those of the ads that have a tombstone, as it is spelled.
     pub forgotten: HashSet<JobKey>,
 }
 

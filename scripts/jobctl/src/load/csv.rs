@@ -80,6 +80,18 @@ impl CsvRows {
     }
 }
 
+impl CsvRows {
+    /// What to try where quotes may be read wrongly.
+    fn hint(&self) -> String {
+        let quoted = &self.rows.get_ref().get_ref().0;
+        match (quoted.has_backslashed_quotes(), quoted.escape()) {
+            (true, None) => format!("; where \\\" stands for a quote, load the file with {ESCAPE_FLAG}"),
+            (_, Some(escape)) => format!("; quotes are read as escaped by {}", char::from(escape)),
+            (false, None) => String::new(),
+        }
+    }
+}
+
 impl Row for ByteRecord {
     fn value(&self, source: usize) -> Option<Value<'_>> {
         self.get(source).map(|cell| match std::str::from_utf8(cell) {
@@ -107,17 +119,12 @@ impl Rows for CsvRows {
         let place = Place { file: Arc::clone(&self.path), row: self.row + 1, line: Some(line) };
         let is_unclosed = self.record.iter().next_back().is_some_and(|cell| cell.ends_with(END));
         if !is_there || is_unclosed {
-            let has_backslashes = self.rows.get_ref().get_ref().0.has_backslashed_quotes();
-            let hint = if has_backslashes {
-                format!("; where \\\" stands for a quote, load the file with {ESCAPE_FLAG}")
-            } else {
-                String::new()
-            };
-            return Err(place.error(format_args!(" opens a quote that is never closed{hint}")));
+            return Err(place.error(format_args!(" opens a quote that is never closed{}", self.hint())));
         }
         let found = self.record.len();
         if found != self.cells {
-            return Err(place.error(format_args!(" has {found} cells and the header {}", self.cells)));
+            let hint = self.hint();
+            return Err(place.error(format_args!(" has {found} cells and the header {}{hint}", self.cells)));
         }
         self.row += 1;
         builder.build(&self.plan, &self.record, &place).map(Some)

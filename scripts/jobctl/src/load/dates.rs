@@ -1,6 +1,6 @@
 //! Dates that are not ISO 8601: epochs, written months, RFC 2822, and the formats of `--date-format`.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
 use chrono::format::{Item, Parsed, StrftimeItems, parse};
@@ -63,6 +63,18 @@ impl FromStr for DateFormat {
     }
 }
 
+impl fmt::Display for DateFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pattern(pattern) => write!(f, "{pattern:?}"),
+            Self::Epoch(1) => f.write_str("seconds"),
+            Self::Epoch(1_000) => f.write_str("milliseconds"),
+            Self::Epoch(1_000_000) => f.write_str("microseconds"),
+            Self::Epoch(_) => f.write_str("nanoseconds"),
+        }
+    }
+}
+
 impl DateFormat {
     /// The moment that `text` is in this format; without a zone it is UTC, without a time midnight.
     fn read(&self, text: &str) -> Option<Timestamp> {
@@ -100,11 +112,20 @@ pub(super) fn of_text(text: &str, formats: &[DateFormat]) -> Result<(Timestamp, 
     if let Some(moment) = written(text) {
         return Ok((moment, Some(Rule::WrittenDate)));
     }
+    let does_not_fit = |formats: &[DateFormat]| {
+        let given = formats.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
+        format!("is {}, which does not fit --date-format {given}; {EXPECTED}", quoted(text))
+    };
     let unsigned = text.strip_prefix('-').unwrap_or(text);
     let is_number = unsigned.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
         && unsigned.matches('.').count() <= 1;
     if is_number && let Some(whole) = text.split('.').next().and_then(|whole| whole.parse::<i128>().ok()) {
-        return epoch(text, whole).map(|moment| (moment, Some(Rule::Epoch)));
+        let moment =
+            epoch(text, whole).map_err(|what| if formats.is_empty() { what } else { does_not_fit(formats) });
+        return moment.map(|moment| (moment, Some(Rule::Epoch)));
+    }
+    if !formats.is_empty() {
+        return Err(does_not_fit(formats));
     }
     if let Some(example) = uncertain_order(text) {
         return Err(format!(
@@ -123,6 +144,8 @@ fn uncertain_order(text: &str) -> Option<String> {
     let is_number =
         |part: &&str| (1..=4).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
     let order = match parts[..] {
+        // As ISO 8601 has them: there is no such day, or what follows is no time.
+        [year, ..] if year.len() == 4 && separator == '-' => return None,
         [year, ..] if year.len() == 4 => ["%Y", "%m", "%d"],
         [_, _, year] if year.len() == 2 => ["%d", "%m", "%y"],
         _ => ["%d", "%m", "%Y"],

@@ -38,6 +38,8 @@ pub(super) struct JsonRows {
     seen: Vec<bool>,
     /// Ads of a document that has a list of them.
     waiting: VecDeque<Json>,
+    /// Whether a document had its list of ads.
+    has_list: bool,
     line: u64,
     row: u64,
     notes: Notes,
@@ -57,6 +59,7 @@ impl JsonRows {
             members,
             names: HashMap::new(),
             waiting: VecDeque::new(),
+            has_list: false,
             line: 0,
             row: 0,
             notes: Notes { read_as: text.notes, ..Notes::default() },
@@ -84,6 +87,7 @@ impl JsonRows {
                 self.row += 1;
                 return self.object(value).map(Some);
             }
+            self.has_list = true;
             self.waiting = self
                 .recipe
                 .rows
@@ -100,8 +104,8 @@ impl JsonRows {
             Ok(Unique(value)) => return Ok(value),
             Err(error) => error,
         };
-        // Python writes NaN where JSON has no word for it.
-        if let Some(mended) = members::without_nan(item)
+        // Python writes NaN and Infinity, for which JSON has no word.
+        if let Some(mended) = members::with_words(item)
             && let Ok(Unique(value)) = serde_json::from_slice(&mended)
         {
             return Ok(value);
@@ -133,6 +137,11 @@ impl JsonRows {
 
     /// Refuses a file in which no row has what the user mapped.
     fn all_asked_for(&self) -> Result<()> {
+        if self.recipe.is_rows_asked_for && !self.has_list && self.row > 0 {
+            let rows = self.recipe.rows.as_deref().unwrap_or_default().join(".");
+            let what = format_args!("invalid --rows {rows}: no document has a list there");
+            return Err(super::reader::refuse(&self.path, what));
+        }
         for wanted in self.recipe.wanted.iter().filter(|wanted| wanted.is_asked_for && self.row > 0) {
             let sources = self.plan.fields.iter().find(|field| field.column == wanted.column);
             let unseen =
@@ -169,6 +178,7 @@ struct Found<'a> {
     object: &'a Object,
     values: Vec<Option<Value<'a>>>,
     is_first: bool,
+    has_preset: bool,
 }
 
 impl Row for Found<'_> {
@@ -189,17 +199,17 @@ impl Row for Found<'_> {
         let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
         let inner = members::first_of_list(self.object).map(members::paths).unwrap_or_default();
         let inner: Vec<&str> = inner.iter().map(String::as_str).collect();
-        let flags = suggest::remedy(columns, &paths);
-        let remedy =
-            match (suggest::preset(&paths), suggest::preset(&inner), members::longest_list(self.object)) {
-                (None, Some(preset), _) => preset,
-                (None, None, Some((name, length))) => {
-                    format!(
-                        "if its list of {length} objects is the ads, load it with --rows {name}; else {flags}"
-                    )
-                }
-                _ => flags,
-            };
+        let offer = |names: &[&str]| suggest::preset(names).filter(|_| !self.has_preset);
+        let flags = suggest::remedy(columns, &paths, self.has_preset);
+        let remedy = match (offer(&paths), offer(&inner), members::longest_list(self.object)) {
+            (None, Some(preset), _) => preset,
+            (None, None, Some((name, length))) => {
+                format!(
+                    "if its list of {length} objects is the ads, load it with --rows {name}; else {flags}"
+                )
+            }
+            _ => flags,
+        };
         format!("{begin}; the object has {}; {remedy}", suggest::list(paths.iter().copied()))
     }
 }
@@ -222,7 +232,8 @@ impl Rows for JsonRows {
                 }
             }
         }
-        let row = Found { object: &object, values, is_first: self.row == 1 };
+        let row =
+            Found { object: &object, values, is_first: self.row == 1, has_preset: self.recipe.has_preset };
         builder.build(&self.plan, &row, &place).map(Some)
     }
 

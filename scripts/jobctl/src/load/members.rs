@@ -181,8 +181,10 @@ fn lists<'a>(object: &'a Map<String, Json>, before: &str, depth: usize) -> Vec<(
     all
 }
 
-/// `item` with `null` for each bare NaN outside of texts, if there is one.
-pub(super) fn without_nan(item: &[u8]) -> Option<Vec<u8>> {
+/// `item` with the text `"NaN"` for each bare NaN outside of texts, and so for infinities, if there is one: JSON has no word for them, and
+/// columns judge the text as they do in a CSV file.
+pub(super) fn with_words(item: &[u8]) -> Option<Vec<u8>> {
+    const WORDS: [&[u8]; 3] = [b"NaN", b"-Infinity", b"Infinity"];
     let mut mended = Vec::with_capacity(item.len());
     let (mut at, mut in_text, mut is_mended) = (0, false, false);
     while at < item.len() {
@@ -198,9 +200,11 @@ pub(super) fn without_nan(item: &[u8]) -> Option<Vec<u8>> {
                 in_text = !in_text;
                 mended.push(b'"');
             }
-            _ if !in_text && item[at..].starts_with(b"NaN") => {
-                mended.extend(b"null");
-                (is_mended, at) = (true, at + 2);
+            _ if !in_text && let Some(word) = WORDS.iter().find(|word| item[at..].starts_with(word)) => {
+                mended.push(b'"');
+                mended.extend(*word);
+                mended.push(b'"');
+                (is_mended, at) = (true, at + word.len() - 1);
             }
             byte => mended.push(byte),
         }
@@ -251,9 +255,9 @@ mod tests {
 
     #[test]
     fn a_bare_nan_is_null_and_a_text_stays() {
-        let mended = without_nan(br#"{"a": NaN, "b": "NaN \"NaN", "c": [NaN]}"#).unwrap();
-        assert_eq!(mended, br#"{"a": null, "b": "NaN \"NaN", "c": [null]}"#);
-        assert_eq!(without_nan(br#"{"b": "NaN"}"#), None);
+        let mended = with_words(br#"{"a": NaN, "b": "NaN \"NaN", "c": [-Infinity, Infinity]}"#).unwrap();
+        assert_eq!(mended, br#"{"a": "NaN", "b": "NaN \"NaN", "c": ["-Infinity", "Infinity"]}"#);
+        assert_eq!(with_words(br#"{"b": "NaN"}"#), None);
     }
 
     #[test]

@@ -263,9 +263,11 @@ fn plain(array: &ArrayRef, column: usize) -> Result<ArrayRef, arrow::error::Arro
     Ok(array)
 }
 
-/// A decimal without the zeros after its point.
+/// The digits of a decimal that is a whole number; any other as it is.
 fn without_zeros(text: &str) -> &str {
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text }
+    text.split_once('.')
+        .filter(|(_, decimals)| decimals.bytes().all(|byte| byte == b'0'))
+        .map_or(text, |(whole, _)| whole)
 }
 
 fn value(array: &ArrayRef, row: usize) -> Value<'_> {

@@ -79,7 +79,7 @@ impl Plan {
             notes.ignore(name);
         }
         if !lacking.is_empty() {
-            return Err(refuse(path, suggest::missing(&lacking, names, &notes.ignored)));
+            return Err(refuse(path, suggest::missing(&lacking, names, &notes.ignored, recipe.has_preset)));
         }
         let plan = Self::new(fields, recipe);
         notes.absent.retain(|column| !plan.is_worked_out(column));

@@ -52,6 +52,10 @@ impl Preset {
         }
         let names = SHIPPED.map(|(name, _)| name).join(", ");
         let path = Path::new(name);
+        let is_path = name.contains('/') || path.extension().is_some();
+        if is_path && !path.exists() {
+            return Err(Error::invalid_input(format!("invalid --preset {name:?}: there is no such file")));
+        }
         if !path.is_file() {
             return Err(Error::invalid_input(format!(
                 "invalid --preset {name:?}: expected {names}, or a preset file such as ./my.toml"

@@ -3,7 +3,7 @@
 
 use std::io::{self, Read};
 
-use memchr::{memchr_iter, memchr2, memchr3};
+use memchr::{memchr, memchr_iter, memchr2, memchr3};
 
 use super::decode::{Fault, Source};
 
@@ -25,6 +25,8 @@ enum State {
     /// Before a cell's first byte.
     Start,
     Unquoted,
+    /// After the escape character in a cell without quotes.
+    UnquotedEscaped,
     Quoted,
     /// After the escape character inside a quoted cell.
     Escaped,
@@ -120,6 +122,16 @@ impl Follower {
                 State::Start | State::Unquoted => {
                     let end =
                         memchr3(self.dialect.delimiter, b'\n', b'\r', &bytes[at..]).map(|found| at + found);
+                    let cell = &bytes[at..end.unwrap_or(bytes.len())];
+                    // At the beginning of a cell it would make a quoted one.
+                    let first = usize::from(self.state == State::Start);
+                    let escape = self.dialect.escape.filter(|_| cell.len() > first);
+                    if let Some(found) = escape.and_then(|escape| memchr(escape, &cell[first..])) {
+                        self.is_blank = false;
+                        self.take(&cell[..first + found], State::UnquotedEscaped, out);
+                        at += first + found + 1;
+                        continue;
+                    }
                     let Some(end) = end else {
                         self.is_blank = false;
                         self.take(&bytes[at..], State::Unquoted, out);
@@ -151,6 +163,18 @@ impl Follower {
                         }
                         None => {}
                     }
+                }
+                State::UnquotedEscaped => {
+                    // `\"` is a quote and `\\` a backslash; before all else it stays.
+                    let escape = self.dialect.escape.unwrap_or(b'"');
+                    let is_taken = byte == b'"' || byte == escape;
+                    if is_taken {
+                        out.push(byte);
+                        at += 1;
+                    } else {
+                        out.push(escape);
+                    }
+                    (self.state, self.last) = (State::Unquoted, 0);
                 }
                 State::Escaped => {
                     // `\"` is a quote, `\\` a backslash, an escaped line end a line end; before all else it stays.
@@ -239,6 +263,11 @@ impl Quoted {
             taken: 0,
             is_over: false,
         }
+    }
+
+    /// What quotes are escaped by.
+    pub(super) fn escape(&self) -> Option<u8> {
+        self.follower.dialect.escape
     }
 
     /// Says whether a backslash stood before a quote inside a quoted cell.
@@ -334,6 +363,7 @@ mod tests {
             (r#""C:\new \- x""#, r#""C:\new \- x""#),
             (r#""twice """#, r#""twice """#),
             ("\"line\\\nend\",\\\"", "\"line\nend\",\\\""),
+            (r#"He said \"hi\" in C:\dir\\x\,next"#, r#"He said "hi" in C:\dir\x\,next"#),
         ] {
             for piece in [1, 2, 100] {
                 assert_eq!(follow(text, Some(b'\\'), piece).as_deref(), Ok(expected), "{text} {piece}");

@@ -105,6 +105,9 @@ pub(crate) struct Recipe {
     /// Values where the file has none.
     pub(super) otherwise: Vec<(usize, Otherwise)>,
     pub(super) rows: Option<Vec<String>>,
+    /// Whether the user said where the list is, and no preset.
+    pub(super) is_rows_asked_for: bool,
+    pub(super) has_preset: bool,
     pub(super) encoding: Option<&'static Encoding>,
     pub(super) escape: Option<u8>,
     pub(super) date_formats: Vec<DateFormat>,
@@ -134,6 +137,8 @@ impl Recipe {
             is_set: vec![false; COLUMNS.len()],
             otherwise: Vec::new(),
             rows: None,
+            is_rows_asked_for: args.rows.is_some(),
+            has_preset: preset.is_some(),
             encoding: args.encoding,
             escape: args.escape,
             date_formats: args.date_formats.clone(),

@@ -253,3 +253,45 @@ fn a_member_that_an_object_has_twice_is_refused() {
         "{said}"
     );
 }
+
+#[test]
+fn what_was_given_already_is_not_the_remedy() {
+    let mcf = r#"{"uuid": "1", "title": "Cook", "metadata": {"jobPostId": "MCF-1"}, "postedCompany": {"name": "Inn"}}"#;
+    let preset = ["--preset", "mycareersfuture"];
+    let said = load(format!("{{\"jobs\": [{mcf}]}}"), &preset).err().unwrap();
+    assert!(said.contains("--rows jobs") && !said.contains("--preset mycareersfuture"), "{said}");
+    let said = load("site,title\nindeed,Cook\n", &["--preset", "jobspy"]).err().unwrap();
+    assert!(said.contains("job_id") && !said.contains("--map title"), "{said}");
+    let said = load("{\"a\": 1}", &["--preset", "./mine.toml"]).err().unwrap();
+    assert_eq!(said, "invalid --preset \"./mine.toml\": there is no such file");
+    let ad = r#"{"source":"MCF","job_id":"1","scrape_timestamp":"2025-01-31"}"#;
+    let said = load(ad, &["--rows", "data.jobs"]).err().unwrap();
+    assert!(said.ends_with("invalid --rows data.jobs: no document has a list there"), "{said}");
+}
+
+#[test]
+fn a_date_that_does_not_exist_is_not_called_uncertain() {
+    let load = |posted: &str, flags: &[&str]| {
+        let csv = format!("source,job_id,scrape_timestamp,job_posted_timestamp\nMCF,1,2025-02-01,{posted}\n");
+        load(csv, flags).err().unwrap()
+    };
+    for posted in ["2025-02-29", "0000-00-00", "2026-03-19T24:00:00Z", "2026-03-19 08:00 PM"] {
+        let said = load(posted, &[]);
+        assert!(said.contains("expected a timestamp") && !said.contains("--date-format"), "{said}");
+    }
+    let said = load("03/04/2026 10:11", &["--date-format", "%d/%m/%Y"]);
+    assert!(said.contains("does not fit --date-format \"%d/%m/%Y\""), "{said}");
+}
+
+#[test]
+fn pythons_words_in_json_are_judged_as_in_csv() {
+    let ad = |pay: &str| {
+        format!(
+            "{{\"source\":\"MCF\",\"job_id\":\"1\",\"scrape_timestamp\":\"2025-01-31\",\"job_salary_min_sgd_raw\":{pay}}}"
+        )
+    };
+    let (ads, reader) = load(ad("NaN"), &[]).unwrap();
+    assert_eq!((ads[0].job_salary_min_sgd_raw, reader.tally().uses(Rule::MissingWord)), (None, 1));
+    let said = load(ad("-Infinity"), &[]).err().unwrap();
+    assert!(said.contains("a salary is a finite number"), "{said}");
+}

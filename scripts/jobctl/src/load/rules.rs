@@ -56,7 +56,7 @@ const RULES: [Entry; 13] = [
     entry(
         "integral float",
         "84112501.0 is 84112501 in source, job_id and company_id, and in text columns where the file has a float; \
-         above 2^53 it is refused",
+         a float of 2^53 or more is refused",
     ),
     entry("thousands", "5,000 and 1,234,567.50 are numbers; 5,5 and 1.234,56 are refused"),
     entry("epoch", "1749386430 and 1749386430000 are seconds and milliseconds since 1970"),

@@ -52,14 +52,17 @@ pub(super) fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
 }
 
 /// The sentence about required columns that a file with columns of these `names` lacks.
-pub(super) fn missing(lacking: &[usize], names: &[&str], ignored: &[String]) -> String {
+pub(super) fn missing(lacking: &[usize], names: &[&str], ignored: &[String], has_preset: bool) -> String {
     let columns: Vec<&str> = lacking.iter().map(|column| COLUMNS[*column].name).collect();
     let unknown = list(ignored.iter().map(String::as_str));
     let begin = match columns[..] {
         [only] => format!("there is no column {only}"),
         _ => format!("there are no columns {}", joined(&columns)),
     };
-    format!("{begin}; columns that the table does not know: {unknown}; {}", remedy(lacking, names))
+    format!(
+        "{begin}; columns that the table does not know: {unknown}; {}",
+        remedy(lacking, names, has_preset)
+    )
 }
 
 /// `a, b and c`.
@@ -78,16 +81,17 @@ pub(super) fn preset(names: &[&str]) -> Option<String> {
     Some(format!("this looks like {about}: load it with --preset {preset}"))
 }
 
-/// The flags that give a file with columns of these `names` what it lacks.
-pub(super) fn remedy(lacking: &[usize], names: &[&str]) -> String {
+/// The flags that give a file with columns of these `names` what it lacks. `has_preset`: one was given, which knows the other columns.
+pub(super) fn remedy(lacking: &[usize], names: &[&str], has_preset: bool) -> String {
     let has = |name: &str| names.iter().any(|known| is_name(known, name));
-    let mut text = preset(names).map(|preset| format!("{preset}; or ")).unwrap_or_default();
+    let mut text =
+        preset(names).filter(|_| !has_preset).map(|preset| format!("{preset}; or ")).unwrap_or_default();
     text.push_str("load it with");
     for column in lacking {
         text.push_str(&flag(COLUMNS[*column].name, has));
     }
     // Optional columns that the file seems to have under another name.
-    for (column, others) in OTHER_NAMES {
+    for (column, others) in OTHER_NAMES.into_iter().filter(|_| !has_preset) {
         let is_lacking = lacking.iter().any(|lacking| COLUMNS[*lacking].name == column);
         let is_required = COLUMNS.iter().any(|known| known.name == column && known.is_required());
         if !is_lacking

@@ -134,10 +134,10 @@ fn integral(text: &str) -> Result<Option<String>, String> {
         digits => digits,
     };
     // Compared by its digits: as a float, 2^53 + 1 is 2^53.
-    let is_exact = digits.parse::<u64>().is_ok_and(|number| number <= INEXACT_INTEGERS);
+    let is_exact = digits.parse::<u64>().is_ok_and(|number| number < INEXACT_INTEGERS);
     if !is_exact
         || (exponent > decimals.len()
-            && unsigned.parse().is_ok_and(|size: f64| size > INEXACT_INTEGERS as f64))
+            && unsigned.parse().is_ok_and(|size: f64| size >= INEXACT_INTEGERS as f64))
     {
         return Err(inexact(text));
     }
@@ -252,10 +252,10 @@ mod tests {
             (told("1e5"), "1e5"),
             (told("0012"), "0012"),
             (told("99999999999999999999"), "99999999999999999999"),
-            (told("9007199254740992.0"), "9007199254740992"),
             (told("v1.0"), "v1.0"),
             (Value::Number(84_112_501.0), "84112501"),
-            (told("9.007199254740992e15"), "9007199254740992"),
+            (told("9007199254740991.0"), "9007199254740991"),
+            (told("9.007199254740991e15"), "9007199254740991"),
             (told("0.5e1"), "5"),
             (Value::Number(9_007_199_254_740_991.0), "9007199254740991"),
             (Value::Integer(i128::from(u64::MAX)), "18446744073709551615"),
@@ -280,6 +280,7 @@ mod tests {
             (Value::Number(1.5), "is the number 1.5; expected text"),
             (Value::Number(f64::INFINITY), "is the number inf; expected text"),
             (Value::Number(9_007_199_254_740_992.0), "is 9007199254740992.0, a float of 2^53 or more"),
+            (told("9007199254740992.0"), "is 9007199254740992.0, a float of 2^53 or more"),
             (told("9007199254740993.0"), "is 9007199254740993.0, a float of 2^53 or more"),
             (told("9.007199254740993e15"), "is 9.007199254740993e15, a float of 2^53 or more"),
             (told("1.5e300"), "is 1.5e300, a float of 2^53 or more"),
