@@ -73,7 +73,7 @@ impl Scanner {
     }
 }
 
-/// The words that [`Scanner::words`] finds.
+/// The words of a short text that people are named by, as the lexicon has them.
 pub fn words(text: &str) -> impl Iterator<Item = String> {
     let mut all = Vec::new();
     Scanner::default().words(text, |word| all.push(word.to_owned()));
