@@ -63,13 +63,13 @@ async fn a_run_that_saw_fewer_ads_than_there_are_fails() {
     world.bigquery.clone_from(&proxy.url);
     proxy.alter("stored_salary_mid", "LEFT JOIN", "     JOIN");
     let ended = run(&world, "embed-new-jobs");
-    assert_refused(&ended, 1, &["cleaned_jobs has 8 ads", "after 5", "run again"]);
+    assert_refused(&ended, 1, &["reading cleaned_jobs: 8 ads were counted", "after 5", "run again"]);
 
     let stored = "stored.source = ads.source AND stored.job_id = ads.job_id";
     let fewer = "stored.job_id = ads.job_id AND stored.job_id = '3'       ";
     proxy.alter("ads.job_currency", stored, fewer);
     let ended = run(&world, "build-vector-index");
-    assert_refused(&ended, 1, &["job_embeddings has vectors of 5 ads", "is not published"]);
+    assert_refused(&ended, 1, &["reading job_embeddings: 5 ads were counted", "is not published"]);
     let registry = common::storage::Registry::new(world.artifacts(), "indexes");
     assert!(registry.versions().await.unwrap().is_empty());
 }

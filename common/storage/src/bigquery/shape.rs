@@ -18,7 +18,7 @@ const ML_RUNS: &str = include_str!("../../../../infra/bigquery/create_ml_runs.sq
 const VW_RUNS: &str = include_str!("../../../../infra/bigquery/create_vw_runs.sql");
 const ADD_COLUMN: &str = include_str!("../../../../infra/bigquery/add_column.sql");
 
-/// How often to look at a table without columns before it counts as one: four to eight seconds.
+/// How often to look at a table that another task may be making: four to eight seconds.
 const LOOKS: u32 = 5;
 
 impl Dataset {
@@ -84,11 +84,15 @@ impl Dataset {
 
     /// Makes the view `name` of `table` where it is missing.
     async fn create_view(&self, name: &str, sql: &str, table: &str) -> Result<()> {
+        let is_view = |found: &Value| text(found, "/type") == "VIEW";
         match self.table(name).await? {
-            Some(found) if text(&found, "/type") != "VIEW" => {
+            Some(found) => {
+                // One that another task makes at this moment may not be a view yet.
+                if is_view(&self.once(name, found, is_view).await?) {
+                    return Ok(());
+                }
                 Err(shape::refuse(&format!("{} is a table, and this program needs a view", self.name(name))))
             }
-            Some(_) => Ok(()),
             None => {
                 // A view is read by requests that name no dataset, and has to do so itself.
                 let sql = sql.replace(&format!("FROM {table}"), &format!("FROM `{}`", self.name(table)));
@@ -98,9 +102,14 @@ impl Dataset {
     }
 
     /// The shape of a table that is there: one that another task makes at this moment may have no columns yet.
-    async fn once_made(&self, table: &str, mut found: Value) -> Result<Value> {
+    async fn once_made(&self, table: &str, found: Value) -> Result<Value> {
+        self.once(table, found, |found| fields(found).next().is_some()).await
+    }
+
+    /// What `table` is, looked at again for a while until `is_made` holds.
+    async fn once(&self, table: &str, mut found: Value, is_made: impl Fn(&Value) -> bool) -> Result<Value> {
         for attempt in 1..=LOOKS {
-            if fields(&found).next().is_some() {
+            if is_made(&found) {
                 break;
             }
             tokio::time::sleep(self.client.limits().wait(attempt, None)).await;

@@ -100,6 +100,19 @@ fn refuse_several(connection: &Connection, sql: &str) -> ::duckdb::Result<Result
     })
 }
 
+/// Why a statement failed while its rows were read. Where several threads work on it, the engine may say that the others were
+/// interrupted, and not by what: its answer to the same statement as a whole does.
+fn reason(connection: &Connection, sql: &str, error: ::duckdb::Error) -> ::duckdb::Error {
+    if !error.to_string().contains("INTERRUPT Error") {
+        return error;
+    }
+    let again = || {
+        connection.execute_batch("ROLLBACK; BEGIN TRANSACTION READ ONLY")?;
+        connection.prepare(sql)?.query_arrow([]).map(drop)
+    };
+    again().err().unwrap_or(error)
+}
+
 fn run(shared: &Shared, sql: &str, emit: &mut dyn FnMut(Message) -> Result<()>) -> Result<()> {
     let connection = shared.reader()?;
     let translate = |error| shared.translate(error);
@@ -116,7 +129,15 @@ fn run(shared: &Shared, sql: &str, emit: &mut dyn FnMut(Message) -> Result<()>) 
     drop(batches);
     emit(Message::Columns(columns))?;
     // Step by step, because the iterator over the batches panics where the engine fails.
-    while let Some(batch) = statement.step().map_err(translate)? {
+    loop {
+        let batch = match statement.step() {
+            Ok(Some(batch)) => batch,
+            Ok(None) => break,
+            Err(error) => {
+                drop(statement);
+                return Err(translate(reason(&connection, &sql, error)));
+            }
+        };
         failpoint::reach("duckdb::query");
         emit(Message::Page(cells::cells(&RecordBatch::from(&batch), &types)?))?;
     }
