@@ -1,4 +1,4 @@
--- How many rows of one table, which others may have made, are about each of the ads of @ads, by key as it is stored: white space
+-- How many rows of one table, which others may have made, are about each of the ads of @ads, by the stored key: white space
 -- around a key makes no other ad.
 SELECT CAST(stored.source AS STRING), CAST(stored.job_id AS STRING), COUNT(*)
 FROM job_embeddings AS stored

@@ -1,4 +1,4 @@
--- How many rows of one table, which others may have made, are about each of the staged ads, by key as it is stored: white space around
+-- How many rows of one table, which others may have made, are about each of the staged ads, by the stored key: white space around
 -- a key makes no other ad.
 SELECT stored.source::VARCHAR, stored.job_id::VARCHAR, count(*)
 FROM job_embeddings AS stored

@@ -85,20 +85,17 @@ impl Dataset {
     /// Makes the view `name` of `table` where it is missing.
     async fn create_view(&self, name: &str, sql: &str, table: &str) -> Result<()> {
         let is_view = |found: &Value| text(found, "/type") == "VIEW";
-        match self.table(name).await? {
-            Some(found) => {
-                // One that another task makes at this moment may not be a view yet.
-                if is_view(&self.once(name, found, is_view).await?) {
-                    return Ok(());
-                }
-                Err(shape::refuse(&format!("{} is a table, and this program needs a view", self.name(name))))
-            }
-            None => {
-                // A view is read by requests that name no dataset, and has to do so itself.
-                let sql = sql.replace(&format!("FROM {table}"), &format!("FROM `{}`", self.name(table)));
-                self.execute(&Statement::new(format!("making {}", self.name(name)), sql)).await.map(|_| ())
-            }
+        let Some(found) = self.table(name).await? else {
+            // A view is read by requests that name no dataset, and has to do so itself.
+            let sql = sql.replace(&format!("FROM {table}"), &format!("FROM `{}`", self.name(table)));
+            let statement = Statement::new(format!("making {}", self.name(name)), sql);
+            return self.execute(&statement).await.map(|_| ());
+        };
+        // One that another task makes at this moment may not be a view yet.
+        if is_view(&self.once(name, found, is_view).await?) {
+            return Ok(());
         }
+        Err(shape::refuse(&format!("{} is a table, and this program needs a view", self.name(name))))
     }
 
     /// The shape of a table that is there: one that another task makes at this moment may have no columns yet.
