@@ -68,8 +68,12 @@ impl Dataset {
         // Looking first: a statement is a job, and jobs that change a table's metadata are rationed.
         let mut found = self.table(table).await?;
         if found.is_none() {
-            self.execute(&Statement::new(format!("making {}", self.name(table)), sql)).await?;
+            let made = self.execute(&Statement::new(format!("making {}", self.name(table)), sql)).await;
             found = self.table(table).await?;
+            // Of tasks that make it at once, one may be told that it is there already.
+            if found.is_none() {
+                made?;
+            }
         }
         let found = self.once_made(table, found.unwrap_or_default()).await?;
         for column in shape::addable(&self.name(table), self.missing(table, sql, &found)?)? {
@@ -89,7 +93,9 @@ impl Dataset {
             // A view is read by requests that name no dataset, and has to do so itself.
             let sql = sql.replace(&format!("FROM {table}"), &format!("FROM `{}`", self.name(table)));
             let statement = Statement::new(format!("making {}", self.name(name)), sql);
-            return self.execute(&statement).await.map(|_| ());
+            let made = self.execute(&statement).await;
+            // As with a table.
+            return if self.table(name).await?.is_some() { Ok(()) } else { made.map(|_| ()) };
         };
         // One that another task makes at this moment may not be a view yet.
         if is_view(&self.once(name, found, is_view).await?) {
