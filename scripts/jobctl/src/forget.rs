@@ -87,14 +87,17 @@ impl Asked {
         std::iter::once(&self.key).chain(&self.typed)
     }
 
-    /// Whether one of `stored` is this ad.
-    fn is_among(&self, stored: &HashSet<JobKey>) -> bool {
-        stored.iter().any(|stored| {
-            self.keys().any(|key| {
-                (key.source.as_str(), key.job_id.as_str()) == (stored.source.trim(), stored.job_id.trim())
-            })
-        })
+    /// Whether one of the trimmed `keys` is this ad.
+    fn is_among(&self, keys: &HashSet<JobKey>) -> bool {
+        self.keys().any(|key| keys.contains(key))
     }
+}
+
+/// Stored keys without the white space around them.
+fn trimmed(stored: &HashSet<JobKey>) -> HashSet<JobKey> {
+    let trim =
+        |key: &JobKey| JobKey { source: key.source.trim().to_owned(), job_id: key.job_id.trim().to_owned() };
+    stored.iter().map(trim).collect()
 }
 
 async fn forget(warehouse: &dyn Warehouse, asked: &[Asked], is_dry_run: bool) -> Result<String> {
@@ -104,6 +107,7 @@ async fn forget(warehouse: &dyn Warehouse, asked: &[Asked], is_dry_run: bool) ->
         asked.iter().map(|ad| ad.key.clone()).chain(present.iter().cloned()).collect();
     let keys: Vec<JobKey> = keys.into_iter().collect();
     let tables = if is_dry_run { tables } else { warehouse.forget(&keys).await? };
+    let present = trimmed(&present);
     let (known, unknown): (Vec<&Asked>, Vec<&Asked>) = asked.iter().partition(|ad| ad.is_among(&present));
     let mut text = String::new();
     if !known.is_empty() {
@@ -131,6 +135,7 @@ async fn undo(warehouse: &dyn Warehouse, asked: &[Asked], is_dry_run: bool) -> R
     } else {
         warehouse.undo_forget(&spelled.into_iter().collect::<Vec<_>>()).await?
     };
+    let lifted = trimmed(&lifted);
     let (lifted, others): (Vec<&Asked>, Vec<&Asked>) = asked.iter().partition(|ad| ad.is_among(&lifted));
     let others =
         if others.is_empty() { String::new() } else { format!("not forgotten: {}", listed(&others)) };

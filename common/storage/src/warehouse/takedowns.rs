@@ -35,9 +35,9 @@ pub struct Forgotten {
 pub struct Traces {
     /// Their rows in every table that names ads, but for that of the tombstones.
     pub tables: Vec<Forgotten>,
-    /// Those of the ads that have a row in any of these tables, as they are spelled there.
+    /// Keys of the ads found in these tables, exactly as stored.
     pub present: HashSet<JobKey>,
-    /// Those of the ads that have a tombstone, as it is spelled.
+    /// Keys of the tombstones found, exactly as stored.
     pub forgotten: HashSet<JobKey>,
 }
 

@@ -144,7 +144,7 @@ fn uncertain_order(text: &str) -> Option<String> {
     let is_number =
         |part: &&str| (1..=4).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
     let order = match parts[..] {
-        // As ISO 8601 has them: there is no such day, or what follows is no time.
+        // ISO 8601 order is unambiguous: the day or the time is invalid.
         [year, ..] if year.len() == 4 && separator == '-' => return None,
         [year, ..] if year.len() == 4 => ["%Y", "%m", "%d"],
         [_, _, year] if year.len() == 2 => ["%d", "%m", "%y"],

@@ -263,7 +263,7 @@ fn plain(array: &ArrayRef, column: usize) -> Result<ArrayRef, arrow::error::Arro
     Ok(array)
 }
 
-/// The digits of a decimal that is a whole number; any other as it is.
+/// Strips the fraction from a decimal that is a whole number; returns any other decimal unchanged.
 fn without_zeros(text: &str) -> &str {
     text.split_once('.')
         .filter(|(_, decimals)| decimals.bytes().all(|byte| byte == b'0'))
