@@ -28,17 +28,22 @@ ensure_cache_link() {
   [[ $(readlink "$link" || true) == "$cache" ]] || ln -sfn "$cache" "$link"
 }
 
-# One target folder for all clones, so that a fresh clone does not compile everything again.
+# One target folder for all clones, so that a fresh clone does not compile everything again. RUSTFLAGS would override the
+# flags that the repository sets.
 export_build_environment() {
+  unset RUSTFLAGS
   export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$(cache_dir)/target}"
 }
 
-# What the programs would read from the caller's shell: a demo and the tests decide for themselves.
-unset_settings() {
-  unset WAREHOUSE_URL ARTIFACTS_URL BIGQUERY_EMULATOR_HOST STORAGE_EMULATOR_HOST EMBEDDING_MODEL \
-    EMBEDDING_PRECISION DEVICE MODEL_DIR ORT_DYLIB_PATH THREADS PORT K_SERVICE CLOUD_RUN_JOB CLOUD_RUN_EXECUTION \
-    CLOUD_RUN_TASK_INDEX CLOUD_RUN_TASK_COUNT CLOUD_RUN_TASK_ATTEMPT GOOGLE_CLOUD_PROJECT BIGQUERY_LOCATION MAX_BYTES_BILLED REQUEST_TIMEOUT_S \
-    VERTEX_LOCATION VERTEX_EMULATOR_HOST LOG_FORMAT RUST_LOG RUSTFLAGS
+# build_programs [CARGO OPTION…]: builds the workspace, then unsets the variables that its programs read: the scripts set
+# what they need themselves.
+build_programs() {
+  local program
+  cargo build --quiet --workspace "$@"
+  for program in embed-new-jobs build-vector-index similar-jobs; do
+    # shellcheck disable=SC2046 # One name a word.
+    unset $("$CARGO_TARGET_DIR/debug/$program" --config --names)
+  done
 }
 
 # One script at a time builds and uses what was built: clones share the target folder, and a program that another clone

@@ -10,6 +10,6 @@ mod house;
 mod jobctl;
 mod page;
 mod round_trip;
-mod shim;
+mod runtime;
 mod similar_jobs;
 mod support;

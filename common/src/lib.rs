@@ -1,15 +1,17 @@
-//! What functions depend on: the one crate they know. Its features say which rooms they may enter.
+//! The crate that functions depend on. Its features select which of our other crates a function may use.
 //!
-//! - [`config`], [`error`], [`failpoint`], [`feed`], [`fold`], [`job`], [`pay`], [`shim`], [`telemetry`]: always here (crate `common-core`)
-//! - [`storage`]: warehouse and artifact store; backends by feature (`duckdb`)
+//! - [`error`], [`failpoint`], [`feed`], [`fold`], [`job`], [`pay`], [`mod@settings`]: always here (crate `common-core`)
+//! - [`runtime`]: what makes a program of a function: command line, triggers, HTTP server, leases, logs, shutdown
+//! - [`storage`]: warehouse and artifact store; backends by feature (`duckdb`, `gcp`)
 //! - `index` (feature `index`): the vector index
 //! - `embedding` (feature `embedding`): from text to unit vector
 
 pub use common_core::{
-    Error, ErrorKind, Result, config, error, failpoint, feed, fold, job, pay, shim, telemetry,
+    Error, ErrorKind, Result, error, failpoint, feed, fold, job, pay, rooms, settings, words,
 };
 #[cfg(feature = "embedding")]
 pub use common_embedding as embedding;
 #[cfg(feature = "index")]
 pub use common_index as index;
+pub use common_runtime as runtime;
 pub use common_storage as storage;

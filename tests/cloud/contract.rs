@@ -4,8 +4,8 @@
 use std::panic::AssertUnwindSafe;
 
 use common::ErrorKind;
-use common::config::{ArtifactsUrl, WarehouseUrl};
-use common::storage::bigquery::BigQuery;
+use common::storage::bigquery::{self, BigQuery};
+use common::storage::settings::{ArtifactsUrl, WarehouseUrl};
 use common::storage::warehouse::{Cell, EmbeddingTable, VectorIndexKind, VectorIndexState};
 use common::storage::{Access, artifacts, contract};
 use futures::FutureExt;
@@ -23,11 +23,13 @@ fn resume(outcome: std::thread::Result<()>) {
 #[tokio::test]
 async fn bigquery_keeps_the_contract_of_a_warehouse() {
     let Some(world) = World::live().or_else(World::on_emulators) else { return };
-    let config = world.config();
-    let WarehouseUrl::BigQuery { project, dataset } = &config.warehouse else {
+    let settings = world.settings();
+    let WarehouseUrl::BigQuery { project, dataset } = &settings.warehouse_url else {
         panic!("{} is not in BigQuery", world.warehouse_url)
     };
-    let warehouse = BigQuery::open(&config, project, dataset, Access::Create).await.unwrap();
+    let warehouse =
+        BigQuery::open(bigquery::client(&settings).unwrap(), &settings, (project, dataset), Access::Create);
+    let warehouse = warehouse.await.unwrap();
     let is_live = World::live().is_some();
     let suites = async {
         contract::warehouse(&warehouse).await;
@@ -114,7 +116,7 @@ async fn a_vector_index_is_made_once_there_are_rows_enough() {
 #[tokio::test]
 async fn cloud_storage_keeps_the_contract_of_a_store() {
     let Some(world) = World::live().or_else(World::on_emulators) else { return };
-    assert!(matches!(world.config().artifacts, ArtifactsUrl::Gcs { .. }), "{}", world.artifacts_url);
+    assert!(matches!(world.settings().artifacts_url, ArtifactsUrl::Gcs { .. }), "{}", world.artifacts_url);
     let store = world.artifacts();
     let suites = async {
         artifacts::contract::artifacts(world.artifacts()).await;

@@ -13,7 +13,7 @@ use super::World;
 use crate::support::proxy::{Fault, Proxy};
 
 async fn refused(world: &World) -> Error {
-    open_warehouse(&world.config(), Access::Write).await.map(|_| ()).unwrap_err()
+    open_warehouse(&world.settings(), Access::Write).await.map(|_| ()).unwrap_err()
 }
 
 /// Runs a statement as the owner of the dataset could.
@@ -174,7 +174,7 @@ async fn a_row_that_the_server_refuses_is_named_and_the_others_are_written() {
     direct.create_embeddings(&table).await.unwrap();
     let proxy = Proxy::start(&world.bigquery, 0, 0, Duration::ZERO).await;
     let watched = World { bigquery: proxy.url.clone(), ..world };
-    let warehouse = open_warehouse(&watched.config(), Access::Write).await.unwrap();
+    let warehouse = open_warehouse(&watched.settings(), Access::Write).await.unwrap();
     let ids = ["a", "b", "unwelcome-row", "c", "d"];
     let row = |id: &&str| EmbeddingRow {
         key: JobKey { source: "MCF".into(), job_id: (*id).to_owned() },

@@ -130,7 +130,7 @@ async fn loads_through_a_broken_network(world: &World, seeds: Range<u64>) -> u64
             storage: world.storage.clone(),
             timeout_s: 2,
         };
-        let warehouse = open_warehouse(&broken.config(), Access::Write).await.unwrap();
+        let warehouse = open_warehouse(&broken.settings(), Access::Write).await.unwrap();
         if let Err(error) = load(warehouse.as_ref(), &table, &format!("board-{seed}")).await {
             panic!("seed {seed}: {}; faults {:?}", error.chain(), proxy.seen());
         }
@@ -165,7 +165,7 @@ async fn every_fault_alone_is_survived_by_every_kind_of_request() {
     direct.create_embeddings(&table).await.unwrap();
     let proxy = Proxy::start(&world.bigquery, 0, 0, LATE).await;
     let broken = World { bigquery: proxy.url.clone(), timeout_s: 2, ..world };
-    let warehouse = open_warehouse(&broken.config(), Access::Write).await.unwrap();
+    let warehouse = open_warehouse(&broken.settings(), Access::Write).await.unwrap();
     let all = [
         Fault::TooMany,
         Fault::Unavailable,
@@ -200,7 +200,7 @@ async fn a_server_that_stays_away_is_named_when_the_time_is_over() {
     let proxy = Proxy::start(&world.bigquery, 0, 0, LATE).await;
     let broken = World { bigquery: proxy.url.clone(), timeout_s: 1, ..world };
     proxy.force(&[Fault::HtmlPage; 100]);
-    let error = open_warehouse(&broken.config(), Access::Write).await.map(|_| ()).unwrap_err();
+    let error = open_warehouse(&broken.settings(), Access::Write).await.map(|_| ()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     let text = error.to_string();
     assert!(

@@ -11,7 +11,8 @@ mod takedowns;
 
 use std::sync::Arc;
 
-use common::config::{CommonArgs, Config, EmbeddingArgs};
+use common::settings::from_variables;
+use common::storage::settings::StorageSettings;
 use common::storage::{Access, ArtifactStore, Warehouse, open_artifacts, open_warehouse};
 
 use crate::support::{Emulators, emulators, unique};
@@ -72,16 +73,15 @@ impl World {
         .collect()
     }
 
-    pub(crate) fn config(&self) -> Config {
-        let (common, embedding) = (CommonArgs::default(), EmbeddingArgs::default());
-        Config::from_variables(self.variables().into_iter(), &common, &embedding).expect("a configuration")
+    pub(crate) fn settings(&self) -> StorageSettings {
+        from_variables(self.variables()).expect("settings")
     }
 
     pub(crate) async fn warehouse(&self) -> Arc<dyn Warehouse> {
-        open_warehouse(&self.config(), Access::Create).await.expect("the warehouse opens")
+        open_warehouse(&self.settings(), Access::Create).await.expect("the warehouse opens")
     }
 
     pub(crate) fn artifacts(&self) -> Arc<dyn ArtifactStore> {
-        open_artifacts(&self.config()).expect("the store opens")
+        open_artifacts(&self.settings()).expect("the store opens")
     }
 }

@@ -1,12 +1,12 @@
 //! Runs in BigQuery: their rows, and how a killed one is told from one that lives.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
-use common::shim::{Function, Invocation, Progress, Report};
+use common::job::Shard;
+use common::runtime::{Function, Invocation, Progress, Report, Run};
 use common::storage::warehouse::Cell;
-use common::storage::{Access, Run, open_warehouse};
+use common::storage::{Access, open_warehouse};
 use common::{Error, ErrorKind, Result};
 use futures::TryStreamExt;
 use serde::Serialize;
@@ -22,7 +22,7 @@ const FUNCTION: Function = Function { name: "embed-new-jobs", version: "0", abou
 
 /// Ids and states, oldest first.
 async fn states(world: &World) -> Vec<(String, String)> {
-    let warehouse = open_warehouse(&world.config(), Access::Read).await.unwrap();
+    let warehouse = open_warehouse(&world.settings(), Access::Read).await.unwrap();
     let sql = "SELECT run_id, status FROM vw_runs ORDER BY started_at, run_id";
     let rows = warehouse.query(sql).await.unwrap().pages.try_collect::<Vec<_>>().await.unwrap().concat();
     let text = |cell: &Cell| match cell {
@@ -134,12 +134,12 @@ impl Report for Done {
     }
 }
 
-fn invocation(world: &World, run_id: &str) -> Invocation<()> {
+fn invocation(run_id: &str) -> Invocation<()> {
     Invocation {
         run_id: run_id.to_owned(),
         started_at: Utc::now(),
         options: (),
-        config: Arc::new(world.config()),
+        shard: Shard::ALL,
         dry_run: false,
         shutdown: CancellationToken::new(),
         lease: None,
@@ -153,10 +153,10 @@ async fn an_end_that_cannot_be_written_is_an_error_of_the_run() {
     world.warehouse().await.create_jobs().await.unwrap();
     let proxy = Proxy::start(&world.bigquery, 0, 0, Duration::ZERO).await;
     let watched = World { bigquery: proxy.url.clone(), timeout_s: 1, ..world };
-    let warehouse = open_warehouse(&watched.config(), Access::Write).await.unwrap();
+    let warehouse = open_warehouse(&watched.settings(), Access::Write).await.unwrap();
     for (run_id, outcome) in [("done", Ok(Done)), ("failed", Err(Error::internal("the model broke")))] {
         proxy.cut(false);
-        let invocation = invocation(&watched, run_id);
+        let invocation = invocation(run_id);
         let work = async {
             proxy.cut(true);
             outcome
@@ -205,7 +205,7 @@ async fn a_table_of_an_earlier_version_is_completed_and_its_rows_count_as_the_ol
     assert_eq!(states(&world).await, expected);
     let mut killed = warehouse.running_runs().await.unwrap().remove(0);
     assert_eq!(killed.recorded_at, killed.started_at);
-    killed.status = common::storage::runs::Status::Abandoned;
+    killed.status = common::storage::warehouse::RunStatus::Abandoned;
     warehouse.record_runs(&[killed]).await.unwrap();
     assert_eq!(state(&world, "killed").await, "abandoned");
 }

@@ -28,7 +28,7 @@ async fn a_takedown_that_stops_before_its_deletes_brings_nothing_back_and_a_repe
     proxy.refuse("DELETE FROM");
     let broken = World { bigquery: proxy.url.clone(), ..world };
     let gone = [JobKey { source: "MCF".into(), job_id: "gone".into() }];
-    let halfway = open_warehouse(&broken.config(), Access::Write).await.unwrap();
+    let halfway = open_warehouse(&broken.settings(), Access::Write).await.unwrap();
     let error = halfway.forget(&gone).await.unwrap_err();
     let sentence = error.to_string();
     assert!(sentence.contains("cleaned_jobs") && sentence.contains("forget them again"), "{sentence}");

@@ -1,7 +1,10 @@
 //! The vectors themselves: those of the reference implementation, and the same bits whatever else is in a run.
 
-use common::config::{CommonArgs, Config, EmbeddingArgs};
+use std::time::Duration;
+
 use common::embedding;
+use common::embedding::EmbeddingSettings;
+use common::settings::{Settings, Variables};
 use serde_json::{Value, json};
 
 use crate::support::{Market, Vectors, ad};
@@ -91,13 +94,10 @@ fn a_vector_does_not_depend_on_what_else_is_in_the_run() {
 #[test]
 fn a_service_gives_the_bits_that_a_run_gives() {
     let config = |threads: &str, precision: &str| {
-        let flags = EmbeddingArgs {
-            threads: Some(threads.into()),
-            precision: Some(precision.into()),
-            device: Some("cpu".into()),
-            ..EmbeddingArgs::default()
-        };
-        Config::load(&CommonArgs::default(), &flags).unwrap()
+        let flags = [("threads", threads), ("embedding_precision", precision), ("device", "cpu")];
+        let environment = Variables::of_process(&EmbeddingSettings::variables()).unwrap();
+        let variables = flags.iter().fold(environment, |all, (field, value)| all.with_flag(field, *value));
+        EmbeddingSettings::read(&variables).unwrap()
     };
     let golden: Vec<Value> = serde_json::from_str(GOLDEN).unwrap();
     let mut texts: Vec<&str> = golden.iter().map(|entry| entry["text"].as_str().unwrap()).collect();
@@ -108,7 +108,9 @@ fn a_service_gives_the_bits_that_a_run_gives() {
         let expected: Vec<Vec<f32>> =
             texts.iter().map(|text| alone.embed(&[text]).remove(0).unwrap()).collect();
         for threads in ["1", "2", "3"] {
-            let together = embedding::open_one(&config(threads, precision)).unwrap().embed(&texts);
+            let together = embedding::open_one(&config(threads, precision), Duration::from_mins(1))
+                .unwrap()
+                .embed(&texts);
             let together: Vec<Vec<f32>> = together.into_iter().map(Result::unwrap).collect();
             assert_eq!(together, expected, "{precision}, {threads} threads");
         }

@@ -31,6 +31,27 @@ fn core_knows_no_other_crate_of_ours() {
     assert!(!crates.iter().any(|name| name.starts_with("common-") && name != "common-core"), "{crates:?}");
 }
 
+/// What serves HTTP, reads a command line or draws progress belongs to the runtime.
+#[test]
+fn core_and_index_do_without_what_makes_a_program() {
+    let of_programs = ["hyper", "hyper-util", "clap", "indicatif", "tracing-subscriber", "reqwest", "flate2"];
+    for package in ["common-core", "common-index"] {
+        let crates = tree(package, &[]);
+        let found: Vec<_> =
+            of_programs.iter().filter(|name| crates.iter().any(|found| found == *name)).collect();
+        assert!(found.is_empty(), "{package} depends on {found:?}");
+    }
+    let runtime = tree("common-runtime", &["--no-default-features"]);
+    assert!(runtime.contains(&"hyper".to_owned()) && runtime.contains(&"clap".to_owned()), "{runtime:?}");
+}
+
+#[test]
+fn nothing_under_the_runtime_depends_on_it() {
+    for package in ["common-core", "common-storage", "common-embedding", "common-index", "common-google"] {
+        assert!(!tree(package, &[]).contains(&"common-runtime".to_owned()), "{package}");
+    }
+}
+
 #[test]
 fn google_knows_core_alone() {
     let crates = tree("common-google", &[]);
@@ -79,7 +100,7 @@ fn duckdb_comes_in_by_its_feature_alone() {
 fn versions_that_are_written_twice_agree() {
     let read = |path: &str| std::fs::read_to_string(repository().join(path)).expect(path);
     let setup = read("scripts/setup");
-    let onnxruntime = format!("onnxruntime-{}", common::config::ONNXRUNTIME_VERSION);
+    let onnxruntime = format!("onnxruntime-{}", common::embedding::settings::ONNXRUNTIME_VERSION);
     assert!(setup.contains(&onnxruntime), "{onnxruntime} is not what scripts/setup installs");
     let cargo = read(".cargo/config.toml");
     let duckdb =

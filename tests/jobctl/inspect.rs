@@ -79,7 +79,7 @@ fn without_a_warehouse_the_remedy_is_named() {
     let line = refused(&market, 1, &["inspect"]);
     assert!(line.ends_with("is not a DuckDB database"), "{line}");
     let line = refused(&market, 2, &["--warehouse-url", "sqlite:x", "inspect"]);
-    assert!(line.starts_with("WAREHOUSE_URL is \"sqlite:x\"; allowed is duckdb:PATH or"), "{line}");
+    assert!(line.starts_with("invalid WAREHOUSE_URL \"sqlite:x\": expected duckdb:PATH or"), "{line}");
     let folder = format!("duckdb:{}", market.file().parent().unwrap().display());
     let line = refused(&market, 2, &["--warehouse-url", &folder, "inspect"]);
     assert!(line.contains("is a folder, and a warehouse is a file"), "{line}");

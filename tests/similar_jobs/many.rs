@@ -21,8 +21,8 @@ const ADS: u32 = 5_000;
 async fn fill(market: &Market) {
     let title = |n: u32| json!(format!("Keeper of lighthouse {n}"));
     market.load(&(0..ADS).map(|n| ad(&n.to_string(), title(n), Value::Null, 1)).collect::<Vec<_>>());
-    let (config, warehouse) = (market.config(), market.warehouse().await);
-    let identity = identity(&config).unwrap();
+    let warehouse = market.warehouse().await;
+    let identity = identity(&market.read_settings()).unwrap();
     let table = EmbeddingTable::of_model(&identity.model_name, identity.dimension);
     warehouse.create_embeddings(&table).await.unwrap();
     let scan = JobScan { embeddings: table.clone(), shard: Shard::ALL, source: None };

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use common::config::{CommonArgs, Config, EmbeddingArgs};
+use common::settings::{Settings, from_variables};
+use common::storage::settings::StorageSettings;
 use common::storage::{Access, ArtifactStore, Registry, Warehouse, open_artifacts, open_warehouse};
 use serde_json::{Value, json};
 
@@ -50,22 +51,26 @@ impl Market {
     }
 
     /// What the market's programs are told.
-    pub(crate) fn config(&self) -> Config {
+    pub(crate) fn settings(&self) -> StorageSettings {
+        self.read_settings()
+    }
+
+    /// The settings `S` that the market's programs read.
+    pub(crate) fn read_settings<S: Settings>(&self) -> S {
         let command = self.command("similar-jobs");
         let text = |text: &std::ffi::OsStr| text.to_str().map(str::to_owned);
         let variables = command.get_envs().filter_map(|(name, value)| Some((text(name)?, text(value?)?)));
-        let (common, embedding) = (CommonArgs::default(), EmbeddingArgs::default());
-        Config::from_variables(variables, &common, &embedding).expect("a configuration")
+        from_variables(variables).expect("settings")
     }
 
     /// The warehouse that they use.
     pub(crate) async fn warehouse(&self) -> Arc<dyn Warehouse> {
-        open_warehouse(&self.config(), Access::Write).await.expect("the warehouse opens")
+        open_warehouse(&self.settings(), Access::Write).await.expect("the warehouse opens")
     }
 
     /// The artifact store that they use.
     pub(crate) fn artifacts(&self) -> Arc<dyn ArtifactStore> {
-        open_artifacts(&self.config()).expect("the store opens")
+        open_artifacts(&self.settings()).expect("the store opens")
     }
 
     /// The versions of the index that are published there.

@@ -1,6 +1,5 @@
-//! What every function stands on; knows no other crate of ours.
+//! Errors, the ad, time and settings: what every other crate of ours builds on. It depends on none of them.
 //!
-//! - [`config`]: environment and flags, parsed and refused at start
 //! - [`error`]: one error type whose [`error::ErrorKind`] says what to do
 //! - [`failpoint`]: points at which a test can let a thread die
 //! - [`feed`]: streams that a thread feeds, with an explicit end
@@ -8,10 +7,8 @@
 //! - [`job`]: the ad, its key, its text and that text's hash
 //! - [`memory`]: what the allocator keeps
 //! - [`pay`]: what an ad pays, in which currency
-//! - [`telemetry`]: log lines for people and for Cloud Logging
-//! - [`shim`]: the three ways in (local, Cloud Run job, HTTP function), leases, shutdown
+//! - [`mod@settings`]: environment variables, declared by the crate that reads them
 
-pub mod config;
 pub mod error;
 pub mod failpoint;
 pub mod feed;
@@ -19,7 +16,6 @@ pub mod fold;
 pub mod job;
 pub mod memory;
 pub mod pay;
-pub mod shim;
-pub mod telemetry;
+pub mod settings;
 
 pub use error::{Error, ErrorKind, Result};

@@ -3,11 +3,13 @@
 
 #![allow(clippy::expect_used)]
 
+use std::time::Duration;
+
 use common_core::Result;
-use common_core::config::{CommonArgs, Config, EmbeddingArgs};
-use common_embedding::Embedder;
+use common_core::settings::{Settings, Variables, from_environment};
 use common_embedding::model::ModelPackage;
 use common_embedding::tokenize::TextTokenizer;
+use common_embedding::{Embedder, EmbeddingSettings};
 use divan::{Bencher, counter::ItemsCount};
 
 fn main() {
@@ -22,20 +24,19 @@ fn text(tokens: usize) -> String {
     words.iter().cycle().take(tokens - 2).copied().collect::<Vec<_>>().join(" ")
 }
 
-fn config(precision: &str) -> Result<Config> {
-    let one_thread = EmbeddingArgs {
-        precision: Some(precision.into()),
-        device: Some("cpu".into()),
-        threads: Some("1".into()),
-        model: None,
-    };
-    Config::load(&CommonArgs::default(), &one_thread)
+fn settings(precision: &str) -> Result<EmbeddingSettings> {
+    let environment = Variables::of_process(&EmbeddingSettings::variables())?;
+    let flags = [("embedding_precision", precision), ("device", "cpu"), ("threads", "1")];
+    EmbeddingSettings::read(
+        &flags.iter().fold(environment, |all, (field, value)| all.with_flag(field, *value)),
+    )
 }
 
 #[divan::bench(args = LENGTHS)]
 fn tokenize(bencher: Bencher<'_, '_>, tokens: usize) {
-    let config = config("fp32").expect("a configuration");
-    let package = ModelPackage::open(&config.model_dir, &config.embedding_model).expect("a model");
+    let settings = settings("fp32").expect("settings").model;
+    let package =
+        ModelPackage::open(&settings.model_dir, settings.embedding_model.as_str()).expect("a model");
     let path = package.tokenizer().expect("a tokenizer");
     let tokenizer = TextTokenizer::open(&path, package.max_tokens).expect("a tokenizer");
     let text = text(tokens);
@@ -43,8 +44,8 @@ fn tokenize(bencher: Bencher<'_, '_>, tokens: usize) {
 }
 
 fn embed(bencher: Bencher<'_, '_>, precision: &str, tokens: usize) {
-    let config = config(precision).expect("a configuration");
-    let mut embedders = common_embedding::open(&config, None).expect("an embedder");
+    let settings = settings(precision).expect("settings");
+    let mut embedders = common_embedding::open(&settings, None).expect("an embedder");
     let text = text(tokens);
     let embedder: &mut Box<dyn Embedder> = embedders.first_mut().expect("one embedder");
     bencher.counter(ItemsCount::new(1_usize)).bench_local(|| embedder.embed(&[&text]));
@@ -64,8 +65,8 @@ fn embed_int8(bencher: Bencher<'_, '_>, tokens: usize) {
 #[divan::bench(args = LENGTHS)]
 fn embed_together(bencher: Bencher<'_, '_>, tokens: usize) {
     const TEXTS: usize = 16;
-    let config = Config::load(&CommonArgs::default(), &EmbeddingArgs::default()).expect("a configuration");
-    let mut embedder = common_embedding::open_one(&config).expect("an embedder");
+    let settings: EmbeddingSettings = from_environment().expect("settings");
+    let mut embedder = common_embedding::open_one(&settings, Duration::from_mins(1)).expect("an embedder");
     let text = text(tokens);
     bencher.counter(ItemsCount::new(TEXTS)).bench_local(|| embedder.embed(&[text.as_str(); TEXTS]));
 }

@@ -2,14 +2,15 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use common_core::config::{Config, Precision};
 use common_core::{Error, Result};
 
 use crate::batch::{Most, Sharing, groups};
 use crate::model::ModelPackage;
 use crate::reader::unreadable;
 use crate::session::ModelSession;
+use crate::settings::{EmbeddingSettings, ModelSettings, Precision};
 use crate::tokenize::TextTokenizer;
 
 /// Which vectors an embedder makes.
@@ -66,47 +67,52 @@ const CPU_CHUNK: (usize, usize) = (8, 32);
 /// the model outgrows the cache.
 const CPU_TOGETHER: Most = Most { texts: 32, tokens: 256 };
 
-/// Opens as many embedders as `config.threads` asks for, or two that take turns on one GPU: while one waits for the
+/// Opens as many embedders as `settings.inference.threads` asks for, or two that take turns on one GPU: while one waits for the
 /// card the other tokenizes. `batch` overrides how many texts share a call.
 ///
 /// # Errors
 /// `NotFound` and `Corrupt` where the model package is missing or altered, `Configuration` where the library or the
 /// device cannot be used.
-pub fn open(config: &Config, batch: Option<usize>) -> Result<Vec<Box<dyn Embedder>>> {
+pub fn open(settings: &EmbeddingSettings, batch: Option<usize>) -> Result<Vec<Box<dyn Embedder>>> {
     #[cfg(feature = "gcp")]
-    if let Some(name) = config.embedding_model.strip_prefix(crate::vertex::PREFIX) {
-        return crate::vertex::open(config, name, crate::vertex::Caller::Run);
+    if let Some(name) = settings.model.embedding_model.as_str().strip_prefix(crate::vertex::PREFIX) {
+        return crate::vertex::open(&settings.inference, name, crate::vertex::Caller::Run);
     }
-    let model = Model::open(config)?;
+    let EmbeddingSettings { model, inference } = settings;
+    let model = Model::open(model)?;
     let alone = Most { texts: batch.unwrap_or(1), tokens: usize::MAX };
-    let first = ModelSession::open(&model.graph, config, 1)?;
+    let first = ModelSession::open(&model.graph, inference, 1)?;
     let is_cuda = first.device == "cuda";
     let first = model.embedder(first, batch, alone);
     let mut embedders = Vec::new();
     if is_cuda {
         embedders.push(first.clone());
     }
-    while !is_cuda && embedders.len() + 1 < config.threads {
-        embedders.push(model.embedder(ModelSession::open(&model.graph, config, 1)?, batch, alone));
+    while !is_cuda && embedders.len() + 1 < inference.threads.count() {
+        embedders.push(model.embedder(ModelSession::open(&model.graph, inference, 1)?, batch, alone));
     }
     embedders.push(first);
     Ok(embedders.into_iter().map(|embedder| Box::new(embedder) as Box<dyn Embedder>).collect())
 }
 
 /// Opens one embedder for a service, whose texts come one by one. On a CPU the model's weights are held once,
-/// `config.threads` threads share the work of a call, and short texts of one length share a call: a text is answered
+/// `settings.inference.threads` threads share the work of a call, and short texts of one length share a call: a text is answered
 /// sooner than by one of [`open`]'s, with the same vector.
+///
+/// `deadline`: the longest that a caller waits for a text; a request to Vertex AI takes no longer.
 ///
 /// # Errors
 /// Those of [`open`].
-pub fn open_one(config: &Config) -> Result<Box<dyn Embedder>> {
+pub fn open_one(settings: &EmbeddingSettings, deadline: Duration) -> Result<Box<dyn Embedder>> {
     #[cfg(feature = "gcp")]
-    if let Some(name) = config.embedding_model.strip_prefix(crate::vertex::PREFIX) {
-        let opened = crate::vertex::open(config, name, crate::vertex::Caller::Service)?.into_iter().next();
+    if let Some(name) = settings.model.embedding_model.as_str().strip_prefix(crate::vertex::PREFIX) {
+        let caller = crate::vertex::Caller::Service { deadline };
+        let opened = crate::vertex::open(&settings.inference, name, caller)?.into_iter().next();
         return opened.ok_or_else(|| Error::internal("there is no embedder"));
     }
-    let model = Model::open(config)?;
-    let session = ModelSession::open(&model.graph, config, config.threads)?;
+    let EmbeddingSettings { model, inference } = settings;
+    let model = Model::open(model)?;
+    let session = ModelSession::open(&model.graph, inference, inference.threads.count())?;
     Ok(Box::new(model.embedder(session, None, CPU_TOGETHER)))
 }
 
@@ -119,9 +125,9 @@ struct Model {
 }
 
 impl Model {
-    fn open(config: &Config) -> Result<Self> {
-        let package = ModelPackage::open(&config.model_dir, &config.embedding_model)?;
-        let precision = config.embedding_precision;
+    fn open(settings: &ModelSettings) -> Result<Self> {
+        let package = ModelPackage::open(&settings.model_dir, settings.embedding_model.as_str())?;
+        let precision = settings.embedding_precision;
         let tokenizer = Arc::new(TextTokenizer::open(&package.tokenizer()?, package.max_tokens)?);
         let graph = package.graph(precision)?;
         Ok(Self { package, precision, graph, tokenizer })
@@ -148,15 +154,15 @@ impl Model {
 ///
 /// # Errors
 /// `NotFound` where the model package is missing, `Configuration` for a model that nobody knows.
-pub fn identity(config: &Config) -> Result<Identity> {
+pub fn identity(settings: &ModelSettings) -> Result<Identity> {
     #[cfg(feature = "gcp")]
-    if let Some(name) = config.embedding_model.strip_prefix(crate::vertex::PREFIX) {
+    if let Some(name) = settings.embedding_model.as_str().strip_prefix(crate::vertex::PREFIX) {
         return crate::vertex::identity(name);
     }
-    let package = ModelPackage::open(&config.model_dir, &config.embedding_model)?;
+    let package = ModelPackage::open(&settings.model_dir, settings.embedding_model.as_str())?;
     Ok(Identity {
         embedding_space: package.embedding_space(),
-        model_version: package.model_version(config.embedding_precision, "cpu"),
+        model_version: package.model_version(settings.embedding_precision, "cpu"),
         dimension: package.dimension,
         model_name: package.name,
     })

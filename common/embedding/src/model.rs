@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use common_core::config::Precision;
+use crate::settings::Precision;
 use common_core::job::PREPROCESSING_VERSION;
 use common_core::{Error, Result};
 use serde::Deserialize;

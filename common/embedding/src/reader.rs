@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use common_core::config::Config;
 use common_core::fold::is_visible;
 use common_core::job::embedding_text;
 use common_core::{Error, Result};
 
 use crate::model::ModelPackage;
+use crate::settings::ModelSettings;
 use crate::tokenize::TextTokenizer;
 
 /// Words of more characters are unknown to tokenizers of BERT's kind, however plain they are.
@@ -23,13 +23,13 @@ pub struct Reader {
 ///
 /// # Errors
 /// `NotFound` and `Corrupt` where the model package is missing or altered, `Configuration` for a model that is not known.
-pub fn reader(config: &Config) -> Result<Reader> {
+pub fn reader(settings: &ModelSettings) -> Result<Reader> {
     #[cfg(feature = "gcp")]
-    if let Some(name) = config.embedding_model.strip_prefix(crate::vertex::PREFIX) {
+    if let Some(name) = settings.embedding_model.as_str().strip_prefix(crate::vertex::PREFIX) {
         crate::vertex::identity(name)?;
         return Ok(Reader { tokenizer: None });
     }
-    let package = ModelPackage::open(&config.model_dir, &config.embedding_model)?;
+    let package = ModelPackage::open(&settings.model_dir, settings.embedding_model.as_str())?;
     let tokenizer = TextTokenizer::open(&package.tokenizer()?, package.max_tokens)?;
     Ok(Reader { tokenizer: Some(tokenizer) })
 }

@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::sync::OnceLock;
 
-use common_core::config::{Config, Device};
 use common_core::{Error, Result};
 use ort::environment::Environment;
 use ort::ep::{CUDA, ExecutionProvider};
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::value::TensorRef;
+
+use crate::settings::{Device, InferenceSettings, ONNXRUNTIME_VERSION};
 
 static RUNTIME: OnceLock<std::result::Result<Environment, String>> = OnceLock::new();
 
@@ -28,7 +29,7 @@ fn runtime(library: &Path) -> Result<&'static Environment> {
              or later",
             library.display(),
             reason.lines().next().unwrap_or_default(),
-            common_core::config::ONNXRUNTIME_VERSION,
+            ONNXRUNTIME_VERSION,
         ))
     })
 }
@@ -41,20 +42,20 @@ pub struct ModelSession {
 }
 
 impl ModelSession {
-    /// Loads the graph at `path` for `config.device`. On a CPU `threads` threads share the work of a call.
+    /// Loads the graph at `path` for `settings.device`. On a CPU `threads` threads share the work of a call.
     ///
     /// # Errors
     /// `Configuration` where the library or an explicitly chosen device cannot be used, `Corrupt` where the graph
     /// cannot be loaded.
-    pub fn open(path: &Path, config: &Config, threads: usize) -> Result<Self> {
-        let environment = runtime(&config.ort_dylib_path)?;
-        let device = choose_device(config)?;
+    pub fn open(path: &Path, settings: &InferenceSettings, threads: usize) -> Result<Self> {
+        let environment = runtime(&settings.ort_dylib_path)?;
+        let device = choose_device(settings)?;
         let unusable = |error: ort::Error| {
             Error::corrupt(format!("the model {} cannot be loaded", path.display())).caused_by(error)
         };
         let (mut builder, device) = match options(environment, device, threads) {
             Ok(builder) => (builder, device),
-            Err(error) if device == "cuda" && config.device == Device::Auto => {
+            Err(error) if device == "cuda" && settings.device == Device::Auto => {
                 tracing::warn!(error = error.to_string(), "the GPU cannot be used: running on the CPU");
                 (options(environment, "cpu", threads).map_err(unusable)?, "cpu")
             }
@@ -96,17 +97,17 @@ fn options(environment: &Environment, device: &'static str, threads: usize) -> o
     Ok(builder)
 }
 
-fn choose_device(config: &Config) -> Result<&'static str> {
+fn choose_device(settings: &InferenceSettings) -> Result<&'static str> {
     let has_provider = || CUDA::is_available().unwrap_or(false);
     // The driver's device file: the provider alone only says what the library was built with.
     let has_gpu = || Path::new("/dev/nvidiactl").exists();
-    match config.device {
+    match settings.device {
         Device::Auto if has_gpu() && has_provider() => Ok("cuda"),
         Device::Auto | Device::Cpu => Ok("cpu"),
         Device::Cuda if !has_gpu() => Err(no_cuda("this machine has no NVIDIA GPU")),
         Device::Cuda if !has_provider() => Err(no_cuda(&format!(
             "the ONNX Runtime library {} was built without CUDA",
-            config.ort_dylib_path.display()
+            settings.ort_dylib_path.display()
         ))),
         Device::Cuda => Ok("cuda"),
     }

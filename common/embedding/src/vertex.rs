@@ -5,7 +5,6 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use common_core::config::{Config, WarehouseUrl};
 use common_core::fold::is_visible;
 use common_core::job::PREPROCESSING_VERSION;
 use common_core::{Error, ErrorKind, Result};
@@ -16,6 +15,7 @@ use tokio::runtime::Handle;
 
 use crate::embedder::{Embedder, Identity};
 use crate::reader::unreadable;
+use crate::settings::InferenceSettings;
 
 /// How `EMBEDDING_MODEL` names a model that Google runs.
 pub(crate) const PREFIX: &str = "vertex:";
@@ -58,7 +58,10 @@ pub(crate) enum Caller {
     /// A run: it ends with the first outage. Every other request would be tried as long, and a run has thousands.
     Run,
     /// A service: it asks again after a while, and no longer than its own callers wait.
-    Service,
+    Service {
+        /// How long they wait.
+        deadline: Duration,
+    },
 }
 
 /// Vertex AI itself was not to be had, for as long as a request is tried.
@@ -96,22 +99,21 @@ pub(crate) fn identity(name: &str) -> Result<Identity> {
     })
 }
 
-/// One embedder a thread of `config`, each with a request of its own under way. Called on a thread of a runtime.
+/// One embedder a thread of `settings`, each with a request of its own under way. Called on a thread of a runtime.
 ///
 /// # Errors
 /// `Configuration` for a model that is not known, or where no project is named.
-pub(crate) fn open(config: &Config, name: &str, caller: Caller) -> Result<Vec<Box<dyn Embedder>>> {
+pub(crate) fn open(
+    settings: &InferenceSettings,
+    name: &str,
+    caller: Caller,
+) -> Result<Vec<Box<dyn Embedder>>> {
     let identity = identity(name)?;
-    let project = match (&config.google_cloud_project, &config.warehouse) {
-        (Some(project), _) | (None, WarehouseUrl::BigQuery { project, .. }) => project,
-        (None, WarehouseUrl::DuckDb(_)) => {
-            return Err(Error::configuration(
-                "GOOGLE_CLOUD_PROJECT is not set: it names the project that pays for Vertex AI",
-            ));
-        }
-    };
-    let location = &config.vertex_location;
-    let (root, credentials) = match &config.vertex_emulator_host {
+    let project = settings.google_cloud_project.as_ref().ok_or_else(|| {
+        Error::configuration("GOOGLE_CLOUD_PROJECT is not set: it names the project that pays for Vertex AI")
+    })?;
+    let location = &settings.vertex_location;
+    let (root, credentials) = match &settings.vertex_emulator_host {
         Some(host) => (common_google::emulator(host), Credentials::anonymous()),
         None => (format!("https://{location}-aiplatform.googleapis.com"), Credentials::application_default()),
     };
@@ -120,9 +122,9 @@ pub(crate) fn open(config: &Config, name: &str, caller: Caller) -> Result<Vec<Bo
         segment(project),
         segment(location)
     );
-    let mut limits = Limits::of_seconds(config.request_timeout_s);
-    if caller == Caller::Service {
-        limits.total = Duration::from_millis(config.serving.request_deadline_ms).min(limits.total);
+    let mut limits = Limits::of_seconds(settings.request_timeout_s.get());
+    if let Caller::Service { deadline } = caller {
+        limits.total = deadline.min(limits.total);
         limits.attempt = limits.attempt.min(limits.total);
     }
     let client = Client::new(credentials, limits)?;
@@ -137,7 +139,7 @@ pub(crate) fn open(config: &Config, name: &str, caller: Caller) -> Result<Vec<Bo
         caller,
         outage: Arc::clone(&outage),
     };
-    Ok((0..config.threads).map(|_| Box::new(embedder()) as Box<dyn Embedder>).collect())
+    Ok((0..settings.threads.get()).map(|_| Box::new(embedder()) as Box<dyn Embedder>).collect())
 }
 
 impl Embedder for Vertex {
@@ -225,7 +227,7 @@ impl Vertex {
     fn outage(&self) -> Option<Error> {
         let remembered = self.remembered();
         let outage = remembered.as_ref()?;
-        let is_over = self.caller == Caller::Service && outage.since.elapsed() >= outage.wait;
+        let is_over = matches!(self.caller, Caller::Service { .. }) && outage.since.elapsed() >= outage.wait;
         (!is_over).then(|| Error::new(outage.kind, &outage.message))
     }
 

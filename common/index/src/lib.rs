@@ -10,6 +10,7 @@
 //! - [`ads`]: what answers show of an ad; [`lexicon`], [`words`], [`reasons`]: words, and why two ads are alike
 //! - [`manifest`], [`files`]: what the folder says of itself, and that it is as it was written
 //! - [`measure`]: recall against exact search; [`projection`]: the map of the market
+//! - [`mod@settings`]: where indexes are on this machine
 //!
 //! It knows neither warehouse nor store.
 
@@ -30,6 +31,7 @@ pub mod projection;
 pub mod reader;
 pub mod reasons;
 pub mod search;
+pub mod settings;
 pub mod words;
 
 pub use ads::Ad;

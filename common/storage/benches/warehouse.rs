@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::DateTime;
-use common_core::config::{CommonArgs, Config, EmbeddingArgs, WarehouseUrl};
 use common_core::job::{ContentHash, JobKey, Timestamp};
+use common_core::settings::{Settings, Variables};
 use common_core::{Error, Result};
+use common_storage::settings::{StorageSettings, WarehouseUrl};
 use common_storage::warehouse::{EmbeddingRow, EmbeddingTable, FilterColumns, Warehouse};
 use common_storage::{Access, open_warehouse};
 use futures::StreamExt;
@@ -54,23 +55,23 @@ async fn main() -> ExitCode {
 async fn measure(direction: &str, url: &str, rows: &str) -> Result<Value> {
     let rows: u64 =
         rows.parse().map_err(|_| Error::invalid_input(format!("{rows:?} is no number of rows")))?;
-    let common = CommonArgs { warehouse_url: Some(url.to_owned()), ..CommonArgs::default() };
-    let config = Config::load(&common, &EmbeddingArgs::default())?;
-    let engine = match config.warehouse {
+    let variables = Variables::of_process(&StorageSettings::variables())?.with_flag("warehouse_url", url);
+    let settings = StorageSettings::read(&variables)?;
+    let engine = match settings.warehouse_url {
         WarehouseUrl::DuckDb(_) => "DuckDB",
         WarehouseUrl::BigQuery { .. } => "BigQuery",
     };
     let table = EmbeddingTable::of_model(MODEL, DIMENSION);
     let progress = Progress::new(format!("{engine}, {direction}"), rows);
     let spent = if direction == "write" {
-        let maker = open_warehouse(&config, Access::Create).await?;
+        let maker = open_warehouse(&settings, Access::Create).await?;
         maker.create_jobs().await?;
         maker.create_embeddings(&table).await?;
         drop(maker);
         // As a run opens it, which gets by with less memory than the operator's tool.
-        write(&open_warehouse(&config, Access::Write).await?, &table, rows, progress).await?
+        write(&open_warehouse(&settings, Access::Write).await?, &table, rows, progress).await?
     } else {
-        read(&open_warehouse(&config, Access::Read).await?, &table, rows, progress).await?
+        read(&open_warehouse(&settings, Access::Read).await?, &table, rows, progress).await?
     };
     let seconds = spent.wall.as_secs_f64();
     Ok(json!({

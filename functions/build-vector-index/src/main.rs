@@ -1,10 +1,12 @@
 //! Builds the vector index of everything that is embedded, checks it against exact search, and publishes it.
 //!
+//! - [`context`]: what the runs of one process share
 //! - [`options`]: what a run may be told
 //! - [`run`]: one run from warehouse to champion
 //! - [`promote`]: going back to a version that is there
 //! - [`report`]: what a run says of itself
 
+mod context;
 mod options;
 mod promote;
 mod report;
@@ -13,8 +15,9 @@ mod warehouse_index;
 
 use std::process::ExitCode;
 
-use common::shim::{Function, run_batch};
-use common::storage::open_leases;
+use common::runtime::{Function, run_batch};
+
+use context::BuildVectorIndex;
 
 const FUNCTION: Function = Function {
     name: "build-vector-index",
@@ -23,5 +26,5 @@ const FUNCTION: Function = Function {
 };
 
 fn main() -> ExitCode {
-    run_batch(FUNCTION, open_leases, run::run)
+    run_batch::<BuildVectorIndex>(FUNCTION)
 }

@@ -3,22 +3,27 @@
 use std::time::Instant;
 
 use common::feed;
-use common::shim::Invocation;
-use common::storage::{Access, Registry, Run, open_artifacts, open_warehouse};
+use common::runtime::{Invocation, Run};
+use common::storage::{Access, Registry};
 use common::{Error, Result};
 
+use crate::context::BuildVectorIndex;
 use crate::options::Options;
 use crate::report::{Outcome, Report};
 use crate::run::{champion, open, refuse_empty};
 
 /// Makes `version` the champion, if it can be served. Needs no warehouse, which may be what is in trouble: the run is recorded where
 /// there is one.
-pub(crate) async fn run(invocation: &Invocation<Options>, version: &str) -> Result<Report> {
-    let promoted = feed::caught_async("promoting", promote(invocation, version)).await;
+pub(crate) async fn run(
+    context: &BuildVectorIndex,
+    invocation: &Invocation<Options>,
+    version: &str,
+) -> Result<Report> {
+    let promoted = feed::caught_async("promoting", promote(context, invocation, version)).await;
     if invocation.dry_run {
         return promoted;
     }
-    let warehouse = open_warehouse(&invocation.config, Access::Write).await;
+    let warehouse = context.storage.warehouse(Access::Write).await;
     let begun = match &warehouse {
         Ok(warehouse) => Run::of(crate::FUNCTION, invocation).begin(warehouse.as_ref()).await,
         Err(error) => Err(Error::new(error.kind(), error.chain())),
@@ -32,9 +37,13 @@ pub(crate) async fn run(invocation: &Invocation<Options>, version: &str) -> Resu
     }
 }
 
-async fn promote(invocation: &Invocation<Options>, version: &str) -> Result<Report> {
+async fn promote(
+    context: &BuildVectorIndex,
+    invocation: &Invocation<Options>,
+    version: &str,
+) -> Result<Report> {
     let started = Instant::now();
-    let registry = Registry::new(open_artifacts(&invocation.config)?, "indexes");
+    let registry = Registry::new(context.storage.artifacts()?, "indexes");
     let versions = registry.versions().await?;
     let newest = versions.last().cloned().unwrap_or_default();
     if !versions.iter().any(|known| known == version) {
@@ -45,7 +54,7 @@ async fn promote(invocation: &Invocation<Options>, version: &str) -> Result<Repo
         .for_caller());
     }
     let champion = champion(&registry).await?;
-    let index = open(&registry, version, &invocation.config.index_dir).await?;
+    let index = open(&registry, version, &context.settings.index.index_dir).await?;
     if index.manifest().ads == 0 && !invocation.options.allow_empty {
         refuse_empty(&registry, champion.as_ref(), &format!("{version} has no ads")).await?;
     }

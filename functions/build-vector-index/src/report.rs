@@ -29,7 +29,7 @@ pub(crate) struct Report {
     pub(crate) interrupted: bool,
 }
 
-impl common::shim::Report for Report {
+impl common::runtime::Report for Report {
     fn is_interrupted(&self) -> bool {
         self.interrupted
     }

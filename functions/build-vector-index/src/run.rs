@@ -1,7 +1,6 @@
 //! One run from warehouse to champion.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Instant;
 
 use common::embedding::{self, Identity, Reader};
@@ -9,14 +8,15 @@ use common::feed;
 use common::index::build::GRAPH_TEXTS;
 use common::index::{BuildOptions, Builder, JobIndex, Manifest};
 use common::job::{IndexedAd, embedding_text};
-use common::shim::Invocation;
+use common::runtime::{Invocation, Run};
 use common::storage::drafts::Draft;
 use common::storage::registry::Champion;
 use common::storage::warehouse::{EmbeddingTable, IndexState, refuse_fewer};
-use common::storage::{Access, Registry, Run, Warehouse, open_artifacts, open_warehouse};
+use common::storage::{Access, Registry, Warehouse};
 use common::{Error, ErrorKind, Result, failpoint};
 use futures::StreamExt;
 
+use crate::context::BuildVectorIndex;
 use crate::options::Options;
 use crate::report::{Outcome, Report};
 use crate::{promote, warehouse_index};
@@ -26,25 +26,30 @@ const MOST_CHANGED: f64 = 0.2;
 const BUILDING: &str = "building the index";
 
 /// Builds, checks and publishes; see the crate's documentation.
-pub(crate) async fn run(invocation: Invocation<Options>) -> Result<Report> {
+pub(crate) async fn run(context: &BuildVectorIndex, invocation: Invocation<Options>) -> Result<Report> {
     invocation.options.check()?;
     if let Some(version) = &invocation.options.promote {
-        return promote::run(&invocation, version).await;
+        return promote::run(context, &invocation, version).await;
     }
     let access = if invocation.dry_run { Access::Read } else { Access::Write };
-    let warehouse = open_warehouse(&invocation.config, access).await?;
-    let work = Box::pin(work(&invocation, warehouse.as_ref()));
+    let warehouse = context.storage.warehouse(access).await?;
+    let work = Box::pin(work(context, &invocation, warehouse.as_ref()));
     if invocation.dry_run {
         return work.await;
     }
     Run::of(crate::FUNCTION, &invocation).recorded(warehouse.as_ref(), work).await
 }
 
-async fn work(invocation: &Invocation<Options>, warehouse: &dyn Warehouse) -> Result<Report> {
-    let identity = embedding::identity(&invocation.config)?;
+async fn work(
+    context: &BuildVectorIndex,
+    invocation: &Invocation<Options>,
+    warehouse: &dyn Warehouse,
+) -> Result<Report> {
+    let identity = embedding::identity(&context.settings.model)?;
     let job = Job {
+        context,
         warehouse,
-        registry: Registry::new(open_artifacts(&invocation.config)?, "indexes"),
+        registry: Registry::new(context.storage.artifacts()?, "indexes"),
         table: EmbeddingTable::of_model(&identity.model_name, identity.dimension),
         identity,
         invocation,
@@ -57,6 +62,7 @@ async fn work(invocation: &Invocation<Options>, warehouse: &dyn Warehouse) -> Re
 }
 
 struct Job<'a> {
+    context: &'a BuildVectorIndex,
     warehouse: &'a dyn Warehouse,
     registry: Registry,
     table: EmbeddingTable,
@@ -127,7 +133,7 @@ impl Job<'_> {
     /// The index that is served, if it can be read: one that cannot is no reason not to build a better one.
     async fn last(&self, champion: Option<&Champion>) -> Result<Option<JobIndex>> {
         let Some(champion) = champion else { return Ok(None) };
-        match open(&self.registry, &champion.version, &self.invocation.config.index_dir).await {
+        match open(&self.registry, &champion.version, &self.context.settings.index.index_dir).await {
             Ok(index) => Ok(Some(index)),
             Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::NotFound) => {
                 tracing::warn!("{} is not used: {}", champion.version, error.chain());
@@ -196,7 +202,7 @@ impl Job<'_> {
         last: Option<JobIndex>,
     ) -> Result<()> {
         let options = &self.invocation.options;
-        let parent = &self.invocation.config.index_dir;
+        let parent = &self.context.settings.index.index_dir;
         let mut folder = Draft::make(parent).await?;
         let last = last.filter(|_| !options.full);
         let mut filled = self.fill(folder.path(), state, last).await?;
@@ -263,10 +269,11 @@ impl Job<'_> {
             most_changed: MOST_CHANGED,
         };
         let in_folder = {
-            let place = format!("cannot build an index in {}", self.invocation.config.index_dir.display());
+            let place =
+                format!("cannot build an index in {}", self.context.settings.index.index_dir.display());
             move |error: Error| error.context(&place)
         };
-        let Invocation { progress, shutdown, config, .. } = self.invocation;
+        let Invocation { progress, shutdown, .. } = self.invocation;
         progress.start(state.ads, "ads");
         // After a stop the stream ends early, and so does the work.
         let pages = self
@@ -274,7 +281,8 @@ impl Job<'_> {
             .scan_ads(&self.table, &self.identity.embedding_space)
             .take_until(shutdown.cancelled())
             .inspect(|page| progress.advance(page.as_ref().map_or(0, Vec::len) as u64));
-        let (folder, failed, of_model) = (folder.to_owned(), in_folder.clone(), Arc::clone(config));
+        let (folder, failed, of_model) =
+            (folder.to_owned(), in_folder.clone(), self.context.settings.model.clone());
         let builder = feed::into_thread(BUILDING, 2, pages, move |pages| {
             let reader = embedding::reader(&of_model)?;
             let mut builder = Builder::new(&folder, options).map_err(&failed)?;
@@ -290,7 +298,7 @@ impl Job<'_> {
             return Ok(None);
         }
         self.refuse_fewer(builder.read(), state.ads).await?;
-        let threads = config.threads;
+        let threads = self.context.settings.build.threads.count();
         let manifest = feed::blocking(BUILDING, move || {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
             let pool = pool.map_err(|error| Error::internal("cannot start threads").caused_by(error))?;

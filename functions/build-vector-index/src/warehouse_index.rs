@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use common::Result;
-use common::shim::Invocation;
+use common::runtime::Invocation;
 use common::storage::Warehouse;
 use common::storage::warehouse::{EmbeddingTable, VectorIndexKind, VectorIndexState};
 

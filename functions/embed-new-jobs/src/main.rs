@@ -1,5 +1,6 @@
 //! Embeds every ad that has no current embedding.
 //!
+//! - [`context`]: what the runs of one process share
 //! - [`options`]: what a run may be told
 //! - [`run`]: one run from warehouse to report
 //! - [`plan`]: which ads of a page need what
@@ -7,6 +8,7 @@
 //! - [`writer`]: what becomes of the vectors
 //! - [`report`]: what a run says of itself
 
+mod context;
 mod options;
 mod plan;
 mod report;
@@ -16,8 +18,9 @@ mod writer;
 
 use std::process::ExitCode;
 
-use common::shim::{Function, run_batch};
-use common::storage::open_leases;
+use common::runtime::{Function, run_batch};
+
+use context::EmbedNewJobs;
 
 const FUNCTION: Function = Function {
     name: "embed-new-jobs",
@@ -26,5 +29,5 @@ const FUNCTION: Function = Function {
 };
 
 fn main() -> ExitCode {
-    run_batch(FUNCTION, open_leases, run::run)
+    run_batch::<EmbedNewJobs>(FUNCTION)
 }

@@ -96,7 +96,7 @@ pub(crate) struct Failure {
     error: String,
 }
 
-impl common::shim::Report for Report {
+impl common::runtime::Report for Report {
     fn is_interrupted(&self) -> bool {
         self.interrupted
     }

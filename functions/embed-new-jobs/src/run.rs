@@ -4,16 +4,17 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use common::embedding::{self, Identity, Reader};
+use common::embedding::{Embedder, Identity, Reader};
 use common::feed::{self, Sender};
 use common::job::Timestamp;
-use common::shim::Invocation;
+use common::runtime::{Invocation, Run};
 use common::storage::warehouse::{EmbeddingTable, JobCount, JobScan, refuse_fewer};
-use common::storage::{Access, Run, Warehouse, open_warehouse};
+use common::storage::{Access, Warehouse};
 use common::{Error, Result, failpoint};
 use futures::{StreamExt, TryStreamExt};
 use tokio_util::sync::CancellationToken;
 
+use crate::context::{EmbedNewJobs, Model};
 use crate::options::Options;
 use crate::plan::{InFlight, PagePlan, Pending, Planner};
 use crate::report::{Estimate, Report, Statistics};
@@ -26,11 +27,11 @@ const DRY_RUN_SAMPLE: usize = 32;
 const PLANNING: &str = "planning what to embed";
 
 /// Embeds what has no current embedding; see the crate's documentation.
-pub(crate) async fn run(invocation: Invocation<Options>) -> Result<Report> {
+pub(crate) async fn run(context: &EmbedNewJobs, invocation: Invocation<Options>) -> Result<Report> {
     let started = Instant::now();
     let access = if invocation.dry_run { Access::Read } else { Access::Write };
-    let warehouse = open_warehouse(&invocation.config, access).await?;
-    let work = Box::pin(work(&invocation, warehouse.as_ref(), started));
+    let warehouse = context.storage.warehouse(access).await?;
+    let work = Box::pin(work(context, &invocation, warehouse.as_ref(), started));
     if invocation.dry_run {
         return work.await;
     }
@@ -38,22 +39,21 @@ pub(crate) async fn run(invocation: Invocation<Options>) -> Result<Report> {
 }
 
 async fn work(
+    context: &EmbedNewJobs,
     invocation: &Invocation<Options>,
     warehouse: &dyn Warehouse,
     started: Instant,
 ) -> Result<Report> {
-    let config = Arc::clone(&invocation.config);
     let batch = invocation.options.batch_size.map(Into::into);
-    let load = move || Ok((embedding::open(&config, batch)?, embedding::reader(&config)?));
-    let (embedders, reader) = feed::blocking("loading the model", load).await?;
+    let Model { embedders, reader, .. } = context.take_model(batch).await?;
     let workers = Workers::start(embedders, &invocation.shutdown)?;
     let identity = workers.identity.clone();
     let scan = JobScan {
         embeddings: EmbeddingTable::of_model(&identity.model_name, identity.dimension),
-        shard: invocation.config.shard,
+        shard: invocation.shard,
         source: invocation.options.source.clone(),
     };
-    let job = Job { warehouse, scan: &scan, identity: &identity, reader: Arc::new(reader), invocation };
+    let job = Job { context, warehouse, scan: &scan, identity: &identity, reader, batch, invocation };
     if invocation.dry_run {
         return job.estimate(workers, started).await;
     }
@@ -64,10 +64,12 @@ async fn work(
 }
 
 struct Job<'a> {
+    context: &'a EmbedNewJobs,
     warehouse: &'a dyn Warehouse,
     scan: &'a JobScan,
     identity: &'a Identity,
     reader: Arc<Reader>,
+    batch: Option<usize>,
     invocation: &'a Invocation<Options>,
 }
 
@@ -83,6 +85,11 @@ impl Job<'_> {
             left: self.invocation.options.limit.unwrap_or(u64::MAX),
             in_flight,
         }
+    }
+
+    /// Keeps the model for the next run of the process.
+    fn put_back(&self, embedders: Vec<Box<dyn Embedder>>) {
+        self.context.put_back(Model { embedders, reader: Arc::clone(&self.reader), batch: self.batch });
     }
 
     fn force_since(&self) -> Option<Timestamp> {
@@ -151,7 +158,7 @@ impl Job<'_> {
         let joined = threads.join().await;
         let read = read?;
         let writer = written?;
-        joined?;
+        self.put_back(joined?);
         let interrupted = self.invocation.shutdown.is_cancelled();
         let (mut report, statistics) = writer.finish(interrupted).await?;
         if !interrupted && !report.limit_reached {
@@ -276,8 +283,9 @@ impl Job<'_> {
             let _ = chunks.send(sample).await;
             chunks.end(Ok(()));
             let sampled: Result<Vec<_>> = embedded.into_stream().try_collect().await;
-            threads.join().await?;
+            let embedders = threads.join().await?;
             drop(sampled?);
+            self.put_back(embedders);
             let seconds_per_ad = clock.elapsed().as_secs_f64() / estimate.sampled_ads as f64 / at_once;
             estimate.estimated_seconds = seconds_per_ad * estimate.ads_to_embed as f64;
         }

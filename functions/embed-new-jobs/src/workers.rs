@@ -24,7 +24,7 @@ pub(crate) struct Workers {
     pub(crate) identity: Identity,
     /// How many ads a chunk should hold.
     pub(crate) chunk: usize,
-    threads: Vec<thread::JoinHandle<()>>,
+    threads: Vec<thread::JoinHandle<Box<dyn Embedder>>>,
     pub(crate) chunks: Sender<Vec<Pending>>,
     pub(crate) embedded: Receiver<Embedded>,
 }
@@ -38,13 +38,14 @@ impl Workers {
         let mut threads = Vec::with_capacity(embedders.len());
         let (chunks, todo) = feed::channel("planning texts", 2 * embedders.len());
         let (done, embedded) = feed::channel(EMBEDDING, 2 * embedders.len());
-        for (index, embedder) in embedders.into_iter().enumerate() {
+        for (index, mut embedder) in embedders.into_iter().enumerate() {
             let (todo, done, stop) = (todo.clone(), done.clone(), stop.clone());
             let thread = thread::Builder::new()
                 .name(format!("embed-{index}"))
                 .spawn(move || {
-                    let outcome = feed::caught(EMBEDDING, || work(embedder, &todo, &done, &stop));
+                    let outcome = feed::caught(EMBEDDING, || work(embedder.as_mut(), &todo, &done, &stop));
                     done.end(outcome);
+                    embedder
                 })
                 .map_err(|error| Error::from(error).context("cannot start a thread"))?;
             threads.push(thread);
@@ -66,30 +67,27 @@ impl Workers {
 }
 
 /// The threads of workers whose channels are in use.
-pub(crate) struct Threads(Vec<thread::JoinHandle<()>>);
+pub(crate) struct Threads(Vec<thread::JoinHandle<Box<dyn Embedder>>>);
 
 impl Threads {
-    /// Waits for their end.
+    /// Waits for their end, and returns their embedders.
     ///
     /// # Errors
     /// `Internal` where one panicked: what it held is neither embedded nor counted as failed.
-    pub(crate) async fn join(self) -> Result<()> {
-        let join = move || match self
-            .0
-            .into_iter()
-            .map(thread::JoinHandle::join)
-            .filter(thread::Result::is_err)
-            .count()
-        {
-            0 => Ok(()),
-            _ => Err(Error::internal("an inference thread ended early; the next run embeds what it held")),
+    pub(crate) async fn join(self) -> Result<Vec<Box<dyn Embedder>>> {
+        let join = move || {
+            // All of them, before the first error is returned.
+            let ended: Vec<thread::Result<_>> = self.0.into_iter().map(thread::JoinHandle::join).collect();
+            ended.into_iter().collect::<thread::Result<Vec<_>>>().map_err(|_| {
+                Error::internal("an inference thread ended early; the next run embeds what it held")
+            })
         };
         feed::blocking("waiting for the threads with the model", join).await
     }
 }
 
 fn work(
-    mut embedder: Box<dyn Embedder>,
+    embedder: &mut dyn Embedder,
     todo: &Receiver<Vec<Pending>>,
     done: &Sender<Embedded>,
     stop: &CancellationToken,

@@ -6,7 +6,7 @@ use std::time::Instant;
 use common::embedding::{Identity, is_unreadable};
 use common::feed::Receiver;
 use common::job::{ContentHash, JobKey, Timestamp};
-use common::shim::Progress;
+use common::runtime::Progress;
 use common::storage::Warehouse;
 use common::storage::warehouse::{EmbeddingRow, EmbeddingTable, SharedRow};
 use common::{ErrorKind, Result, failpoint};

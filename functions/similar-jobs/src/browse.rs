@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chrono::SecondsFormat;
-use common::shim::http_util::{Body, Problem, content};
+use common::runtime::http_util::{Body, Problem, content};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 

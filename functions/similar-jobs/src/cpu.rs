@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use common::Error;
-use common::shim::http_util::Problem;
+use common::runtime::http_util::Problem;
 use tokio::sync::Semaphore;
 
 /// The cores, as a queue: first come, first served. Whoever goes away while waiting leaves the queue.

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use common::shim::http_util::Problem;
+use common::runtime::http_util::Problem;
 use common::{Error, Result};
 use futures::FutureExt;
 use hyper::StatusCode;

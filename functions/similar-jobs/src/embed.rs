@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use async_channel::{Receiver, Sender};
 use common::embedding::{Embedder, Identity, is_unreadable};
-use common::shim::http_util::Problem;
+use common::runtime::http_util::Problem;
 use common::{Error, Result, feed};
 use hyper::StatusCode;
 use tokio::runtime::Handle;

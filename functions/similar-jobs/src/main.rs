@@ -5,7 +5,7 @@
 //! - [`similar`], [`browse`], [`page`]: who answers; [`answer`], [`why`]: what answers look like
 //! - [`search`], [`current`]: the index, and the version of it that is served; [`warehouse`]: searching there instead
 //! - [`embed`], [`cpu`]: the thread with the model; the threads that search
-//! - [`metrics`]: what the process counts
+//! - [`mod@settings`]: what it reads; [`metrics`]: what the process counts
 
 mod answer;
 mod browse;
@@ -18,20 +18,20 @@ mod request;
 mod router;
 mod search;
 mod service;
+mod settings;
 mod similar;
 mod warehouse;
 mod why;
 
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use common::config::Search;
-use common::shim::{Function, Start, run_service};
-use common::storage::{Registry, open_artifacts};
+use common::runtime::{Function, Start, run_service};
+use common::storage::{Registry, Storage};
 use common::{Result, embedding};
 
 use service::{Parts, State};
+use settings::{Search, ServiceSettings};
 use warehouse::WarehouseSearch;
 
 const FUNCTION: Function = Function {
@@ -44,25 +44,25 @@ fn main() -> ExitCode {
     run_service(FUNCTION, open)
 }
 
-async fn open(start: Start) -> Result<State> {
-    let Start { config, shutdown } = start;
-    let warehouse = match config.serving.search {
+async fn open(start: Start<ServiceSettings>) -> Result<State> {
+    let Start { settings, shutdown } = start;
+    let storage = Arc::new(Storage::new(settings.storage.clone()));
+    let warehouse = match settings.search.search {
         Search::Index => None,
-        Search::Warehouse => Some(WarehouseSearch::new(Arc::clone(&config))?),
+        Search::Warehouse => Some(WarehouseSearch::new(Arc::clone(&storage), &settings.embedding.model)?),
     };
-    let of_model = Arc::clone(&config);
-    let registry = Registry::new(open_artifacts(&config)?, "indexes");
+    let (of_model, deadline) = (settings.embedding(), settings.deadline());
     State::start(Parts {
         source: Arc::new(search::Published {
-            registry,
-            index_dir: config.index_dir.clone(),
-            first_wait: Duration::from_secs(config.serving.index_poll_s),
+            registry: Registry::new(storage.artifacts()?, "indexes"),
+            index_dir: settings.index.index_dir.clone(),
+            first_wait: settings.index_poll(),
             opened: Mutex::default(),
             failed: Mutex::default(),
         }),
         warehouse,
-        config,
-        open_model: Box::new(move || embedding::open_one(&of_model)),
+        settings,
+        open_model: Box::new(move || embedding::open_one(&of_model, deadline)),
         shutdown,
     })
 }

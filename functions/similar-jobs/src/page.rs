@@ -1,6 +1,6 @@
 //! The page: files that are part of the program.
 
-use common::shim::http_util::{Body, content};
+use common::runtime::http_util::{Body, content};
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 

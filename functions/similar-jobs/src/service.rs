@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::Result;
-use common::config::Config;
-use common::shim::Service;
-use common::shim::http_util::{Body, Problem, content, is_tag_of, read_body, refuse_compressed};
+use common::runtime::Service;
+use common::runtime::http_util::{Body, Problem, content, is_tag_of, read_body, refuse_compressed};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
@@ -21,6 +20,7 @@ use crate::metrics::Metrics;
 use crate::request::{self, Asked, Key, MOST_BODY_BYTES, Parameters, Refusal, Similar, To};
 use crate::router::{self, Endpoint, Route};
 use crate::search::IndexSource;
+use crate::settings::ServiceSettings;
 use crate::similar::{self, Clock};
 use crate::warehouse::WarehouseSearch;
 
@@ -32,7 +32,7 @@ const POINTS: (u64, u64) = (2000, 5000);
 
 /// What the service is made from.
 pub(crate) struct Parts {
-    pub(crate) config: Arc<Config>,
+    pub(crate) settings: ServiceSettings,
     pub(crate) source: Arc<dyn IndexSource>,
     /// Where searches go instead of the index.
     pub(crate) warehouse: Option<WarehouseSearch>,
@@ -68,24 +68,22 @@ impl State {
     /// # Errors
     /// Where the system has no thread to give.
     pub(crate) fn start(parts: Parts) -> Result<Self> {
-        let Parts { config, source, warehouse, open_model, shutdown } = parts;
-        let serving = &config.serving;
+        let Parts { settings, source, warehouse, open_model, shutdown } = parts;
         let metrics = Arc::<Metrics>::default();
-        let deadline = Duration::from_millis(serving.request_deadline_ms);
-        let every = Duration::from_secs(serving.index_poll_s);
+        let (deadline, every) = (settings.deadline(), settings.index_poll());
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let texts = Texts::start(open_model, Duration::from_secs(RETRY_S.into()), Arc::clone(&metrics))?;
         let follower = Follower { source, every, deadline, metrics: Arc::clone(&metrics), shutdown };
-        let origin = serving.cors_allow_origin.as_deref();
+        let origin = settings.serving.cors_allow_origin.as_ref();
         Ok(Self {
             current: follower.start(),
             texts,
             cpu: Cpu::new(cores),
             warehouse,
             metrics,
-            permits: Semaphore::new(serving.max_concurrent),
+            permits: Semaphore::new(settings.serving.max_concurrent.count()),
             deadline,
-            cors_allow_origin: origin.and_then(|origin| HeaderValue::from_str(origin).ok()),
+            cors_allow_origin: origin.and_then(|origin| HeaderValue::from_str(origin.as_str()).ok()),
         })
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use common::shim::http_util::{Body, Problem, content};
+use common::runtime::http_util::{Body, Problem, content};
 use futures::future::join_all;
 use hyper::{Response, StatusCode};
 

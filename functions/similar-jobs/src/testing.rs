@@ -7,7 +7,8 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::config::{CommonArgs, Config, EmbeddingArgs, Search};
+use common::settings::from_variables;
+use common::storage::Storage;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
@@ -15,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::embed::Open;
 use crate::service::{Parts, State};
+use crate::settings::{Search, ServiceSettings};
 use crate::warehouse::WarehouseSearch;
 
 pub(crate) use market::{Brute, DIMENSION, Store, Words, vector};
@@ -39,16 +41,16 @@ pub(crate) struct Reply {
 impl Running {
     pub(crate) fn start(store: Arc<Store>, open_model: Open, variables: &[(&str, &str)]) -> Self {
         let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        let config = Arc::new(
-            Config::from_variables(variables, &CommonArgs::default(), &EmbeddingArgs::default()).unwrap(),
-        );
-        let is_elsewhere = config.serving.search == Search::Warehouse;
+        let settings: ServiceSettings = from_variables(variables).unwrap();
+        let is_elsewhere = settings.search.search == Search::Warehouse;
+        let storage = Arc::new(Storage::new(settings.storage.clone()));
         let runtime = Runtime::new().unwrap();
         let shutdown = CancellationToken::new();
         let parts = Parts {
             source: store,
-            warehouse: is_elsewhere.then(|| WarehouseSearch::new(Arc::clone(&config)).unwrap()),
-            config,
+            warehouse: is_elsewhere
+                .then(|| WarehouseSearch::new(storage, &settings.embedding.model).unwrap()),
+            settings,
             open_model,
             shutdown: shutdown.clone(),
         };
@@ -56,7 +58,7 @@ impl Running {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
             let port = listener.local_addr().unwrap().port();
             let state = Arc::new(State::start(parts).unwrap());
-            (port, tokio::spawn(common::shim::serve(state, listener, shutdown.clone())))
+            (port, tokio::spawn(common::runtime::serve(state, listener, shutdown.clone())))
         });
         Self { port, shutdown, server: Some(server), runtime }
     }

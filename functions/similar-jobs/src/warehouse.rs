@@ -5,10 +5,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use common::config::{Config, WarehouseUrl};
-use common::shim::http_util::Problem;
+use common::embedding::ModelSettings;
+use common::runtime::http_util::Problem;
+use common::storage::settings::WarehouseUrl;
 use common::storage::warehouse::{EmbeddingTable, VectorQuery};
-use common::storage::{Access, Warehouse, open_warehouse};
+use common::storage::{Access, Storage, Warehouse};
 use common::{ErrorKind, Result, embedding};
 use hyper::StatusCode;
 use tokio::sync::OnceCell;
@@ -21,7 +22,7 @@ const MOST_ROWS: usize = 10_000;
 
 /// The warehouse as a place to search in.
 pub(crate) struct WarehouseSearch {
-    config: Arc<Config>,
+    storage: Arc<Storage>,
     table: EmbeddingTable,
     /// Kept where keeping it locks nobody out.
     open: OnceCell<Arc<dyn Warehouse>>,
@@ -32,18 +33,18 @@ impl WarehouseSearch {
     ///
     /// # Errors
     /// Those of [`embedding::identity`].
-    pub(crate) fn new(config: Arc<Config>) -> Result<Self> {
-        let identity = embedding::identity(&config)?;
+    pub(crate) fn new(storage: Arc<Storage>, model: &ModelSettings) -> Result<Self> {
+        let identity = embedding::identity(model)?;
         let table = EmbeddingTable::of_model(&identity.model_name, identity.dimension);
-        Ok(Self { config, table, open: OnceCell::new() })
+        Ok(Self { storage, table, open: OnceCell::new() })
     }
 
     async fn warehouse(&self) -> Result<Arc<dyn Warehouse>> {
-        match self.config.warehouse {
+        match self.storage.settings().warehouse_url {
             // A reader keeps every writer out of the file, so it is open while there are searches: those of one moment share it.
-            WarehouseUrl::DuckDb(_) => open_warehouse(&self.config, Access::ReadSoon).await,
+            WarehouseUrl::DuckDb(_) => self.storage.warehouse(Access::ReadSoon).await,
             WarehouseUrl::BigQuery { .. } => {
-                self.open.get_or_try_init(|| open_warehouse(&self.config, Access::Read)).await.cloned()
+                self.open.get_or_try_init(|| self.storage.warehouse(Access::Read)).await.cloned()
             }
         }
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use common::Result;
-use common::config::Config;
+use common::storage::settings::StorageSettings;
 use common::storage::{Access, open_warehouse};
 
 use crate::format::FileFormat;
@@ -28,9 +28,9 @@ pub(crate) struct ExportArgs {
     file: PathBuf,
 }
 
-pub(crate) async fn run(config: &Config, args: ExportArgs) -> Result<()> {
+pub(crate) async fn run(settings: &StorageSettings, args: ExportArgs) -> Result<()> {
     FileFormat::of(&args.file)?;
-    let warehouse = open_warehouse(config, Access::Read).await?;
+    let warehouse = open_warehouse(settings, Access::Read).await?;
     let table = warehouse::table(warehouse.as_ref(), &args.table).await?;
     let sql = warehouse::of_table(include_str!("../sql/whole_table.sql"), &table)?;
     let answer = warehouse.query(&sql).await?;

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use clap::Args;
-use common::config::Config;
 use common::job::JobKey;
+use common::storage::settings::StorageSettings;
 use common::storage::warehouse::{Forgotten, Traces};
 use common::storage::{Access, Warehouse, open_warehouse};
 use common::{Error, Result};
@@ -46,10 +46,10 @@ struct Asked {
     typed: Option<JobKey>,
 }
 
-pub(crate) async fn run(config: &Config, args: ForgetArgs) -> Result<()> {
+pub(crate) async fn run(settings: &StorageSettings, args: ForgetArgs) -> Result<()> {
     let asked = asked(&args)?;
     let access = if args.dry_run { Access::Read } else { Access::Write };
-    let warehouse = open_warehouse(config, access).await?;
+    let warehouse = open_warehouse(settings, access).await?;
     let text = if args.undo {
         undo(warehouse.as_ref(), &asked, args.dry_run).await?
     } else {

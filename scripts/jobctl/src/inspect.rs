@@ -2,7 +2,7 @@
 
 use clap::Args;
 use common::Result;
-use common::config::Config;
+use common::storage::settings::StorageSettings;
 use common::storage::warehouse::{Cell, FORGOTTEN_ADS};
 use common::storage::{Access, Warehouse, open_warehouse};
 use serde::Serialize;
@@ -82,9 +82,9 @@ struct Run {
     code_version: String,
 }
 
-pub(crate) async fn run(config: &Config, args: InspectArgs) -> Result<()> {
-    let warehouse = open_warehouse(config, Access::Read).await?;
-    let inspection = inspect(warehouse.as_ref(), config.warehouse.to_string()).await?;
+pub(crate) async fn run(settings: &StorageSettings, args: InspectArgs) -> Result<()> {
+    let warehouse = open_warehouse(settings, Access::Read).await?;
+    let inspection = inspect(warehouse.as_ref(), settings.warehouse_url.to_string()).await?;
     if args.json {
         let text = serde_json::to_string(&inspection);
         return output::print(&format!(

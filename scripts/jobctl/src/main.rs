@@ -26,10 +26,12 @@ mod write;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
-use common::config::{CommonArgs, Config, EmbeddingArgs};
-use common::shim::Function;
-use common::{Error, Result, telemetry};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use common::runtime::settings::ProcessSettings;
+use common::runtime::{Function, flags, telemetry};
+use common::settings::Settings;
+use common::storage::settings::StorageSettings;
+use common::{Error, Result, rooms};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What log lines call this program.
@@ -43,8 +45,6 @@ const WIND_DOWN: Duration = Duration::from_secs(2);
 #[derive(Debug, Parser)]
 #[command(name = "jobctl", version, max_term_width = 100, disable_help_subcommand = true)]
 struct Cli {
-    #[command(flatten)]
-    common: CommonArgs,
     #[command(subcommand)]
     command: Command,
 }
@@ -59,8 +59,19 @@ enum Command {
     Forget(forget::ForgetArgs),
 }
 
+rooms! {
+    /// What the tool reads.
+    struct ToolSettings {
+        /// What is logged.
+        pub process: ProcessSettings,
+        /// Where rows and artifacts are.
+        pub storage: StorageSettings,
+    }
+}
+
 fn main() -> ExitCode {
-    match start(Cli::parse()) {
+    let matches = flags::add(Cli::command(), &ToolSettings::variables()).get_matches();
+    match start(&matches) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if output::is_closed(&error) => ExitCode::SUCCESS,
         Err(error) => {
@@ -70,13 +81,15 @@ fn main() -> ExitCode {
     }
 }
 
-fn start(cli: Cli) -> Result<()> {
-    let config = Config::load(&cli.common, &EmbeddingArgs::default())?;
-    telemetry::init(TOOL, &config)?;
+fn start(matches: &ArgMatches) -> Result<()> {
+    let cli = Cli::from_arg_matches(matches).unwrap_or_else(|error| error.exit());
+    let variables = flags::variables(matches, &ToolSettings::variables())?;
+    let settings = ToolSettings::read(&variables)?;
+    telemetry::init(TOOL, &settings.process)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(async {
         tokio::select! {
-            outcome = run(&config, cli.command) => outcome,
+            outcome = run(&settings.storage, cli.command) => outcome,
             name = signalled() => Err(Error::cancelled(format!("{name}: stopped; nothing is half-written"))),
         }
     });
@@ -97,13 +110,13 @@ async fn signalled() -> &'static str {
     }
 }
 
-async fn run(config: &Config, command: Command) -> Result<()> {
+async fn run(settings: &StorageSettings, command: Command) -> Result<()> {
     match command {
-        Command::Load(args) => load::run(config, args).await,
-        Command::Generate(args) => generate::run(config, args).await,
-        Command::Inspect(args) => inspect::run(config, args).await,
-        Command::Sql(args) => sql::run(config, args).await,
-        Command::Export(args) => export::run(config, args).await,
-        Command::Forget(args) => forget::run(config, args).await,
+        Command::Load(args) => load::run(settings, args).await,
+        Command::Generate(args) => generate::run(settings, args).await,
+        Command::Inspect(args) => inspect::run(settings, args).await,
+        Command::Sql(args) => sql::run(settings, args).await,
+        Command::Export(args) => export::run(settings, args).await,
+        Command::Forget(args) => forget::run(settings, args).await,
     }
 }

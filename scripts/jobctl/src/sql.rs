@@ -3,7 +3,7 @@
 use std::io::{self, BufWriter, IsTerminal, Write};
 
 use clap::{Args, ValueEnum};
-use common::config::Config;
+use common::storage::settings::StorageSettings;
 use common::storage::warehouse::QueryResult;
 use common::storage::{Access, open_warehouse};
 use common::{Error, Result};
@@ -38,11 +38,11 @@ enum Format {
     Json,
 }
 
-pub(crate) async fn run(config: &Config, args: SqlArgs) -> Result<()> {
+pub(crate) async fn run(settings: &StorageSettings, args: SqlArgs) -> Result<()> {
     if args.statement.trim().is_empty() {
         return Err(Error::invalid_input("the statement is empty"));
     }
-    let warehouse = open_warehouse(config, Access::Read).await?;
+    let warehouse = open_warehouse(settings, Access::Read).await?;
     let QueryResult { columns, pages } = warehouse.query(&args.statement).await?;
     if args.format == Format::Json
         && let Some((place, (name, _))) = columns

@@ -7,7 +7,6 @@ use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use common_core::config::Config;
 use common_core::{Error, ErrorKind, Result};
 use common_google::client::Payload;
 use common_google::{Answer, Body, Call, Client, Credentials, Failure, Limits, segment};
@@ -17,6 +16,7 @@ use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
 use super::{ArtifactStore, Facts, Generation, Reading, check_name};
+use crate::settings::StorageSettings;
 
 /// Bytes a request when an object is streamed: what a cut connection costs at most.
 const PART_BYTES: u64 = 8 << 20;
@@ -39,12 +39,12 @@ impl Gcs {
     ///
     /// # Errors
     /// `Internal` where no HTTP client can be made.
-    pub fn open(config: &Config, bucket: &str, prefix: &str) -> Result<Self> {
-        let (root, credentials) = match &config.storage_emulator_host {
+    pub fn open(settings: &StorageSettings, bucket: &str, prefix: &str) -> Result<Self> {
+        let (root, credentials) = match &settings.storage_emulator_host {
             Some(host) => (common_google::emulator(host), Credentials::anonymous()),
             None => ("https://storage.googleapis.com".to_owned(), Credentials::application_default()),
         };
-        let client = Client::new(credentials, Limits::of_seconds(config.request_timeout_s))?;
+        let client = Client::new(credentials, Limits::of_seconds(settings.request_timeout_s.get()))?;
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
         Ok(Self(Arc::new(Bucket { client, root, name: bucket.to_owned(), prefix })))
     }

@@ -5,7 +5,6 @@ pub mod contract;
 mod directory;
 #[cfg(feature = "gcp")]
 mod gcs;
-mod leases;
 
 use std::path::Path;
 
@@ -17,7 +16,6 @@ use futures::stream::BoxStream;
 pub use directory::Directory;
 #[cfg(feature = "gcp")]
 pub use gcs::Gcs;
-pub use leases::Leases;
 
 /// Which state of an object a write expects: the store's own word, to be compared and never interpreted.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,11 +7,12 @@ use std::time::Instant;
 
 use common_core::job::JobKey;
 use common_core::{ErrorKind, Result};
-use common_google::{Body, Call, Client, segment};
+use common_google::{Body, Call, Client, Credentials, Limits, segment};
 use serde_json::{Value, json};
 
 use super::statement::{Statement, key};
 use super::{STAGED, jobs, load};
+use crate::settings::StorageSettings;
 use crate::warehouse::{EmbeddingRow, EmbeddingTable};
 use crate::{Access, batches};
 
@@ -33,6 +34,19 @@ pub(super) struct Dataset {
     pub(super) has_tombstones: AtomicBool,
     /// What columns that filters name hold, by the statement that asked, and since when.
     pub(super) stored_values: Mutex<HashMap<String, StoredValues>>,
+}
+
+/// A client that [`BigQuery::open`](super::BigQuery::open) takes; its connections and tokens serve every dataset that is
+/// opened with it.
+///
+/// # Errors
+/// `Internal` where no HTTP client can be made.
+pub fn client(settings: &StorageSettings) -> Result<Client> {
+    let credentials = match &settings.bigquery_emulator_host {
+        Some(_) => Credentials::anonymous(),
+        None => Credentials::application_default(),
+    };
+    Client::new(credentials, Limits::of_seconds(settings.request_timeout_s.get()))
 }
 
 impl Dataset {

@@ -1,8 +1,7 @@
 //! The warehouse in a BigQuery dataset.
 //!
 //! - `statement`: a statement of `infra/bigquery` and its parameters
-//! - `dataset`: where the tables are, and the requests that are no jobs
-//! - `jobs`: running one, so that a repeated request runs it once
+//! - `dataset`: where the tables are; `jobs`: running one, so that a repeated request runs it once
 //! - `rows`: reading its answer page by page
 //! - `cells`: the values of an ad-hoc query
 //! - `load`: rows in, as Parquet by load jobs
@@ -27,17 +26,18 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use common_core::config::Config;
 use common_core::job::{ContentHash, JobAd, JobKey, Timestamp};
 use common_core::{Error, ErrorKind, Result};
-use common_google::{Client, Credentials, Limits};
+use common_google::Client;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use serde_json::Value;
 
 use self::dataset::Dataset;
+pub use self::dataset::client;
 use self::load::ParquetFile;
 use self::statement::{Statement, run, shared};
+use crate::settings::StorageSettings;
 use crate::warehouse::{
     Appended, Candidate, EmbeddingRow, EmbeddingTable, Forgotten, IndexState, IndexedAd, JobCount, JobScan,
     QueryCost, QueryResult, Refused, RunRecord, SharedRow, Tombstones, Traces, VectorHit, VectorIndexKind,
@@ -58,28 +58,29 @@ const ADS_A_STATEMENT: usize = 4096;
 pub struct BigQuery(Arc<Dataset>);
 
 impl BigQuery {
-    /// Opens the dataset; with [`Access::Create`] an absent one is made in `config.bigquery_location`.
+    /// Opens the dataset; with [`Access::Create`] an absent one is made in `settings.bigquery_location`.
     ///
     /// # Errors
     /// `NotFound` where there is no such dataset or project, `Forbidden` without permission.
-    pub async fn open(config: &Config, project: &str, dataset: &str, access: Access) -> Result<Self> {
-        let (root, credentials) = match &config.bigquery_emulator_host {
-            Some(host) => (common_google::emulator(host), Credentials::anonymous()),
-            None => ("https://bigquery.googleapis.com".to_owned(), Credentials::application_default()),
-        };
-        let client = Client::new(credentials, Limits::of_seconds(config.request_timeout_s))?;
+    pub async fn open(
+        client: Client,
+        settings: &StorageSettings,
+        (project, dataset): (&str, &str),
+        access: Access,
+    ) -> Result<Self> {
+        let emulator = settings.bigquery_emulator_host.as_deref().map(common_google::emulator);
         let mut this = Dataset {
             client,
-            root,
+            root: emulator.unwrap_or_else(|| "https://bigquery.googleapis.com".to_owned()),
             project: project.to_owned(),
             id: dataset.to_owned(),
             location: String::new(),
-            max_bytes_billed: config.max_bytes_billed,
+            max_bytes_billed: settings.max_bytes_billed.map(common_core::settings::Whole::get),
             bytes_billed: AtomicU64::new(0),
             has_tombstones: AtomicBool::new(false),
             stored_values: Mutex::default(),
         };
-        let facts = this.find_or_make(access, &config.bigquery_location).await?;
+        let facts = this.find_or_make(access, &settings.bigquery_location).await?;
         this.location = jobs::text(&facts, "/location");
         Ok(Self(Arc::new(this)))
     }

@@ -15,7 +15,7 @@ use super::cells;
 use super::dataset::Dataset;
 use super::statement::Statement;
 use super::wire::{self, Raw};
-use crate::runs::Status;
+use crate::warehouse::RunStatus;
 use crate::warehouse::{
     Candidate, ColumnType, EmbeddingRow, FilterColumns, IndexState, IndexedAd, JobCount, QueryResult,
     RunRecord, Stored, VectorHit,
@@ -302,7 +302,7 @@ pub(super) fn running_run(row: Row) -> Result<RunRecord> {
         run_id: next()?,
         started_at: moment(&next()?)?,
         finished_at: None,
-        status: Status::Running,
+        status: RunStatus::Running,
         report: serde_json::from_str(&next()?).unwrap_or_default(),
         code_version: next()?,
         recorded_at: moment(&next()?)?,

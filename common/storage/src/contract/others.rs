@@ -119,7 +119,7 @@ async fn runs_and_takedowns(warehouse: &dyn Warehouse, default: Cell) {
         run_id: "r1".into(),
         started_at: moment(0),
         finished_at: Some(moment(1)),
-        status: crate::runs::Status::Succeeded,
+        status: crate::warehouse::RunStatus::Succeeded,
         report: serde_json::json!({ "ads": 4 }),
         code_version: "0".into(),
         recorded_at: chrono::DateTime::UNIX_EPOCH,

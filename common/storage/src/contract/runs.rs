@@ -4,10 +4,10 @@ use common_core::job::Timestamp;
 use serde_json::{Value, json};
 
 use super::{count, moment, rows};
-use crate::runs::Status::{self, Abandoned, Failed, Interrupted, Running, Succeeded};
+use crate::warehouse::RunStatus::{self, Abandoned, Failed, Interrupted, Running, Succeeded};
 use crate::warehouse::{Cell, RunRecord, Warehouse};
 
-fn state(run_id: &str, status: Status, recorded: i64) -> RunRecord {
+fn state(run_id: &str, status: RunStatus, recorded: i64) -> RunRecord {
     let recorded_at = moment(recorded);
     RunRecord {
         function: "embed-new-jobs".into(),
@@ -39,7 +39,7 @@ async fn shown(warehouse: &dyn Warehouse, run_id: &str) -> Vec<(String, Option<T
 pub(super) async fn every_state_of_a_run_is_kept_and_the_view_has_one(warehouse: &dyn Warehouse) {
     // In the order in which they are written, which says nothing.
     #[allow(clippy::type_complexity)] // It stands here alone.
-    let cases: [(&str, &[(Status, i64)], Status); 9] = [
+    let cases: [(&str, &[(RunStatus, i64)], RunStatus); 9] = [
         ("whole", &[(Running, 1), (Succeeded, 2)], Succeeded),
         ("backwards", &[(Failed, 2), (Running, 1)], Failed),
         ("at once", &[(Succeeded, 1), (Running, 1)], Succeeded),

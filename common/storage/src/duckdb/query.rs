@@ -8,7 +8,7 @@ use common_core::{Error, Result, failpoint, feed};
 use futures::StreamExt;
 
 use super::{Shared, cells, moments};
-use crate::runs::Status;
+use crate::warehouse::RunStatus;
 use crate::warehouse::{Cell, ColumnType, QueryResult, RunRecord};
 
 /// A column as the catalogue knows it.
@@ -54,7 +54,7 @@ pub(super) fn running_runs(connection: &Connection) -> ::duckdb::Result<Vec<RunR
             run_id: row.get(1)?,
             started_at: moment(row, 2)?,
             finished_at: None,
-            status: Status::Running,
+            status: RunStatus::Running,
             report: serde_json::from_str(&row.get::<_, String>(3)?).unwrap_or_default(),
             code_version: row.get(4)?,
             recorded_at: moment(row, 5)?,

@@ -2,6 +2,7 @@
 
 pub mod cell;
 mod counts;
+mod runs;
 mod takedowns;
 pub(crate) mod vectors;
 
@@ -15,10 +16,9 @@ use common_core::pay::Pay;
 use futures::stream::BoxStream;
 use serde::Serialize;
 
-use crate::runs::Status;
-
 pub use cell::{Cell, ColumnType};
 pub use counts::refuse_fewer;
+pub use runs::{RunRecord, RunStatus};
 #[cfg(any(feature = "duckdb", feature = "gcp"))]
 pub(crate) use takedowns::FROM_FORGOTTEN_ADS;
 pub use takedowns::{Appended, FORGOTTEN_ADS, Forgotten, Tombstones, Traces};
@@ -151,21 +151,6 @@ pub struct SharedRow {
     pub content_hash: ContentHash,
     /// What the ad says now.
     pub filters: FilterColumns,
-}
-
-/// A state of a function's run: a row of `ml_runs`.
-#[derive(Debug, Clone, PartialEq)]
-#[allow(missing_docs)]
-pub struct RunRecord {
-    pub function: String,
-    pub run_id: String,
-    pub started_at: Timestamp,
-    pub finished_at: Option<Timestamp>,
-    pub status: Status,
-    pub report: serde_json::Value,
-    pub code_version: String,
-    /// When the run was in this state.
-    pub recorded_at: Timestamp,
 }
 
 /// Answer of an ad-hoc query: its columns, and its rows in pages of bounded size.

@@ -22,7 +22,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use common::Result;
-use common::config::Precision;
+use common::embedding::Precision;
 
 use fusion::WEIGHTS;
 use measure::Table;

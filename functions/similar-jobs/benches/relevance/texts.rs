@@ -1,14 +1,18 @@
 //! Vectors of texts, by the embedder of the service.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use common::Result;
-use common::config::{CommonArgs, Config, EmbeddingArgs, Precision};
-use common::embedding::open_one;
+use common::embedding::{EmbeddingSettings, Precision, open_one};
 use common::index::kernels::kernels;
+use common::settings::{Settings, Variables};
 
 /// Texts a call: enough for short ones to find others of their length.
 const CHUNK: usize = 1024;
+
+/// The longest that a text may take.
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// Vectors by text.
 pub(crate) struct Vectors(HashMap<String, Vec<f32>>);
@@ -39,15 +43,9 @@ impl Vectors {
 /// # Errors
 /// Those of the model.
 pub(crate) fn embed<const N: usize>(precision: Precision, groups: [&Vec<&str>; N]) -> Result<Vectors> {
-    let name = format!("{precision:?}").to_lowercase();
-    let arguments = EmbeddingArgs {
-        precision: Some(name.clone()),
-        device: Some("cpu".into()),
-        threads: None,
-        model: None,
-    };
-    let config = Config::load(&CommonArgs::default(), &arguments)?;
-    let mut embedder = open_one(&config)?;
+    let variables = Variables::of_process(&EmbeddingSettings::variables())?;
+    let variables = variables.with_flag("embedding_precision", precision.as_str()).with_flag("device", "cpu");
+    let mut embedder = open_one(&EmbeddingSettings::read(&variables)?, DEADLINE)?;
     let mut texts: Vec<&str> = groups.into_iter().flatten().copied().collect();
     texts.sort_unstable();
     texts.dedup();
@@ -56,7 +54,7 @@ pub(crate) fn embed<const N: usize>(precision: Precision, groups: [&Vec<&str>; N
         for (text, vector) in chunk.iter().zip(embedder.embed(chunk)) {
             vectors.insert((*text).to_owned(), vector?);
         }
-        eprintln!("relevance: {name}, {} of {} texts", vectors.len(), texts.len());
+        eprintln!("relevance: {precision}, {} of {} texts", vectors.len(), texts.len());
     }
     Ok(Vectors(vectors))
 }

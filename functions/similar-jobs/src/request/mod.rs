@@ -9,7 +9,7 @@ mod once;
 pub(crate) mod parameters;
 mod values;
 
-use common::shim::http_util::Problem;
+use common::runtime::http_util::Problem;
 
 pub(crate) use body::read;
 pub(crate) use parameters::Parameters;

@@ -15,8 +15,8 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use clap::Args;
-use common::config::Config;
 use common::job::JobAd;
+use common::storage::settings::StorageSettings;
 use common::{Error, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -64,7 +64,7 @@ pub(crate) struct GenerateArgs {
     json: bool,
 }
 
-pub(crate) async fn run(config: &Config, args: GenerateArgs) -> Result<()> {
+pub(crate) async fn run(settings: &StorageSettings, args: GenerateArgs) -> Result<()> {
     if !(1.0..=20.0).contains(&args.sightings_per_job) {
         return Err(Error::invalid_input(format!(
             "--sightings-per-job is {}; allowed is a number from 1 to 20",
@@ -83,7 +83,7 @@ pub(crate) async fn run(config: &Config, args: GenerateArgs) -> Result<()> {
     let progress = bar(args.jobs);
     let (quality, outcome) = match args.output {
         Some(path) => to_file(market, path, progress).await?,
-        None => to_warehouse(config, market, progress).await?,
+        None => to_warehouse(settings, market, progress).await?,
     };
     if args.json {
         let mut report = json!({"quality": quality});
@@ -94,7 +94,7 @@ pub(crate) async fn run(config: &Config, args: GenerateArgs) -> Result<()> {
         return output::print(&format!("{report}\n"));
     }
     let closing = match outcome {
-        Outcome::Warehouse(standing, forgotten) => load::left_out(forgotten) + &standing.sentence(config),
+        Outcome::Warehouse(standing, forgotten) => load::left_out(forgotten) + &standing.sentence(settings),
         Outcome::File(path, bytes) => format!("{}: {:.1} MB\n", path.display(), bytes as f64 / 1e6),
     };
     output::print(&format!("{}\n{closing}", quality.render(&format!("generated, seed {}", args.seed))))
@@ -108,11 +108,11 @@ enum Outcome {
 }
 
 async fn to_warehouse(
-    config: &Config,
+    settings: &StorageSettings,
     market: Arc<Market>,
     progress: ProgressBar,
 ) -> Result<(Quality, Outcome)> {
-    let warehouse = load::ready_warehouse(config).await?;
+    let warehouse = load::ready_warehouse(settings).await?;
     let (batches, quality) = pipe::from_thread(GENERATING, move |emit| each_batch(&market, &progress, emit));
     let target = load::Target::Warehouse(Arc::clone(&warehouse));
     let (quality, appended) = load::append(&target, batches, quality).await?;

@@ -27,8 +27,8 @@ use std::sync::Arc;
 
 use chrono::{SubsecRound, Utc};
 use clap::Args;
-use common::config::Config;
 use common::job::JobAd;
+use common::storage::settings::StorageSettings;
 use common::storage::warehouse::{Appended, Tombstones};
 use common::storage::{Access, Warehouse, open_warehouse};
 use common::{Error, ErrorKind, Result, feed};
@@ -89,16 +89,16 @@ pub(crate) struct LoadArgs {
     json: bool,
 }
 
-pub(crate) async fn run(config: &Config, args: LoadArgs) -> Result<()> {
+pub(crate) async fn run(settings: &StorageSettings, args: LoadArgs) -> Result<()> {
     let recipe = Arc::new(Recipe::of(&args.read, Utc::now().trunc_subsecs(6))?);
     let (files, of_files) = (args.files.clone(), Arc::clone(&recipe));
     // A mistyped name in the last place shall not be found after the first file is in.
     let check = move || files.iter().try_for_each(|path| reader::open(path, &of_files).map(drop));
     feed::blocking("looking at the files", check).await?;
     let target = if args.dry_run {
-        Target::Nothing(tombstones(config).await?)
+        Target::Nothing(tombstones(settings).await?)
     } else {
-        Target::Warehouse(ready_warehouse(config).await?)
+        Target::Warehouse(ready_warehouse(settings).await?)
     };
     let mut total = Quality::default();
     let mut rules = Tally::default();
@@ -131,14 +131,14 @@ pub(crate) async fn run(config: &Config, args: LoadArgs) -> Result<()> {
         output::print(&format!("{total}{}\n", rules.render()))?;
     }
     output::print(&match standing {
-        Some(standing) => standing.sentence(config),
+        Some(standing) => standing.sentence(settings),
         None => "dry run: nothing was written\n".to_owned(),
     })
 }
 
 /// The warehouse, made where there is none, with the tables that ads need.
-pub(crate) async fn ready_warehouse(config: &Config) -> Result<Arc<dyn Warehouse>> {
-    let warehouse = open_warehouse(config, Access::Create).await?;
+pub(crate) async fn ready_warehouse(settings: &StorageSettings) -> Result<Arc<dyn Warehouse>> {
+    let warehouse = open_warehouse(settings, Access::Create).await?;
     warehouse.create_jobs().await?;
     Ok(warehouse)
 }
@@ -152,8 +152,8 @@ pub(crate) enum Target {
 }
 
 /// What was taken down of the warehouse; nothing where there is no warehouse yet.
-async fn tombstones(config: &Config) -> Result<Tombstones> {
-    match open_warehouse(config, Access::Read).await {
+async fn tombstones(settings: &StorageSettings) -> Result<Tombstones> {
+    match open_warehouse(settings, Access::Read).await {
         Ok(warehouse) => Ok(warehouse.tombstones().await?.into_iter().collect()),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Tombstones::default()),
         Err(error) => Err(error),
@@ -242,7 +242,7 @@ impl Standing {
         })
     }
 
-    pub(crate) fn sentence(&self, config: &Config) -> String {
+    pub(crate) fn sentence(&self, settings: &StorageSettings) -> String {
         let repeats = self.sightings - self.distinct_sightings;
         let note = match repeats {
             0 => String::new(),
@@ -253,7 +253,7 @@ impl Standing {
         };
         format!(
             "{} now holds {} sightings of {} ads{note}\n",
-            config.warehouse,
+            settings.warehouse_url,
             count(self.sightings),
             count(self.ads)
         )

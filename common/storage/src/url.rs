@@ -1,0 +1,109 @@
+//! The two URLs that choose the backends: where rows are and where artifacts are.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use common_core::settings::Value;
+use serde::Serialize;
+
+/// Where the rows are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(into = "String")]
+pub enum WarehouseUrl {
+    /// `duckdb:PATH`: one file.
+    DuckDb(PathBuf),
+    /// `bigquery://PROJECT/DATASET`.
+    BigQuery {
+        /// The project that holds the dataset and pays for queries.
+        project: String,
+        /// The dataset.
+        dataset: String,
+    },
+}
+
+/// Where index, models and leases are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(into = "String")]
+pub enum ArtifactsUrl {
+    /// `file:PATH`: a directory.
+    Directory(PathBuf),
+    /// `gs://BUCKET/PREFIX`; the prefix may be empty.
+    Gcs {
+        /// The bucket.
+        bucket: String,
+        /// What every object's name begins with, without slashes at its ends.
+        prefix: String,
+    },
+}
+
+impl Value for WarehouseUrl {
+    fn read(value: &str) -> Result<Self, String> {
+        if let Some(path) = value.strip_prefix("duckdb:").filter(|path| !path.is_empty()) {
+            return Ok(Self::DuckDb(path.into()));
+        }
+        if let Some((project, dataset)) =
+            value.strip_prefix("bigquery://").and_then(|rest| rest.split_once('/'))
+            && !project.is_empty()
+            && !dataset.is_empty()
+            && !dataset.contains('/')
+        {
+            return Ok(Self::BigQuery { project: project.into(), dataset: dataset.into() });
+        }
+        Err("duckdb:PATH or bigquery://PROJECT/DATASET".to_owned())
+    }
+}
+
+impl Value for ArtifactsUrl {
+    fn read(value: &str) -> Result<Self, String> {
+        if let Some(path) = value.strip_prefix("file:").filter(|path| !path.is_empty()) {
+            return Ok(Self::Directory(path.into()));
+        }
+        if let Some(rest) = value.strip_prefix("gs://") {
+            let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+            if !bucket.is_empty() {
+                return Ok(Self::Gcs { bucket: bucket.into(), prefix: prefix.trim_matches('/').into() });
+            }
+        }
+        Err("file:PATH or gs://BUCKET/PREFIX".to_owned())
+    }
+}
+
+impl WarehouseUrl {
+    /// The Google Cloud project that it names.
+    pub fn project(&self) -> Option<&str> {
+        match self {
+            Self::DuckDb(_) => None,
+            Self::BigQuery { project, .. } => Some(project),
+        }
+    }
+}
+
+impl fmt::Display for WarehouseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DuckDb(path) => write!(f, "duckdb:{}", path.display()),
+            Self::BigQuery { project, dataset } => write!(f, "bigquery://{project}/{dataset}"),
+        }
+    }
+}
+
+impl fmt::Display for ArtifactsUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Directory(path) => write!(f, "file:{}", path.display()),
+            Self::Gcs { bucket, prefix } => write!(f, "gs://{bucket}/{prefix}"),
+        }
+    }
+}
+
+impl From<WarehouseUrl> for String {
+    fn from(url: WarehouseUrl) -> Self {
+        url.to_string()
+    }
+}
+
+impl From<ArtifactsUrl> for String {
+    fn from(url: ArtifactsUrl) -> Self {
+        url.to_string()
+    }
+}

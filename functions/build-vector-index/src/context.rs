@@ -1,0 +1,54 @@
+//! What the runs of one process share.
+
+use std::sync::Arc;
+
+use common::embedding::ModelSettings;
+use common::index::settings::IndexSettings;
+use common::runtime::{Batch, Invocation};
+use common::settings::Whole;
+use common::storage::Storage;
+use common::{Result, rooms, settings};
+
+use crate::options::Options;
+use crate::report::Report;
+use crate::run;
+
+settings! {
+    /// How an index is built.
+    pub(crate) struct BuildSettings, "How" {
+        /// CPU threads that build the index
+        pub threads: Whole<1, 1024> = "{cores}", flag "threads N";
+    }
+}
+
+rooms! {
+    /// What the function reads.
+    pub(crate) struct BuilderSettings {
+        /// Whose vectors are indexed.
+        pub model: ModelSettings,
+        /// Where indexes are built.
+        pub index: IndexSettings,
+        /// How.
+        pub build: BuildSettings,
+    }
+}
+
+/// The function, opened once by its process.
+pub(crate) struct BuildVectorIndex {
+    pub(crate) settings: BuilderSettings,
+    pub(crate) storage: Arc<Storage>,
+}
+
+impl Batch for BuildVectorIndex {
+    type Options = Options;
+    type Settings = BuilderSettings;
+    type Report = Report;
+
+    fn open(settings: BuilderSettings, storage: Arc<Storage>) -> Result<Self> {
+        Ok(Self { settings, storage })
+    }
+
+    async fn run(self: Arc<Self>, invocation: Invocation<Options>) -> Result<Report> {
+        run::run(&self, invocation).await
+    }
+}
