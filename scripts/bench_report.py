@@ -1,6 +1,6 @@
-"""What the benchmarks share: the machine in words, and the section of BENCHMARKS.md that each replaces.
+"""Shared by the benchmarks: the processor's name, and replacing a section of BENCHMARKS.md.
 
-    bench_report.py <SECTION       puts a section into BENCHMARKS.md
+    bench_report.py <SECTION       replaces the section of the same heading
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def processor() -> str:
 
 
 def record(text: str) -> None:
-    """Replaces the section of this heading, or appends it."""
+    """Replaces the section with the heading of `text`, or appends it."""
     file = REPOSITORY / "BENCHMARKS.md"
     old = file.read_text() if file.exists() else "# Benchmarks\n"
     parts = re.split(r"(?m)^(?=## )", old)

@@ -1,8 +1,8 @@
-"""similar-jobs under load at several sizes of the market, beside usearch and hnswlib (called by scripts/bench similar).
+"""Measures similar-jobs under load at several sizes, beside usearch and hnswlib (called by scripts/bench similar).
 
     bench_similar.py PROGRAMS_DIR LOAD WORK_DIR [--ads N…] [--seconds S] [--rounds N] [--peers-up-to N] [--record]
 
-LOAD is the load generator. WORK_DIR keeps markets and indexes, so that a second run measures alone.
+LOAD is the load generator. WORK_DIR keeps the generated ads and indexes, so that a second run only measures.
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ def say(words: str) -> None:
 
 
 def run(command: list, environment: dict[str, str] | None = None) -> str:
-    """What a program printed."""
+    """Runs a program and returns its output."""
     done = subprocess.run([str(part) for part in command], env=environment, stdout=subprocess.PIPE, text=True)
     if done.returncode:
-        sys.exit(f"bench: {Path(command[0]).name} ended with {done.returncode}")
+        sys.exit(f"bench: {Path(command[0]).name} exited with {done.returncode}")
     return done.stdout
 
 
 @dataclass
 class Place:
-    """A market, its index, and the programs."""
+    """A warehouse, its index, and the programs."""
 
     programs: Path
     load: Path
@@ -71,7 +71,7 @@ class Place:
 
 
 def make_base(programs: Path, work: Path) -> Path:
-    """The ads that larger markets are made of, embedded: real ones where they are at hand, else generated ones."""
+    """Returns the embedded base ads: real ones if there are any, otherwise generated ones."""
     base, draft = work / "base.duckdb", work / "base.draft.duckdb"
     if base.exists():
         return base
@@ -85,7 +85,7 @@ def make_base(programs: Path, work: Path) -> Path:
     for file in files:
         run([programs / "jobctl", "load", file], environment)
     if not files:
-        say(f"no ads in {DATA}: using generated ones, whose texts are alike")
+        say(f"no ads in {DATA}: using generated ads, whose texts are similar")
         run([programs / "jobctl", "generate", "--jobs", "5000"], environment)
     say("embedding the base (minutes)")
     run([programs / "embed-new-jobs", "--once"], environment)
@@ -94,7 +94,7 @@ def make_base(programs: Path, work: Path) -> Path:
 
 
 def make_market(place: Place, base: Path) -> dict:
-    """The market and what is known of it; both are kept."""
+    """Generates the warehouse; returns its facts. Both are kept."""
     known = place.work / f"{place.ads}.json"
     if not known.exists():
         draft = place.work / f"{place.ads}.draft.duckdb"
@@ -105,7 +105,7 @@ def make_market(place: Place, base: Path) -> dict:
 
 
 def build_index(place: Place) -> dict:
-    """The report of the run that built it, with the run's CPU seconds and peak memory."""
+    """Builds the index; returns the run's report with its CPU seconds and peak memory."""
     known = place.work / f"{place.ads}-build.json"
     if not known.exists():
         say(f"{place.ads} ads: building the index")
@@ -130,7 +130,7 @@ class Service:
     """similar-jobs as a process."""
 
     def __init__(self, place: Place, first: str):
-        """Starts it and asks `first` until it is answered."""
+        """Starts the service and requests `first`."""
         clock = time.perf_counter()
         environment = place.environment(PORT="0", LOG_FORMAT="json", RUST_LOG="info")
         self.process = subprocess.Popen([place.programs / "similar-jobs"], env=environment, stderr=subprocess.PIPE, text=True)
@@ -138,9 +138,9 @@ class Service:
             if line.startswith("{") and (port := json.loads(line).get("port")):
                 break
         else:
-            sys.exit("bench: similar-jobs ended at its start")
+            sys.exit("bench: similar-jobs exited during start")
         self.address = f"127.0.0.1:{port}"
-        # Nobody reads on, and a pipe that is full would stop it.
+        # Drains the log: a full pipe would block the service.
         subprocess.Popen(["cat"], stdin=self.process.stderr, stdout=subprocess.DEVNULL)
         self.ask("GET", first)
         self.first_answer_ms = (time.perf_counter() - clock) * 1e3
@@ -154,7 +154,7 @@ class Service:
             return json.load(response)
 
     def memory(self) -> dict[str, int]:
-        """Bytes that are the process's own, and bytes of mapped files."""
+        """Returns resident bytes of the process's own memory and of mapped files."""
         lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
         values = dict(line.split(":", 1) for line in lines)
         return {name: int(values[name].split()[0]) * 1024 for name in ("RssAnon", "RssFile")}
@@ -166,7 +166,7 @@ class Service:
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
         if self.process.wait(timeout=30):
-            sys.exit("bench: similar-jobs did not end well")
+            sys.exit("bench: similar-jobs exited with an error")
 
 
 def by_job(source: str, job_id: str) -> str:
@@ -174,24 +174,24 @@ def by_job(source: str, job_id: str) -> str:
 
 
 def stolen_seconds() -> float:
-    """For how long the machine's cores would have worked and were given to others by its host, all cores together."""
+    """Returns the CPU time that the host gave to others while the machine had work, all cores together."""
     return int(Path("/proc/stat").read_text().split("\n", 1)[0].split()[8]) / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass
 class Load:
-    """How long and how often each load is put on."""
+    """Length and number of rounds of each load."""
 
     seconds: float
     rounds: int
 
     def put(self, service: Service, place: Place, lines: list[str], kind: str, number: float) -> list[dict]:
-        """What came of each round."""
+        """Puts a load on the service; returns the result of each round."""
         return [put(service, place, lines, self.seconds, kind, number) for _ in range(self.rounds)]
 
 
 def put(service: Service, place: Place, lines: list[str], seconds: float, kind: str, number: float) -> dict:
-    """Puts a load on the service; what came of it, the CPU time of both sides, and the share of the cores that was stolen."""
+    """Puts a load on the service once; returns its result, the cores used by both sides, and the share of CPU time stolen."""
     requests = place.work / "requests"
     requests.write_text("\n".join(lines))
     before, stolen, clock = service.cpu_seconds(), stolen_seconds(), time.monotonic()
@@ -216,7 +216,7 @@ def put(service: Service, place: Place, lines: list[str], seconds: float, kind: 
 
 
 def recall_with_filter(service: Service, jobs: list[tuple[str, str]], chosen: dict) -> float:
-    """Share of the exact answer's ads that are in the answer."""
+    """Returns the share of the exact answer's ads that are in the answer."""
     same = wanted = 0
     for source, job_id in jobs:
         body = {"job": {"source": source, "job_id": job_id}, "top_k": 10, "filter": chosen}
@@ -230,7 +230,7 @@ def recall_with_filter(service: Service, jobs: list[tuple[str, str]], chosen: di
 
 
 def texts(place: Place) -> dict[str, list[str]]:
-    """Five words of titles, and the first 150 words of descriptions, which is about 200 tokens."""
+    """Returns requests with five words of titles, and with the first 150 words of descriptions (about 200 tokens)."""
     sample = "SELECT job_title, job_description FROM cleaned_jobs USING SAMPLE 4000 ROWS (reservoir, 1)"
     ads = rows_of(place, sample)
     short = [words[:5] for title, _ in ads if len(words := (title or "").split()) >= 5]
@@ -248,8 +248,8 @@ def rows_of(place: Place, sql: str) -> list[tuple]:
 
 
 def starts(place: Place, first: str) -> dict[str, float]:
-    """Milliseconds from a start to its first answer."""
-    # The very first copies the index to this machine.
+    """Returns milliseconds from start to first answer."""
+    # The first start copies the index to this machine.
     Service(place, first).stop()
     taken = []
     for _ in range(STARTS):
@@ -263,7 +263,7 @@ def with_filter(service: Service, place: Place, jobs: list[tuple[str, str]], cho
     def body(job: tuple[str, str], **more: object) -> dict:
         return {"job": {"source": job[0], "job_id": job[1]}, "top_k": 10, "filter": chosen} | more
 
-    # In a small market a filter may let less than ten ads pass, and one of them may be the ad that is asked about.
+    # In a small warehouse fewer than ten ads may pass the filter, and the queried ad may be one of them.
     passing = len(service.ask("POST", "/v1/similar", body(jobs[0], top_k=100, exact=True))["results"])
     lines = [f"POST /v1/similar {json.dumps(body(job))}\t{min(10, passing - 1)}" for job in jobs]
     recall = recall_with_filter(service, jobs[:CHECKED], chosen)
@@ -279,7 +279,7 @@ def under_load(service: Service, place: Place, jobs: list[tuple[str, str]], load
     for share, chosen in FILTERS.items():
         say(f"{place.ads} ads: a filter that lets {share} pass")
         facts["filters"][share] = with_filter(service, place, jobs, chosen, load)
-    say(f"{place.ads} ads: as many as it takes")
+    say(f"{place.ads} ads: 16 clients")
     facts["saturation"] = load.put(service, place, get, "clients", 16)
     for name, lines in texts(place).items():
         say(f"{place.ads} ads: texts of {name}")
@@ -310,11 +310,11 @@ def main() -> None:
     parser.add_argument("programs", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("load", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("work", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--ads", type=int, nargs="+", default=[10_000, 100_000, 1_000_000], help="sizes of the market")
+    parser.add_argument("--ads", type=int, nargs="+", default=[10_000, 100_000, 1_000_000], help="numbers of ads")
     parser.add_argument("--seconds", type=float, default=30, help="length of each load")
-    parser.add_argument("--rounds", type=int, default=3, help="how often each load is put on")
-    parser.add_argument("--peers-up-to", type=int, default=1_000_000, help="the largest size at which the peers take part")
-    parser.add_argument("--record", action="store_true", help="put the result into BENCHMARKS.md")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of each load")
+    parser.add_argument("--peers-up-to", type=int, default=1_000_000, help="largest size at which the peers take part")
+    parser.add_argument("--record", action="store_true", help="replace the section in BENCHMARKS.md by the result")
     arguments = parser.parse_args()
     busy = os.getloadavg()[0]
     load = Load(arguments.seconds, arguments.rounds)

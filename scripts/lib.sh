@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sourced by the scripts beside it: where things are, how to say something, how to stop.
+# Functions shared by the scripts of this folder: paths, messages, Python environments, packages.
 
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 quiet=${quiet:-false}
@@ -11,25 +11,25 @@ die() {
   exit 1
 }
 
-# Everything downloaded or built for this product lives here and is shared by all clones of one user.
+# Downloads and build products of all clones of a user.
 cache_dir() { printf '%s\n' "${XDG_CACHE_HOME:-$HOME/.cache}/job-market"; }
 
 # A fixed path inside the clone, so that a committed .cargo/config.toml can point into the cache.
 ensure_cache_link() {
   local link="$repository/.cache" cache
   cache=$(cache_dir)
-  # A cargo that ran before setup made a folder there, with nothing in it but what it compiled.
+  # A cargo that ran before setup creates a folder here that contains only its target folder.
   if [[ -d $link && ! -L $link && $(ls -A "$link") == target ]]; then
     rm -rf "$link"
   fi
   if [[ -e $link && ! -L $link ]]; then
-    die "$link is in the way: it must be a link to $cache; move it and run this again"
+    die "invalid $link: expected a link to $cache; move it away and run this again"
   fi
   [[ $(readlink "$link" || true) == "$cache" ]] || ln -sfn "$cache" "$link"
 }
 
-# One target folder for all clones, so that a fresh clone does not compile everything again. RUSTFLAGS would override the
-# flags that the repository sets.
+# One target folder for all clones: a fresh clone does not compile everything again. RUSTFLAGS would override the flags
+# that the repository sets.
 export_build_environment() {
   unset RUSTFLAGS
   export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$(cache_dir)/target}"
@@ -46,8 +46,8 @@ build_programs() {
   done
 }
 
-# One script at a time builds and uses what was built: clones share the target folder, and a program that another clone
-# replaces halfway would be judged in this one's name.
+# Holds a lock while a script builds and runs programs: clones share the target folder, so another clone's build would
+# replace the programs that are being tested.
 lock_build() {
   exec 8>"$(cache_dir)/.build.lock"
   flock --nonblock 8 || { say "waiting for another clone to finish" && flock 8; }
@@ -63,13 +63,13 @@ require_sha256() {
   [[ $actual == "$2" ]] || die "$3: the download has sha256 $actual, expected $2"
 }
 
-# is_current FOLDER REQUIREMENTS: whether that private Python environment is complete, and its Python still there.
+# is_current FOLDER REQUIREMENTS: whether the Python environment is complete and its Python exists.
 is_current() {
   [[ $(cat "$1/.stamp" 2>/dev/null || true) == "$(sha256_of "$2")" && -x $1/bin/python ]]
 }
 
-# ensure_venv FOLDER REQUIREMENTS [PYTHON [PIP OPTION…]]: a private Python environment, made again when the requirements
-# change. A venv holds its own path, so it is made in place; the stamp, written last, is what makes it count as complete.
+# ensure_venv FOLDER REQUIREMENTS [PYTHON [PIP OPTION…]]: a Python environment, created again when the requirements
+# change. A venv contains its own path, so it is created in place; the stamp is written last and marks it as complete.
 ensure_venv() {
   local folder=$1 requirements=$2 python=${3:-python3} options=("${@:4}")
   ! is_current "$folder" "$requirements" || return 0
@@ -79,7 +79,7 @@ ensure_venv() {
   sha256_of "$requirements" >"$folder/.stamp"
 }
 
-# need_commands PACKAGE:COMMAND…: installs what is missing when we may, else asks for it with the one command to run.
+# need_commands PACKAGE:COMMAND…: installs missing packages with apt-get; without the permission it prints the command.
 need_commands() {
   local pair missing=() sudo=()
   for pair in "$@"; do
@@ -100,7 +100,7 @@ need_commands() {
   "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
 }
 
-# want_commands WHAT PACKAGE:COMMAND…: the same, but where they cannot be installed, WHAT goes on without them.
+# want_commands WHAT PACKAGE:COMMAND…: the same, but reports WHAT as left out if they cannot be installed.
 want_commands() {
   (need_commands "${@:2}") || say "$1: left out"
 }

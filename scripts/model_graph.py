@@ -1,8 +1,8 @@
 """Writes a sentence-transformers encoder as one ONNX graph, straight from its weights.
 
 Inputs `input_ids` and `attention_mask` (int64 [n, t]), output `embedding` (float32 [n, dimension]): mean over the
-unmasked tokens, length 1. Whatever can be computed once is folded into the weights; ONNX Runtime's own operators
-(com.microsoft) are used where they measured faster than standard ones, which for most of them is not so.
+unmasked tokens, normalised to length 1. What can be computed once is folded into the weights. ONNX Runtime's own operators
+(com.microsoft) are used only where they are faster than the standard ones.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ FAMILIES = {
 
 
 class Weights:
-    """The checkpoint. It remembers what was read, so that a tensor the graph forgot is noticed."""
+    """The checkpoint. It records which tensors were read, to detect any that the graph leaves out."""
 
     def __init__(self, tensors: dict[str, np.ndarray]):
         self.tensors = tensors
@@ -67,16 +67,16 @@ class Weights:
 
 @dataclass
 class Quantisation:
-    """What int8 needs to know beyond the weights; model_quantise.py finds it out."""
+    """What int8 needs besides the weights; model_quantise.py computes it."""
 
-    # Layer norm -> a divisor a channel. It evens out channels before quantisation: folded into the norm and the matrix.
+    # Layer norm -> a divisor per channel, which evens out channels before quantisation; folded into the norm and the matrix.
     divisors: dict[str, np.ndarray] = field(default_factory=dict)
     # Tensor -> (step, zero point).
     ranges: dict[str, tuple[np.float32, int]] = field(default_factory=dict)
 
 
 class Graph:
-    """A list of nodes under construction; every tensor's name says where it comes from."""
+    """A list of nodes under construction; a tensor's name gives its origin."""
 
     def __init__(self, precision: str, quantisation: Quantisation | None = None):
         self.precision = precision
@@ -106,7 +106,7 @@ class Graph:
         return self.op("LayerNormalization", [x, scale, bias], f"{name}.out", axis=-1, epsilon=epsilon)
 
     def linear(self, x: str, name: str, matrix: np.ndarray, bias: np.ndarray | None) -> str:
-        """x (a matrix, a token a row) @ matrix + bias."""
+        """x (a matrix with one row per token) @ matrix + bias."""
         if self.precision == "int8":
             return self.quantised_linear(x, name, matrix, bias)
         matrix_name = self.floats(f"{name}.matrix", matrix)
@@ -115,9 +115,9 @@ class Graph:
         return self.op("Gemm", [x, matrix_name, self.floats(f"{name}.bias", bias)], f"{name}.out")
 
     def quantised_linear(self, x: str, name: str, matrix: np.ndarray, bias: np.ndarray | None) -> str:
-        """The same in 8 bits. A row's result depends on that row alone, so a text's vector not on its batch.
+        """The same in 8 bits. A row's result depends on that row alone, so a text's vector does not depend on its batch.
 
-        Weights: one scale an output column. Input: a fixed range where one is known, else one range a row (GELU's output,
+        Weights: one scale per output column. Input: a fixed range if one is known, else one range per row (GELU's output,
         whose size differs most between tokens).
         """
         scale = np.abs(matrix).max(axis=0) / np.float32(127)
@@ -156,7 +156,7 @@ def bucket_of_distance(distance: np.ndarray, buckets: int = 32, max_distance: in
 
 
 def embeddings(graph: Graph, weights: Weights, config: dict, max_tokens: int) -> str:
-    """Word + position (+ token type 0): [n, t, hidden]. Also names some sizes that others need."""
+    """Word + position (+ token type 0): [n, t, hidden]. Also defines the shapes that other nodes use."""
     first = config["pad_token_id"] + 1 if config["model_type"] == "mpnet" else 0
     positions = weights.take("embeddings.position_embeddings.weight")[first : first + max_tokens]
     if config["model_type"] == "bert":
@@ -177,7 +177,7 @@ def embeddings(graph: Graph, weights: Weights, config: dict, max_tokens: int) ->
 
 
 def attention_bias(graph: Graph, weights: Weights, config: dict, max_tokens: int) -> None:
-    """What is added to every score: a large negative number at masked keys, and MPNet's bias by distance."""
+    """Defines what is added to every score: a large negative number at masked keys, and MPNet's bias by distance."""
     kind = TensorProto.FLOAT16 if graph.precision == "fp16" else TensorProto.FLOAT
     mask = graph.op("Cast", ["attention_mask"], "mask", to=kind)
     absent = graph.op("Sub", [graph.floats("scalar.one", 1), mask], "mask.absent")
@@ -199,7 +199,7 @@ def attention_bias(graph: Graph, weights: Weights, config: dict, max_tokens: int
 
 
 def plain_attention(graph: Graph, config: dict, projections: list[str], at: str) -> str:
-    """The context as [n, t, hidden], in standard operators."""
+    """Returns the context as [n, t, hidden], in standard operators."""
 
     def heads(flat: str, order: list[int]) -> str:
         cut = graph.op("Reshape", [flat, "shape.heads"], f"{flat}.heads")
@@ -214,8 +214,8 @@ def plain_attention(graph: Graph, config: dict, projections: list[str], at: str)
 
 
 def fused_attention(graph: Graph, config: dict, projections: list[str], at: str) -> str:
-    """The same in one operator. It is at its fastest (5% of the time of fp32, 7% of int8) without a mask, so the mask is
-    given only when it hides something, which it does not in a batch of one."""
+    """The same in one operator. Without a mask it is 5% (fp32) or 7% (int8) faster, so the mask is passed only when it hides
+    something, which is never the case in a batch of one."""
     inputs = [graph.op("Reshape", [flat, "shape.hidden"], f"{flat}.wide") for flat in projections]
 
     def branch(name: str, mask: list[str]) -> onnx.GraphProto:
@@ -232,7 +232,7 @@ def fused_attention(graph: Graph, config: dict, projections: list[str], at: str)
 
 
 class Encoder:
-    """The layers, on a flat [tokens, hidden] matrix: products of matrices need no batch."""
+    """The layers, on a flat [tokens, hidden] matrix: matrix products need no batch dimension."""
 
     def __init__(self, graph: Graph, weights: Weights, config: dict, max_tokens: int):
         self.graph, self.weights, self.config = graph, weights, config
@@ -249,7 +249,7 @@ class Encoder:
             self.attend = fused_attention
 
     def norm(self, x: str, name: str) -> tuple[str, str, np.ndarray]:
-        """The norm for the next matrix, the same for the residual sum, and by what that matrix's rows are multiplied."""
+        """Returns the norm for the next matrix, the norm for the residual sum, and the factor of that matrix's rows."""
         scale, bias = self.weights.take(f"{name}.weight"), self.weights.take(f"{name}.bias")
         divisor = self.divisors.get(name, np.ones(1, np.float32))
         out = self.graph.norm(x, name, (scale / divisor, bias / divisor), self.config["layer_norm_eps"])
@@ -301,9 +301,9 @@ class Encoder:
 
 
 def pool(graph: Graph, hidden: str) -> None:
-    """Mean over the mask and length 1, in float32. The mean's divisor cancels in the normalisation, so it is left out.
+    """Mean over the mask, normalised to length 1, in float32. The mean's divisor cancels out and is left out.
 
-    MatMul and not ReduceSum: only with it does a batch of equal lengths give each text the bits it gets alone.
+    MatMul instead of ReduceSum: with ReduceSum a batch of equal lengths does not give the bits of single calls.
     """
     if graph.precision == "fp16":
         hidden = graph.op("Cast", [hidden], "hidden_states32", to=TensorProto.FLOAT)
@@ -322,7 +322,7 @@ def build(
     quantisation: Quantisation | None = None,
     watched: list[str] | None = None,
 ) -> bytes:
-    """The ONNX file's bytes: the same for the same weights, every time. `watched` tensors become outputs too."""
+    """Returns the bytes of the ONNX file, the same for the same weights. `watched` tensors become outputs too."""
     weights, graph = Weights(tensors), Graph(precision, quantisation)
     x = embeddings(graph, weights, config, max_tokens)
     pool(graph, Encoder(graph, weights, config, max_tokens).run(x))

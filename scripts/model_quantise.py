@@ -1,8 +1,8 @@
-"""Finds the fixed 8-bit ranges of an encoder's activations, by running its fp32 graph on model_calibration.txt.
+"""Computes the fixed 8-bit ranges of an encoder's activations, by running its fp32 graph on model_calibration.txt.
 
-A few channels of a layer norm are ten times larger than the rest, at a few tokens; one range for all would leave the rest a
-handful of steps. So channels are evened out first (the idea of SmoothQuant): divided in the norm, multiplied in the matrix
-behind it. Everything found is rounded to a coarse grid, so that another machine's last bits do not change the model.
+A few channels of a layer norm are ten times larger than the rest, at a few tokens; one range for all channels would leave the
+rest only a few steps. So channels are evened out first (SmoothQuant): divided in the norm, multiplied in the next matrix. All
+results are rounded to a coarse grid, so that rounding differences between machines do not change the model.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from tokenizers import Tokenizer
 
 from model_graph import FAMILIES, Quantisation, build
 
-# Calibration saw a sample: leave room above and below it.
+# The calibration texts are a sample, so the ranges get a margin.
 MARGIN = np.float32(1.1)
 
 
 def watched_tensors(config: dict) -> list[tuple[str, str, list[str]]]:
-    """Every quantised input with a fixed range: its tensor, its norm ('' for the attention's context) and its matrices."""
+    """Returns the quantised inputs with a fixed range: tensor, norm ('' for the attention's context) and matrices."""
     names, layers = FAMILIES[config["model_type"]], config["num_hidden_layers"]
     found = []
     for number in range(layers):
@@ -36,7 +36,7 @@ def watched_tensors(config: dict) -> list[tuple[str, str, list[str]]]:
 
 
 def observe(graph: bytes, tokenizer_json: bytes, names: list[str], max_tokens: int) -> dict[str, list[np.ndarray]]:
-    """The lowest and highest value of every channel of these tensors, over the calibration texts."""
+    """Returns the lowest and highest value of every channel of these tensors, over the calibration texts."""
     tokenizer = Tokenizer.from_str(tokenizer_json.decode())
     tokenizer.no_padding()
     tokenizer.enable_truncation(max_tokens)
@@ -66,7 +66,7 @@ def find(tensors: dict[str, np.ndarray], config: dict, max_tokens: int, tokenize
             if len(matrices) > 1:
                 divisor = np.maximum(size / np.median(size), 1)
             else:
-                # Here evening out fully would cost the weights more steps than it gives the activations.
+                # Evening out fully would cost the weights more steps than the activations gain.
                 weight = np.abs(tensors[f"{matrices[0]}.weight"]).max(axis=0)
                 divisor = size**0.7 / weight**0.3
                 divisor = divisor / divisor.mean()

@@ -1,7 +1,7 @@
-"""Analyses our statements in BigQuery's own dialect against our own tables: names, types, parameters.
+"""Analyses our statements in BigQuery's dialect against our tables: names, types, parameters.
 
-The tables are what our CREATE statements say, the parameters what the Rust code sends. Nothing runs, and the analyser knows
-nothing of what only the service decides: quotas, what an option may be, which parts of the dialect it offers.
+The tables come from our CREATE statements, the parameters from the Rust code. Nothing is run. The analyser does not know what
+only the service decides: quotas, allowed option values, and which parts of the dialect it offers.
 """
 
 import argparse
@@ -19,7 +19,7 @@ BIGQUERY = REPOSITORY / "infra/bigquery"
 JOBCTL = REPOSITORY / "scripts/jobctl/sql"
 CODE = REPOSITORY / "common/storage/src/bigquery"
 
-# What the code puts into the text of a statement.
+# Values for the placeholders of a statement.
 PLACEHOLDERS = {
     "{dimension}": "384",
     "{description_chars}": "4000",
@@ -30,7 +30,7 @@ PLACEHOLDERS = {
     "{type}": "STRING",
     "{table}": "job_embeddings",
 }
-# What stands in for a table that is not there yet, and where.
+# Statements that replace a table that does not exist yet, and the join they replace.
 PARTS = {"no_embeddings.sql": ("JOIN", "job_embeddings"), "no_forgotten_ads.sql": ("FROM", "forgotten_ads")}
 # The functions of statement.rs that add a parameter, and the type that each declares.
 DECLARED_BY = {
@@ -42,7 +42,7 @@ DECLARED_BY = {
     "texts": "ARRAY<STRING>",
 }
 
-# What BigQuery says of itself and we read.
+# The views of INFORMATION_SCHEMA that we read.
 INFORMATION_SCHEMA = """
 CREATE TABLE VECTOR_INDEXES (
     index_catalog STRING, index_schema STRING, table_name STRING, index_name STRING, index_status STRING,
@@ -54,7 +54,7 @@ CREATE TABLE VECTOR_INDEXES (
 
 
 def keep_compiled(folder):
-    """The analyser is WASM that takes most of a minute to compile: compiled code is kept."""
+    """Caches the compiled analyser: compiling its WASM takes most of a minute."""
     compiled = Path(folder) / "analyser.cwasm"
     compile_file = wasmtime.Module.from_file
 
@@ -62,7 +62,7 @@ def keep_compiled(folder):
         try:
             return wasmtime.Module.deserialize_file(engine, str(compiled))
         except wasmtime.WasmtimeError:
-            # None yet, or one for another processor.
+            # No cached code, or code for another processor.
             print("compiling the analyser, once", file=sys.stderr)
         module = compile_file(engine, path)
         fresh = compiled.with_suffix(f".{os.getpid()}")
@@ -74,7 +74,7 @@ def keep_compiled(folder):
 
 
 def parameters_of_code():
-    """Names and types of the parameters that the code sends."""
+    """Returns names and types of the parameters that the code sends."""
     found = {}
     for path in sorted(CODE.glob("*.rs")):
         for function, name in re.findall(rf'\.({"|".join(DECLARED_BY)})\(\s*"(\w+)"', path.read_text()):
@@ -83,10 +83,10 @@ def parameters_of_code():
 
 
 def statement(path):
-    """The text of a file as the code would send it."""
+    """Returns the text of a file as the code sends it."""
     text = path.read_text()
     if path.name in PARTS:
-        # A part of another statement, analysed in its place there.
+        # A part of another statement, analysed in its place.
         keyword, table = PARTS[path.name]
         whole = (path.parent / "scan_jobs.sql").read_text()
         assert f"{keyword} {table} AS" in whole, f"scan_jobs.sql has no place for {path.name}"
@@ -98,7 +98,7 @@ def statement(path):
 
 class Analyser:
     def __init__(self, parameters):
-        # After keep_compiled: the module compiles when it is first used.
+        # After keep_compiled: the module is compiled at first use.
         from zetasql import api, types
         from zetasql.types.proto_model.generated import (
             ErrorMessageMode,
@@ -109,11 +109,11 @@ class Analyser:
 
         self.api, self.types = api, types
         self.language = types.LanguageOptions.maximum_features()
-        # FLOAT64 and not DOUBLE: the dialect of the service, not the one inside Google.
+        # The external dialect: FLOAT64, not DOUBLE.
         self.language.product_mode = ProductMode.PRODUCT_EXTERNAL
-        # The service has it; the analyser's makers count it as unfinished.
+        # The service supports it; the analyser marks it as in development.
         self.language.enabled_language_features.append(LanguageFeature.FEATURE_VECTOR_SEARCH_TVF)
-        # By default SELECT alone.
+        # The default is SELECT alone.
         self.language.supported_statement_kinds = [kind for kind in ResolvedNodeKind if kind.name.endswith("_STMT")]
         self.options = types.AnalyzerOptions(
             language_options=self.language,
@@ -134,14 +134,14 @@ class Analyser:
         kinds, factory = self.types.TypeKind, self.api.TypeFactory
         array = re.fullmatch(r"ARRAY<(\w+)>", declared)
         element = array[1] if array else declared
-        # The analyser's name of FLOAT64 is that of the dialect inside Google.
+        # The analyser calls FLOAT64 by its internal name.
         kind = getattr(kinds, "TYPE_" + {"FLOAT64": "DOUBLE"}.get(element, element))
         type_ = factory.create_simple_type(kind)
         return factory.create_array_type(type_) if array else type_
 
     @staticmethod
     def columns(created):
-        """The columns of every table or view that a text creates."""
+        """Returns the columns of every table or view that a text creates."""
         return {
             ".".join(table.name_path): table.column_definition_list
             or [SimpleNamespace(name=output.name, type=output.column.type) for output in table.output_column_list]
@@ -165,7 +165,7 @@ class Analyser:
         self.catalog.catalog = [self.information_schema]
 
     def analyse(self, text):
-        """Every statement of the text, resolved."""
+        """Resolves every statement of the text."""
         place = self.types.ParseResumeLocation(input=text, byte_position=0)
         resolved = []
         while text.encode()[place.byte_position :].strip():
@@ -174,7 +174,7 @@ class Analyser:
 
 
 def sentence(error):
-    """One line, without what is the same in every message."""
+    """Returns the message in one line, without the common prefix."""
     return " ".join(re.sub(r"^\[INVALID_ARGUMENT\] ", "", str(error)).split())
 
 
@@ -190,7 +190,7 @@ def main():
     analyser = Analyser(parameters_of_code())
     statements = {path: path.read_text() for path in sorted(BIGQUERY.glob("*.sql"))}
     try:
-        # A view is of tables.
+        # Views need their tables.
         for creating in ("CREATE TABLE", "CREATE VIEW"):
             analyser.add_tables([path for path, text in statements.items() if creating in text])
     except ZetaSQLError as error:

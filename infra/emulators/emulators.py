@@ -1,7 +1,7 @@
-"""The emulators as processes: brought up, shared by whoever needs them, and gone when the last of those is gone.
+"""Starts the emulators, shares them between callers, and stops them when the last caller has ended.
 
-A supervisor of its own session owns both emulators and their data. It holds a lock for as long as it lives, so that
-whether the emulators run never depends on a process id that another process may have by now.
+A supervisor in a session of its own owns both emulators and their data. It holds a lock while it runs, so that whether the
+emulators run does not depend on a process id, which the system may give to another process.
 """
 
 import argparse
@@ -32,17 +32,17 @@ def fail(sentence):
 
 
 def started(pid):
-    """When the process began, in the kernel's ticks: with it, a process id is not mistaken for a later process's."""
+    """Returns the start time of the process in kernel ticks, to tell it from a later process with the same id."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
-    # One that has ended and that nobody has waited for is gone, too.
+    # A zombie counts as ended.
     return None if fields[0] in "ZX" else fields[19]
 
 
 class State:
-    """The folder in which starters, stoppers and the supervisor find each other."""
+    """The folder that callers and the supervisor share."""
 
     def __init__(self, folder):
         self.folder = Path(folder).absolute()
@@ -55,7 +55,7 @@ class State:
 
     @contextmanager
     def turn(self, wait=True):
-        """One at a time may start, stop, or decide to end. Yields whether it is our turn."""
+        """Serialises start, stop and the decision to end. Yields whether this process has the lock."""
         with open(self.folder / "turn.lock", "a") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
@@ -65,7 +65,7 @@ class State:
                 yield True
 
     def hold_alive(self):
-        """For the supervisor: what it returns must stay open."""
+        """Takes the supervisor's lock; the returned file must stay open."""
         file = open(self.folder / "alive.lock", "a")
         fcntl.flock(file, fcntl.LOCK_EX)
         return file
@@ -90,7 +90,7 @@ class State:
         fresh.rename(self.file)
 
     def add_caller(self, pid):
-        """`None` is whoever wants them until `stop`."""
+        """Adds a caller; `None` stands for all callers until `stop`."""
         if pid is None:
             (self.callers / "stop").touch()
             return
@@ -100,7 +100,7 @@ class State:
         (self.callers / str(pid)).write_text(began)
 
     def wanted(self):
-        """Whether any caller is left; those that are gone are forgotten."""
+        """Returns whether any caller is left; removes those that have ended."""
         for file in self.callers.iterdir():
             if file.name != "stop" and started(file.name) != file.read_text():
                 file.unlink(missing_ok=True)
@@ -111,7 +111,7 @@ class State:
             file.unlink(missing_ok=True)
 
     def sweep(self):
-        """Removes what a supervisor that was killed has left; its emulators died with it."""
+        """Removes the files of a killed supervisor, whose emulators were killed with it."""
         facts = self.read() or {}
         data = facts.get("data", "")
         if os.path.basename(data).startswith(DATA_PREFIX):
@@ -119,7 +119,7 @@ class State:
         self.file.unlink(missing_ok=True)
 
     def end_supervisor(self):
-        """Ends the one that runs, if any, and removes what is left of it."""
+        """Ends the running supervisor, if any, and removes its files."""
         for sent in (signal.SIGTERM, signal.SIGKILL):
             deadline = time.monotonic() + 10
             is_sent = False
@@ -131,12 +131,12 @@ class State:
                         os.kill(facts["pid"], sent)
                 time.sleep(0.02)
         if self.alive():
-            fail(f"the supervisor does not end; see who has {self.folder}/alive.lock open, and end that")
+            fail(f"the supervisor does not end: find the process that has {self.folder}/alive.lock open, and end it")
         self.sweep()
 
 
 def request(port, method, path, body=None):
-    # Patient: one that is busy with another caller's work is not to be taken for one that hangs.
+    # A long timeout: an emulator that is busy with another caller must not be taken for one that hangs.
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request(method, path, body, {"Content-Type": "application/json"} if body else {})
@@ -148,7 +148,7 @@ def request(port, method, path, body=None):
 
 
 def answers(facts, statement=False):
-    """Whether every emulator does what a client asks of it; a port that is open is not enough."""
+    """Returns whether every emulator answers requests; an open port is not enough."""
     try:
         if request(facts["storage"], "GET", f"/storage/v1/b?project={PROJECT}") != 200:
             return False
@@ -157,7 +157,7 @@ def answers(facts, statement=False):
         path = f"/bigquery/v2/projects/{PROJECT}"
         if request(facts["bigquery"], "GET", f"{path}/datasets") != 200:
             return False
-        # With an extension missing it lists its datasets and fails at every statement.
+        # Without an extension it lists datasets but fails every statement.
         query = json.dumps({"query": "SELECT 1", "useLegacySql": False})
         return not statement or request(facts["bigquery"], "POST", f"{path}/queries", query) == 200
     except (OSError, http.client.HTTPException):
@@ -177,7 +177,7 @@ def tail(path, lines=8):
 
 
 def join(state, arguments):
-    """Becomes one more caller of what runs and answers."""
+    """Adds a caller to running emulators that answer; exits with 3 if there are none."""
     with state.turn():
         facts = state.read() if state.alive() else None
         if facts is None or not answers(facts):
@@ -187,7 +187,7 @@ def join(state, arguments):
 
 
 def wait_until_ready(state, supervisor):
-    """What runs, or `None` where it ended before it answered."""
+    """Returns the facts of the emulators once they answer, or `None` if the supervisor ended before."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         facts = state.read()
@@ -212,10 +212,10 @@ def start(state, arguments):
         state.add_caller(arguments.process)
         command = [sys.executable, __file__, "supervise", "--state", str(state.folder), "--storage", arguments.storage]
         command += ["--bigquery", arguments.bigquery] if arguments.bigquery else []
-        # Another process may take a port between our asking for it and the emulator's.
+        # Another process may take a port before the emulator listens on it.
         for _ in range(3):
             with open(state.log("supervisor"), "w") as log:
-                # Of the caller it keeps nothing: no terminal, no pipe that somebody reads to its end, no lock.
+                # It inherits nothing from the caller: no terminal, no pipe, no lock.
                 supervisor = subprocess.Popen(
                     command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/"
                 )
@@ -260,7 +260,7 @@ def free_ports(count):
 
 
 def die_with_parent():
-    """Between fork and exec: the kernel ends the emulator when its supervisor ends, even by SIGKILL."""
+    """Runs between fork and exec: the kernel ends the emulator when its supervisor ends, even by SIGKILL."""
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
@@ -289,14 +289,14 @@ def supervise(state, arguments):
     def end(*_):
         raise SystemExit
 
-    # First, so that a SIGTERM at any moment after leads through the clean-up.
+    # First, so that any later SIGTERM runs the clean-up.
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     data = tempfile.mkdtemp(prefix=DATA_PREFIX)
     emulators = []
 
     def launch(name, command, home):
-        # Nothing of the caller's settings: they may point a client in there at Google.
+        # No settings of the caller: they may point the emulator's clients at Google.
         environment = {"PATH": "/usr/bin:/bin", "HOME": home, "TMPDIR": data, "LANG": "C.UTF-8", "TZ": "UTC"}
         with open(state.log(name), "w") as log:
             emulators.append(
@@ -310,7 +310,7 @@ def supervise(state, arguments):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         for emulator in emulators:
-            # Their data goes with them: there is nothing to end in order.
+            # Their data is deleted, so there is no need to stop them gently.
             emulator.kill()
         for emulator in emulators:
             emulator.wait()
@@ -329,7 +329,7 @@ def supervise(state, arguments):
             launch("bigquery", command, f"{arguments.bigquery}/home")
         while all(emulator.poll() is None for emulator in emulators):
             time.sleep(1)
-            # Whoever starts meanwhile becomes a caller, or waits until everything is gone.
+            # A concurrent start either adds a caller or waits until everything has ended.
             with state.turn(wait=False) as ours:
                 if ours and not state.wanted():
                     clean_up()
@@ -340,13 +340,13 @@ def supervise(state, arguments):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="The emulators as processes; scripts/emulators calls this.")
+    parser = argparse.ArgumentParser(description="Starts and stops the emulators; called by scripts/emulators.")
     parser.add_argument("command", choices=("join", "start", "stop", "status", "supervise"))
     parser.add_argument("--state", required=True)
     parser.add_argument("--while", dest="process", type=int)
     parser.add_argument("--restart", action="store_true")
-    parser.add_argument("--storage", help="the environment of the Cloud Storage emulator")
-    parser.add_argument("--bigquery", help="the environment of the BigQuery emulator")
+    parser.add_argument("--storage", help="Python environment of the Cloud Storage emulator")
+    parser.add_argument("--bigquery", help="Python environment of the BigQuery emulator")
     arguments = parser.parse_args()
     if arguments.command in ("stop", "status") and not os.path.isdir(arguments.state):
         print("not running")
