@@ -5,7 +5,6 @@ use std::io::Write;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use http_body_util::{BodyExt, Full};
 use hyper::body::Body as _;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Response, StatusCode};
@@ -104,7 +103,7 @@ pub(super) async fn answer(response: Response<Body>, accepted: &Accepted) -> Res
     if !accepted.gzip || bytes == 0 || bytes < LEAST_BYTES && accepted.identity {
         return Response::from_parts(head, body);
     }
-    let Ok(plain) = body.collect().await.map(http_body_util::Collected::to_bytes);
+    let Some(plain) = body.whole() else { return Response::from_parts(head, body) };
     let source = plain.clone();
     match tokio::task::spawn_blocking(move || gzip(&source)).await {
         Ok(Ok(short)) => {
@@ -112,11 +111,11 @@ pub(super) async fn answer(response: Response<Body>, accepted: &Accepted) -> Res
             if let Some((value, _)) = tag {
                 head.headers.insert(header::ETAG, value);
             }
-            Response::from_parts(head, Full::new(short))
+            Response::from_parts(head, Body::from(short))
         }
         failed => {
             tracing::warn!("an answer is sent uncompressed: compression failed: {failed:?}");
-            Response::from_parts(head, Full::new(plain))
+            Response::from_parts(head, body)
         }
     }
 }

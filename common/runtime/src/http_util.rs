@@ -3,17 +3,16 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
-pub use super::compress::is_tag_of;
-pub use super::problem::Problem;
-
-/// The body of every answer.
-pub type Body = Full<Bytes>;
+pub use crate::body::{Body, Event, events};
+pub use crate::compress::is_tag_of;
+pub use crate::limits::Limits;
+pub use crate::problem::Problem;
 
 /// How long a client may take for a request's head, and again for its body.
 pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(15);
@@ -37,7 +36,7 @@ pub fn json(status: StatusCode, value: &impl Serialize) -> Response<Body> {
 
 /// An answer with `bytes` as its body, of the media type `content_type`.
 pub fn content(status: StatusCode, content_type: &'static str, bytes: impl Into<Bytes>) -> Response<Body> {
-    let mut response = Response::new(Full::new(bytes.into()));
+    let mut response = Response::new(Body::from(bytes.into()));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     response

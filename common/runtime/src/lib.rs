@@ -12,12 +12,14 @@
 //! - `run`: one run and its answer; [`runs`]: its rows in `ml_runs`
 //! - `http`, `event`, `trigger`, `origin`: triggers over HTTP, each run once
 //! - `lease`, `held`: one run at a time, across instances
-//! - [`http_util`], `problem`, `server`, `access`, `compress`, `delivery`: what every HTTP answer needs
+//! - [`http_util`], `body`, `problem`, `limits`: what every HTTP answer needs; `server`, `access`, `compress`,
+//!   `delivery`: the server under it
 //! - [`shutdown`]: the end of a process and what each part of it may take
 //! - [`telemetry`], `progress`: log lines for people and for Cloud Logging, progress bars
 
 mod access;
 mod batch;
+mod body;
 mod cli;
 mod compress;
 mod delivery;
@@ -28,6 +30,7 @@ mod held;
 mod http;
 pub mod http_util;
 mod lease;
+mod limits;
 mod origin;
 mod problem;
 mod process;

@@ -1,6 +1,6 @@
 //! What a refused or failed request is answered with: RFC 9457 `application/problem+json`.
 
-use http_body_util::Full;
+use bytes::Bytes;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde_json::{Map, Value};
@@ -139,6 +139,6 @@ pub(super) fn name_request(response: &mut Response<Body>, id: &RequestId) -> Opt
     let Members(mut members) = response.extensions_mut().remove()?;
     members.insert("request_id".to_owned(), id.0.as_str().into());
     let detail = members.get("detail").and_then(Value::as_str).map(str::to_owned);
-    *response.body_mut() = Full::new(Value::Object(members).to_string().into());
+    *response.body_mut() = Body::from(Bytes::from(Value::Object(members).to_string()));
     detail
 }

@@ -3,6 +3,8 @@ use std::io::Read;
 use flate2::read::GzDecoder;
 
 use super::super::http_util::content;
+use http_body_util::BodyExt;
+
 use super::*;
 
 fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
