@@ -6,6 +6,7 @@ mod map;
 mod reading;
 mod search;
 mod strangers;
+mod views;
 mod waiting;
 
 use std::path::PathBuf;
