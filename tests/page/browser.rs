@@ -61,7 +61,8 @@ impl Browser {
             .expect("chromedriver says its port");
         let profile = tempfile::tempdir().expect("a folder for the profile");
         let mut options = json!({ "args": [
-            "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run",
+            "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+            "--disable-quic", "--no-first-run",
             "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-proxy-server",
             // Whoever asks for anything but this machine gets an error, which the log shows.
             "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
@@ -205,7 +206,8 @@ impl Browser {
             actions.push(json!({ "type": "pointerDown", "button": 0 }));
             actions.push(json!({ "type": "pointerUp", "button": 0 }));
         }
-        let device = json!({ "type": "pointer", "id": kind, "parameters": { "pointerType": kind }, "actions": actions });
+        let parameters = json!({ "pointerType": kind });
+        let device = json!({ "type": "pointer", "id": kind, "parameters": parameters, "actions": actions });
         self.post("/actions", &json!({ "actions": [device] }));
     }
 

@@ -15,7 +15,8 @@ impl Browser {
         for _ in 0..MOST_STOPS {
             self.press([TAB]);
             stops.push(self.focused_name());
-            let outline = "[document.activeElement, document.activeElement.nextElementSibling, document.activeElement.parentElement]\
+            let outline = "[document.activeElement, document.activeElement.nextElementSibling, \
+                            document.activeElement.parentElement]\
                            .some((one) => one && getComputedStyle(one).outlineStyle !== 'none')";
             assert_eq!(self.script(&format!("return {outline}")), true, "no sign of the focus on {stops:?}");
             if self.script(&format!("return Boolean({expression})")) == true {

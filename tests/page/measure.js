@@ -1,14 +1,16 @@
 /** Put before a script that a test runs on the page: what can be measured of what a reader sees. */
 
-const visible = (node) => node.checkVisibility({ opacityProperty: true, visibilityProperty: true }) && !node.closest('.unseen, .skip:not(:focus)');
+const visible = (node) => node.checkVisibility({ opacityProperty: true, visibilityProperty: true })
+  && !node.closest('.unseen, .skip:not(:focus)');
 
 /** The texts that are seen, each with its element; what a field shows while it is empty counts too. */
 function seenTexts() {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   const texts = [];
   while (walker.nextNode()) {
-    const { data, parentElement: element } = walker.currentNode;
-    if (data.trim() && !element.closest('script, noscript, option') && visible(element)) texts.push({ text: data.trim(), element, node: walker.currentNode });
+    const node = walker.currentNode;
+    const [text, element] = [node.data.trim(), node.parentElement];
+    if (text && !element.closest('script, noscript, option') && visible(element)) texts.push({ text, element, node });
   }
   for (const element of document.querySelectorAll('[placeholder]')) {
     if (!element.value && visible(element)) texts.push({ text: element.placeholder, element, pseudo: '::placeholder' });
@@ -16,16 +18,18 @@ function seenTexts() {
   return texts;
 }
 
-/** Texts whose contrast with what is behind them is below `least`, with the contrast. A canvas does the mixing of colours. */
+/** Texts whose contrast with what is behind them is below `least`, with the contrast. A canvas mixes the colours. */
 function faintTexts(least) {
-  const pen = Object.assign(document.createElement('canvas'), { width: 1, height: 1 }).getContext('2d', { willReadFrequently: true });
+  const canvas = Object.assign(document.createElement('canvas'), { width: 1, height: 1 });
+  const pen = canvas.getContext('2d', { willReadFrequently: true });
   const paint = (colour, opacity) => {
     pen.globalAlpha = opacity;
     pen.fillStyle = colour;
     pen.fillRect(0, 0, 1, 1);
   };
   const luminance = () => {
-    const [r, g, b] = [...pen.getImageData(0, 0, 1, 1).data].map((byte) => (byte <= 10 ? byte / 255 / 12.92 : ((byte / 255 + 0.055) / 1.055) ** 2.4));
+    const linear = (byte) => (byte <= 10 ? byte / 255 / 12.92 : ((byte / 255 + 0.055) / 1.055) ** 2.4);
+    const [r, g, b] = [...pen.getImageData(0, 0, 1, 1).data].map(linear);
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
   const contrast = ({ element, pseudo }) => {
@@ -49,14 +53,15 @@ function faintTexts(least) {
 /** Controls of less than `least` pixels either way. A link within text is as high as its line. */
 function smallTargets(least) {
   const target = (control) => (control.matches('[type=radio], [type=checkbox]') ? control.closest('label') : control);
+  const name = (one) => one.getAttribute('aria-label') ?? one.innerText ?? one.id;
   return [...document.querySelectorAll('a, button, input, select, textarea, [role=option]')]
     .map(target)
     .filter((one) => visible(one) && !one.closest('h3'))
-    .map((one) => ({ name: one.getAttribute('aria-label') ?? one.innerText ?? one.id, width: one.offsetWidth, height: one.offsetHeight }))
+    .map((one) => ({ name: name(one), width: one.offsetWidth, height: one.offsetHeight }))
     .filter(({ width, height }) => width < least || height < least);
 }
 
-/** How far the page scrolls sideways, the texts that leave the window or what clips them, and the numbers that are broken in two. */
+/** How far the page scrolls sideways, the texts that leave the window or what clips them, and broken numbers. */
 function sideways() {
   const scrolls = document.documentElement.scrollWidth - innerWidth;
   const boxes = (node) => {
@@ -83,7 +88,8 @@ function inkedPlace() {
   for (let y = height - 20; y > 20; y -= 1) {
     for (let x = 20; x < width - 80; x += 1) {
       const at = 4 * (Math.round(y * ratio) * canvas.width + Math.round(x * ratio));
-      if (data[at + 3] > 200 && top + y > 0 && top + y < innerHeight) return [Math.round(left + x), Math.round(top + y)];
+      const isSeen = top + y > 0 && top + y < innerHeight;
+      if (data[at + 3] > 200 && isSeen) return [Math.round(left + x), Math.round(top + y)];
     }
   }
   return null;

@@ -6,6 +6,7 @@ mod map;
 mod reading;
 mod search;
 mod strangers;
+mod views;
 mod waiting;
 
 use std::path::PathBuf;
@@ -27,7 +28,8 @@ const DRAWN: &str = "document.querySelector('.legend button')";
 fn hostile_ads() -> [Value; 3] {
     let ad = |id: &str, title: &str, url: &str| {
         json!({
-            "source": "MCF", "job_id": id, "scrape_timestamp": "2025-03-01T00:00:00Z", "job_title": title, "job_url": url,
+            "source": "MCF", "job_id": id, "scrape_timestamp": "2025-03-01T00:00:00Z",
+            "job_title": title, "job_url": url,
             "company_name": "<i>Zoo</i> & Sons", "job_location": "Mandai", "job_classification": "Zoology",
             "job_salary_min_sgd_monthly": 5000, "job_currency": "Z$",
         })
@@ -101,7 +103,8 @@ impl Browser {
     /// Fails where the page asked anybody but its own service, or the browser complained.
     fn assert_quiet(&self) {
         let strangers = self.script(
-            "return performance.getEntriesByType('resource').map((one) => one.name).filter((url) => !url.startsWith(location.origin + '/'))",
+            "return performance.getEntriesByType('resource').map((one) => one.name)
+               .filter((url) => !url.startsWith(location.origin + '/'))",
         );
         assert_eq!(strangers, json!([]));
         assert_eq!(self.complaints(), [""; 0]);

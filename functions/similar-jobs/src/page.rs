@@ -1,5 +1,7 @@
 //! The page: files that are part of the program.
 
+use std::sync::LazyLock;
+
 use common::runtime::http_util::{Body, content};
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
@@ -7,8 +9,9 @@ use hyper::{Response, StatusCode};
 /// A file of the page.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct File {
+    /// The path of its URL.
     pub(crate) path: &'static str,
-    media_type: &'static str,
+    pub(crate) media_type: &'static str,
     text: &'static str,
 }
 
@@ -16,28 +19,66 @@ const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
 
-/// All of them.
-const FILES: [File; 8] = [
+/// A file below `page/`, served under the same path.
+macro_rules! file {
+    ($path:literal, $media_type:expr) => {
+        File {
+            path: concat!("/page/", $path),
+            media_type: $media_type,
+            text: include_str!(concat!("../page/", $path)),
+        }
+    };
+}
+
+/// All files: the only list of them. The document loads the style sheets and `app.js`, which imports the other scripts.
+pub(crate) const FILES: &[File] = &[
     File { path: "/", media_type: HTML, text: include_str!("../page/index.html") },
-    File { path: "/page/app.js", media_type: SCRIPT, text: include_str!("../page/app.js") },
-    File { path: "/page/address.js", media_type: SCRIPT, text: include_str!("../page/address.js") },
-    File { path: "/page/combobox.js", media_type: SCRIPT, text: include_str!("../page/combobox.js") },
-    File { path: "/page/map.js", media_type: SCRIPT, text: include_str!("../page/map.js") },
-    File { path: "/page/service.js", media_type: SCRIPT, text: include_str!("../page/service.js") },
-    File { path: "/page/view.js", media_type: SCRIPT, text: include_str!("../page/view.js") },
-    File { path: "/page/style.css", media_type: STYLE, text: include_str!("../page/style.css") },
+    file!("style.css", STYLE),
+    file!("app.js", SCRIPT),
+    file!("ads.js", SCRIPT),
+    file!("api.js", SCRIPT),
+    file!("dom.js", SCRIPT),
+    file!("facts.js", SCRIPT),
+    file!("format.js", SCRIPT),
+    file!("router.js", SCRIPT),
+    file!("shell.js", SCRIPT),
+    file!("store.js", SCRIPT),
+    file!("theme.js", SCRIPT),
+    file!("views.js", SCRIPT),
+    file!("map/camera.js", SCRIPT),
+    file!("map/legend.js", SCRIPT),
+    file!("map/map.css", STYLE),
+    file!("map/map.js", SCRIPT),
+    file!("map/paint.js", SCRIPT),
+    file!("map/pointers.js", SCRIPT),
+    file!("map/points.js", SCRIPT),
+    file!("map/tip.js", SCRIPT),
+    file!("parts/cards.js", SCRIPT),
+    file!("parts/combobox.js", SCRIPT),
+    file!("parts/message.js", SCRIPT),
+    file!("views/similar.js", SCRIPT),
+    file!("views/similar/filters.js", SCRIPT),
+    file!("views/similar/form.js", SCRIPT),
+    file!("views/similar/panel.js", SCRIPT),
+    file!("views/similar/results.js", SCRIPT),
+    file!("views/similar/search.js", SCRIPT),
 ];
 
 /// What the page may do: run our script, use our style, ask us. Nothing of it comes from anywhere else.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+/// Names all scripts with the document: the browser requests them at once, not import by import.
+static PRELOADS: LazyLock<Option<HeaderValue>> = LazyLock::new(|| {
+    let scripts = FILES.iter().filter(|file| file.media_type == SCRIPT);
+    let links: Vec<String> = scripts.map(|script| format!("<{}>; rel=modulepreload", script.path)).collect();
+    HeaderValue::try_from(links.join(", ")).ok()
+});
+
 impl File {
     /// The file at `path`.
     pub(crate) fn at(path: &str) -> Option<&'static Self> {
-        // A constant's reference lives as long as the program.
-        const ALL: &[File] = &FILES;
-        ALL.iter().find(|file| file.path == path)
+        FILES.iter().find(|file| file.path == path)
     }
 
     /// The file as an answer.
@@ -52,6 +93,109 @@ impl File {
         ] {
             headers.insert(name, HeaderValue::from_static(value));
         }
+        if let Some(preloads) = PRELOADS.clone().filter(|_| self.media_type == HTML) {
+            headers.insert(header::LINK, preloads);
+        }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use super::*;
+
+    /// The longest line that an editor beside another one shows whole.
+    const LONGEST_LINE: usize = 120;
+
+    /// The paths below `folder`, as the page's URLs.
+    fn on_disk(folder: &Path, url: &str) -> BTreeSet<String> {
+        let entries = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
+        let found = entries.flat_map(|entry| {
+            let url = format!("{url}/{}", entry.file_name().into_string().unwrap());
+            let is_folder = entry.file_type().unwrap().is_dir();
+            if is_folder { on_disk(&entry.path(), &url) } else { BTreeSet::from([url]) }
+        });
+        found.collect()
+    }
+
+    /// What stands between `start` and the next `end`, each time that `start` occurs.
+    fn between<'a>(text: &'a str, start: &'a str, end: char) -> impl Iterator<Item = &'a str> {
+        text.split(start).skip(1).filter_map(move |rest| rest.split(end).next())
+    }
+
+    /// The path of `import`, which the file at `path` imports relative to itself.
+    fn resolved(path: &str, import: &str) -> String {
+        let mut parts: Vec<&str> = path.split('/').collect();
+        parts.pop();
+        for part in import.split('/') {
+            match part {
+                "." => {}
+                ".." => drop(parts.pop()),
+                name => parts.push(name),
+            }
+        }
+        parts.join("/")
+    }
+
+    fn imports(file: &File) -> impl Iterator<Item = String> {
+        let named = between(file.text, " from '", '\'').chain(between(file.text, "\nimport '", '\''));
+        named.map(|import| resolved(file.path, import))
+    }
+
+    #[test]
+    fn every_file_of_the_folder_is_listed() {
+        let listed: BTreeSet<String> = FILES.iter().map(|file| file.path.replace("/page/", "/")).collect();
+        let mut found = on_disk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("page"), "");
+        assert!(found.remove("/index.html"));
+        found.insert("/".to_owned());
+        assert_eq!(listed, found);
+        assert_eq!(listed.len(), FILES.len(), "a path is listed twice");
+    }
+
+    #[test]
+    fn every_import_is_served_and_every_script_is_imported() {
+        let mut reached = BTreeSet::new();
+        let mut next = vec!["/page/app.js".to_owned()];
+        while let Some(path) = next.pop() {
+            let script = File::at(&path).filter(|file| file.media_type == SCRIPT);
+            next.extend(imports(script.unwrap_or_else(|| panic!("{path} is imported but not served"))));
+            next.retain(|import| import != &path && !reached.contains(import));
+            reached.insert(path);
+        }
+        let scripts = FILES.iter().filter(|file| file.media_type == SCRIPT);
+        assert_eq!(reached, scripts.map(|file| file.path.to_owned()).collect());
+    }
+
+    #[test]
+    fn the_document_loads_the_entry_and_every_style_sheet() {
+        let document = File::at("/").unwrap();
+        let scripts: Vec<&str> = between(document.text, " src=\"", '"').collect();
+        assert_eq!(scripts, ["/page/app.js"]);
+        let linked = between(document.text, "<link rel=\"stylesheet\" href=\"", '"');
+        let styles = FILES.iter().filter(|file| file.media_type == STYLE).map(|file| file.path);
+        assert_eq!(linked.collect::<Vec<_>>(), styles.collect::<Vec<_>>(), "in the order of the cascade");
+    }
+
+    #[test]
+    fn the_document_names_the_scripts_ahead() {
+        let document = File::at("/").unwrap().answer();
+        let links = document.headers()[header::LINK].to_str().unwrap();
+        for script in FILES.iter().filter(|file| file.media_type == SCRIPT) {
+            assert!(links.contains(&format!("<{}>; rel=modulepreload", script.path)), "{}", script.path);
+        }
+        assert!(!File::at("/page/app.js").unwrap().answer().headers().contains_key(header::LINK));
+    }
+
+    #[test]
+    fn lines_are_short() {
+        for file in FILES {
+            for (number, line) in file.text.lines().enumerate() {
+                let length = line.chars().count();
+                assert!(length <= LONGEST_LINE, "{}:{}: {length} characters", file.path, number + 1);
+            }
+        }
     }
 }
