@@ -5,7 +5,7 @@
 //! - `bigquery` (feature `gcp`): the warehouse in a BigQuery dataset
 //! - `contract` (feature `contract`): the suite that every warehouse passes; `artifacts::contract` is that of the stores
 //! - [`runs`]: a function's run, written down
-//! - [`drafts`]: folders of what is being made, which a killed process does not leave for good
+//! - [`staging`]: folders of what is being made, which a killed process does not leave for good
 //! - [`registry`]: versions of an artifact, and which is the champion
 //! - [`artifacts`]: the [`ArtifactStore`] trait, its directory backend, and leases on top of any store
 
@@ -16,14 +16,13 @@ mod batches;
 pub mod bigquery;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
-pub mod drafts;
 #[cfg(feature = "duckdb")]
 pub mod duckdb;
-mod placed;
 pub mod registry;
 pub mod runs;
 #[cfg(any(feature = "duckdb", feature = "gcp"))]
 mod shape;
+pub mod staging;
 pub mod warehouse;
 
 use std::sync::Arc;

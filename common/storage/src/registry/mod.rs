@@ -3,6 +3,8 @@
 //! A version is published by its `manifest.json`, written last; one without is a draft that nobody reads. The champion is one small
 //! object, swapped by compare-and-set: readers see the old one or the new one.
 
+mod cache;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,8 +18,8 @@ use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
 
 use crate::artifacts::{ArtifactStore, Generation};
-use crate::drafts::{Draft, discard};
-use crate::placed::{Contents, FileFacts, altered, verify};
+use crate::staging::{Draft, discard};
+use cache::{Contents, FileFacts, altered, verify};
 
 const MANIFEST: &str = "manifest.json";
 
