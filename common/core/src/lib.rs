@@ -1,5 +1,6 @@
 //! What every function stands on; knows no other crate of ours.
 //!
+//! - [`artifact`]: the manifest of published files, and their checksums
 //! - [`config`]: environment and flags, parsed and refused at start
 //! - [`error`]: one error type whose [`error::ErrorKind`] says what to do
 //! - [`failpoint`]: points at which a test can let a thread die
@@ -11,6 +12,7 @@
 //! - [`telemetry`]: log lines for people and for Cloud Logging
 //! - [`shim`]: the three ways in (local, Cloud Run job, HTTP function), leases, shutdown
 
+pub mod artifact;
 pub mod config;
 pub mod error;
 pub mod failpoint;

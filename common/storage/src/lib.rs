@@ -5,8 +5,8 @@
 //! - `bigquery` (feature `gcp`): the warehouse in a BigQuery dataset
 //! - `contract` (feature `contract`): the suite that every warehouse passes; `artifacts::contract` is that of the stores
 //! - [`runs`]: a function's run, written down
-//! - [`staging`]: folders of what is being made, which a killed process does not leave for good
-//! - [`registry`]: versions of an artifact, and which is the champion
+//! - [`staging`]: folders in which something is built, removed if their process is killed
+//! - [`registry`]: published versions of artifacts, and which of them are served
 //! - [`artifacts`]: the [`ArtifactStore`] trait, its directory backend, and leases on top of any store
 
 pub mod artifacts;

@@ -51,7 +51,7 @@ async fn open(start: Start) -> Result<State> {
         Search::Warehouse => Some(WarehouseSearch::new(Arc::clone(&config))?),
     };
     let of_model = Arc::clone(&config);
-    let registry = Registry::new(open_artifacts(&config)?, "indexes");
+    let registry = Registry::new(open_artifacts(&config)?, common::index::manifest::KIND, "indexes");
     State::start(Parts {
         source: Arc::new(search::Published {
             registry,
