@@ -139,7 +139,7 @@ fn render(entries: &[Entry], store: &str) -> String {
                 let facts = Facts::from(header);
                 cells.extend([short(facts.kind), facts.created_at, count(facts.rows), count(facts.bytes)]);
                 cells.push(facts.decision.map_or_else(dash, |decision| short(&sentence(decision))));
-                cells.push(short(&metrics(facts.metrics)));
+                cells.push(one_line(&metrics(facts.metrics), None));
             }
             Err(error) => {
                 cells.extend([dash(), dash(), dash(), dash(), dash(), one_line(&error.chain(), None)]);
