@@ -141,12 +141,16 @@ async fn a_bucket_and_a_prefix_may_be_called_bucket() {
     let artifacts_url = format!("{}/my bucket/buckets", world.artifacts_url);
     let odd = World { storage: proxy.url.clone(), artifacts_url, ..world };
     common::storage::artifacts::contract::artifacts(odd.artifacts()).await;
-    let registry = Registry::new(odd.artifacts(), "indexes of a bucket");
+    let registry = Registry::new(odd.artifacts(), common::index::manifest::KIND, "indexes of a bucket");
     assert!(registry.champion().await.unwrap().is_none());
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("manifest.json"), r#"{"files": []}"#).unwrap();
+    let manifest = r#"{
+        "kind": "vector_index", "format": 3, "version": "v1", "created_at": "2025-01-02T03:04:05Z",
+        "provenance": {"code_version": "0.1.0"}, "rows": 0, "metrics": {}, "files": {}, "body": {}
+    }"#;
+    std::fs::write(folder.path().join("manifest.json"), manifest).unwrap();
     let version = registry.claim().await.unwrap();
-    registry.publish(&version, folder.path(), &[]).await.unwrap();
+    registry.publish(&version, folder.path()).await.unwrap();
     registry.promote(&version, None).await.unwrap();
     assert_eq!(registry.champion().await.unwrap().unwrap().version, version);
     // And one that is missing is named, whatever is done there.

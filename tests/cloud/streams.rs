@@ -70,6 +70,7 @@ async fn a_run_that_saw_fewer_ads_than_there_are_fails() {
     proxy.alter("ads.job_currency", stored, fewer);
     let ended = run(&world, "build-vector-index");
     assert_refused(&ended, 1, &["reading job_embeddings: 5 ads were counted", "is not published"]);
-    let registry = common::storage::Registry::new(world.artifacts(), "indexes");
+    let registry =
+        common::storage::Registry::new(world.artifacts(), common::index::manifest::KIND, "indexes");
     assert!(registry.versions().await.unwrap().is_empty());
 }

@@ -1,5 +1,6 @@
 //! The operator's tool as its users meet it.
 
+mod artifacts;
 mod export;
 mod files;
 mod forget;

@@ -59,7 +59,7 @@ async fn a_champion_that_is_not_there_is_said_so_until_it_is() {
     let store = market.artifacts();
     let (_, generation) = store.get("indexes/champion.json").await.unwrap().unwrap();
     store.compare_and_set("indexes/champion.json", "{}".into(), Some(&generation)).await.unwrap();
-    service.wait_for_message("champion.json names no version");
+    service.wait_for_message("invalid champion");
     assert_eq!(service.version(), "v1");
     assert_eq!(market.indexed(&["--promote", "v1"])["outcome"], "promoted");
     damage(market.artifact_dir().join("indexes/champion.json"), Change::Cut);
@@ -92,7 +92,7 @@ async fn a_version_that_is_altered_in_the_store_is_refused_by_its_files_name() {
     for (file, change, words) in [
         ("vectors.f32", Change::Cut, "indexes/v2/vectors.f32 is not as it was written: it has "),
         ("codes.i8", Change::OneBit, "indexes/v2/codes.i8 is not as it was written"),
-        ("manifest.json", Change::Cut, "indexes/v2/manifest.json is no manifest"),
+        ("manifest.json", Change::Cut, "invalid manifest \"indexes/v2/manifest.json\""),
     ] {
         let path = version.join(file);
         let whole = damage(&path, change);
@@ -105,18 +105,18 @@ async fn a_version_that_is_altered_in_the_store_is_refused_by_its_files_name() {
         late.wait_for_message(words);
         assert_eq!(late.get("ready").status, 503);
         // What is found altered is not kept.
-        assert_eq!(placed(&market, "v2-"), None, "{file}");
+        assert_eq!(copy_of(&market, "v2-"), None, "{file}");
         std::fs::write(&path, whole).unwrap();
         late.wait_for_version("v2");
         service.wait_for_version("v2");
         market.promote("v1").await;
         service.wait_until_served("v1");
-        std::fs::remove_dir_all(placed(&market, "v2-").unwrap()).unwrap();
+        std::fs::remove_dir_all(copy_of(&market, "v2-").unwrap()).unwrap();
     }
 }
 
-/// The folder that keeps a version on this machine, if there is one.
-fn placed(market: &Market, prefix: &str) -> Option<PathBuf> {
+/// The local copy of a version, if there is one.
+fn copy_of(market: &Market, prefix: &str) -> Option<PathBuf> {
     let mut entries = std::fs::read_dir(market.index_dir()).unwrap().map(|entry| entry.unwrap());
     let is_it = |entry: &std::fs::DirEntry| {
         entry.file_name().to_string_lossy().starts_with(prefix) && entry.path().is_dir()
@@ -141,7 +141,7 @@ fn a_copy_on_this_machine_that_is_altered_is_fetched_again() {
         // As a removal leaves it that was killed.
         ("manifest.json", Change::Gone),
     ] {
-        damage(placed(&market, "v1-").unwrap().join(file), change);
+        damage(copy_of(&market, "v1-").unwrap().join(file), change);
         // A service refuses the copy by its name and takes another.
         let mut service = market.serve(&[]);
         let said = service.wait_for_message(&format!("{file} {not_so}"));
@@ -152,7 +152,7 @@ fn a_copy_on_this_machine_that_is_altered_is_fetched_again() {
         }
     }
     // A build does not grow from it, but from another copy.
-    damage(placed(&market, "v1-").unwrap().join("links.u32"), Change::OneBit);
+    damage(copy_of(&market, "v1-").unwrap().join("links.u32"), Change::OneBit);
     let grown = market.index(&["--graph-texts", "50", "--force"]);
     assert_eq!(grown.code, Some(0), "{grown:?}");
     assert!(grown.stderr.contains(&format!("links.u32 {not_so}")), "{}", grown.stderr);

@@ -31,7 +31,7 @@ async fn assert_whole(market: &Market) -> Vec<String> {
     let (registry, cache) = (market.registry(), tempfile::tempdir().unwrap());
     let versions = registry.versions().await.unwrap();
     for version in &versions {
-        registry.place(version, cache.path()).await.unwrap();
+        registry.install(version, cache.path()).await.unwrap();
     }
     let champion = registry.champion().await.unwrap().map(|champion| champion.version);
     assert!(champion.is_none_or(|champion| versions.contains(&champion)), "{versions:?}");
@@ -47,7 +47,7 @@ async fn a_build_that_is_killed_leaves_the_champion_and_the_next_one_is_well() {
     let indexes = market.index_dir();
     // While it builds, between its claim and its first file, and with some files there but no manifest.
     let moments: [Moment<'_>; 3] = [
-        ("a draft", Box::new(|| has(&indexes, ".draft-"))),
+        ("a staging folder", Box::new(|| has(&indexes, ".staging-"))),
         ("a claim", Box::new(|| artifacts.join("v2/claim.json").exists() || has(&artifacts, "v3"))),
         ("a file", Box::new(|| artifacts.join("v3/vectors.f32").exists() || has(&artifacts, "v4"))),
     ];
@@ -66,7 +66,7 @@ async fn a_build_that_is_killed_leaves_the_champion_and_the_next_one_is_well() {
     assert_eq!(versions.last(), after["champion"].as_str().map(str::to_owned).as_ref());
     // What the killed ones had begun on this machine has gone, and the service has its copy.
     service.wait_until_served(after["champion"].as_str().unwrap());
-    assert!(!has(&indexes, ".draft-"), "a draft is left");
+    assert!(!has(&indexes, ".staging-"), "a staging folder is left");
 }
 
 /// What two builds at once came to: each published a version of its own or says that the other was first.

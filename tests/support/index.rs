@@ -75,7 +75,7 @@ impl Market {
 
     /// The versions of the index that are published there.
     pub(crate) fn registry(&self) -> Registry {
-        Registry::new(self.artifacts(), "indexes")
+        Registry::new(self.artifacts(), common::index::manifest::KIND, "indexes")
     }
 
     /// Makes `version` the champion, whatever it is now.

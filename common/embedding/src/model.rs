@@ -1,15 +1,14 @@
 //! A model package: one folder with graph, tokenizer and the facts about them, made by `scripts/setup`.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use crate::settings::Precision;
+use common_core::artifact::FileFacts;
 use common_core::job::PREPROCESSING_VERSION;
 use common_core::{Error, Result};
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
+
+use crate::settings::Precision;
 
 /// The models that `scripts/setup` makes.
 const OF_SETUP: [&str; 2] = ["all-MiniLM-L6-v2", "all-mpnet-base-v2"];
@@ -28,12 +27,6 @@ pub struct ModelPackage {
     files: BTreeMap<String, FileFacts>,
     #[serde(skip)]
     folder: PathBuf,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-struct FileFacts {
-    sha256: String,
-    bytes: u64,
 }
 
 impl ModelPackage {
@@ -112,35 +105,20 @@ impl ModelPackage {
         let facts = self.files.get(file).ok_or_else(|| {
             Error::corrupt(format!("model.json names no {file} for {}; {remedy}", self.name))
         })?;
-        let size = std::fs::metadata(&path)
-            .map_err(|error| Error::from(error).context(format!("model file {}; {remedy}", path.display())))?
-            .len();
+        let found = FileFacts::of(&path).map_err(|error| error.remedy(remedy))?;
         let altered = |what: &str, expected: &str, actual: &str| {
             let path = path.display();
             Err(Error::corrupt(format!(
                 "model file {path} is altered: {what} {actual}, not {expected}; {remedy}"
             )))
         };
-        if size != facts.bytes {
-            return altered("size", &facts.bytes.to_string(), &size.to_string());
+        if found.bytes != facts.bytes {
+            return altered("size", &facts.bytes.to_string(), &found.bytes.to_string());
         }
-        let digest = sha256(&path).map_err(|error| Error::from(error).context(path.display()))?;
-        if digest != facts.sha256 {
-            return altered("sha256", &facts.sha256, &digest);
+        if found.sha256 != facts.sha256 {
+            return altered("sha256", &facts.sha256, &found.sha256);
         }
         Ok(path)
-    }
-}
-
-fn sha256(path: &Path) -> std::io::Result<String> {
-    let mut file = File::open(path)?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 18];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hex::encode(hasher.finalize())),
-            n => hasher.update(&buffer[..n]),
-        }
     }
 }
 

@@ -9,17 +9,20 @@ use std::time::Instant;
 
 use arrow::array::{ArrayRef, FixedSizeBinaryArray, Float32Array, ListArray, RecordBatch, UInt32Array};
 use chrono::Utc;
+use common_core::artifact::{FileFacts, Provenance};
 use common_core::error::OnPath;
 use common_core::job::{ContentHash, IndexedAd, employer};
 use common_core::{Error, Result};
 
 use crate::ads::Metadata;
 use crate::codes::{Code, Codes};
-use crate::files::{Mapped, facts, write_batch};
+use crate::files::{Mapped, write_batch};
 use crate::graph::DEGREE;
 use crate::grow::Growing;
 use crate::lexicon::LexiconBuilder;
-use crate::manifest::{FORMAT, GraphFacts, LARGEST_TEXTS, Manifest, Origin, Quality};
+use crate::manifest::{
+    GraphFacts, IndexBody, KIND, LARGEST_TEXTS, Manifest, Origin, Quality, embedding_space,
+};
 use crate::measure::{QUERIES, Truth};
 use crate::order::{Arrived, Order};
 use crate::projection::Projection;
@@ -179,8 +182,8 @@ impl Builder {
             Mapped::open(&self.folder.join(SPOOL), (self.hashes.len() * self.options.dimension * 4) as u64)?;
         let last = last.filter(|last| {
             let manifest = last.manifest();
-            manifest.embedding_space == self.options.embedding_space
-                && manifest.dimension == self.options.dimension
+            embedding_space(manifest) == self.options.embedding_space
+                && manifest.body.dimension == self.options.dimension
         });
         let arrived = Arrived {
             hashes: &self.hashes,
@@ -327,27 +330,35 @@ impl Builder {
         if has_graph {
             names.extend([LINKS, ENTRIES]);
         }
-        let before = last.filter(|_| grown_from.is_some()).map_or(0, |last| last.manifest().texts);
+        let before = last.filter(|_| grown_from.is_some()).map_or(0, |last| last.manifest().body.texts);
         let (texts, stayed) = (order.arrivals.len() as u64, order.stayed as u64);
+        let facts = |name: &str| Ok((name.to_owned(), FileFacts::of(&self.folder.join(name))?));
         Ok(Manifest {
-            format: FORMAT,
+            kind: KIND.name.to_owned(),
+            format: KIND.format,
             version: String::new(),
             created_at: Utc::now(),
-            code_version: self.options.code_version.clone(),
-            embedding_space: self.options.embedding_space.clone(),
-            model_version: self.most_used_version().to_owned(),
-            model_versions: self.model_versions.clone(),
-            dimension: self.options.dimension,
-            ads: self.ads.len() as u64,
-            texts,
-            unreadable: self.unreadable,
-            largest_texts: LARGEST_TEXTS,
-            graph: has_graph.then_some(GraphFacts { degree: DEGREE, search_width: WIDTHS[0] }),
-            grown_from,
-            changed_texts: (texts - stayed) + before.saturating_sub(stayed),
-            quality: Quality::default(),
-            origin: Origin { state: self.options.state.clone() },
-            files: names.iter().map(|name| facts(&self.folder, name)).collect::<Result<_>>()?,
+            provenance: Provenance {
+                code_version: self.options.code_version.clone(),
+                embedding_space: Some(self.options.embedding_space.clone()),
+                window: None,
+            },
+            rows: self.ads.len() as u64,
+            metrics: Quality::default().metrics(),
+            decision: None,
+            files: names.into_iter().map(facts).collect::<Result<_>>()?,
+            body: IndexBody {
+                model_version: self.most_used_version().to_owned(),
+                model_versions: self.model_versions.clone(),
+                dimension: self.options.dimension,
+                texts,
+                unreadable: self.unreadable,
+                largest_texts: LARGEST_TEXTS,
+                graph: has_graph.then_some(GraphFacts { degree: DEGREE, search_width: WIDTHS[0] }),
+                grown_from,
+                changed_texts: (texts - stayed) + before.saturating_sub(stayed),
+                origin: Origin { state: self.options.state.clone() },
+            },
         })
     }
 
@@ -362,7 +373,7 @@ impl Builder {
         let truth = Truth::of(&index, QUERIES);
         let mut measured = truth.compare(&index);
         for width in WIDTHS.into_iter().skip(1) {
-            let Some(graph) = &mut manifest.graph else { break };
+            let Some(graph) = &mut manifest.body.graph else { break };
             if measured.recall_at_10 >= WANTED_RECALL {
                 break;
             }
@@ -370,13 +381,14 @@ impl Builder {
             index.set_search_width(width);
             measured = truth.compare(&index);
         }
-        manifest.quality = Quality {
+        let quality = Quality {
             recall_at_10: measured.recall_at_10,
             queries: measured.queries as u64,
             p50_ms: measured.p50_ms,
             p99_ms: measured.p99_ms,
             build_seconds: self.started.elapsed().as_secs_f64(),
         };
+        manifest.metrics = quality.metrics();
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 #![allow(unsafe_code)] // Mapping a file: nobody may shorten it meanwhile, and files of an index are never changed.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Write};
+use std::io::Write;
 use std::path::Path;
 
 use arrow::array::RecordBatch;
@@ -16,9 +16,6 @@ use bytes::Bytes;
 use common_core::error::OnPath;
 use common_core::{Error, Result};
 use memmap2::Mmap;
-use sha2::{Digest, Sha256};
-
-use crate::manifest::FileFacts;
 
 /// A file in memory, read as the system sees fit.
 pub struct Mapped(Option<Mmap>);
@@ -111,24 +108,4 @@ pub fn write_batch(path: &Path, batch: &RecordBatch) -> Result<()> {
     writer.finish().map_err(failed)?;
     writer.into_inner().map_err(failed)?.flush().on_path("cannot write", path)?;
     Ok(())
-}
-
-/// Name, length and checksum of a file of `folder`.
-///
-/// # Errors
-/// As the file system says.
-pub fn facts(folder: &Path, name: &str) -> Result<FileFacts> {
-    let path = folder.join(name);
-    let file = File::open(&path).on_path("cannot read", &path)?;
-    let bytes = file.metadata().on_path("cannot look at", &path)?.len();
-    let mut reader = BufReader::with_capacity(1 << 20, file);
-    let (mut digest, mut part) = (Sha256::new(), vec![0; 1 << 20]);
-    loop {
-        let read = reader.read(&mut part).on_path("cannot read", &path)?;
-        if read == 0 {
-            break;
-        }
-        digest.update(&part[..read]);
-    }
-    Ok(FileFacts { name: name.to_owned(), bytes, sha256: hex::encode(digest.finalize()) })
 }

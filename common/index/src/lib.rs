@@ -8,7 +8,7 @@
 //! - [`codes`], [`kernels`]: vectors in one byte an element, and the products that searching consists of
 //! - [`graph`], [`grow`]: the graph that finds neighbours among many texts, and how it is made
 //! - [`ads`]: what answers show of an ad; [`lexicon`], [`words`], [`reasons`]: words, and why two ads are alike
-//! - [`manifest`], [`files`]: what the folder says of itself, and that it is as it was written
+//! - [`manifest`], [`files`]: what the folder says of itself, and its files mapped into memory
 //! - [`measure`]: recall against exact search; [`projection`]: the map of the market
 //! - [`mod@settings`]: where indexes are on this machine
 //!

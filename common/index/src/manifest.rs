@@ -1,182 +1,134 @@
-//! What an index says of itself: `manifest.json`, the last file to be written and the first to be read.
+//! What an index says of itself: the body of its manifest.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use chrono::{DateTime, Utc};
-use common_core::error::OnPath;
+use common_core::artifact::{self, Body, Kind};
 use common_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::search::WIDEST;
 
-/// The file's name.
-pub const MANIFEST: &str = "manifest.json";
-
-/// Version of the folder's layout; another one is refused.
-pub const FORMAT: u32 = 2;
+/// Indexes among the artifacts.
+pub const KIND: Kind =
+    Kind { name: "vector_index", format: 3, oldest_format: 3, built_by: "build-vector-index" };
 
 /// The largest index that one instance is meant to serve; past it, search through the warehouse.
 pub const LARGEST_TEXTS: u64 = 2_000_000;
 
-/// What an index is, how good it is, and which files it consists of.
+/// An index's manifest. Its rows are the ads in the index, its metrics those of [`Quality`].
+pub type Manifest = artifact::Manifest<IndexBody>;
+
+/// What only an index says of itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Manifest {
-    /// [`FORMAT`].
-    pub format: u32,
-    /// Its name among the published: `v1`, `v2`, …; empty until it is published.
-    pub version: String,
-    /// When it was built.
-    pub created_at: DateTime<Utc>,
-    /// The code that built it.
-    pub code_version: String,
-    /// Vectors of one space may be compared.
-    pub embedding_space: String,
+pub struct IndexBody {
     /// Model of the vectors, its precision and device; of several, the one that most have.
     pub model_version: String,
-    /// How many vectors each model version made. Of an index by an earlier version of this program, which says one alone: all.
-    #[serde(default)]
+    /// Number of vectors by model version.
     pub model_versions: BTreeMap<String, u64>,
-    /// Elements a vector.
+    /// Elements of a vector.
     pub dimension: usize,
-    /// Ads in it.
-    pub ads: u64,
-    /// Different texts among them: what is searched.
+    /// Different texts among the ads: what is searched.
     pub texts: u64,
-    /// Ads that are not in it, although they have vectors: the model can read nothing of their text.
+    /// Ads with vectors that are left out: the model can read nothing of their text.
     pub unreadable: u64,
     /// The most texts that one instance should serve.
     pub largest_texts: u64,
     /// The graph, where there are enough texts for one.
     pub graph: Option<GraphFacts>,
-    /// The version it grew from, where it was not built anew.
+    /// The version whose graph was grown further. `None` for a graph that was built from scratch.
     pub grown_from: Option<String>,
-    /// Texts put in and taken out since [`Manifest::grown_from`].
+    /// Texts added and removed since [`IndexBody::grown_from`].
     pub changed_texts: u64,
-    /// How it compares with exact search.
-    pub quality: Quality,
-    /// What the warehouse held: tells whether anything has changed since.
+    /// State of the warehouse: tells whether anything has changed since.
     pub origin: Origin,
-    /// Every other file of the folder.
-    pub files: Vec<FileFacts>,
 }
 
 /// How the graph is made and walked.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct GraphFacts {
-    /// The most links a text.
+    /// The most links of a text.
     pub degree: usize,
-    /// How many best a walk keeps: the smallest that reached the wanted recall.
+    /// Candidates that a walk keeps: the smallest number that reached the wanted recall.
     pub search_width: usize,
-}
-
-/// Measured when it was built, against exact search.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Quality {
-    /// Share of the ten nearest texts that a search finds.
-    pub recall_at_10: f64,
-    /// Texts that were searched for.
-    pub queries: u64,
-    /// Median of a search's time, in milliseconds.
-    pub p50_ms: f64,
-    /// 99th percentile of a search's time, in milliseconds.
-    pub p99_ms: f64,
-    /// Building, in seconds.
-    pub build_seconds: f64,
 }
 
 /// State of the embeddings that an index was built from.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Origin {
-    /// What the warehouse said of them.
+    /// The warehouse's description of them.
     pub state: String,
 }
 
-/// A file and what is in it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FileFacts {
-    /// Its name, without folders.
-    pub name: String,
-    /// Its length.
-    pub bytes: u64,
-    /// SHA-256 in hexadecimal.
-    pub sha256: String,
+/// How an index compares with exact search, measured when it was built: the metrics of its manifest.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Quality {
+    /// Share of the ten nearest texts that a search finds.
+    pub recall_at_10: f64,
+    /// Number of searches that were compared.
+    pub queries: u64,
+    /// Median time of a search, in milliseconds.
+    pub p50_ms: f64,
+    /// 99th percentile of a search's time, in milliseconds.
+    pub p99_ms: f64,
+    /// Time of the build, in seconds.
+    pub build_seconds: f64,
 }
 
-impl Manifest {
-    /// Reads the manifest of the index in `folder`.
-    ///
-    /// # Errors
-    /// `NotFound` where there is none, `Corrupt` where it is none or of another layout.
-    pub fn read(folder: &Path) -> Result<Self> {
-        let path = folder.join(MANIFEST);
-        let bytes = std::fs::read(&path)
-            .map_err(|error| Error::from(error).context(format!("cannot read {}", path.display())))?;
-        Self::parse(&bytes).map_err(|error| error.context(path.display().to_string()))
+impl Quality {
+    /// Reads it from the metrics of a manifest; missing ones are 0.
+    pub fn of(manifest: &Manifest) -> Self {
+        let metric = |name| manifest.metric(name).unwrap_or_default();
+        Self {
+            recall_at_10: metric("recall_at_10"),
+            queries: metric("queries") as u64,
+            p50_ms: metric("p50_ms"),
+            p99_ms: metric("p99_ms"),
+            build_seconds: metric("build_seconds"),
+        }
     }
 
-    /// Reads a manifest's text, whoever wrote it.
-    ///
-    /// # Errors
-    /// `Corrupt` where it is no manifest, or one that does not hold together.
-    pub fn parse(bytes: &[u8]) -> Result<Self> {
-        #[derive(Deserialize)]
-        struct Layout {
-            format: u32,
-        }
-        let layout: Layout = serde_json::from_slice(bytes)
-            .map_err(|error| Error::corrupt(format!("this is no manifest of an index: {error}")))?;
-        if layout.format != FORMAT {
-            return Err(Error::corrupt(format!(
-                "the index has layout {}, and this program reads layout {FORMAT}: build it anew with build-vector-index --full",
-                layout.format
-            )));
-        }
-        let mut manifest: Self = serde_json::from_slice(bytes)
-            .map_err(|error| Error::corrupt(format!("this is no manifest of an index: {error}")))?;
-        if manifest.model_versions.is_empty() && manifest.texts > 0 {
-            manifest.model_versions.insert(manifest.model_version.clone(), manifest.texts);
-        }
-        manifest.check()?;
-        Ok(manifest)
+    /// The metrics of a manifest.
+    pub fn metrics(&self) -> BTreeMap<String, f64> {
+        let metrics = [
+            ("recall_at_10", self.recall_at_10),
+            ("queries", self.queries as f64),
+            ("p50_ms", self.p50_ms),
+            ("p99_ms", self.p99_ms),
+            ("build_seconds", self.build_seconds),
+        ];
+        metrics.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
+}
 
-    fn check(&self) -> Result<()> {
-        let is_plain =
-            |name: &str| !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\', '\0']);
-        if let Some(file) = self.files.iter().find(|file| !is_plain(&file.name)) {
-            return Err(Error::corrupt(format!("{:?} is no name of a file", file.name)));
+impl Body for IndexBody {
+    const KIND: Kind = KIND;
+
+    fn check(manifest: &Manifest) -> Result<()> {
+        let (ads, body) = (manifest.rows, &manifest.body);
+        let refuse = |sentence: String| Err(Error::corrupt(sentence));
+        if manifest.provenance.embedding_space.is_none() {
+            return refuse("missing embedding_space: expected the space of the vectors".to_owned());
         }
-        if self.dimension == 0 || self.dimension > 65_536 {
-            return Err(Error::corrupt(format!("vectors of {} elements", self.dimension)));
+        if body.dimension == 0 || body.dimension > 65_536 {
+            return refuse(format!("invalid dimension {}: expected 1 to 65536", body.dimension));
         }
-        if self.texts > self.ads || self.ads > u64::from(u32::MAX - 1) {
-            return Err(Error::corrupt(format!("{} texts of {} ads", self.texts, self.ads)));
+        if ads > u64::from(u32::MAX - 1) {
+            return refuse(format!("invalid rows {ads}: expected at most {}", u32::MAX - 1));
         }
-        if let Some(graph) = self.graph.filter(|graph| !(1..=WIDEST).contains(&graph.search_width)) {
-            return Err(Error::corrupt(format!("a graph walked {} wide", graph.search_width)));
+        if body.texts > ads {
+            return refuse(format!(
+                "invalid texts {}: expected at most one of each of {ads} ads",
+                body.texts
+            ));
+        }
+        if let Some(graph) = body.graph.filter(|graph| !(1..=WIDEST).contains(&graph.search_width)) {
+            return refuse(format!("invalid search_width {}: expected 1 to {WIDEST}", graph.search_width));
         }
         Ok(())
     }
+}
 
-    /// Bytes of all files.
-    pub fn bytes(&self) -> u64 {
-        self.files.iter().map(|file| file.bytes).sum()
-    }
-
-    /// Writes it to `folder`, whole or not at all.
-    ///
-    /// # Errors
-    /// As the file system says.
-    pub fn write(&self, folder: &Path) -> Result<()> {
-        let text = serde_json::to_vec_pretty(self)
-            .map_err(|error| Error::internal("the manifest has no JSON form").caused_by(error))?;
-        let (draft, path) = (folder.join("manifest.json.tmp"), folder.join(MANIFEST));
-        std::fs::write(&draft, text).on_path("cannot write", &draft)?;
-        std::fs::rename(draft, &path).on_path("cannot write", &path)
-    }
+/// The embedding space of an index's vectors.
+pub fn embedding_space(manifest: &Manifest) -> &str {
+    manifest.provenance.embedding_space.as_deref().unwrap_or_default()
 }

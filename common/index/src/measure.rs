@@ -39,7 +39,7 @@ pub struct Truth {
 impl Truth {
     /// Searches exactly for `queries` of the index's own texts, evenly over it; no text is its own neighbour.
     pub fn of(index: &JobIndex, queries: usize) -> Self {
-        let texts = index.manifest().texts;
+        let texts = index.manifest().body.texts;
         let queries = (queries as u64).min(texts);
         let queries: Vec<TextId> = (0..queries).map(|n| (n * texts / queries) as TextId).collect();
         let ranges: Vec<u64> = (0..texts).step_by(texts.div_ceil(64).max(1) as usize).collect();

@@ -32,7 +32,7 @@ impl Arrived<'_> {
         let mut places = None;
         if let Some(last) = last.filter(|last| last.graph().is_some_and(|(graph, _)| graph.degree == DEGREE))
         {
-            let old: Vec<Option<TextId>> = (0..last.manifest().texts as TextId)
+            let old: Vec<Option<TextId>> = (0..last.manifest().body.texts as TextId)
                 .map(|text| {
                     let digits = hex::encode(last.hash_of(text));
                     let arrival = *self.texts.get(&ContentHash::parse(&digits).ok()?)? as usize;

@@ -69,23 +69,24 @@ impl JobIndex {
     /// should be.
     pub fn open(folder: &Path) -> Result<Self> {
         let manifest = Manifest::read(folder)?;
+        let body = &manifest.body;
         let map = |name: &str| {
             let path = folder.join(name);
-            let known = manifest.files.iter().find(|file| file.name == name);
+            let known = manifest.files.get(name);
             let lacks = || Error::corrupt(format!("{} is not in the index's manifest", path.display()));
             Ok::<_, Error>((Mapped::open(&path, known.ok_or_else(lacks)?.bytes)?, path))
         };
         let numbers = |name: &str, width: u64, count: u64| {
             let (mapped, path) = map(name)?;
-            let bytes = manifest.files.iter().find(|file| file.name == name).map_or(0, |file| file.bytes);
+            let bytes = manifest.files.get(name).map_or(0, |file| file.bytes);
             // Counts come from the manifest, which anybody may have written.
             if width.checked_mul(count) != Some(bytes) {
                 return Err(Error::corrupt(format!("{} does not hold {count} numbers", path.display())));
             }
             Ok(mapped)
         };
-        let (texts, elements) = (manifest.texts, manifest.texts * manifest.dimension as u64);
-        let graph = match manifest.graph {
+        let (texts, elements) = (body.texts, body.texts * body.dimension as u64);
+        let graph = match body.graph {
             Some(facts) if facts.degree > 0 => {
                 let links = numbers(LINKS, 4, texts.saturating_mul(facts.degree as u64))?;
                 let (entries, path) = map(ENTRIES)?;
@@ -110,7 +111,7 @@ impl JobIndex {
         let batch = mapped.into_batch(&path)?;
         let of_texts =
             Texts::of(&batch).ok_or_else(|| Error::corrupt(format!("{} lacks a column", path.display())))?;
-        if ads.len() as u64 != manifest.ads || of_texts.first_row.len() as u64 != texts {
+        if ads.len() as u64 != manifest.rows || of_texts.first_row.len() as u64 != texts {
             return Err(Error::corrupt(format!("{} and the manifest disagree", path.display())));
         }
         Ok(Self {
@@ -185,8 +186,8 @@ impl JobIndex {
 
     /// A text's vector.
     pub fn vector_of(&self, text: TextId) -> &[f32] {
-        let start = text as usize * self.manifest.dimension;
-        &self.vectors()[start..start + self.manifest.dimension]
+        let start = text as usize * self.manifest.body.dimension;
+        &self.vectors()[start..start + self.manifest.body.dimension]
     }
 
     /// All texts' vectors: `[texts, dimension] f32`.
@@ -199,7 +200,7 @@ impl JobIndex {
         Codes {
             codes: self.codes.numbers(),
             scales: self.scales.numbers(),
-            dimension: self.manifest.dimension,
+            dimension: self.manifest.body.dimension,
         }
     }
 

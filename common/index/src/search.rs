@@ -172,7 +172,7 @@ impl JobIndex {
 
     /// The `top_k` nearest texts that may be found, nearest first, with exact similarities.
     fn nearest(&self, query: &Query<'_>, apart: &Apart<'_>) -> Vec<Near> {
-        let texts = self.manifest().texts as usize;
+        let texts = self.manifest().body.texts as usize;
         let wanted = query.top_k;
         let passing = apart.rows.map_or(texts, Rows::len);
         if query.exact || passing <= EXACT_TEXTS {
@@ -309,7 +309,9 @@ impl Apart<'_> {
             // The text of what was asked about stays where it has other ads.
             let alone = self.asked.clone().next().map(|row| ads.text(row));
             let alone = alone.filter(|&text| self.index.rows_of(text) == self.asked);
-            return (0..self.index.manifest().texts as TextId).filter(|&text| Some(text) != alone).collect();
+            return (0..self.index.manifest().body.texts as TextId)
+                .filter(|&text| Some(text) != alone)
+                .collect();
         };
         // Rows first and then what they have: one after the other, each read of memory would wait for the one before it.
         let rows: Vec<Row> = rows.iter().filter(|row| !self.asked.contains(row)).collect();

@@ -5,8 +5,8 @@
 //! - `bigquery` (feature `gcp`): the warehouse in a BigQuery dataset
 //! - `contract` (feature `contract`): the suite that every warehouse passes; `artifacts::contract` is that of the stores
 //! - [`mod@settings`]: where both are; [`Storage`] opens them
-//! - [`drafts`]: folders of what is being made, which a killed process does not leave for good
-//! - [`registry`]: versions of an artifact, and which is the champion
+//! - [`staging`]: folders in which something is built, removed if their process is killed
+//! - [`registry`]: published versions of artifacts, and which of them are served
 //! - [`artifacts`]: the [`ArtifactStore`] trait, and its backends: a directory, Cloud Storage
 
 pub mod artifacts;
@@ -16,15 +16,14 @@ mod batches;
 pub mod bigquery;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
-pub mod drafts;
 #[cfg(feature = "duckdb")]
 pub mod duckdb;
 mod open;
-mod placed;
 pub mod registry;
 pub mod settings;
 #[cfg(any(feature = "duckdb", feature = "gcp"))]
 mod shape;
+pub mod staging;
 mod url;
 pub mod warehouse;
 

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use common::feed;
+use common::index::manifest::{KIND, embedding_space};
 use common::runtime::{Invocation, Run};
 use common::storage::{Access, Registry};
 use common::{Error, Result};
@@ -43,7 +44,7 @@ async fn promote(
     version: &str,
 ) -> Result<Report> {
     let started = Instant::now();
-    let registry = Registry::new(context.storage.artifacts()?, "indexes");
+    let registry = Registry::new(context.storage.artifacts()?, KIND, "indexes");
     let versions = registry.versions().await?;
     let newest = versions.last().cloned().unwrap_or_default();
     if !versions.iter().any(|known| known == version) {
@@ -55,7 +56,7 @@ async fn promote(
     }
     let champion = champion(&registry).await?;
     let index = open(&registry, version, &context.settings.index.index_dir).await?;
-    if index.manifest().ads == 0 && !invocation.options.allow_empty {
+    if index.manifest().rows == 0 && !invocation.options.allow_empty {
         refuse_empty(&registry, champion.as_ref(), &format!("{version} has no ads")).await?;
     }
     let mut report = Report {
@@ -63,7 +64,7 @@ async fn promote(
         champion: champion.as_ref().map(|champion| champion.version.clone()),
         published: None,
         embeddings: None,
-        embedding_space: index.manifest().embedding_space.clone(),
+        embedding_space: embedding_space(index.manifest()).to_owned(),
         timestamps_out_of_range: 0,
         index: Some(index.manifest().into()),
         removed_versions: Vec::new(),
@@ -74,7 +75,7 @@ async fn promote(
     if report.champion.as_deref() != Some(version) {
         report.outcome = Outcome::WouldPromote;
         if !invocation.dry_run {
-            registry.go_back(version, &newest, champion.as_ref()).await?;
+            registry.roll_back(version, &newest, champion.as_ref()).await?;
             tracing::warn!(
                 "{version} is of {}: ads that were taken down since are served again",
                 index.manifest().created_at.format("%F %T UTC")

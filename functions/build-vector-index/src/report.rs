@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use common::index::Manifest;
+use common::index::manifest::Quality;
 use common::storage::warehouse::{IndexState, VectorIndexState};
 use serde::Serialize;
 
@@ -76,17 +77,17 @@ pub(crate) struct Built {
 
 impl From<&Manifest> for Built {
     fn from(manifest: &Manifest) -> Self {
-        let quality = manifest.quality;
+        let (quality, body) = (Quality::of(manifest), &manifest.body);
         Self {
-            ads: manifest.ads,
-            texts: manifest.texts,
-            model_versions: manifest.model_versions.clone(),
-            unreadable: manifest.unreadable,
+            ads: manifest.rows,
+            texts: body.texts,
+            model_versions: body.model_versions.clone(),
+            unreadable: body.unreadable,
             bytes: manifest.bytes(),
-            has_graph: manifest.graph.is_some(),
-            search_width: manifest.graph.map(|graph| graph.search_width),
-            grown_from: manifest.grown_from.clone(),
-            changed_texts: manifest.changed_texts,
+            has_graph: body.graph.is_some(),
+            search_width: body.graph.map(|graph| graph.search_width),
+            grown_from: body.grown_from.clone(),
+            changed_texts: body.changed_texts,
             recall_at_10: quality.recall_at_10,
             queries: quality.queries,
             search_p50_ms: quality.p50_ms,

@@ -3,14 +3,16 @@
 use std::path::Path;
 use std::time::Instant;
 
+use common::artifact::Decision;
 use common::embedding::{self, Identity, Reader};
 use common::feed;
 use common::index::build::GRAPH_TEXTS;
+use common::index::manifest::{KIND, Quality, embedding_space};
 use common::index::{BuildOptions, Builder, JobIndex, Manifest};
 use common::job::{IndexedAd, embedding_text};
 use common::runtime::{Invocation, Run};
-use common::storage::drafts::Draft;
 use common::storage::registry::Champion;
+use common::storage::staging::StagingFolder;
 use common::storage::warehouse::{EmbeddingTable, IndexState, refuse_fewer};
 use common::storage::{Access, Registry, Warehouse};
 use common::{Error, ErrorKind, Result, failpoint};
@@ -49,7 +51,7 @@ async fn work(
     let job = Job {
         context,
         warehouse,
-        registry: Registry::new(context.storage.artifacts()?, "indexes"),
+        registry: Registry::new(context.storage.artifacts()?, KIND, "indexes"),
         table: EmbeddingTable::of_model(&identity.model_name, identity.dimension),
         identity,
         invocation,
@@ -100,7 +102,7 @@ impl Job<'_> {
             interrupted: false,
         };
         let is_same_of =
-            |built: &Manifest| built.embedding_space == *space && built.origin.state == in_words(&state);
+            |built: &Manifest| embedding_space(built) == space && built.body.origin.state == in_words(&state);
         let is_same = match served {
             Some(served) if !has_forgotten => {
                 is_same_of(served)
@@ -120,7 +122,7 @@ impl Job<'_> {
             self.publish(&mut report, champion.as_ref(), &state, last).await?;
         }
         if !self.invocation.dry_run && !report.interrupted {
-            report.removed_versions = self.registry.sweep(options.keep).await?;
+            report.removed_versions = self.registry.prune(options.keep).await?;
         }
         if !self.invocation.dry_run && !self.invocation.shutdown.is_cancelled() {
             report.warehouse_index =
@@ -160,8 +162,7 @@ impl Job<'_> {
         let Some(version) = champion.and_then(|champion| champion.instead_of.as_ref()) else {
             return Ok(None);
         };
-        let manifest = self.registry.manifest(version).await?;
-        Ok(manifest.and_then(|manifest| Manifest::parse(&manifest).ok()))
+        readable(self.registry.manifest(version).await)
     }
 
     /// Nothing where there was something is how a table looks that is being swapped, or another model's: not how a market ends.
@@ -203,17 +204,17 @@ impl Job<'_> {
     ) -> Result<()> {
         let options = &self.invocation.options;
         let parent = &self.context.settings.index.index_dir;
-        let mut folder = Draft::make(parent).await?;
+        let mut folder = StagingFolder::create(parent).await?;
         let last = last.filter(|_| !options.full);
         let mut filled = self.fill(folder.path(), state, last).await?;
         if let Some(grown) = &filled
-            && grown.grown_from.is_some()
-            && grown.quality.recall_at_10 < options.min_recall
+            && grown.body.grown_from.is_some()
+            && Quality::of(grown).recall_at_10 < options.min_recall
         {
             // Nobody may be there to say --full.
-            let recall = grown.quality.recall_at_10;
+            let recall = Quality::of(grown).recall_at_10;
             tracing::warn!("recall@10 of the index grown from the last one is {recall:.4}: it is built anew");
-            folder = Draft::make(parent).await?;
+            folder = StagingFolder::create(parent).await?;
             filled = self.fill(folder.path(), state, None).await?;
         }
         let Some(mut manifest) = filled else {
@@ -221,27 +222,27 @@ impl Job<'_> {
             report.interrupted = true;
             return Ok(());
         };
-        if manifest.ads == 0 && !options.allow_empty {
+        if manifest.rows == 0 && !options.allow_empty {
             refuse_empty(&self.registry, champion, &format!("no ad in {} is left", self.table.name)).await?;
         }
-        let recall = manifest.quality.recall_at_10;
+        let recall = Quality::of(&manifest).recall_at_10;
         if recall < options.min_recall {
             return Err(Error::internal(format!(
                 "recall@10 is {recall:.4}, less than {}: the index is not published; allow less with --min-recall",
                 options.min_recall
             )));
         }
-        if manifest.texts > manifest.largest_texts {
+        if manifest.body.texts > manifest.body.largest_texts {
             tracing::warn!(
                 "the index has {} texts, more than the {} that one instance is meant for: serve with SEARCH=warehouse",
-                manifest.texts,
-                manifest.largest_texts
+                manifest.body.texts,
+                manifest.body.largest_texts
             );
         }
         manifest.version = self.registry.claim().await?;
+        manifest.decision = Some(self.decision(recall));
         manifest.write(folder.path())?;
-        let files: Vec<&str> = manifest.files.iter().map(|file| file.name.as_str()).collect();
-        self.registry.publish(&manifest.version, folder.path(), &files).await?;
+        self.registry.publish(&manifest.version, folder.path()).await?;
         report.published = Some(manifest.version.clone());
         if !options.no_promote {
             self.registry.promote(&manifest.version, champion).await?;
@@ -250,6 +251,16 @@ impl Job<'_> {
         report.index = Some((&manifest).into());
         report.outcome = Outcome::Published;
         Ok(())
+    }
+
+    fn decision(&self, recall: f64) -> Decision {
+        let options = &self.invocation.options;
+        let reason = if options.no_promote {
+            "--no-promote".to_owned()
+        } else {
+            format!("recall@10 is {recall:.4}, at least {}", options.min_recall)
+        };
+        Decision { promoted: !options.no_promote, reason }
     }
 
     /// Reads every ad into an index in `folder`; `None` where the run was asked to stop.
@@ -327,12 +338,12 @@ fn add(builder: &mut Builder, reader: &Reader, ad: IndexedAd) -> Result<()> {
 
 /// A service has one model: it says so itself, but only once somebody asks it for a text.
 fn warn_of_another_space(served: Option<&Manifest>, space: &str) {
-    if let Some(served) = served.filter(|served| served.embedding_space != space) {
+    if let Some(served) = served.filter(|served| embedding_space(served) != space) {
         tracing::warn!(
             "{} is of {}, and the next champion is of {space}: services that run with another model find nothing by text until they are \
              started with that one",
             served.version,
-            served.embedding_space
+            embedding_space(served)
         );
     }
 }
@@ -353,10 +364,18 @@ pub(crate) async fn champion(registry: &Registry) -> Result<Option<Champion>> {
     }
 }
 
+/// A manifest, unless it is missing or cannot be read.
+fn readable(manifest: Result<Manifest>) -> Result<Option<Manifest>> {
+    match manifest {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Corrupt) => Ok(None),
+        found => found.map(Some),
+    }
+}
+
 /// Opens a version that the store has whole: one that only this machine has is nobody else's.
 pub(crate) async fn open(registry: &Registry, version: &str, index_dir: &Path) -> Result<JobIndex> {
     registry.check(version).await?;
-    let folder = registry.place(version, index_dir).await?;
+    let folder = registry.install(version, index_dir).await?;
     feed::blocking("opening an index", move || JobIndex::open(&folder)).await
 }
 
@@ -371,8 +390,8 @@ pub(crate) async fn refuse_empty(registry: &Registry, champion: Option<&Champion
         None => registry.versions().await?.pop(),
     };
     let Some(version) = last else { return Ok(()) };
-    let manifest = registry.manifest(&version).await?.and_then(|manifest| Manifest::parse(&manifest).ok());
-    let holds = match manifest.map(|manifest| manifest.ads) {
+    let manifest: Option<Manifest> = readable(registry.manifest(&version).await)?;
+    let holds = match manifest.map(|manifest| manifest.rows) {
         Some(0) => return Ok(()),
         Some(ads) => format!("has {ads} ads"),
         None => "cannot be read".to_owned(),

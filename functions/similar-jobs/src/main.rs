@@ -54,7 +54,7 @@ async fn open(start: Start<ServiceSettings>) -> Result<State> {
     let (of_model, deadline) = (settings.embedding(), settings.deadline());
     State::start(Parts {
         source: Arc::new(search::Published {
-            registry: Registry::new(storage.artifacts()?, "indexes"),
+            registry: Registry::new(storage.artifacts()?, common::index::manifest::KIND, "indexes"),
             index_dir: settings.index.index_dir.clone(),
             first_wait: settings.index_poll(),
             opened: Mutex::default(),

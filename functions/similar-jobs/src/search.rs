@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use common::index::JobIndex;
+use common::index::manifest::{Quality, embedding_space};
 use common::job::Timestamp;
 use common::storage::Registry;
 use common::{Error, Result};
@@ -79,14 +80,15 @@ impl Opened {
     fn open(folder: &Path) -> Result<Self> {
         let index = JobIndex::open(folder)?;
         let found = index.manifest();
+        let quality = Quality::of(found);
         let manifest = Manifest {
             version: found.version.clone(),
-            model_version: versions(&found.model_versions, &found.model_version),
-            embedding_space: found.embedding_space.clone(),
-            dimension: found.dimension,
-            rows: found.ads,
+            model_version: versions(&found.body.model_versions, &found.body.model_version),
+            embedding_space: embedding_space(found).to_owned(),
+            dimension: found.body.dimension,
+            rows: found.rows,
             created_at: found.created_at,
-            recall_at_10: (found.quality.queries > 0).then_some(found.quality.recall_at_10),
+            recall_at_10: (quality.queries > 0).then_some(quality.recall_at_10),
             bytes: found.bytes(),
         };
         Ok(Self { index, manifest })
@@ -194,7 +196,7 @@ impl Published {
     }
 
     async fn open(&self, version: &str) -> Result<Opened> {
-        let folder = self.registry.place(version, &self.index_dir).await?;
+        let folder = self.registry.install(version, &self.index_dir).await?;
         let opening = tokio::task::spawn_blocking(move || Opened::open(&folder));
         opening.await.map_err(|error| Error::internal("opening ended early").caused_by(error))?
     }

@@ -1,11 +1,13 @@
-//! `jobctl`, the operator's tool: load, generate, inspect, sql, export, forget.
+//! `jobctl`, the operator's tool: load, generate, inspect, artifacts, sql, export, forget.
 //!
 //! - [`load`]: files into `cleaned_jobs`, each whole or not at all
 //! - [`generate`]: a market of our own, the same for the same seed
 //! - [`inspect`], [`sql`]: what is in the warehouse
+//! - [`artifacts`]: what is published in the artifact store
 //! - [`export`]: a table into a file
 //! - [`forget`]: a takedown
 
+mod artifacts;
 mod cell;
 mod columns;
 mod export;
@@ -54,6 +56,7 @@ enum Command {
     Load(load::LoadArgs),
     Generate(generate::GenerateArgs),
     Inspect(inspect::InspectArgs),
+    Artifacts(artifacts::ArtifactsArgs),
     Sql(sql::SqlArgs),
     Export(export::ExportArgs),
     Forget(forget::ForgetArgs),
@@ -115,6 +118,7 @@ async fn run(settings: &StorageSettings, command: Command) -> Result<()> {
         Command::Load(args) => load::run(settings, args).await,
         Command::Generate(args) => generate::run(settings, args).await,
         Command::Inspect(args) => inspect::run(settings, args).await,
+        Command::Artifacts(args) => artifacts::run(settings, args).await,
         Command::Sql(args) => sql::run(settings, args).await,
         Command::Export(args) => export::run(settings, args).await,
         Command::Forget(args) => forget::run(settings, args).await,

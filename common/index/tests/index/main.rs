@@ -117,7 +117,7 @@ fn searches_find_what_comparing_everything_finds_with_and_without_filters() {
     let folder = tempfile::tempdir().unwrap();
     let ads: Vec<IndexedAd> = (0..6000).map(ad).collect();
     let manifest = build(folder.path(), ads.clone(), 1000, None);
-    assert!(manifest.graph.is_some() && manifest.quality.recall_at_10 > 0.98, "{manifest:?}");
+    assert!(manifest.body.graph.is_some() && manifest.metric("recall_at_10") > Some(0.98), "{manifest:?}");
     let index = JobIndex::open(folder.path()).unwrap();
     let word = |text: &str| vec![text.to_owned()];
     let filters: [(Filter, Passes); 7] = [
@@ -169,7 +169,7 @@ fn an_ad_and_its_reposts_are_no_neighbours_unless_they_are_asked_for() {
     ads.extend((100..105).map(|n| ad_of_text(n, 3)));
     build(folder.path(), ads, 1000, None);
     let index = JobIndex::open(folder.path()).unwrap();
-    assert_eq!((index.manifest().ads, index.manifest().texts), (35, 30));
+    assert_eq!((index.manifest().rows, index.manifest().body.texts), (35, 30));
     let row = index.row_of("MCF", "job-100").unwrap();
     let filter = Filter::default();
     let own = Query { not: Some(row), top_k: 100, ..query(index.vector(row), &filter) };
@@ -218,8 +218,8 @@ fn a_grown_index_finds_what_a_new_one_finds() {
     // A tenth comes, a twentieth goes, some change.
     let ads: Vec<IndexedAd> = (200..4400).map(ad).collect();
     let grown = build(second.path(), ads.clone(), 500, Some(&last));
-    assert_eq!((grown.grown_from.as_deref(), grown.changed_texts), (Some(""), 600));
-    assert!(grown.quality.recall_at_10 > 0.98, "{grown:?}");
+    assert_eq!((grown.body.grown_from.as_deref(), grown.body.changed_texts), (Some(""), 600));
+    assert!(grown.metric("recall_at_10") > Some(0.98), "{grown:?}");
     let index = JobIndex::open(second.path()).unwrap();
     assert_eq!(index.row_of("MCF", "job-100"), None);
     let row = index.row_of("MCF", "job-4300").unwrap();
@@ -228,7 +228,7 @@ fn a_grown_index_finds_what_a_new_one_finds() {
     assert_eq!(ids(&index, &nearest), ["job-4300"]);
     // Too much has changed: from scratch.
     let anew = build(third.path(), (3000..7000).map(ad).collect(), 500, Some(&last));
-    assert_eq!(anew.grown_from, None);
+    assert_eq!(anew.body.grown_from, None);
 }
 
 #[test]
@@ -245,7 +245,7 @@ fn the_same_ads_make_the_same_index_in_any_order_and_on_any_number_of_threads() 
     let one = build(first.path(), ads.clone(), 100, None);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
     let other = pool.install(|| build(second.path(), ads.into_iter().rev().collect(), 100, None));
-    assert_eq!(one.origin, other.origin);
+    assert_eq!(one.body.origin, other.body.origin);
     assert_eq!(one.files.len(), 8);
     assert_eq!(one.files, other.files);
 }
@@ -259,13 +259,13 @@ fn a_file_that_is_missing_or_short_is_refused_by_its_name() {
         assert_eq!(error.kind(), ErrorKind::Corrupt);
         assert!(error.chain().contains(name), "{name}: {}", error.chain());
     };
-    for file in &manifest.files {
-        let path = folder.path().join(&file.name);
+    for name in manifest.files.keys() {
+        let path = folder.path().join(name);
         let whole = std::fs::read(&path).unwrap();
         std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
-        refused(&file.name);
+        refused(name);
         std::fs::remove_file(&path).unwrap();
-        refused(&file.name);
+        refused(name);
         std::fs::write(&path, &whole).unwrap();
     }
     assert_eq!(JobIndex::open(folder.path()).unwrap().manifest(), &manifest);
@@ -279,7 +279,7 @@ fn a_graph_of_no_or_of_endless_degree_is_refused() {
     let whole: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     for degree in [0, 1, 1 << 40, 1 << 62, u64::MAX] {
         let mut manifest = whole.clone();
-        manifest["graph"]["degree"] = degree.into();
+        manifest["body"]["graph"]["degree"] = degree.into();
         std::fs::write(&path, manifest.to_string()).unwrap();
         let error = JobIndex::open(folder.path()).map(|_| ()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{degree}");
@@ -294,14 +294,13 @@ fn a_graph_that_cannot_be_walked_is_refused() {
     let whole: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     for width in [0, 1 << 40, u64::MAX] {
         let mut manifest = whole.clone();
-        manifest["graph"]["search_width"] = width.into();
+        manifest["body"]["graph"]["search_width"] = width.into();
         std::fs::write(&path, manifest.to_string()).unwrap();
         let error = JobIndex::open(folder.path()).map(|_| ()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{width}");
     }
     let mut manifest = whole.clone();
-    let mut files = manifest["files"].as_array_mut().unwrap().iter_mut();
-    files.find(|file| file["name"] == "entries.u32").unwrap()["bytes"] = 5.into();
+    manifest["files"]["entries.u32"]["bytes"] = 5.into();
     std::fs::write(folder.path().join("entries.u32"), "12345").unwrap();
     std::fs::write(&path, manifest.to_string()).unwrap();
     let error = JobIndex::open(folder.path()).map(|_| ()).unwrap_err();
@@ -312,7 +311,7 @@ fn a_graph_that_cannot_be_walked_is_refused() {
 proptest! {
     #[test]
     fn no_manifest_makes_the_reader_panic(text in ".{0,400}") {
-        let _ = Manifest::parse(text.as_bytes());
+        let _ = Manifest::parse(text.as_bytes(), "manifest.json");
     }
 
     #[test]
@@ -326,7 +325,7 @@ proptest! {
         std::fs::write(&path, bytes).unwrap();
         // Either it is refused, or what it says holds together.
         if let Ok(index) = JobIndex::open(folder.path()) {
-            index.search(&query(&vector(1)[..index.manifest().dimension.min(DIMENSION)], &Filter::default()));
+            index.search(&query(&vector(1)[..index.manifest().body.dimension.min(DIMENSION)], &Filter::default()));
         }
     }
 }

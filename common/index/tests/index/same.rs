@@ -42,7 +42,7 @@ fn equal_titles_of_different_companies_are_different_ads() {
     for graph_texts in [1000, 1] {
         let folder = tempfile::tempdir().unwrap();
         let manifest = build(folder.path(), market(), graph_texts, None);
-        assert_eq!((manifest.ads, manifest.texts), (9, 3), "vectors are shared");
+        assert_eq!((manifest.rows, manifest.body.texts), (9, 3), "vectors are shared");
         let index = JobIndex::open(folder.path()).unwrap();
         let row = |n: u64| index.row_of(&ad(n).key.source, &ad(n).key.job_id).unwrap();
         let filter = Filter::default();

@@ -10,8 +10,8 @@ fn a_manifest_names_the_versions_of_the_vectors_in_it() {
     let folder = tempfile::tempdir().unwrap();
     // No vector is of the configured version.
     let all = build(folder.path(), (0..30).map(ad).collect(), 0, None);
-    assert_eq!(all.model_version, "model/weights/t1/int8");
-    assert_eq!(all.model_versions, [("model/weights/t1/int8".to_owned(), 30)].into());
+    assert_eq!(all.body.model_version, "model/weights/t1/int8");
+    assert_eq!(all.body.model_versions, [("model/weights/t1/int8".to_owned(), 30)].into());
 
     // Two of one space, and an ad that shares its text's vector.
     let last = JobIndex::open(folder.path()).unwrap();
@@ -22,22 +22,36 @@ fn a_manifest_names_the_versions_of_the_vectors_in_it() {
     let both = build(next.path(), ads, 0, Some(&last));
     let versions = [("model/weights/t1/fp32".to_owned(), 1), ("model/weights/t1/int8".to_owned(), 29)];
     assert_eq!(
-        (both.model_version.as_str(), &both.model_versions),
+        (both.body.model_version.as_str(), &both.body.model_versions),
         ("model/weights/t1/int8", &versions.into())
     );
-    assert!(both.grown_from.is_some() && both.changed_texts == 0, "{both:?}");
+    assert!(both.body.grown_from.is_some() && both.body.changed_texts == 0, "{both:?}");
     assert_eq!(Manifest::read(next.path()).unwrap(), both);
 
     let none = tempfile::tempdir().unwrap();
     let nothing = build(none.path(), Vec::new(), 0, None);
-    assert_eq!(nothing.model_version, "model/weights/t1/fp32");
-    assert!(nothing.model_versions.is_empty());
+    assert_eq!(nothing.body.model_version, "model/weights/t1/fp32");
+    assert!(nothing.body.model_versions.is_empty());
+}
 
-    // A manifest of before says one version, of all.
-    let mut older = serde_json::to_value(&all).unwrap();
-    older.as_object_mut().unwrap().remove("model_versions");
-    let older = Manifest::parse(older.to_string().as_bytes()).unwrap();
-    assert_eq!(older.model_versions, all.model_versions);
+#[test]
+fn an_index_of_an_older_format_is_refused_with_the_command_that_builds_a_new_one() {
+    let folder = tempfile::tempdir().unwrap();
+    build(folder.path(), (0..3).map(ad).collect(), 0, None);
+    // Written by version 0.1.0, before indexes had the header that all artifacts have.
+    let older = r#"{
+        "format": 2, "version": "v1", "created_at": "2025-01-02T03:04:05Z", "code_version": "0.1.0",
+        "embedding_space": "model/weights/t1", "model_version": "model/weights/t1/fp32",
+        "model_versions": {"model/weights/t1/fp32": 3}, "dimension": 24, "ads": 3, "texts": 3,
+        "unreadable": 0, "largest_texts": 2000000, "graph": null, "grown_from": null, "changed_texts": 3,
+        "quality": {"recall_at_10": 1.0, "queries": 3, "p50_ms": 0.1, "p99_ms": 0.2, "build_seconds": 0.3},
+        "origin": {"state": ""}, "files": [{"name": "vectors.f32", "bytes": 288, "sha256": "00"}]
+    }"#;
+    std::fs::write(folder.path().join("manifest.json"), older).unwrap();
+    let error = JobIndex::open(folder.path()).map(|_| ()).unwrap_err();
+    assert_eq!(error.kind(), common_core::ErrorKind::Corrupt);
+    let sentence = error.to_string();
+    assert!(sentence.contains("has format 2") && sentence.contains("run build-vector-index"), "{sentence}");
 }
 
 #[test]

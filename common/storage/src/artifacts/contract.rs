@@ -1,6 +1,6 @@
-//! What every artifact store must do, in one suite: a backend's tests call [`artifacts`] on an empty one of theirs.
+//! The contract of artifact stores as one test suite: each backend's tests call [`artifacts`] on an empty store.
 
-// What a suite cannot unwrap is a failure of the backend.
+// A failed unwrap is a failure of the backend.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
 use std::io::Write;
@@ -33,7 +33,7 @@ async fn set(
 }
 
 async fn names_cannot_leave_the_store(store: &dyn ArtifactStore) {
-    for name in ["", "/etc/passwd", "a/../../b", "..", "a//b", "a/", ".drafts/x", "a/@1", "a\0b", "a\nb"] {
+    for name in ["", "/etc/passwd", "a/../../b", "..", "a//b", "a/", ".staging/x", "a/@1", "a\0b", "a\nb"] {
         let error = set(store, name, "x", None).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{name:?}");
         assert_eq!(store.get(name).await.unwrap_err().kind(), ErrorKind::InvalidInput, "{name:?}");

@@ -1,9 +1,9 @@
 //! Artifacts in a directory: the default on a laptop.
 //!
 //! Compare-and-set without locks: the n-th state of an object is a file `.generations/NAME/@n`, and writing state n+1
-//! is making a hard link of that name, which the file system grants to exactly one of any number of writers. The
-//! highest number is the truth. The plain file `NAME` is a link to the same bytes, for people and for readers that
-//! want a path.
+//! is creating a hard link of that name, in which the file system lets exactly one of any number of writers succeed. The
+//! highest number is the current state. The plain file `NAME` is a link to the same bytes, for people and for readers
+//! that want a path.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind as Io, Read};
@@ -19,7 +19,7 @@ use tokio_util::io::ReaderStream;
 
 use super::{ArtifactStore, Facts, Generation, Reading, check_name};
 
-/// Artifacts under one folder, which is made at the first write.
+/// Artifacts under one folder, which is created at the first write.
 #[derive(Debug, Clone)]
 pub struct Directory {
     root: PathBuf,
@@ -31,11 +31,11 @@ const CHUNK_BYTES: usize = 1 << 20;
 /// How many times a reader looks again for a state that was replaced and removed between two system calls.
 const READ_ATTEMPTS: usize = 100;
 
-/// How long a replaced state keeps its number taken. A writer that was asleep for less than [`LONGEST_WRITE`] can
-/// therefore never be given a number that was used before.
+/// How long the file of a replaced state is kept. A writer that was suspended for less than [`LONGEST_WRITE`] can
+/// therefore never get a number that was used before.
 const KEEP_REPLACED: Duration = Duration::from_hours(1);
 
-/// A writer that takes longer than this from its look to its link must count as late.
+/// A writer that takes longer than this between reading the state and linking the next one has lost.
 const LONGEST_WRITE: Duration = Duration::from_mins(30);
 
 impl Directory {
@@ -62,11 +62,11 @@ impl Directory {
         let states = self.states(name)?;
         let held = match expected {
             None => 0,
-            Some(Generation(text)) => text
-                .parse::<u64>()
-                .map_err(|_| Error::invalid_input(format!("{text:?} is no generation of this store")))?,
+            Some(Generation(text)) => text.parse::<u64>().map_err(|_| {
+                Error::invalid_input(format!("invalid generation {text:?}: expected a number"))
+            })?,
         };
-        let lost = || Error::conflict(format!("object {name} was written by somebody else"));
+        let lost = || Error::conflict(format!("object {name} was written by another process"));
         let looked_at = Instant::now();
         if newest(&states)?.unwrap_or(0) != held {
             return Err(lost());
@@ -74,8 +74,8 @@ impl Directory {
         fs::create_dir_all(&states).on_path("cannot make", &states)?;
         let next = held + 1;
         let claim = state_path(&states, next);
-        let draft = self.draft(&mut bytes)?;
-        match fs::hard_link(draft.path(), &claim) {
+        let staged = self.stage(&mut bytes)?;
+        match fs::hard_link(staged.path(), &claim) {
             Err(error) if error.kind() == Io::AlreadyExists => return Err(lost()),
             failed => failed.on_path("cannot write", &claim)?,
         }
@@ -84,7 +84,7 @@ impl Directory {
             return Err(lost());
         }
         sync_folder(&states)?;
-        // The state is set: what follows is for people who look into the folder, and must not turn it into a failure.
+        // The state is set: a failure to show it as a plain file is not a failure of the write.
         if let Err(error) = self.show(name, &states) {
             tracing::warn!(name, error = error.chain(), "the plain copy of an object could not be made");
         }
@@ -159,7 +159,7 @@ impl Directory {
         Ok(())
     }
 
-    /// Points the plain file at the newest state, whoever wrote it.
+    /// Links the plain file to the newest state, which may be another writer's.
     fn show(&self, name: &str, states: &Path) -> Result<()> {
         let visible = self.root.join(name);
         if let Some(folder) = visible.parent() {
@@ -167,7 +167,7 @@ impl Directory {
         }
         loop {
             let Some(number) = newest(states)? else { return Ok(()) };
-            let link = self.drafts()?.join(unique_name());
+            let link = self.staging()?.join(unique_name());
             match fs::hard_link(state_path(states, number), &link) {
                 Err(error) if error.kind() == Io::NotFound => continue,
                 outcome => outcome.on_path("cannot write", &link)?,
@@ -181,19 +181,20 @@ impl Directory {
         }
     }
 
-    fn draft(&self, bytes: &mut impl Read) -> Result<tempfile::NamedTempFile> {
-        let folder = self.drafts()?;
+    /// Writes the bytes to a file without a final name.
+    fn stage(&self, bytes: &mut impl Read) -> Result<tempfile::NamedTempFile> {
+        let folder = self.staging()?;
         let mut write = || {
-            let mut draft = tempfile::NamedTempFile::new_in(&folder)?;
-            io::copy(bytes, &mut draft)?;
-            draft.as_file().sync_all()?;
-            Ok(draft)
+            let mut file = tempfile::NamedTempFile::new_in(&folder)?;
+            io::copy(bytes, &mut file)?;
+            file.as_file().sync_all()?;
+            Ok(file)
         };
         write().on_path("cannot write in", &folder)
     }
 
-    fn drafts(&self) -> Result<PathBuf> {
-        let folder = self.root.join(".drafts");
+    fn staging(&self) -> Result<PathBuf> {
+        let folder = self.root.join(".staging");
         fs::create_dir_all(&folder).on_path("cannot write below the artifact folder", &self.root)?;
         Ok(folder)
     }
@@ -223,7 +224,7 @@ fn newest(states: &Path) -> Result<Option<u64>> {
     Ok(numbers(states)?.into_iter().max())
 }
 
-/// Removes states that were replaced long ago. What cannot be removed now is left for the next writer.
+/// Removes states that were replaced long ago. A failure is left to the next writer.
 fn remove_replaced(states: &Path, newest: u64) {
     let is_old = |path: &Path| {
         let age = fs::metadata(path).and_then(|facts| facts.modified()).map(|written| written.elapsed());
@@ -241,7 +242,7 @@ fn sync_folder(folder: &Path) -> Result<()> {
     File::open(folder).and_then(|folder| folder.sync_all()).on_path("cannot write", folder)
 }
 
-/// A name that no other draft has, in this process or another, on this machine or another.
+/// A name that no other staged link has, on this machine or another.
 fn unique_name() -> String {
     format!("link-{}", uuid::Uuid::now_v7())
 }
@@ -317,7 +318,7 @@ mod tests {
         assert_eq!(late.kind(), ErrorKind::Conflict);
         assert_eq!(store.read("models/champion.json").unwrap(), Some((Bytes::from("v2"), second)));
         assert_eq!(fs::read(store.root.join("models/champion.json")).unwrap(), b"v2");
-        assert_eq!(fs::read_dir(store.root.join(".drafts")).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(store.root.join(".staging")).unwrap().count(), 0);
     }
 
     #[tokio::test]

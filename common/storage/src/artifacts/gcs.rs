@@ -56,7 +56,7 @@ impl Bucket {
         format!("{}/storage/v1/b/{}/o/{}", self.root, segment(&self.name), segment(&object))
     }
 
-    /// An object's name as people write it.
+    /// The object's URL, for messages.
     fn shown(&self, name: &str) -> String {
         format!("gs://{}/{}{name}", self.name, self.prefix)
     }
@@ -126,7 +126,7 @@ impl Bucket {
                 {
                     return generation(&found);
                 }
-                Err(Error::conflict(format!("object {name} was written by somebody else")))
+                Err(Error::conflict(format!("object {name} was written by another process")))
             }
             Err(failure) => Err(self.error(failure, &call.doing).await),
         }
@@ -164,7 +164,8 @@ impl ArtifactStore for Gcs {
             return Err(altered(&self.0.shown(name)));
         }
         let generation = headers.get("x-goog-generation").and_then(|value| value.to_str().ok());
-        let generation = generation.ok_or_else(|| Error::internal("Cloud Storage named no generation"))?;
+        let generation =
+            generation.ok_or_else(|| Error::internal("Cloud Storage answered without a generation"))?;
         Ok(Some((body, Generation(generation.to_owned()))))
     }
 
@@ -176,7 +177,7 @@ impl ArtifactStore for Gcs {
     ) -> Result<Generation> {
         let expected = expected.map_or("0", |generation| &generation.0);
         if expected.parse::<u64>().is_err() {
-            return Err(Error::invalid_input(format!("{expected:?} is no generation of this store")));
+            return Err(Error::invalid_input(format!("invalid generation {expected:?}: expected a number")));
         }
         self.0.write(name, Payload::Bytes(bytes), expected).await
     }
@@ -258,7 +259,7 @@ fn facts(prefix: &str, object: &Value) -> Result<Facts> {
 fn generation(object: &Value) -> Result<Generation> {
     let found = text(object, "/generation");
     if found.is_empty() {
-        Err(Error::internal("Cloud Storage named no generation"))
+        Err(Error::internal("Cloud Storage answered without a generation"))
     } else {
         Ok(Generation(found))
     }

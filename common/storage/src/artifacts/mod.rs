@@ -17,7 +17,7 @@ pub use directory::Directory;
 #[cfg(feature = "gcp")]
 pub use gcs::Gcs;
 
-/// Which state of an object a write expects: the store's own word, to be compared and never interpreted.
+/// State of an object, as a store names it: compared and never interpreted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Generation(pub String);
 
@@ -56,7 +56,7 @@ pub trait ArtifactStore: Send + Sync {
     /// Writes the object if its generation is still `expected` (`None`: if there is none yet); returns the new one.
     ///
     /// # Errors
-    /// `Conflict` where somebody else wrote first.
+    /// `Conflict` where another process wrote first.
     async fn compare_and_set(
         &self,
         name: &str,
@@ -64,7 +64,7 @@ pub trait ArtifactStore: Send + Sync {
         expected: Option<&Generation>,
     ) -> Result<Generation>;
 
-    /// Writes an object that nobody has written yet, from a file of any size.
+    /// Writes an object that does not exist yet, from a file of any size.
     ///
     /// # Errors
     /// `Conflict` where there is one.
@@ -76,19 +76,21 @@ pub trait ArtifactStore: Send + Sync {
     /// Objects whose names begin with `prefix`, in alphabetical order.
     async fn list(&self, prefix: &str) -> Result<Vec<Facts>>;
 
-    /// Removes the object, whatever its state; it may be gone already. For what nobody writes any more.
+    /// Removes the object, whatever its state; it may be gone already. For objects that have no writer any more.
     async fn delete(&self, name: &str) -> Result<()>;
 }
 
 /// Refuses names that are empty, absolute, leave the store, or meet a store's own.
 fn check_name(name: &str) -> Result<()> {
-    // `@` and `.` begin the directory store's own names, and what is refused by one store is refused by all.
+    // `@` and `.` begin the directory store's own names, and every store refuses the same names.
     let is_plain = |part: &str| {
         !part.is_empty() && !part.starts_with(['.', '@']) && !part.contains(['\0', '\\', '\n', '\r'])
     };
     if name.split('/').all(is_plain) {
         Ok(())
     } else {
-        Err(Error::invalid_input(format!("{name:?} is no name of an artifact")))
+        Err(Error::invalid_input(format!(
+            "invalid object name {name:?}: expected parts separated by / that do not begin with . or @"
+        )))
     }
 }

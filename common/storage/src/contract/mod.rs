@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
 mod ads;
+mod champions;
 mod moments;
 mod others;
 mod pay;

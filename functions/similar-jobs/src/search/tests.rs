@@ -62,15 +62,19 @@ async fn a_damaged_champion_is_not_fetched_at_every_look_and_another_promotion_i
     let made = folder.path().join("made");
     std::fs::create_dir(&made).unwrap();
     std::fs::write(made.join("a.bin"), "altered").unwrap();
-    let manifest = r#"{"files": [{"name": "a.bin", "bytes": 7, "sha256": "00"}]}"#;
+    let manifest = r#"{
+        "kind": "vector_index", "format": 3, "version": "v1", "created_at": "2025-01-02T03:04:05Z",
+        "provenance": {"code_version": "0.1.0"}, "rows": 0, "metrics": {}, "body": {},
+        "files": {"a.bin": {"bytes": 7, "sha256": "00"}}
+    }"#;
     std::fs::write(made.join("manifest.json"), manifest).unwrap();
     let store = Arc::new(Counted {
         store: Directory::new(&folder.path().join("store")),
         fetched: AtomicUsize::new(0),
     });
-    let registry = Registry::new(store.clone(), "indexes");
+    let registry = Registry::new(store.clone(), common::index::manifest::KIND, "indexes");
     let version = registry.claim().await.unwrap();
-    registry.publish(&version, &made, &["a.bin"]).await.unwrap();
+    registry.publish(&version, &made).await.unwrap();
     registry.promote(&version, None).await.unwrap();
     let mut source = Published {
         registry: registry.clone(),
