@@ -1,24 +1,24 @@
 //! Answers over HTTP which ads are most like an ad, a text or a vector, and why.
 //!
-//! - [`service`]: from a request to whoever answers it, and what every answer has
-//! - [`router`], [`request`]: paths; what a caller asks for, read strictly
-//! - [`similar`], [`browse`], [`page`]: who answers; [`answer`], [`why`]: what answers look like
-//! - [`search`], [`current`]: the index, and the version of it that is served; [`warehouse`]: searching there instead
-//! - [`embed`], [`cpu`]: the thread with the model; the threads that search
+//! - [`service`], [`router`]: what every request goes through; which endpoint answers a path
+//! - [`endpoints`]: what is asked and answered at each path; [`page`]: the files of the page
+//! - [`request`]: strict reading of bodies and parameters; [`job_key`], [`answer`], [`why`]: members of requests and answers
+//! - [`search`], [`current`]: the index, and the version of it that is served; [`warehouse`]: searches there instead
+//! - [`embed`], [`search_pool`]: the thread with the model; the threads that search
 //! - [`metrics`]: what the process counts
 
 mod answer;
-mod browse;
-mod cpu;
 mod current;
 mod embed;
+mod endpoints;
+mod job_key;
 mod metrics;
 mod page;
 mod request;
 mod router;
 mod search;
+mod search_pool;
 mod service;
-mod similar;
 mod warehouse;
 mod why;
 
@@ -31,7 +31,7 @@ use common::shim::{Function, Start, run_service};
 use common::storage::{Registry, open_artifacts};
 use common::{Result, embedding};
 
-use service::{Parts, State};
+use service::{Parts, SimilarJobs};
 use warehouse::WarehouseSearch;
 
 const FUNCTION: Function = Function {
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
     run_service(FUNCTION, open)
 }
 
-async fn open(start: Start) -> Result<State> {
+async fn open(start: Start) -> Result<SimilarJobs> {
     let Start { config, shutdown } = start;
     let warehouse = match config.serving.search {
         Search::Index => None,
@@ -52,7 +52,7 @@ async fn open(start: Start) -> Result<State> {
     };
     let of_model = Arc::clone(&config);
     let registry = Registry::new(open_artifacts(&config)?, "indexes");
-    State::start(Parts {
+    SimilarJobs::start(Parts {
         source: Arc::new(search::Published {
             registry,
             index_dir: config.index_dir.clone(),

@@ -17,7 +17,7 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
 
 /// All of them.
-const FILES: [File; 8] = [
+pub(crate) const FILES: &[File] = &[
     File { path: "/", media_type: HTML, text: include_str!("../page/index.html") },
     File { path: "/page/app.js", media_type: SCRIPT, text: include_str!("../page/app.js") },
     File { path: "/page/address.js", media_type: SCRIPT, text: include_str!("../page/address.js") },
@@ -33,13 +33,6 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 impl File {
-    /// The file at `path`.
-    pub(crate) fn at(path: &str) -> Option<&'static Self> {
-        // A constant's reference lives as long as the program.
-        const ALL: &[File] = &FILES;
-        ALL.iter().find(|file| file.path == path)
-    }
-
     /// The file as an answer.
     pub(crate) fn answer(&self) -> Response<Body> {
         let mut response = content(StatusCode::OK, self.media_type, self.text);

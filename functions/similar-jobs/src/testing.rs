@@ -13,8 +13,12 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::embed::Open;
-use crate::service::{Parts, State};
+use crate::current::Follower;
+use crate::embed::{Open, Texts};
+use crate::endpoints::{self, Resources, Route};
+use crate::metrics::Metrics;
+use crate::search_pool::SearchPool;
+use crate::service::{Parts, SimilarJobs};
 use crate::warehouse::WarehouseSearch;
 
 pub(crate) use market::{Brute, DIMENSION, Store, Words, vector};
@@ -25,6 +29,28 @@ pub(crate) struct Running {
     pub(crate) shutdown: CancellationToken,
     server: Option<JoinHandle<()>>,
     runtime: Runtime,
+}
+
+/// The endpoints of the service, over an empty store.
+pub(crate) fn routes() -> Vec<Route> {
+    let runtime = Runtime::new().unwrap();
+    let _runtime = runtime.enter();
+    let metrics = Arc::<Metrics>::default();
+    let follower = Follower {
+        source: Arc::<Store>::default(),
+        every: Duration::from_mins(1),
+        deadline: Duration::from_secs(1),
+        metrics: Arc::clone(&metrics),
+        shutdown: CancellationToken::new(),
+    };
+    let model = Words::open(Duration::ZERO);
+    endpoints::table(&Resources {
+        index: follower.start(),
+        pool: SearchPool::new(1),
+        embedder: Arc::new(Texts::start(model, Duration::from_mins(1), Arc::clone(&metrics)).unwrap()),
+        warehouse: None,
+        metrics,
+    })
 }
 
 /// What came back.
@@ -55,7 +81,7 @@ impl Running {
         let (port, server) = runtime.block_on(async {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
             let port = listener.local_addr().unwrap().port();
-            let state = Arc::new(State::start(parts).unwrap());
+            let state = Arc::new(SimilarJobs::start(parts).unwrap());
             (port, tokio::spawn(common::shim::serve(state, listener, shutdown.clone())))
         });
         Self { port, shutdown, server: Some(server), runtime }

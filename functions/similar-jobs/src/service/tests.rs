@@ -3,13 +3,10 @@
 mod errors;
 mod load;
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::OPENAPI;
-use crate::router::API;
 use crate::testing::{Brute, DIMENSION, Running, Store, Words, titles, vector};
 
 #[test]
@@ -253,60 +250,4 @@ fn other_origins_may_call_only_where_they_are_allowed() {
     }
     let preflight = open.send("OPTIONS", "/v1/similar", &[], b"");
     assert_eq!((preflight.status, preflight.header("allow")), (204, Some("GET, HEAD, POST, OPTIONS")));
-}
-
-/// The document and the router's table say the same.
-#[test]
-fn the_description_of_the_interface_is_complete() {
-    let document: Value = serde_json::from_str(OPENAPI).unwrap();
-    let paths = document["paths"].as_object().unwrap();
-    assert_eq!(
-        paths.keys().map(String::as_str).collect::<BTreeSet<_>>(),
-        API.iter().map(|route| route.path).collect()
-    );
-    for route in API {
-        let described = &paths[route.path];
-        assert_eq!(described.get("post").is_some(), route.takes_post, "{}", route.path);
-        assert_eq!(described.as_object().unwrap().len(), 1 + usize::from(route.takes_post));
-        let parameters = described["get"]["parameters"].as_array().cloned().unwrap_or_default();
-        let within = |place: &str| {
-            let of_place = parameters.iter().filter(|parameter| parameter["in"] == place);
-            of_place.map(|parameter| parameter["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
-        };
-        assert_eq!(within("query"), route.parameters, "{}", route.path);
-        let braces: Vec<&str> =
-            route.path.split('/').filter_map(|piece| piece.strip_prefix('{')?.strip_suffix('}')).collect();
-        assert_eq!(within("path"), braces);
-    }
-    // Every reference leads somewhere.
-    let mut left = vec![&document];
-    while let Some(value) = left.pop() {
-        if let Some(target) = value.get("$ref").and_then(Value::as_str) {
-            assert!(document.pointer(target.strip_prefix('#').unwrap()).is_some(), "{target}");
-        }
-        left.extend(value.as_object().into_iter().flat_map(serde_json::Map::values));
-        left.extend(value.as_array().into_iter().flatten());
-    }
-    let served = Running::usual().get("/openapi.json");
-    assert_eq!((served.status, served.json), (200, document));
-}
-
-/// The examples of the document are requests that are understood, and answers as they are.
-#[test]
-fn the_examples_of_the_description_hold() {
-    let document: Value = serde_json::from_str(OPENAPI).unwrap();
-    let post = &document["paths"]["/v1/similar"]["post"];
-    for (name, example) in post["requestBody"]["content"]["application/json"]["examples"].as_object().unwrap()
-    {
-        crate::request::read(example["value"].to_string().as_bytes())
-            .unwrap_or_else(|refusal| panic!("{name}: {refusal:?}"));
-    }
-    let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
-    let service = Running::usual();
-    let shown = &post["responses"]["200"]["content"]["application/json"]["examples"]["one"]["value"];
-    let real = service.post(r#"{"text": "line cook"}"#).json;
-    assert_eq!(names(&real), names(shown));
-    assert_eq!(names(&real["results"][0]), names(&shown["results"][0]));
-    let schema = &document["components"]["schemas"]["Index"]["properties"];
-    assert_eq!(names(&service.get("/v1/index").json), names(schema));
 }
