@@ -15,24 +15,23 @@ use hyper::header::HeaderValue;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::etag::entity_tag;
 use crate::metrics::Metrics;
 use crate::search::{IndexSource, Manifest, MarketIndex, Newest};
 
 /// One version of the index, and what is made of it once.
 pub(crate) struct Served {
     pub(crate) market: Arc<dyn MarketIndex>,
-    /// Its version as an entity tag, with the moment it was made: another store has a `v1` too. `None` where the version cannot stand
-    /// in a header.
+    /// The tag of answers that depend on this index and on no other model than its own. `None` where its version cannot stand in a
+    /// header.
     pub(crate) etag: Option<HeaderValue>,
     /// The body of `/v1/index`, which counts the values of whole columns.
     pub(crate) facts: OnceLock<Bytes>,
 }
 
 impl Served {
-    fn new(market: Arc<dyn MarketIndex>) -> Self {
-        let Manifest { version, created_at, .. } = market.manifest();
-        let etag = format!("\"{version}-{:x}\"", created_at.timestamp_micros());
-        let etag = HeaderValue::from_str(&etag).ok();
+    async fn new(market: Arc<dyn MarketIndex>) -> Self {
+        let etag = entity_tag(market.manifest(), &[]).await;
         Self { market, etag, facts: OnceLock::new() }
     }
 
@@ -136,7 +135,7 @@ impl Follower {
         let found = AssertUnwindSafe(self.source.newest(version)).catch_unwind().await;
         match found.unwrap_or_else(|_| Err(Error::internal("opening the index panicked"))) {
             Ok(Newest::Opened(market)) => {
-                let served = Arc::new(Served::new(market));
+                let served = Arc::new(Served::new(market).await);
                 let manifest = served.manifest();
                 tracing::info!(index_version = manifest.version, rows = manifest.rows, "serves a new index");
                 self.metrics.index_opened(true);

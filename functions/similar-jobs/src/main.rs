@@ -2,7 +2,8 @@
 //!
 //! - [`service`], [`router`]: what every request goes through; which endpoint answers a path
 //! - [`endpoints`]: what is asked and answered at each path; [`page`]: the files of the page
-//! - [`request`]: strict reading of bodies and parameters; [`job_key`], [`answer`], [`why`]: members of requests and answers
+//! - [`request`]: strict reading of bodies and parameters; [`job_key`], [`answer`], [`why`]: members of requests and answers;
+//!   [`etag`]: entity tags of answers
 //! - [`search`], [`current`]: the index, and the version of it that is served; [`warehouse`]: searches there instead
 //! - [`embed`], [`search_pool`]: the thread with the model; the threads that search
 //! - [`metrics`]: what the process counts
@@ -11,6 +12,7 @@ mod answer;
 mod current;
 mod embed;
 mod endpoints;
+mod etag;
 mod job_key;
 mod metrics;
 mod page;
