@@ -126,7 +126,7 @@ impl Metrics {
         let mut registry = Registry::default();
         self.register(&mut registry);
         let queue: Gauge = Gauge::default();
-        queue.set(queued as i64);
+        queue.set(i64::try_from(queued).unwrap_or(i64::MAX));
         registry.register("similar_jobs_embed_queue", "Texts that wait to be embedded", queue);
         if let Some(index) = index {
             register_index(index, &mut registry);

@@ -18,7 +18,7 @@ use crate::search_pool::SearchPool;
 /// The most values of a column.
 const MOST_VALUES: usize = 200;
 
-pub(super) struct Index {
+pub(super) struct IndexFacts {
     index: Current,
     pool: SearchPool,
     /// Where searches go.
@@ -53,14 +53,14 @@ struct Value {
     jobs: u32,
 }
 
-impl Index {
+impl IndexFacts {
     pub(super) fn new(index: &Current, pool: &SearchPool, searches_warehouse: bool) -> Self {
         let search = if searches_warehouse { "warehouse" } else { "index" };
         Self { index: index.clone(), pool: pool.clone(), search }
     }
 }
 
-impl Endpoint for Index {
+impl Endpoint for IndexFacts {
     type Request = ();
 
     fn path(&self) -> &'static str {

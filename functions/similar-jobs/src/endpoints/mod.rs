@@ -50,7 +50,7 @@ pub(crate) fn table(resources: &Resources) -> Vec<Route> {
         Route::new(similar::Similar::new(index, pool, embedder, warehouse.as_ref())),
         Route::new(jobs::Jobs::new(index, pool)),
         Route::new(job::Job::new(index)),
-        Route::new(index::Index::new(index, pool, warehouse.is_some())),
+        Route::new(index::IndexFacts::new(index, pool, warehouse.is_some())),
         Route::new(map::Map::new(index, pool)),
         Route::new(metrics::Exposition::new(metrics, index, embedder)),
     ];

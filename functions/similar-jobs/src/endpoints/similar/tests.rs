@@ -155,6 +155,15 @@ fn a_refused_body_is_told_in_one_sentence_what_is_wrong_and_where() {
         (r#"{"embedding": "x"}"#, "invalid embedding \"x\": expected a list of numbers that are not all 0".into()),
         (r#"{"embedding": [0, -0.0]}"#, "invalid embedding […]: expected a list of numbers that are not all 0".into()),
         (r#"{"embedding": [1, null]}"#, "invalid embedding[1] null: expected a number".into()),
+    ] {
+        assert_eq!(refused(body), sentence, "{body}");
+    }
+}
+
+#[test]
+fn a_body_that_is_not_json_or_has_other_members_is_refused_in_one_sentence() {
+    let count = "expected a whole number from 1 to 100";
+    for (body, sentence) in [
         (r#"{"embedding": [NaN]}"#, "the body is not JSON: expected value at line 1 column 16".into()),
         (r#"{"embedding": [1e999]}"#, "the body is not JSON: number out of range at line 1 column 20".into()),
         ("{\"text\":\n \"a\"", "the body is not JSON: EOF while parsing an object at line 2 column 4".into()),
@@ -180,10 +189,7 @@ fn a_refused_body_is_told_in_one_sentence_what_is_wrong_and_where() {
         (r#"{"queries": []}"#, "invalid queries of length 0: expected a list of 1 to 64".into()),
         (r#"{"queries": {}}"#, "invalid queries {…}: expected a list of 1 to 64".into()),
         (r#"{"queries": null}"#, "invalid queries null: expected a list of 1 to 64".into()),
-        (
-            r#"{"queries": [{"text": "a"}], "top_k": 3}"#,
-            "invalid member \"top_k\": expected queries".into(),
-        ),
+        (r#"{"queries": [{"text": "a"}], "top_k": 3}"#, "invalid member \"top_k\": expected queries".into()),
         (
             r#"{"queries": [{"text": "a"}, {"text": "a", "top_k": 0}]}"#,
             format!("invalid queries[1].top_k 0: {count}"),
