@@ -9,8 +9,10 @@ use tokio::sync::OnceCell;
 
 use crate::search::Manifest;
 
-/// The tag of answers that are made from `index` and from `models`, the versions of the models that they depend on besides the
-/// index's own. It also covers the program, so that a new release is never mistaken for the old one.
+/// The tag of answers made from `index` and from `models`: the versions of the models that they use besides the
+/// index's own.
+///
+/// It also covers the program: a new release may answer otherwise.
 ///
 /// `None` where the index's version cannot stand in a header.
 pub(crate) async fn entity_tag(index: &Manifest, models: &[&str]) -> Option<HeaderValue> {

@@ -4,9 +4,9 @@ use common::shim::http_util::Problem;
 use hyper::StatusCode;
 use serde::{Deserialize, Deserializer};
 
-use crate::current::Served;
 use crate::request::values::Word;
 use crate::search::Row;
+use crate::served_index::IndexSnapshot;
 
 /// The name of an ad.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -27,12 +27,12 @@ impl JobKey {
     ///
     /// # Errors
     /// A problem of status 404 with the remedy.
-    pub(crate) fn row(&self, served: &Served) -> Result<Row, Problem> {
+    pub(crate) fn row(&self, served: &IndexSnapshot) -> Result<Row, Problem> {
         let Self { source, job_id } = self;
         served.market.row_of(source, job_id).ok_or_else(|| {
             let detail = format!(
-                "index {} has no ad {source}/{job_id}; an ad gets into the index by embed-new-jobs and then build-vector-index, \
-                 unless it has no text or none that the model can read",
+                "index {} has no ad {source}/{job_id}; an ad gets into the index by embed-new-jobs and then \
+                 build-vector-index, unless it has no text or none that the model can read",
                 served.manifest().version,
             );
             Problem::new(StatusCode::NOT_FOUND, detail)

@@ -2,14 +2,14 @@
 //!
 //! - [`service`], [`router`]: what every request goes through; which endpoint answers a path
 //! - [`endpoints`]: what is asked and answered at each path; [`page`]: the files of the page
-//! - [`request`]: strict reading of bodies and parameters; [`job_key`], [`answer`], [`why`]: members of requests and answers;
-//!   [`etag`]: entity tags of answers
-//! - [`search`], [`current`]: the index, and the version of it that is served; [`warehouse`]: searches there instead
+//! - [`request`]: strict reading of bodies and parameters; [`job_key`], [`answer`], [`why`]: members of requests and
+//!   answers; [`etag`]: entity tags of answers
+//! - [`search`], [`served_index`]: the index, and the version of it that is served; [`warehouse`]: the warehouse
+//!   searched instead
 //! - [`embed`], [`search_pool`]: the thread with the model; the threads that search
 //! - [`metrics`]: what the process counts
 
 mod answer;
-mod current;
 mod embed;
 mod endpoints;
 mod etag;
@@ -20,6 +20,7 @@ mod request;
 mod router;
 mod search;
 mod search_pool;
+mod served_index;
 mod service;
 mod warehouse;
 mod why;

@@ -13,14 +13,14 @@ use hyper::{Method, Request, Response, StatusCode};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::current::{Current, Follower};
-use crate::embed::{Open, RETRY_S, Texts};
+use crate::embed::{EmbedQueue, Open, RETRY_S};
 use crate::endpoints::{self, Call, Context, Resources};
 use crate::metrics::Metrics;
 use crate::request::Refusal;
 use crate::router::{Match, Router};
 use crate::search::IndexSource;
 use crate::search_pool::SearchPool;
+use crate::served_index::{Follower, ServedIndex};
 use crate::warehouse::WarehouseSearch;
 
 /// The longest body.
@@ -39,8 +39,8 @@ pub(crate) struct Parts {
 /// The service.
 pub(crate) struct SimilarJobs {
     router: Router,
-    index: Current,
-    embedder: Arc<Texts>,
+    index: ServedIndex,
+    embedder: Arc<EmbedQueue>,
     metrics: Arc<Metrics>,
     /// One for each request of a limited route that is being answered.
     permits: Semaphore,
@@ -61,7 +61,7 @@ impl SimilarJobs {
         let every = Duration::from_secs(serving.index_poll_s);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let retry = Duration::from_secs(RETRY_S.into());
-        let embedder = Arc::new(Texts::start(open_model, retry, Arc::clone(&metrics))?);
+        let embedder = Arc::new(EmbedQueue::start(open_model, retry, Arc::clone(&metrics))?);
         let follower = Follower { source, every, deadline, metrics: Arc::clone(&metrics), shutdown };
         let index = follower.start();
         let origin = serving.cors_allow_origin.as_deref();

@@ -13,11 +13,11 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::current::Follower;
-use crate::embed::{Open, Texts};
+use crate::embed::{EmbedQueue, Open};
 use crate::endpoints::{self, Resources, Route};
 use crate::metrics::Metrics;
 use crate::search_pool::SearchPool;
+use crate::served_index::Follower;
 use crate::service::{Parts, SimilarJobs};
 use crate::warehouse::WarehouseSearch;
 
@@ -47,7 +47,7 @@ pub(crate) fn routes() -> Vec<Route> {
     endpoints::table(&Resources {
         index: follower.start(),
         pool: SearchPool::new(1),
-        embedder: Arc::new(Texts::start(model, Duration::from_mins(1), Arc::clone(&metrics)).unwrap()),
+        embedder: Arc::new(EmbedQueue::start(model, Duration::from_mins(1), Arc::clone(&metrics)).unwrap()),
         warehouse: None,
         metrics,
     })

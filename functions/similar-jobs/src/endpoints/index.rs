@@ -10,16 +10,16 @@ use serde::Serialize;
 
 use super::{Call, Context, Endpoint, nothing, ok_json};
 use crate::answer::to_json;
-use crate::current::{Current, Served};
 use crate::request::Refusal;
 use crate::search::Column;
 use crate::search_pool::SearchPool;
+use crate::served_index::{IndexSnapshot, ServedIndex};
 
 /// The most values of a column.
 const MOST_VALUES: usize = 200;
 
 pub(super) struct IndexFacts {
-    index: Current,
+    index: ServedIndex,
     pool: SearchPool,
     /// Where searches go.
     search: &'static str,
@@ -54,7 +54,7 @@ struct Value {
 }
 
 impl IndexFacts {
-    pub(super) fn new(index: &Current, pool: &SearchPool, searches_warehouse: bool) -> Self {
+    pub(super) fn new(index: &ServedIndex, pool: &SearchPool, searches_warehouse: bool) -> Self {
         let search = if searches_warehouse { "warehouse" } else { "index" };
         Self { index: index.clone(), pool: pool.clone(), search }
     }
@@ -86,7 +86,7 @@ impl Endpoint for IndexFacts {
 }
 
 /// The body, which counts the values of whole columns.
-fn facts(served: &Arc<Served>, search: &str) -> Bytes {
+fn facts(served: &Arc<IndexSnapshot>, search: &str) -> Bytes {
     let values = |column| {
         let counted = served.market.facets(column).into_iter().take(MOST_VALUES);
         counted.map(|(value, jobs)| Value { value, jobs }).collect()

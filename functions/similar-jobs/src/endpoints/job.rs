@@ -6,12 +6,12 @@ use serde::Serialize;
 
 use super::{Call, Context, Endpoint, nothing, ok_json};
 use crate::answer::{JobDetails, to_json};
-use crate::current::Current;
 use crate::job_key::JobKey;
 use crate::request::Refusal;
+use crate::served_index::ServedIndex;
 
 pub(super) struct Job {
-    index: Current,
+    index: ServedIndex,
 }
 
 #[derive(Serialize)]
@@ -21,7 +21,7 @@ struct Answer<'a> {
 }
 
 impl Job {
-    pub(super) fn new(index: &Current) -> Self {
+    pub(super) fn new(index: &ServedIndex) -> Self {
         Self { index: index.clone() }
     }
 }

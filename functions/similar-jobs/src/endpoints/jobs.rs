@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Call, Context, Endpoint, ok_json};
 use crate::answer::{JobDetails, to_json};
-use crate::current::{Current, Served};
 use crate::request::values::{Count, Text, some};
 use crate::request::{self, Refusal};
 use crate::search_pool::SearchPool;
+use crate::served_index::{IndexSnapshot, ServedIndex};
 
 /// The longest words to look for, in Unicode scalar values.
 const MOST_QUERY_CHARS: usize = 200;
@@ -21,7 +21,7 @@ const MOST_ADS: u64 = 50;
 const MOST_LISTED: u64 = 9_999;
 
 pub(super) struct Jobs {
-    index: Current,
+    index: ServedIndex,
     pool: SearchPool,
 }
 
@@ -44,7 +44,7 @@ struct Answer<'a> {
 }
 
 impl Jobs {
-    pub(super) fn new(index: &Current, pool: &SearchPool) -> Self {
+    pub(super) fn new(index: &ServedIndex, pool: &SearchPool) -> Self {
         Self { index: index.clone(), pool: pool.clone() }
     }
 }
@@ -72,7 +72,7 @@ impl Endpoint for Jobs {
     }
 }
 
-fn page(served: &Arc<Served>, asked: &Parameters) -> Vec<u8> {
+fn page(served: &Arc<IndexSnapshot>, asked: &Parameters) -> Vec<u8> {
     let market = served.market.as_ref();
     let after = asked.cursor.map_or(0, Count::get);
     let (rows, is_more) = market.find(&asked.q.0, after, asked.limit.get());

@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{Call, Context, Endpoint, ok_json};
 use crate::answer::to_json;
-use crate::current::{Current, Served};
 use crate::request::values::Count;
 use crate::request::{self, Refusal};
 use crate::search_pool::SearchPool;
+use crate::served_index::{IndexSnapshot, ServedIndex};
 
 pub(super) struct Map {
-    index: Current,
+    index: ServedIndex,
     pool: SearchPool,
 }
 
@@ -42,7 +42,7 @@ struct Point<'a> {
 }
 
 impl Map {
-    pub(super) fn new(index: &Current, pool: &SearchPool) -> Self {
+    pub(super) fn new(index: &ServedIndex, pool: &SearchPool) -> Self {
         Self { index: index.clone(), pool: pool.clone() }
     }
 }
@@ -71,7 +71,7 @@ impl Endpoint for Map {
     }
 }
 
-fn points(served: &Arc<Served>, limit: usize) -> Vec<u8> {
+fn points(served: &Arc<IndexSnapshot>, limit: usize) -> Vec<u8> {
     let market = served.market.as_ref();
     let point = |row| {
         let ad = market.ad(row);

@@ -6,19 +6,19 @@ use common::shim::http_util::{Body, Problem, content};
 use hyper::{Response, StatusCode};
 
 use super::{Call, Context, Endpoint, nothing};
-use crate::current::{Current, Served};
-use crate::embed::Texts;
+use crate::embed::EmbedQueue;
 use crate::metrics::{MEDIA_TYPE, Metrics};
 use crate::request::Refusal;
+use crate::served_index::{IndexSnapshot, ServedIndex};
 
 pub(super) struct Exposition {
     metrics: Arc<Metrics>,
-    index: Current,
-    embedder: Arc<Texts>,
+    index: ServedIndex,
+    embedder: Arc<EmbedQueue>,
 }
 
 impl Exposition {
-    pub(super) fn new(metrics: &Arc<Metrics>, index: &Current, embedder: &Arc<Texts>) -> Self {
+    pub(super) fn new(metrics: &Arc<Metrics>, index: &ServedIndex, embedder: &Arc<EmbedQueue>) -> Self {
         Self { metrics: Arc::clone(metrics), index: index.clone(), embedder: Arc::clone(embedder) }
     }
 }
@@ -42,7 +42,8 @@ impl Endpoint for Exposition {
 
     async fn answer(&self, (): (), _: Context) -> Result<Response<Body>, Problem> {
         let served = self.index.now();
-        let text = self.metrics.render(served.as_deref().map(Served::manifest), self.embedder.waiting());
+        let text =
+            self.metrics.render(served.as_deref().map(IndexSnapshot::manifest), self.embedder.waiting());
         Ok(content(StatusCode::OK, MEDIA_TYPE, text))
     }
 }

@@ -1,10 +1,10 @@
 //! The endpoints, one module each: the request (parse), the answer, and the part of the `OpenAPI` document.
 //!
-//! To add one, write `endpoints/NAME.rs` with a type that implements [`Endpoint`] and holds what it answers from (the served
-//! index, the search pool, …), describe it in `endpoints/NAME.json`, and add its line to [`table`]. Routing, methods, limits,
-//! metrics, the document and the tests that compare it with the code follow from the table. Requests are structs that derive
-//! `Deserialize` over the types of [`values`](crate::request::values); an answer made from versions takes its entity tag from
-//! [`Context::unless_known`].
+//! To add one: write `endpoints/NAME.rs` with a type that implements [`Endpoint`] and holds what it answers from
+//! (the served index, the search pool, …), describe it in `endpoints/NAME.json`, and add its line to [`table`].
+//! Routes, limits, metrics, `/openapi.json` and the tests that compare it with the code follow from the table. A
+//! request derives `Deserialize` over the types of [`values`](crate::request::values); [`Context::unless_known`]
+//! tags an answer with its versions.
 
 mod index;
 mod job;
@@ -26,18 +26,18 @@ use futures::future::BoxFuture;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Response, StatusCode};
 
-use crate::current::Current;
-use crate::embed::Texts;
+use crate::embed::EmbedQueue;
 use crate::metrics::Metrics;
 use crate::request::{self, Refusal};
 use crate::search_pool::SearchPool;
+use crate::served_index::ServedIndex;
 use crate::warehouse::WarehouseSearch;
 
 /// What the endpoints answer from. [`table`] alone reads it: an endpoint is given the fields that it needs.
 pub(crate) struct Resources {
-    pub(crate) index: Current,
+    pub(crate) index: ServedIndex,
     pub(crate) pool: SearchPool,
-    pub(crate) embedder: Arc<Texts>,
+    pub(crate) embedder: Arc<EmbedQueue>,
     /// Where searches go instead of the index.
     pub(crate) warehouse: Option<Arc<WarehouseSearch>>,
     pub(crate) metrics: Arc<Metrics>,

@@ -16,25 +16,25 @@ use results::{Prepared, Vector};
 
 use super::{Call, Context, Endpoint, ok_json};
 use crate::answer::{AnswerHead, to_json};
-use crate::current::{Current, Served};
-use crate::embed::Texts;
+use crate::embed::EmbedQueue;
 use crate::request::{self, NoParameters, Refusal};
 use crate::search_pool::SearchPool;
+use crate::served_index::{IndexSnapshot, ServedIndex};
 use crate::warehouse::WarehouseSearch;
 
 pub(super) struct Similar {
-    index: Current,
+    index: ServedIndex,
     pool: SearchPool,
-    embedder: Arc<Texts>,
+    embedder: Arc<EmbedQueue>,
     /// Where searches go instead of the index.
     warehouse: Option<Arc<WarehouseSearch>>,
 }
 
 impl Similar {
     pub(super) fn new(
-        index: &Current,
+        index: &ServedIndex,
         pool: &SearchPool,
-        embedder: &Arc<Texts>,
+        embedder: &Arc<EmbedQueue>,
         warehouse: Option<&Arc<WarehouseSearch>>,
     ) -> Self {
         Self {
@@ -84,7 +84,7 @@ impl Endpoint for Similar {
 impl Similar {
     async fn respond(
         &self,
-        served: &Arc<Served>,
+        served: &Arc<IndexSnapshot>,
         request: SimilarRequest,
         context: &Context,
     ) -> Result<Response<Body>, Problem> {
@@ -100,9 +100,14 @@ impl Similar {
     }
 
     /// Answers every query of a batch, in order, with its results or its problem.
-    async fn batch(&self, served: &Arc<Served>, queries: Vec<SimilarQuery>, context: &Context) -> Bytes {
-        // All texts at once, so that they can share calls of the model; then one search after the other, so that a batch
-        // takes its turn with other requests.
+    async fn batch(
+        &self,
+        served: &Arc<IndexSnapshot>,
+        queries: Vec<SimilarQuery>,
+        context: &Context,
+    ) -> Bytes {
+        // All texts at once, so that they can share calls of the model; then one search after the other, so that a
+        // batch takes turns with other requests.
         let prepared = join_all(queries.into_iter().map(|query| self.prepare(served, query, context))).await;
         let mut answers = vec![b'['];
         for prepared in prepared {
@@ -128,7 +133,7 @@ impl Similar {
     /// Finds the vector of a query.
     async fn prepare(
         &self,
-        served: &Served,
+        served: &IndexSnapshot,
         query: SimilarQuery,
         context: &Context,
     ) -> Result<Prepared, Problem> {
@@ -156,7 +161,7 @@ impl Similar {
     }
 
     /// The results of one query as JSON.
-    async fn search(&self, served: &Arc<Served>, prepared: Prepared) -> Result<Bytes, Problem> {
+    async fn search(&self, served: &Arc<IndexSnapshot>, prepared: Prepared) -> Result<Bytes, Problem> {
         let served = Arc::clone(served);
         let hits = match &self.warehouse {
             None => None,

@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use super::query::{QueryInput, SimilarQuery};
 use crate::answer::{SearchResult, to_json};
-use crate::current::Served;
 use crate::search::{Hit, Query, Row};
+use crate::served_index::IndexSnapshot;
 use crate::why::Why;
 
 /// A query with everything that the search needs.
@@ -22,7 +22,7 @@ pub(super) enum Vector {
 
 impl Prepared {
     /// The vector to look for, and the row of the ad that has it.
-    pub(super) fn vector_and_row<'a>(&'a self, served: &'a Served) -> (&'a [f32], Option<Row>) {
+    pub(super) fn vector_and_row<'a>(&'a self, served: &'a IndexSnapshot) -> (&'a [f32], Option<Row>) {
         match &self.vector {
             Vector::OfRow(row) => (served.market.vector(*row), Some(*row)),
             Vector::Given(vector) => (vector.as_slice(), None),
@@ -30,7 +30,7 @@ impl Prepared {
     }
 
     /// Searches the index, unless `hits` were found in the warehouse.
-    pub(super) fn results(&self, served: &Served, hits: Option<Vec<Hit>>) -> Bytes {
+    pub(super) fn results(&self, served: &IndexSnapshot, hits: Option<Vec<Hit>>) -> Bytes {
         let market = served.market.as_ref();
         let query = &self.query;
         let (vector, not) = self.vector_and_row(served);

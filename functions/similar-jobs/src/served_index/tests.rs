@@ -1,7 +1,7 @@
 use super::*;
 use crate::testing::{Brute, Store};
 
-fn follow(store: &Arc<Store>) -> (Current, CancellationToken, Arc<Metrics>) {
+fn follow(store: &Arc<Store>) -> (ServedIndex, CancellationToken, Arc<Metrics>) {
     let (shutdown, metrics) = (CancellationToken::new(), Arc::<Metrics>::default());
     let follower = Follower {
         source: Arc::clone(store) as Arc<dyn IndexSource>,
@@ -13,7 +13,7 @@ fn follow(store: &Arc<Store>) -> (Current, CancellationToken, Arc<Metrics>) {
     (follower.start(), shutdown, metrics)
 }
 
-async fn serves(current: &Current, version: &str) {
+async fn serves(current: &ServedIndex, version: &str) {
     while current.now().is_none_or(|served| served.manifest().version != version) {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
