@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::embed::{EmbedQueue, Open, RETRY_S};
 use crate::endpoints::{self, Call, Context, Resources};
 use crate::metrics::Metrics;
-use crate::request::Refusal;
+use crate::request::{self, NoParameters, Refusal};
 use crate::router::{Match, Router};
 use crate::search::IndexSource;
 use crate::search_pool::SearchPool;
@@ -102,6 +102,8 @@ impl SimilarJobs {
         let (head, body) = request.into_parts();
         let is_post = head.method == Method::POST;
         let body = if is_post {
+            // All that a POST asks is in its body.
+            request::query::<NoParameters>(head.uri.query())?;
             refuse_compressed(&head.headers)?;
             refuse_other_than_json(&head.headers)?;
             // Before a permit is taken: a slow sender must not hold one.

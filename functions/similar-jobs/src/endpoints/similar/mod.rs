@@ -17,7 +17,7 @@ use results::{Prepared, Vector};
 use super::{Call, Context, Endpoint, ok_json};
 use crate::answer::{AnswerHead, to_json};
 use crate::embed::EmbedQueue;
-use crate::request::{self, NoParameters, Refusal};
+use crate::request::{self, Refusal};
 use crate::search_pool::SearchPool;
 use crate::served_index::{IndexSnapshot, ServedIndex};
 use crate::warehouse::WarehouseSearch;
@@ -61,10 +61,7 @@ impl Endpoint for Similar {
 
     fn parse(&self, call: Call<'_>) -> Result<SimilarRequest, Refusal> {
         match call.body {
-            Some(body) => {
-                request::query::<NoParameters>(call.query)?;
-                SimilarRequest::from_json(body)
-            }
+            Some(body) => SimilarRequest::from_json(body),
             None => request::query::<parameters::Parameters>(call.query)
                 .map(|parameters| SimilarRequest::One(parameters.into())),
         }

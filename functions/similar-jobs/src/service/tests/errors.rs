@@ -73,7 +73,9 @@ fn what_is_wrong_with_a_request_is_said_by_name() {
     is_problem(&long, 400, "invalid q of length 201: expected a text of at most 200 characters");
     let cursor = "invalid cursor \"-1\": expected a whole number from 1 to 9999";
     is_problem(&service.get("/v1/jobs?q=a&cursor=-1"), 400, cursor);
-    let twice = service.send("POST", "/v1/similar?top_k=3", &[], b"{}");
+    // Before the body is looked at.
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let twice = service.send("POST", "/v1/similar?top_k=3", &form, b"{}");
     is_problem(&twice, 400, "invalid parameter \"top_k\": expected none");
     is_problem(&service.get("/v1/jobs/MCF/%ff"), 400, "invalid path: expected percent-encoded UTF-8");
 }
