@@ -46,7 +46,7 @@ impl Limits {
     ///
     /// # Errors
     /// A problem of status 503 where as many requests as the service takes are worked on, or `work` is not done in time.
-    pub async fn admit<T, F>(&self, work: impl FnOnce(Instant) -> F) -> Result<T, Problem>
+    pub async fn admit<T, F>(&self, work: impl FnOnce(std::time::Instant) -> F) -> Result<T, Problem>
     where
         F: Future<Output = Result<T, Problem>>,
     {
@@ -55,7 +55,7 @@ impl Limits {
         let until = Instant::now() + self.deadline;
         let late =
             || unavailable(format!("the answer was not ready within {} ms", self.deadline.as_millis()));
-        tokio::time::timeout_at(until, work(until)).await.unwrap_or_else(|_| Err(late()))
+        tokio::time::timeout_at(until, work(until.into_std())).await.unwrap_or_else(|_| Err(late()))
     }
 
     /// Adds the headers that every answer of a service has: that its media type is to be believed, and which pages may

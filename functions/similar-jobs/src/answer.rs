@@ -9,7 +9,7 @@ use crate::why::Why;
 
 /// An ad. A member that nobody knows is null.
 #[derive(Debug, Serialize)]
-pub(crate) struct Described<'a> {
+pub(crate) struct JobDetails<'a> {
     source: &'a str,
     job_id: &'a str,
     job_title: Option<&'a str>,
@@ -30,24 +30,24 @@ pub(crate) struct Described<'a> {
 
 /// A result of a search.
 #[derive(Debug, Serialize)]
-pub(crate) struct Found<'a> {
+pub(crate) struct SearchResult<'a> {
     pub(crate) rank: usize,
     pub(crate) score: f32,
     #[serde(flatten)]
-    pub(crate) job: Described<'a>,
+    pub(crate) job: JobDetails<'a>,
     pub(crate) reposts: u32,
     pub(crate) why: Vec<Why>,
 }
 
 /// What stands before the results.
 #[derive(Debug, Serialize)]
-pub(crate) struct Head<'a> {
+pub(crate) struct AnswerHead<'a> {
     pub(crate) index_version: &'a str,
     pub(crate) model_version: &'a str,
     pub(crate) took_ms: f64,
 }
 
-impl<'a> From<Ad<'a>> for Described<'a> {
+impl<'a> From<Ad<'a>> for JobDetails<'a> {
     fn from(ad: Ad<'a>) -> Self {
         Self {
             source: ad.source,
@@ -78,7 +78,7 @@ fn is_web(url: &str) -> bool {
     starts_with("https://") || starts_with("http://")
 }
 
-impl<'a> Head<'a> {
+impl<'a> AnswerHead<'a> {
     pub(crate) fn new(manifest: &'a Manifest, took: std::time::Duration) -> Self {
         // Hundredths of a millisecond: what lies below is noise.
         let took_ms = (took.as_secs_f64() * 100_000.0).round() / 100.0;

@@ -49,8 +49,8 @@ enum Model {
     Failed,
 }
 
-/// The thread, and the queue before it.
-pub(crate) struct Texts {
+/// The queue of texts, and the thread that embeds them.
+pub(crate) struct EmbedQueue {
     queue: Sender<Waiting>,
     model: watch::Receiver<Model>,
     /// Ends the thread after the call that it is in.
@@ -58,7 +58,7 @@ pub(crate) struct Texts {
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-impl Texts {
+impl EmbedQueue {
     /// Starts the thread.
     ///
     /// # Errors
@@ -86,7 +86,7 @@ impl Texts {
     /// because the client has gone or `deadline` has passed, is not embedded.
     ///
     /// # Errors
-    /// A problem of status 503 where the model is not to be had, is another than the index's, or is overloaded.
+    /// A problem of status 503 where the model cannot be loaded, is another than the index's, or is overloaded.
     pub(crate) async fn embed(
         &self,
         text: String,

@@ -1,25 +1,28 @@
 //! Answers over HTTP which ads are most like an ad, a text or a vector, and why.
 //!
-//! - [`service`]: from a request to whoever answers it, and what every answer has
-//! - [`router`], [`request`]: paths; what a caller asks for, read strictly
-//! - [`similar`], [`browse`], [`page`]: who answers; [`answer`], [`why`]: what answers look like
-//! - [`search`], [`current`]: the index, and the version of it that is served; [`warehouse`]: searching there instead
-//! - [`embed`], [`cpu`]: the thread with the model; the threads that search
-//! - [`mod@settings`]: what it reads; [`metrics`]: what the process counts
+//! - [`service`], [`router`]: what every request goes through; which endpoint answers a path
+//! - [`endpoints`]: what is asked and answered at each path; [`page`]: the files of the page
+//! - [`request`]: strict reading of bodies and parameters; [`job_key`], [`answer`], [`why`]: members of requests and
+//!   answers; [`etag`]: entity tags of answers
+//! - [`search`], [`served_index`]: the index, and the version of it that is served; [`warehouse`]: the warehouse
+//!   searched instead
+//! - [`embed`], [`search_pool`]: the thread with the model; the threads that search
+//! - [`mod@settings`]: the variables that are read; [`metrics`]: what the process counts
 
 mod answer;
-mod browse;
-mod cpu;
-mod current;
 mod embed;
+mod endpoints;
+mod etag;
+mod job_key;
 mod metrics;
 mod page;
 mod request;
 mod router;
 mod search;
+mod search_pool;
+mod served_index;
 mod service;
 mod settings;
-mod similar;
 mod warehouse;
 mod why;
 
@@ -30,7 +33,7 @@ use common::runtime::{Function, Start, run_service};
 use common::storage::{Registry, Storage};
 use common::{Result, embedding};
 
-use service::{Parts, State};
+use service::{Parts, SimilarJobs};
 use settings::{Search, ServiceSettings};
 use warehouse::WarehouseSearch;
 
@@ -44,7 +47,7 @@ fn main() -> ExitCode {
     run_service(FUNCTION, open)
 }
 
-async fn open(start: Start<ServiceSettings>) -> Result<State> {
+async fn open(start: Start<ServiceSettings>) -> Result<SimilarJobs> {
     let Start { settings, shutdown } = start;
     let storage = Arc::new(Storage::new(settings.storage.clone()));
     let warehouse = match settings.search.search {
@@ -52,7 +55,7 @@ async fn open(start: Start<ServiceSettings>) -> Result<State> {
         Search::Warehouse => Some(WarehouseSearch::new(Arc::clone(&storage), &settings.embedding.model)?),
     };
     let (of_model, deadline) = (settings.embedding(), settings.deadline());
-    State::start(Parts {
+    SimilarJobs::start(Parts {
         source: Arc::new(search::Published {
             registry: Registry::new(storage.artifacts()?, common::index::manifest::KIND, "indexes"),
             index_dir: settings.index.index_dir.clone(),

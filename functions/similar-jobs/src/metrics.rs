@@ -1,29 +1,21 @@
-//! What `/metrics` says, in the text format of Prometheus.
+//! The metrics of the process, exposed at `/metrics` in the text format of `OpenMetrics`.
 
-use std::collections::BTreeMap;
-use std::fmt::Write;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
+
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
 
 use crate::search::Manifest;
 
-/// Upper bounds of the latency histogram's buckets, in seconds, as they are written.
-const BUCKETS: [(f64, &str); 13] = [
-    (0.001, "0.001"),
-    (0.0025, "0.0025"),
-    (0.005, "0.005"),
-    (0.01, "0.01"),
-    (0.025, "0.025"),
-    (0.05, "0.05"),
-    (0.1, "0.1"),
-    (0.25, "0.25"),
-    (0.5, "0.5"),
-    (1.0, "1"),
-    (2.5, "2.5"),
-    (5.0, "5"),
-    (10.0, "10"),
-];
+/// The media type of [`Metrics::render`].
+pub(crate) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Upper bounds of the latency histogram's buckets, in seconds.
+const BUCKETS: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 /// The status under which a request counts whose client went away before the answer.
 const CLIENT_GONE: u16 = 499;
@@ -33,157 +25,165 @@ const CLIENT_GONE: u16 = 499;
 pub(crate) enum Embedded {
     Done,
     Failed,
-    /// Nobody waited for it any more.
+    /// Its request had ended before its turn came.
     Dropped,
 }
 
-/// Counters and gauges of the process.
-#[derive(Debug, Default)]
+/// Counters, gauges and histograms of the process.
+#[derive(Debug)]
 pub(crate) struct Metrics {
-    in_flight: AtomicI64,
-    /// By route and status.
-    requests: Mutex<BTreeMap<(&'static str, u16), Latencies>>,
-    indexes_opened: AtomicU64,
-    indexes_failed: AtomicU64,
-    texts: [AtomicU64; 3],
-    turns: AtomicU64,
+    requests_in_flight: Gauge,
+    requests: Family<RequestLabels, Counter>,
+    request_durations: Family<RequestLabels, Histogram>,
+    index_opened: Family<ResultLabel, Counter>,
+    embed_texts: Family<ResultLabel, Counter>,
+    embed_turns: Counter,
 }
 
-/// How long the requests took that were answered alike.
-#[derive(Debug, Default, Clone, Copy)]
-struct Latencies {
-    /// By the first bucket that holds it; the last are those beyond all buckets.
-    counts: [u64; BUCKETS.len() + 1],
-    sum: Duration,
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    route: &'static str,
+    status: u16,
 }
 
-/// A request that is being answered; counted when this is dropped.
-pub(crate) struct Asking<'a> {
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResultLabel {
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct IndexLabels {
+    version: String,
+    model_version: String,
+}
+
+/// Counts a request and the time that it took when dropped.
+pub(crate) struct RequestTimer<'a> {
     metrics: &'a Metrics,
     route: &'static str,
     started: Instant,
     status: u16,
 }
 
-impl Metrics {
-    /// A request to `route` begins.
-    pub(crate) fn begin(&self, route: &'static str) -> Asking<'_> {
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
-        Asking { metrics: self, route, started: Instant::now(), status: CLIENT_GONE }
-    }
-
-    /// An index was opened, or could not be.
-    pub(crate) fn index_opened(&self, is_open: bool) {
-        let counter = if is_open { &self.indexes_opened } else { &self.indexes_failed };
-        counter.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// A text left the embedding queue.
-    pub(crate) fn text(&self, what: Embedded) {
-        self.texts[what as usize].fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// The embedding thread took what was waiting.
-    pub(crate) fn turn(&self) {
-        self.turns.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// All of it as text. `queued`: texts that wait to be embedded.
-    pub(crate) fn render(&self, index: Option<&Manifest>, queued: usize) -> String {
-        let mut text = String::new();
-        self.render_requests(&mut text);
-        let in_flight = self.in_flight.load(Ordering::Relaxed).to_string();
-        single(&mut text, "http_requests_in_flight", "gauge", "Requests being answered.", &in_flight);
-        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed).to_string();
-        let name = "similar_jobs_index_opened_total";
-        head(&mut text, name, "counter", "Indexes that were opened, or could not be.");
-        sample(&mut text, name, &[("result", "ok")], &count(&self.indexes_opened));
-        sample(&mut text, name, &[("result", "failed")], &count(&self.indexes_failed));
-        if let Some(index) = index {
-            let name = "similar_jobs_index_info";
-            head(&mut text, name, "gauge", "The index that is served.");
-            let labels = [("version", index.version.as_str()), ("model_version", &index.model_version)];
-            sample(&mut text, name, &labels, "1");
-            let rows = index.rows.to_string();
-            single(&mut text, "similar_jobs_index_rows", "gauge", "Ads in the index.", &rows);
+impl Default for Metrics {
+    fn default() -> Self {
+        let metrics = Self {
+            requests_in_flight: Gauge::default(),
+            requests: Family::default(),
+            request_durations: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
+            index_opened: Family::default(),
+            embed_texts: Family::default(),
+            embed_turns: Counter::default(),
+        };
+        // Each counter starts at 0, so that its first increment shows as one.
+        for result in [true, false].map(opened) {
+            drop(metrics.index_opened.get_or_create(&result));
         }
-        let queued = queued.to_string();
-        single(&mut text, "similar_jobs_embed_queue", "gauge", "Texts that wait to be embedded.", &queued);
-        let name = "similar_jobs_embed_texts_total";
-        head(&mut text, name, "counter", "Texts that left the embedding queue.");
-        for (result, counter) in ["embedded", "failed", "dropped"].into_iter().zip(&self.texts) {
-            sample(&mut text, name, &[("result", result)], &count(counter));
+        for result in [Embedded::Done, Embedded::Failed, Embedded::Dropped].map(embedded) {
+            drop(metrics.embed_texts.get_or_create(&result));
         }
-        let turns = count(&self.turns);
-        let name = "similar_jobs_embed_turns_total";
-        single(&mut text, name, "counter", "Times that the embedding thread took what was waiting.", &turns);
-        text
-    }
-
-    fn render_requests(&self, text: &mut String) {
-        let requests = self.requests().clone();
-        let total = "http_requests_total";
-        head(text, total, "counter", "Requests by route and status; 499: the client went away.");
-        for ((route, status), latencies) in &requests {
-            let labels = [("route", *route), ("status", &status.to_string())];
-            sample(text, total, &labels, &latencies.counts.iter().sum::<u64>().to_string());
-        }
-        let name = "http_request_duration_seconds";
-        head(text, name, "histogram", "Time from the head of a request to its answer.");
-        for ((route, status), latencies) in &requests {
-            let labels = [("route", *route), ("status", &status.to_string())];
-            let bounds = BUCKETS.iter().map(|(_, bound)| *bound).chain(["+Inf"]);
-            let mut count = 0;
-            for (bound, here) in bounds.zip(latencies.counts) {
-                count += here;
-                let labels = [labels[0], labels[1], ("le", bound)];
-                sample(text, &format!("{name}_bucket"), &labels, &count.to_string());
-            }
-            sample(text, &format!("{name}_sum"), &labels, &latencies.sum.as_secs_f64().to_string());
-            sample(text, &format!("{name}_count"), &labels, &count.to_string());
-        }
-    }
-
-    fn requests(&self) -> MutexGuard<'_, BTreeMap<(&'static str, u16), Latencies>> {
-        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+        metrics
     }
 }
 
-impl Asking<'_> {
-    /// It is answered.
+fn opened(is_open: bool) -> ResultLabel {
+    ResultLabel { result: if is_open { "ok" } else { "failed" } }
+}
+
+fn embedded(outcome: Embedded) -> ResultLabel {
+    let result = match outcome {
+        Embedded::Done => "embedded",
+        Embedded::Failed => "failed",
+        Embedded::Dropped => "dropped",
+    };
+    ResultLabel { result }
+}
+
+impl Metrics {
+    /// Starts timing a request to `route`.
+    pub(crate) fn start_request(&self, route: &'static str) -> RequestTimer<'_> {
+        self.requests_in_flight.inc();
+        RequestTimer { metrics: self, route, started: Instant::now(), status: CLIENT_GONE }
+    }
+
+    /// Counts an index that was opened, or failed to open.
+    pub(crate) fn index_opened(&self, is_open: bool) {
+        self.index_opened.get_or_create(&opened(is_open)).inc();
+    }
+
+    /// Counts a text that left the embedding queue.
+    pub(crate) fn text(&self, outcome: Embedded) {
+        self.embed_texts.get_or_create(&embedded(outcome)).inc();
+    }
+
+    /// Counts a turn of the embedding thread: it took the texts that were waiting.
+    pub(crate) fn turn(&self) {
+        self.embed_turns.inc();
+    }
+
+    /// Renders all metrics, with those of the served `index` and the number of texts in the embedding queue.
+    pub(crate) fn render(&self, index: Option<&Manifest>, queued: usize) -> String {
+        let mut registry = Registry::default();
+        self.register(&mut registry);
+        let queue: Gauge = Gauge::default();
+        queue.set(i64::try_from(queued).unwrap_or(i64::MAX));
+        registry.register("similar_jobs_embed_queue", "Texts that wait to be embedded", queue);
+        if let Some(index) = index {
+            register_index(index, &mut registry);
+        }
+        let mut out = String::new();
+        // Writing to a string cannot fail.
+        let _ = text::encode(&mut out, &registry);
+        out
+    }
+
+    /// Registers the metrics that count. The registry ends help texts with a full stop, and counters with `_total`.
+    fn register(&self, registry: &mut Registry) {
+        let help = "Requests by route and status; 499: the client went away";
+        registry.register("http_requests", help, self.requests.clone());
+        let help = "Time from the head of a request to its answer";
+        registry.register("http_request_duration_seconds", help, self.request_durations.clone());
+        let help = "Requests being answered";
+        registry.register("http_requests_in_flight", help, self.requests_in_flight.clone());
+        let help = "Indexes that were opened, or failed to open";
+        registry.register("similar_jobs_index_opened", help, self.index_opened.clone());
+        let help = "Texts that left the embedding queue";
+        registry.register("similar_jobs_embed_texts", help, self.embed_texts.clone());
+        let help = "Times that the embedding thread took the waiting texts";
+        registry.register("similar_jobs_embed_turns", help, self.embed_turns.clone());
+    }
+}
+
+fn register_index(index: &Manifest, registry: &mut Registry) {
+    let labels =
+        IndexLabels { version: escaped(&index.version), model_version: escaped(&index.model_version) };
+    let info = Family::<IndexLabels, Gauge>::default();
+    info.get_or_create(&labels).set(1);
+    registry.register("similar_jobs_index_info", "The index that is served", info);
+    let rows: Gauge = Gauge::default();
+    rows.set(i64::try_from(index.rows).unwrap_or(i64::MAX));
+    registry.register("similar_jobs_index_rows", "Ads in the index", rows);
+}
+
+/// Escapes a label's value, which the library writes unchanged.
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+impl RequestTimer<'_> {
+    /// Sets the status that the request is answered with.
     pub(crate) fn answered(mut self, status: u16) {
         self.status = status;
     }
 }
 
-impl Drop for Asking<'_> {
+impl Drop for RequestTimer<'_> {
     fn drop(&mut self) {
-        self.metrics.in_flight.fetch_sub(1, Ordering::Relaxed);
-        let took = self.started.elapsed();
-        let bucket = BUCKETS.iter().position(|(bound, _)| took.as_secs_f64() <= *bound);
-        let mut requests = self.metrics.requests();
-        let latencies = requests.entry((self.route, self.status)).or_default();
-        latencies.counts[bucket.unwrap_or(BUCKETS.len())] += 1;
-        latencies.sum += took;
+        self.metrics.requests_in_flight.dec();
+        let labels = RequestLabels { route: self.route, status: self.status };
+        self.metrics.requests.get_or_create(&labels).inc();
+        self.metrics.request_durations.get_or_create(&labels).observe(self.started.elapsed().as_secs_f64());
     }
-}
-
-// Writing to a string cannot fail.
-fn head(text: &mut String, name: &str, kind: &str, help: &str) {
-    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
-}
-
-fn single(text: &mut String, name: &str, kind: &str, help: &str, value: &str) {
-    head(text, name, kind, help);
-    sample(text, name, &[], value);
-}
-
-fn sample(text: &mut String, name: &str, labels: &[(&str, &str)], value: &str) {
-    let escaped = |value: &str| value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-    let labels: Vec<String> =
-        labels.iter().map(|(label, value)| format!("{label}=\"{}\"", escaped(value))).collect();
-    let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
-    let _ = writeln!(text, "{name}{labels} {value}");
 }
 
 #[cfg(test)]

@@ -76,11 +76,6 @@ static PRELOADS: LazyLock<Option<HeaderValue>> = LazyLock::new(|| {
 });
 
 impl File {
-    /// The file at `path`.
-    pub(crate) fn at(path: &str) -> Option<&'static Self> {
-        FILES.iter().find(|file| file.path == path)
-    }
-
     /// The file as an answer.
     pub(crate) fn answer(&self) -> Response<Body> {
         let mut response = content(StatusCode::OK, self.media_type, self.text);
@@ -145,6 +140,10 @@ mod tests {
         named.map(|import| resolved(file.path, import))
     }
 
+    fn file(path: &str) -> Option<&'static File> {
+        FILES.iter().find(|file| file.path == path)
+    }
+
     #[test]
     fn every_file_of_the_folder_is_listed() {
         let listed: BTreeSet<String> = FILES.iter().map(|file| file.path.replace("/page/", "/")).collect();
@@ -160,7 +159,7 @@ mod tests {
         let mut reached = BTreeSet::new();
         let mut next = vec!["/page/app.js".to_owned()];
         while let Some(path) = next.pop() {
-            let script = File::at(&path).filter(|file| file.media_type == SCRIPT);
+            let script = file(&path).filter(|file| file.media_type == SCRIPT);
             next.extend(imports(script.unwrap_or_else(|| panic!("{path} is imported but not served"))));
             next.retain(|import| import != &path && !reached.contains(import));
             reached.insert(path);
@@ -171,7 +170,7 @@ mod tests {
 
     #[test]
     fn the_document_loads_the_entry_and_every_style_sheet() {
-        let document = File::at("/").unwrap();
+        let document = file("/").unwrap();
         let scripts: Vec<&str> = between(document.text, " src=\"", '"').collect();
         assert_eq!(scripts, ["/page/app.js"]);
         let linked = between(document.text, "<link rel=\"stylesheet\" href=\"", '"');
@@ -181,12 +180,12 @@ mod tests {
 
     #[test]
     fn the_document_names_the_scripts_ahead() {
-        let document = File::at("/").unwrap().answer();
+        let document = file("/").unwrap().answer();
         let links = document.headers()[header::LINK].to_str().unwrap();
         for script in FILES.iter().filter(|file| file.media_type == SCRIPT) {
             assert!(links.contains(&format!("<{}>; rel=modulepreload", script.path)), "{}", script.path);
         }
-        assert!(!File::at("/page/app.js").unwrap().answer().headers().contains_key(header::LINK));
+        assert!(!file("/page/app.js").unwrap().answer().headers().contains_key(header::LINK));
     }
 
     #[test]

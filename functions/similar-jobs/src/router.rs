@@ -1,112 +1,88 @@
-//! Which paths there are, what they take, and who answers.
+//! Which endpoint answers a path.
 
-use hyper::Method;
+use common::{Error, Result};
 
-use crate::browse::Listing;
-use crate::page::File;
-use crate::request::Refusal;
-use crate::request::parameters::{self, decode};
+use crate::endpoints::Route;
+use crate::request::{Refusal, decode};
 
-/// Who answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Endpoint {
-    Similar,
-    Jobs,
-    Job,
-    Index,
-    Map,
-    Metrics,
-    OpenApi,
-    Page(&'static File),
+/// The routes of the service, by path.
+pub(crate) struct Router {
+    routes: Vec<Route>,
+    /// Places in `routes`.
+    paths: matchit::Router<usize>,
 }
 
-/// A path and what it takes.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Route {
-    /// A piece in braces stands for any piece that is not empty.
-    pub(crate) path: &'static str,
-    /// Whether it takes POST besides GET.
-    pub(crate) takes_post: bool,
-    /// What may stand after `?` of a GET.
-    pub(crate) parameters: &'static [&'static str],
-    pub(crate) endpoint: Endpoint,
+/// The route of a request.
+pub(crate) struct Match<'a> {
+    pub(crate) route: &'a Route,
+    /// The segments that stand for the braces of the path, decoded.
+    pub(crate) segments: Vec<String>,
 }
 
-impl Route {
-    const fn get(path: &'static str, parameters: &'static [&'static str], endpoint: Endpoint) -> Self {
-        Self { path, takes_post: false, parameters, endpoint }
-    }
-
-    /// The methods it takes, for an `Allow` header.
-    pub(crate) fn allow(&self) -> &'static str {
-        if self.takes_post { "GET, HEAD, POST, OPTIONS" } else { "GET, HEAD, OPTIONS" }
-    }
-
-    /// Says whether it takes `method`.
-    pub(crate) fn takes(&self, method: &Method) -> bool {
-        matches!(*method, Method::GET | Method::HEAD) || (self.takes_post && *method == Method::POST)
-    }
-}
-
-/// The interface for programs; `openapi.json` describes exactly these.
-pub(crate) const API: [Route; 7] = [
-    Route { takes_post: true, ..Route::get("/v1/similar", parameters::OF_SIMILAR, Endpoint::Similar) },
-    Route::get("/v1/jobs", Listing::PARAMETERS, Endpoint::Jobs),
-    Route::get("/v1/jobs/{source}/{job_id}", &[], Endpoint::Job),
-    Route::get("/v1/index", &[], Endpoint::Index),
-    Route::get("/v1/map", &["limit"], Endpoint::Map),
-    Route::get("/metrics", &[], Endpoint::Metrics),
-    Route::get("/openapi.json", &[], Endpoint::OpenApi),
-];
-
-/// Finds the route of `path`, and the decoded pieces that stand for its braces.
-///
-/// # Errors
-/// A refusal where such a piece is no text.
-pub(crate) fn find(path: &str) -> Result<Option<(Route, Vec<String>)>, Refusal> {
-    if let Some(file) = File::at(path) {
-        return Ok(Some((Route::get(file.path, &[], Endpoint::Page(file)), Vec::new())));
-    }
-    for route in API {
-        if let Some(pieces) = matched(route.path, path) {
-            let pieces: Result<Vec<String>, Refusal> = pieces
-                .into_iter()
-                .map(|piece| decode(piece).map_err(|sentence| Refusal::new("the path", sentence)))
-                .collect();
-            return Ok(Some((route, pieces?)));
+impl Router {
+    /// A router of `routes`.
+    ///
+    /// # Errors
+    /// Where two routes have one path.
+    pub(crate) fn new(routes: Vec<Route>) -> Result<Self> {
+        let mut paths = matchit::Router::new();
+        for (place, route) in routes.iter().enumerate() {
+            paths.insert(route.path, place).map_err(|error| {
+                Error::internal(format!("invalid path {:?} of an endpoint", route.path)).caused_by(error)
+            })?;
         }
+        Ok(Self { routes, paths })
     }
-    Ok(None)
-}
 
-/// The pieces of `path` that stand for the braces of `template`, or `None` where the two do not match.
-fn matched<'a>(template: &str, path: &'a str) -> Option<Vec<&'a str>> {
-    let mut pieces = Vec::new();
-    let mut path = path.split('/');
-    for expected in template.split('/') {
-        let piece = path.next()?;
-        if expected.starts_with('{') && !piece.is_empty() {
-            pieces.push(piece);
-        } else if expected != piece {
-            return None;
-        }
+    /// Finds the route of `path`.
+    ///
+    /// # Errors
+    /// A refusal where a segment that stands for braces is not UTF-8.
+    pub(crate) fn find(&self, path: &str) -> Result<Option<Match<'_>>, Refusal> {
+        let Ok(found) = self.paths.at(path) else { return Ok(None) };
+        let Some(route) = self.routes.get(*found.value) else { return Ok(None) };
+        let refused = |()| Refusal::invalid("path", "percent-encoded UTF-8");
+        let segments = found.params.iter().map(|(_, segment)| decode(segment).map_err(refused));
+        Ok(Some(Match { route, segments: segments.collect::<Result<_, _>>()? }))
     }
-    path.next().is_none().then_some(pieces)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::routes;
 
     #[test]
-    fn a_path_is_found_with_its_pieces_decoded() {
-        let (route, pieces) = find("/v1/jobs/MCF/a%2Fb%20c").unwrap().unwrap();
-        assert_eq!((route.endpoint, pieces), (Endpoint::Job, vec!["MCF".to_owned(), "a/b c".to_owned()]));
-        assert_eq!(find("/v1/jobs").unwrap().unwrap().0.endpoint, Endpoint::Jobs);
-        for nothing in ["/v1", "/v1/jobs/", "/v1/jobs/MCF", "/v1/jobs//1", "/v1/jobs/MCF/1/2", "//", "", "*"]
-        {
-            assert!(find(nothing).unwrap().is_none(), "{nothing}");
+    fn a_path_is_found_with_its_segments_decoded() {
+        let router = Router::new(routes()).unwrap();
+        let found = router.find("/v1/jobs/MCF/a%2Fb%20c").unwrap().unwrap();
+        assert_eq!(found.route.path, "/v1/jobs/{source}/{job_id}");
+        assert_eq!(found.segments, ["MCF", "a/b c"]);
+        for path in ["/v1/jobs", "/v1/similar", "/", "/page/app.js", "/openapi.json"] {
+            assert_eq!(router.find(path).unwrap().unwrap().route.path, path);
         }
-        find("/v1/jobs/MCF/%ff").unwrap_err();
+        for nothing in [
+            "/v1",
+            "/v1/jobs/",
+            "/v1/jobs/MCF",
+            "/v1/jobs/MCF/",
+            "/v1/jobs//1",
+            "/v1/jobs/MCF/1/",
+            "/v1/jobs/MCF/1/2",
+            "/v1/index/",
+            "/page",
+            "//",
+            "",
+            "*",
+        ] {
+            assert!(router.find(nothing).unwrap().is_none(), "{nothing}");
+        }
+        assert!(router.find("/v1/jobs/MCF/%ff").is_err());
+    }
+
+    #[test]
+    fn two_endpoints_of_one_path_are_refused() {
+        let twice = routes().into_iter().chain(routes()).collect();
+        assert!(Router::new(twice).is_err());
     }
 }

@@ -1,34 +1,29 @@
-//! The service: from a request to whoever answers it, and what every answer has.
+//! The service: what every request goes through before and after its endpoint.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::Result;
 use common::runtime::Service;
-use common::runtime::http_util::{Body, Problem, content, is_tag_of, read_body, refuse_compressed};
+use common::runtime::http_util::{Body, Limits, Problem, read_body, refuse_compressed};
 use hyper::body::Incoming;
-use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::browse::{self, Listing};
-use crate::cpu::Cpu;
-use crate::current::{Current, Follower, Served};
-use crate::embed::{Open, RETRY_S, Texts};
+use crate::embed::{EmbedQueue, Open, RETRY_S};
+use crate::endpoints::{self, Call, Context, Resources};
 use crate::metrics::Metrics;
-use crate::request::{self, Asked, Key, MOST_BODY_BYTES, Parameters, Refusal, Similar, To};
-use crate::router::{self, Endpoint, Route};
+use crate::request::{self, NoParameters, Refusal};
+use crate::router::{Match, Router};
 use crate::search::IndexSource;
+use crate::search_pool::SearchPool;
+use crate::served_index::{Follower, ServedIndex};
 use crate::settings::ServiceSettings;
-use crate::similar::{self, Clock};
 use crate::warehouse::WarehouseSearch;
 
-/// The description of the interface.
-pub(crate) const OPENAPI: &str = include_str!("../openapi.json");
-
-/// Points of the map where a request does not say how many, and at most.
-const POINTS: (u64, u64) = (2000, 5000);
+/// The longest body.
+const MAX_BODY_BYTES: usize = 64 << 10;
 
 /// What the service is made from.
 pub(crate) struct Parts {
@@ -40,29 +35,16 @@ pub(crate) struct Parts {
     pub(crate) shutdown: CancellationToken,
 }
 
-/// The service, and what its requests share.
-pub(crate) struct State {
-    pub(crate) current: Current,
-    pub(crate) texts: Texts,
-    pub(crate) cpu: Cpu,
-    pub(crate) warehouse: Option<WarehouseSearch>,
+/// The service.
+pub(crate) struct SimilarJobs {
+    router: Router,
+    index: ServedIndex,
+    embedder: Arc<EmbedQueue>,
     metrics: Arc<Metrics>,
-    /// Requests of `/v1` that are worked on.
-    permits: Semaphore,
-    deadline: Duration,
-    cors_allow_origin: Option<HeaderValue>,
+    limits: Limits,
 }
 
-/// What a request of `/v1` asks for.
-enum Asks {
-    Similar(Asked),
-    Jobs(Listing),
-    Job(Key),
-    Index,
-    Map(usize),
-}
-
-impl State {
+impl SimilarJobs {
     /// Starts what works beside the requests: the thread with the model, the task that follows the index.
     ///
     /// # Errors
@@ -70,30 +52,30 @@ impl State {
     pub(crate) fn start(parts: Parts) -> Result<Self> {
         let Parts { settings, source, warehouse, open_model, shutdown } = parts;
         let metrics = Arc::<Metrics>::default();
-        let (deadline, every) = (settings.deadline(), settings.index_poll());
+        let limits = Limits::new(&settings.serving);
+        let (deadline, every) = (limits.deadline(), settings.index_poll());
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let texts = Texts::start(open_model, Duration::from_secs(RETRY_S.into()), Arc::clone(&metrics))?;
+        let retry = Duration::from_secs(RETRY_S.into());
+        let embedder = Arc::new(EmbedQueue::start(open_model, retry, Arc::clone(&metrics))?);
         let follower = Follower { source, every, deadline, metrics: Arc::clone(&metrics), shutdown };
-        let origin = settings.serving.cors_allow_origin.as_ref();
-        Ok(Self {
-            current: follower.start(),
-            texts,
-            cpu: Cpu::new(cores),
-            warehouse,
-            metrics,
-            permits: Semaphore::new(settings.serving.max_concurrent.count()),
-            deadline,
-            cors_allow_origin: origin.and_then(|origin| HeaderValue::from_str(origin.as_str()).ok()),
-        })
+        let index = follower.start();
+        let resources = Resources {
+            index: index.clone(),
+            pool: SearchPool::new(cores),
+            embedder: Arc::clone(&embedder),
+            warehouse: warehouse.map(Arc::new),
+            metrics: Arc::clone(&metrics),
+        };
+        Ok(Self { router: Router::new(endpoints::table(&resources))?, index, embedder, metrics, limits })
     }
 
     async fn respond(
         &self,
-        found: Result<Option<(Route, Vec<String>)>, Refusal>,
+        found: Result<Option<Match<'_>>, Refusal>,
         request: Request<Incoming>,
     ) -> Result<Response<Body>, Problem> {
         let started = Instant::now();
-        let Some((route, pieces)) = found? else {
+        let Some(Match { route, segments }) = found? else {
             let detail = "there is nothing at this path; /openapi.json says what there is";
             return Err(Problem::new(StatusCode::NOT_FOUND, detail));
         };
@@ -104,141 +86,48 @@ impl State {
             return Err(Problem::method_not_allowed(route.allow()));
         }
         let (head, body) = request.into_parts();
-        let asks = if head.method == Method::POST {
-            Parameters::read(head.uri.query(), &[])?;
+        let is_post = head.method == Method::POST;
+        let body = if is_post {
+            // All that a POST asks is in its body.
+            request::query::<NoParameters>(head.uri.query())?;
             refuse_compressed(&head.headers)?;
             refuse_other_than_json(&head.headers)?;
-            // Before a permit is taken: a slow sender is nobody's work.
-            Asks::Similar(request::read(&read_body(body, MOST_BODY_BYTES).await?)?)
+            // Before a permit is taken: a slow sender must not hold one.
+            Some(read_body(body, MAX_BODY_BYTES).await?)
         } else {
-            let is_file = matches!(route.endpoint, Endpoint::Page(_));
-            // What follows `?` says nothing to a file.
-            let query = head.uri.query().filter(|_| !is_file);
-            let parameters = Parameters::read(query, route.parameters)?;
-            match route.endpoint {
-                Endpoint::Similar => Asks::Similar(Asked::One(parameters.similar()?)),
-                Endpoint::Jobs => Asks::Jobs(Listing::read(&parameters)?),
-                Endpoint::Job => Asks::Job(key(pieces)),
-                Endpoint::Index => Asks::Index,
-                Endpoint::Map => Asks::Map(parameters.whole("limit", POINTS.0, POINTS.1)?),
-                Endpoint::Page(file) => return Ok(file.answer()),
-                Endpoint::Metrics => return Ok(self.metrics()),
-                Endpoint::OpenApi => return Ok(content(StatusCode::OK, "application/json", OPENAPI)),
-            }
+            None
         };
-        let _permit = self.permits.try_acquire().map_err(|_| busy())?;
-        let clock = Clock { started, deadline: Instant::now() + self.deadline };
-        let asked_if = (head.method != Method::POST).then_some(&head.headers);
-        let work = self.work(asks, clock, asked_if);
-        tokio::time::timeout(self.deadline, work).await.unwrap_or_else(|_| Err(late(self.deadline)))
-    }
-
-    /// Answers what needs the index. `conditions`: the headers of a GET.
-    async fn work(
-        &self,
-        asks: Asks,
-        clock: Clock,
-        conditions: Option<&HeaderMap>,
-    ) -> Result<Response<Body>, Problem> {
-        let served = self.current.get().await?;
-        // What a warehouse answers changes with its rows, not with the index.
-        let is_of_index = self.warehouse.is_none() || !matches!(asks, Asks::Similar(_));
-        let etag = served.etag.clone().filter(|_| conditions.is_some() && is_of_index);
-        let is_known = etag.as_ref().zip(conditions).is_some_and(|(etag, headers)| has(headers, etag));
-        let mut response = if is_known {
-            asks.exists(&served)?;
-            let mut response = Response::new(Body::default());
-            *response.status_mut() = StatusCode::NOT_MODIFIED;
-            response
+        let pending =
+            route.read(Call { segments: &segments, query: head.uri.query(), body: body.as_deref() })?;
+        let conditions = (!is_post).then_some(head.headers);
+        let context = move |deadline| Context { started, deadline, conditions };
+        if route.is_limited {
+            self.limits.admit(|deadline| pending(context(deadline))).await
         } else {
-            match asks {
-                Asks::Similar(asked) => similar::answer(self, served, asked, clock).await?,
-                Asks::Jobs(listing) => browse::list(self, served, listing).await?,
-                Asks::Job(key) => browse::one(&served, &key)?,
-                Asks::Index => browse::facts(self, served).await?,
-                Asks::Map(limit) => browse::map(self, served, limit).await?,
-            }
-        };
-        if let Some(etag) = etag {
-            response.headers_mut().insert(header::ETAG, etag);
-            // To be kept, and asked for again: the same address has another answer once there is a newer index.
-            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+            pending(context(Instant::now() + self.limits.deadline())).await
         }
-        Ok(response)
-    }
-
-    fn metrics(&self) -> Response<Body> {
-        let served = self.current.now();
-        let text = self.metrics.render(served.as_deref().map(Served::manifest), self.texts.waiting());
-        content(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text)
-    }
-
-    /// Adds what every answer has.
-    fn dress(&self, mut response: Response<Body>) -> Response<Body> {
-        let headers = response.headers_mut();
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        if let Some(origin) = &self.cors_allow_origin {
-            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-            for (name, value) in CORS {
-                headers.insert(name, HeaderValue::from_static(value));
-            }
-        }
-        response
     }
 }
 
-/// What a page of an allowed origin may send and see.
-const CORS: [(HeaderName, &str); 4] = [
-    (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, POST, OPTIONS"),
-    (header::ACCESS_CONTROL_ALLOW_HEADERS, "content-type, if-none-match, x-request-id, traceparent"),
-    (header::ACCESS_CONTROL_EXPOSE_HEADERS, "etag, retry-after, x-request-id"),
-    (header::ACCESS_CONTROL_MAX_AGE, "86400"),
-];
-
-impl Service for State {
+impl Service for SimilarJobs {
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
-        let found = router::find(request.uri().path());
-        let asking = self.metrics.begin(match &found {
-            Ok(Some((route, _))) => route.path,
+        let found = self.router.find(request.uri().path());
+        let timer = self.metrics.start_request(match &found {
+            Ok(Some(found)) => found.route.path,
             _ => "none",
         });
         let response = self.respond(found, request).await.unwrap_or_else(Response::from);
-        asking.answered(response.status().as_u16());
-        self.dress(response)
+        timer.answered(response.status().as_u16());
+        self.limits.finish(response)
     }
 
     fn unready(&self) -> Option<Problem> {
-        self.current.unready()
+        self.index.unready()
     }
 
     async fn close(self: Arc<Self>) {
-        self.texts.close().await;
+        self.embedder.close().await;
     }
-}
-
-impl Asks {
-    /// Refuses what the index does not have.
-    fn exists(&self, served: &Served) -> Result<(), Problem> {
-        match self {
-            Self::Similar(Asked::One(Similar { to: To::Job(key), .. })) | Self::Job(key) => {
-                similar::row_of(served, key).map(|_| ())
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-/// The ad that the pieces of a path name.
-fn key(pieces: Vec<String>) -> Key {
-    let mut pieces = pieces.into_iter();
-    let mut next = || pieces.next().unwrap_or_default();
-    Key { source: next(), job_id: next() }
-}
-
-/// Says whether the client has the answer of this tag already.
-fn has(headers: &HeaderMap, etag: &HeaderValue) -> bool {
-    let known = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    known.flat_map(|list| list.split(',')).any(|tag| tag.trim() == "*" || is_tag_of(tag, etag, headers))
 }
 
 fn refuse_other_than_json(headers: &HeaderMap) -> Result<(), Problem> {
@@ -256,16 +145,6 @@ fn options(allow: &'static str) -> Response<Body> {
     *response.status_mut() = StatusCode::NO_CONTENT;
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
     response
-}
-
-fn busy() -> Problem {
-    let detail = "as many requests as this instance takes are worked on already";
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(1)
-}
-
-fn late(deadline: Duration) -> Problem {
-    let detail = format!("the answer was not ready within {} ms", deadline.as_millis());
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(1)
 }
 
 #[cfg(test)]

@@ -14,8 +14,12 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::embed::Open;
-use crate::service::{Parts, State};
+use crate::embed::{EmbedQueue, Open};
+use crate::endpoints::{self, Resources, Route};
+use crate::metrics::Metrics;
+use crate::search_pool::SearchPool;
+use crate::served_index::Follower;
+use crate::service::{Parts, SimilarJobs};
 use crate::settings::{Search, ServiceSettings};
 use crate::warehouse::WarehouseSearch;
 
@@ -27,6 +31,28 @@ pub(crate) struct Running {
     pub(crate) shutdown: CancellationToken,
     server: Option<JoinHandle<()>>,
     runtime: Runtime,
+}
+
+/// The endpoints of the service, over an empty store.
+pub(crate) fn routes() -> Vec<Route> {
+    let runtime = Runtime::new().unwrap();
+    let _runtime = runtime.enter();
+    let metrics = Arc::<Metrics>::default();
+    let follower = Follower {
+        source: Arc::<Store>::default(),
+        every: Duration::from_mins(1),
+        deadline: Duration::from_secs(1),
+        metrics: Arc::clone(&metrics),
+        shutdown: CancellationToken::new(),
+    };
+    let model = Words::open(Duration::ZERO);
+    endpoints::table(&Resources {
+        index: follower.start(),
+        pool: SearchPool::new(1),
+        embedder: Arc::new(EmbedQueue::start(model, Duration::from_mins(1), Arc::clone(&metrics)).unwrap()),
+        warehouse: None,
+        metrics,
+    })
 }
 
 /// What came back.
@@ -57,7 +83,7 @@ impl Running {
         let (port, server) = runtime.block_on(async {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
             let port = listener.local_addr().unwrap().port();
-            let state = Arc::new(State::start(parts).unwrap());
+            let state = Arc::new(SimilarJobs::start(parts).unwrap());
             (port, tokio::spawn(common::runtime::serve(state, listener, shutdown.clone())))
         });
         Self { port, shutdown, server: Some(server), runtime }

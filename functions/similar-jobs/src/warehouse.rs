@@ -14,7 +14,7 @@ use common::{ErrorKind, Result, embedding};
 use hyper::StatusCode;
 use tokio::sync::OnceCell;
 
-use crate::request::Similar;
+use crate::endpoints::similar::SimilarQuery;
 use crate::search::{Hit, MarketIndex, Row};
 
 /// The most rows that are asked for to find enough different texts among them.
@@ -58,7 +58,7 @@ impl WarehouseSearch {
         market: &dyn MarketIndex,
         vector: &[f32],
         not: Option<Row>,
-        asked: &Similar,
+        asked: &SimilarQuery,
     ) -> Result<Vec<Hit>, Problem> {
         self.nearest(market, vector, not, asked).await.map_err(|error| {
             let error = error.context("the warehouse was not searched");
@@ -77,7 +77,7 @@ impl WarehouseSearch {
         market: &dyn MarketIndex,
         vector: &[f32],
         not: Option<Row>,
-        asked: &Similar,
+        asked: &SimilarQuery,
     ) -> Result<Vec<Hit>> {
         let warehouse = self.warehouse().await?;
         let mut query = VectorQuery {

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use chrono::SecondsFormat;
 use clap::{Args, Subcommand};
 use common::artifact::{Decision, Header};
-use common::storage::settings::StorageSettings;
 use common::storage::open_artifacts;
 use common::storage::registry::{self, Entry};
+use common::storage::settings::StorageSettings;
 use common::{Error, Result};
 use serde::Serialize;
 

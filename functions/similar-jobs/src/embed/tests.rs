@@ -6,9 +6,9 @@ use crate::testing::{Brute, Words, vector};
 
 const LONG: Duration = Duration::from_mins(1);
 
-fn texts(pause: Duration) -> (Texts, Arc<Metrics>) {
+fn texts(pause: Duration) -> (EmbedQueue, Arc<Metrics>) {
     let metrics = Arc::<Metrics>::default();
-    (Texts::start(Words::open(pause), LONG, Arc::clone(&metrics)).unwrap(), metrics)
+    (EmbedQueue::start(Words::open(pause), LONG, Arc::clone(&metrics)).unwrap(), metrics)
 }
 
 fn later(after: Duration) -> Instant {
@@ -92,7 +92,7 @@ async fn a_model_that_cannot_be_loaded_is_said_to_whoever_asks() {
         std::thread::sleep(Duration::from_millis(20));
         Err(Error::not_found("model x is not in /secret"))
     });
-    let (texts, index) = (Texts::start(open, LONG, Arc::default()).unwrap(), Brute::market("v1"));
+    let (texts, index) = (EmbedQueue::start(open, LONG, Arc::default()).unwrap(), Brute::market("v1"));
     for _ in 0..2 {
         let problem = texts.embed("cook".into(), index.manifest(), later(LONG)).await.unwrap_err();
         assert_eq!(problem.status(), StatusCode::SERVICE_UNAVAILABLE);
@@ -112,7 +112,7 @@ async fn a_model_that_could_not_be_loaded_is_tried_again() {
         if tries < 3 { Err(Error::unavailable("no memory left")) } else { words() }
     });
     let index = Brute::market("v1");
-    let texts = Texts::start(open, Duration::from_millis(1), Arc::default()).unwrap();
+    let texts = EmbedQueue::start(open, Duration::from_millis(1), Arc::default()).unwrap();
     let mut model = texts.model.clone();
     model.wait_for(|model| matches!(model, Model::Loaded(_))).await.unwrap();
     assert_eq!(texts.embed("cook".into(), index.manifest(), later(LONG)).await.unwrap(), vector("cook"));

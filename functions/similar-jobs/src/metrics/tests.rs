@@ -1,6 +1,9 @@
 // Counts are whole numbers, and so is what they are compared with.
 #![allow(clippy::float_cmp)]
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use super::*;
 
 /// A sample's name with its labels, and its value; what is neither sample nor comment fails the test.
@@ -12,6 +15,7 @@ fn samples(text: &str) -> BTreeMap<String, f64> {
     };
     let mut typed = Vec::new();
     let mut samples = BTreeMap::new();
+    let text = text.strip_suffix("# EOF\n").expect("the end of the exposition");
     for line in text.lines() {
         if let Some(comment) = line.strip_prefix("# ") {
             let mut words = comment.split(' ');
@@ -36,16 +40,16 @@ fn samples(text: &str) -> BTreeMap<String, f64> {
 #[test]
 fn requests_are_counted_by_route_and_status_also_those_whose_client_left() {
     let metrics = Metrics::default();
-    metrics.begin("/v1/similar").answered(200);
-    metrics.begin("/v1/similar").answered(404);
-    drop(metrics.begin("/v1/similar"));
-    let held = metrics.begin("/v1/map");
+    metrics.start_request("/v1/similar").answered(200);
+    metrics.start_request("/v1/similar").answered(404);
+    drop(metrics.start_request("/v1/similar"));
+    let held = metrics.start_request("/v1/map");
     let found = samples(&metrics.render(None, 3));
     for status in [200, 404, 499] {
         let labels = format!("route=\"/v1/similar\",status=\"{status}\"");
         assert_eq!(found[&format!("http_requests_total{{{labels}}}")], 1.0);
         assert_eq!(found[&format!("http_request_duration_seconds_count{{{labels}}}")], 1.0);
-        assert_eq!(found[&format!("http_request_duration_seconds_bucket{{{labels},le=\"+Inf\"}}")], 1.0);
+        assert_eq!(found[&format!("http_request_duration_seconds_bucket{{le=\"+Inf\",{labels}}}")], 1.0);
     }
     assert_eq!(found["http_requests_in_flight"], 1.0);
     assert_eq!(found["similar_jobs_embed_queue"], 3.0);
@@ -57,19 +61,20 @@ fn requests_are_counted_by_route_and_status_also_those_whose_client_left() {
 fn buckets_add_up_and_hold_what_took_longer_than_all() {
     let metrics = Metrics::default();
     for took in [0, 3, 3000, 20_000] {
-        let mut asking = metrics.begin("/v1/index");
-        asking.started -= Duration::from_millis(took);
-        asking.answered(200);
+        let mut timer = metrics.start_request("/v1/index");
+        timer.started -= Duration::from_millis(took);
+        timer.answered(200);
     }
     let found = samples(&metrics.render(None, 0));
     let bucket = |le: &str| {
         found[&format!(
-            "http_request_duration_seconds_bucket{{route=\"/v1/index\",status=\"200\",le=\"{le}\"}}"
+            "http_request_duration_seconds_bucket{{le=\"{le}\",route=\"/v1/index\",status=\"200\"}}"
         )]
     };
-    let counts: Vec<f64> = BUCKETS.iter().map(|(_, le)| bucket(le)).chain([bucket("+Inf")]).collect();
+    let counts: Vec<f64> =
+        BUCKETS.iter().map(|le| bucket(&format!("{le:?}"))).chain([bucket("+Inf")]).collect();
     assert!(counts.is_sorted(), "{counts:?}");
-    assert_eq!((bucket("1"), bucket("5"), bucket("10"), bucket("+Inf")), (2.0, 3.0, 3.0, 4.0));
+    assert_eq!((bucket("1.0"), bucket("5.0"), bucket("10.0"), bucket("+Inf")), (2.0, 3.0, 3.0, 4.0));
 }
 
 #[test]

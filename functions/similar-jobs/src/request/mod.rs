@@ -1,95 +1,60 @@
-//! What a caller asks for, read strictly: what is not understood is refused by name, never ignored.
+//! Requests, read by serde's derive and strictly: an unknown or repeated name is refused, never ignored.
 //!
-//! - [`parameters`]: the part of an address after `?`
-//! - `body`: a JSON body; `once`: that no member is there twice
-//! - `values`: what both have in common: ranges, dates, filters
+//! - [`json`] reads a body, [`query`] the part of an address after `?`, each into a struct with `deny_unknown_fields`
+//! - [`values`]: the types of the members and parameters, each with its range in words
+//! - [`query_string`]: the pairs of a query string as a source for serde
+//! - [`refusal`]: the sentence for what serde refuses
 
-mod body;
-mod once;
-pub(crate) mod parameters;
-mod values;
+mod query_string;
+mod refusal;
+pub(crate) mod values;
 
-use common::runtime::http_util::Problem;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
 
-pub(crate) use body::read;
-pub(crate) use parameters::Parameters;
+pub(crate) use query_string::decode;
+pub(crate) use refusal::Refusal;
 
-use crate::search::Filter;
+use values::Object;
 
-/// The most results of a query.
-pub(crate) const MOST_RESULTS: u64 = 100;
-/// Results where a query does not say how many.
-const DEFAULT_RESULTS: usize = 10;
-/// The longest text, in Unicode scalar values.
-pub(crate) const MOST_CHARS: usize = 20_000;
-/// The most queries of a batch.
-pub(crate) const MOST_QUERIES: usize = 64;
-/// The longest body.
-pub(crate) const MOST_BODY_BYTES: usize = 64 << 10;
+/// The parameters of an endpoint that takes none.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NoParameters {}
 
-/// One query for similar ads.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Similar {
-    pub(crate) to: To,
-    /// 1 to [`MOST_RESULTS`].
-    pub(crate) top_k: usize,
-    pub(crate) filter: Filter,
-    /// -1 to 1.
-    pub(crate) min_similarity: Option<f32>,
-    pub(crate) exact: bool,
-    pub(crate) include_reposts: bool,
-    /// Words of title and company count beside the vector; only with a text.
-    pub(crate) hybrid: bool,
-}
-
-/// What the ads are to be similar to.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum To {
-    /// Not blank, at most [`MOST_CHARS`].
-    Text(String),
-    Job(Key),
-    /// Finite, of length 1, of the caller's dimension.
-    Embedding(Vec<f32>),
-}
-
-/// An ad's name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Key {
-    pub(crate) source: String,
-    pub(crate) job_id: String,
-}
-
-/// What a body asks.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Asked {
-    One(Similar),
-    /// 1 to [`MOST_QUERIES`].
-    Many(Vec<Similar>),
-}
-
-/// Why a request is refused: the member or parameter at fault, and what is wrong with it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Refusal {
-    /// Empty where the request as a whole is at fault.
-    name: String,
-    sentence: String,
-}
-
-impl Refusal {
-    pub(crate) fn new(name: impl Into<String>, sentence: impl Into<String>) -> Self {
-        Self { name: name.into(), sentence: sentence.into() }
-    }
-}
-
-impl From<Refusal> for Problem {
-    fn from(refusal: Refusal) -> Self {
-        if refusal.name.is_empty() {
-            return Self::bad_request(refusal.sentence);
+/// Reads `body`, a JSON object, as `T`.
+///
+/// # Errors
+/// A refusal that names the member at fault, or the line and column where the body stops being JSON.
+pub(crate) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    let not_json = |error: serde_json::Error| Refusal::whole(format!("the body is not JSON: {error}"));
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let Object(value) = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        let error = error.into_inner();
+        if error.classify() != Category::Data {
+            return not_json(error);
         }
-        let detail = format!("{}: {}", refusal.name, refusal.sentence);
-        Self::bad_request(detail).with("member", refusal.name)
-    }
+        let message = error.to_string();
+        let place = format!(" at line {} column {}", error.line(), error.column());
+        refusal::MEMBER.refusal(&path, message.strip_suffix(&place).unwrap_or(&message))
+    })?;
+    deserializer.end().map_err(not_json)?;
+    Ok(value)
 }
 
-#[cfg(test)]
-mod tests;
+/// Reads `query`, the part of an address after `?`, as `T`.
+///
+/// # Errors
+/// A refusal that names the parameter at fault.
+pub(crate) fn query<T: DeserializeOwned>(query: Option<&str>) -> Result<T, Refusal> {
+    let parameters = query_string::Parameters::decode(query.unwrap_or_default())?;
+    serde_path_to_error::deserialize(parameters.into_deserializer()).map_err(|error| {
+        let path = error.path().to_string();
+        // The values of a repeated parameter are a list, and the caller knows it by its name alone.
+        let name =
+            path.strip_suffix(']').and_then(|path| path.rsplit_once('[')).map_or(&*path, |(name, _)| name);
+        refusal::PARAMETER.refusal(name, &error.inner().to_string())
+    })
+}

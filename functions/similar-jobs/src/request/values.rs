@@ -1,91 +1,376 @@
-//! What a value may be, wherever it stands.
+//! The types of members and parameters. Each says in `expecting` what it may be, which ends the sentence of a refusal.
+//!
+//! An `Option` of one is read by [`some`], so that `null` is refused like any other value of a wrong type.
+
+use std::fmt;
+use std::marker::PhantomData;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use common::job::Timestamp;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Unexpected, Visitor};
 
-use super::MOST_CHARS;
+/// Reads an optional value that is there.
+pub(crate) fn some<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
 
-/// Why a value is refused.
-pub(super) type Sentence = String;
+/// A string that is not blank.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Word(pub(crate) String);
 
-/// The most of a refused value that is repeated to its sender.
-const QUOTED_CHARS: usize = 80;
+/// A string that is not blank, or a list of one or more: the alternatives of a filter in JSON.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Words(pub(crate) Vec<String>);
 
-/// `text` within quotation marks, cut where it is long.
-pub(super) fn quoted(text: &str) -> String {
-    match text.char_indices().nth(QUOTED_CHARS) {
-        Some((end, _)) => format!("{:?}…", &text[..end]),
-        None => format!("{text:?}"),
+/// The values of a parameter that may be repeated, none of them blank.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Repeated(pub(crate) Vec<String>);
+
+/// A text of at most `MOST` Unicode scalar values that is not blank.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Text<const MOST: usize>(pub(crate) String);
+
+/// `true` or `false`, by default `false`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Flag(pub(crate) bool);
+
+/// A whole number from 1 to `MOST`, by default `DEFAULT`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Count<const MOST: u64, const DEFAULT: u64>(u64);
+
+/// A cosine: -1 to 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Similarity(pub(crate) f32);
+
+/// An amount of money, 0 or more.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Amount(pub(crate) f64);
+
+/// A moment; a day means its first moment in UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Moment(pub(crate) Timestamp);
+
+/// A vector, scaled to length 1.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct UnitVector(pub(crate) Vec<f32>);
+
+/// A JSON object read as `T`. A struct that derives `Deserialize` would also take a list of its members' values.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Object<T>(pub(crate) T);
+
+/// A list of 1 to `MOST`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct List<T, const MOST: usize>(pub(crate) Vec<T>);
+
+impl<const MOST: u64, const DEFAULT: u64> Count<MOST, DEFAULT> {
+    pub(crate) fn get(self) -> usize {
+        self.0 as usize
     }
 }
 
-/// A text to embed.
-pub(super) fn text(text: String) -> Result<String, Sentence> {
-    if text.trim().is_empty() {
-        return Err("it is empty; say in a few words what the job is about".into());
-    }
-    match text.chars().count() {
-        ..=MOST_CHARS => Ok(text),
-        chars => Err(format!("it has {chars} characters; at most {MOST_CHARS} are taken")),
+impl<const MOST: u64, const DEFAULT: u64> Default for Count<MOST, DEFAULT> {
+    fn default() -> Self {
+        Self(DEFAULT)
     }
 }
 
-/// A name or a value to compare with.
-pub(super) fn word(word: String) -> Result<String, Sentence> {
-    if word.trim().is_empty() { Err("it is empty".into()) } else { Ok(word) }
+/// Reads a string that `read` takes.
+struct Str<T> {
+    expected: &'static str,
+    read: fn(&str) -> Option<T>,
 }
 
-/// The alternatives of a filter.
-pub(super) fn alternatives(values: Vec<String>) -> Result<Vec<String>, Sentence> {
-    if values.is_empty() {
-        return Err("the list is empty; leave it out, or name a value".into());
+impl<T> Visitor<'_> for Str<T> {
+    type Value = T;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.expected)
     }
-    values.into_iter().map(word).collect()
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+        (self.read)(text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+    }
 }
 
-pub(super) fn whole(value: Option<u64>, given: &str, least: u64, most: u64) -> Result<u64, Sentence> {
-    value
-        .filter(|value| (least..=most).contains(value))
-        .ok_or_else(|| format!("{given} is not a whole number from {least} to {most}"))
+/// Reads a number that `read` takes. JSON does not tell whole numbers from others: 10.0 is 10.
+struct Number<T, const MOST: u64 = 0> {
+    expected: &'static str,
+    read: fn(f64) -> Option<T>,
 }
 
-pub(super) fn salary(value: Option<f64>, given: &str) -> Result<f64, Sentence> {
-    value
-        .filter(|value| value.is_finite() && *value >= 0.0)
-        .ok_or_else(|| format!("{given} is not an amount of 0 or more"))
+impl<T, const MOST: u64> Number<T, MOST> {
+    fn read<E: Error>(self, number: f64, given: Unexpected<'_>) -> Result<T, E> {
+        (self.read)(number).ok_or_else(|| E::invalid_value(given, &self))
+    }
 }
 
-pub(super) fn similarity(value: Option<f64>, given: &str) -> Result<f32, Sentence> {
-    value
-        .filter(|value| (-1.0..=1.0).contains(value))
-        .map(|value| value as f32)
-        .ok_or_else(|| format!("{given} is not a number from -1 to 1"))
+impl<T, const MOST: u64> Visitor<'_> for Number<T, MOST> {
+    type Value = T;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match MOST {
+            0 => out.write_str(self.expected),
+            _ => write!(out, "{}{MOST}", self.expected),
+        }
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<T, E> {
+        self.read(number as f64, Unexpected::Unsigned(number))
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<T, E> {
+        self.read(number as f64, Unexpected::Signed(number))
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<T, E> {
+        self.read(number, Unexpected::Float(number))
+    }
 }
 
-/// A day means its first moment, in UTC.
-pub(super) fn moment(text: &str) -> Result<Timestamp, Sentence> {
+fn word(text: &str) -> Option<String> {
+    (!text.trim().is_empty()).then(|| text.to_owned())
+}
+
+impl<'de> Deserialize<'de> for Word {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let visitor = Str { expected: "a string that is not blank", read: |text| word(text).map(Self) };
+        deserializer.deserialize_str(visitor)
+    }
+}
+
+/// Reads the rest of a list of words.
+fn words<'de, A: SeqAccess<'de>>(mut list: A) -> Result<Vec<String>, A::Error> {
+    let mut words = Vec::new();
+    while let Some(Word(word)) = list.next_element()? {
+        words.push(word);
+    }
+    Ok(words)
+}
+
+impl<'de> Deserialize<'de> for Words {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OneOrMore;
+
+        impl<'de> Visitor<'de> for OneOrMore {
+            type Value = Words;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("a string that is not blank, or a list of one or more such strings")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Words, E> {
+                let invalid = || E::invalid_value(Unexpected::Str(text), &self);
+                word(text).map(|word| Words(vec![word])).ok_or_else(invalid)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Words, A::Error> {
+                let words = words(list)?;
+                if words.is_empty() { Err(A::Error::invalid_length(0, &self)) } else { Ok(Words(words)) }
+            }
+        }
+
+        deserializer.deserialize_any(OneOrMore)
+    }
+}
+
+impl<'de> Deserialize<'de> for Repeated {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+
+        impl<'de> Visitor<'de> for Any {
+            type Value = Repeated;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("strings that are not blank")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Repeated, A::Error> {
+                words(list).map(Repeated)
+            }
+        }
+
+        deserializer.deserialize_seq(Any)
+    }
+}
+
+impl<'de, const MOST: usize> Deserialize<'de> for Text<MOST> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Bounded<const MOST: usize>;
+
+        impl<const MOST: usize> Visitor<'_> for Bounded<MOST> {
+            type Value = Text<MOST>;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(out, "a text of at most {MOST} characters that is not blank")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Text<MOST>, E> {
+                let chars = text.chars().count();
+                if chars > MOST {
+                    return Err(E::invalid_length(chars, &self));
+                }
+                word(text).map(Text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+            }
+        }
+
+        deserializer.deserialize_str(Bounded::<MOST>)
+    }
+}
+
+impl<'de> Deserialize<'de> for Flag {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TrueOrFalse;
+
+        impl Visitor<'_> for TrueOrFalse {
+            type Value = Flag;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("true or false")
+            }
+
+            fn visit_bool<E: Error>(self, flag: bool) -> Result<Flag, E> {
+                Ok(Flag(flag))
+            }
+        }
+
+        deserializer.deserialize_bool(TrueOrFalse)
+    }
+}
+
+impl<'de, const MOST: u64, const DEFAULT: u64> Deserialize<'de> for Count<MOST, DEFAULT> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let read = |number: f64| {
+            let is_count = number.fract() == 0.0 && (1.0..=MOST as f64).contains(&number);
+            is_count.then_some(Self(number as u64))
+        };
+        deserializer.deserialize_u64(Number::<_, MOST> { expected: "a whole number from 1 to ", read })
+    }
+}
+
+impl<'de> Deserialize<'de> for Similarity {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let read = |number: f64| (-1.0..=1.0).contains(&number).then_some(Self(number as f32));
+        deserializer.deserialize_f64(Number::<_> { expected: "a number from -1 to 1", read })
+    }
+}
+
+impl<'de> Deserialize<'de> for Amount {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let read = |number: f64| (number.is_finite() && number >= 0.0).then_some(Self(number));
+        deserializer.deserialize_f64(Number::<_> { expected: "an amount of 0 or more", read })
+    }
+}
+
+impl<'de> Deserialize<'de> for Moment {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let expected = "a date such as 2025-01-31 or a moment such as 2025-01-31T08:00:00Z";
+        deserializer.deserialize_str(Str { expected, read: |text| moment(text).map(Self) })
+    }
+}
+
+fn moment(text: &str) -> Option<Timestamp> {
     let day = || {
         let is_padded = text.len() == 10 && text.starts_with(|c: char| c.is_ascii_digit());
         let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|_| is_padded)?;
         Some(day.and_time(NaiveTime::MIN).and_utc())
     };
     let moment = DateTime::parse_from_rfc3339(text).ok().map(|moment| moment.with_timezone(&Utc));
-    moment
-        .or_else(day)
-        .ok_or_else(|| format!("{} is not a date; write 2025-01-31 or 2025-01-31T08:00:00Z", quoted(text)))
+    moment.or_else(day)
 }
 
-/// A vector of length 1 with the direction of `numbers`, which are finite.
-pub(super) fn unit(numbers: &[f64]) -> Result<Vec<f32>, Sentence> {
-    if numbers.is_empty() {
-        return Err("the list is empty".into());
+/// An element of a vector.
+struct Component(f64);
+
+impl<'de> Deserialize<'de> for Component {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_f64(Number::<_> { expected: "a number", read: |number| Some(Self(number)) })
     }
+}
+
+impl<'de> Deserialize<'de> for UnitVector {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Components;
+
+        impl<'de> Visitor<'de> for Components {
+            type Value = UnitVector;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("a list of numbers that are not all 0")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<UnitVector, A::Error> {
+                let mut numbers = Vec::new();
+                while let Some(Component(number)) = list.next_element()? {
+                    numbers.push(number);
+                }
+                unit(&numbers).map(UnitVector).ok_or_else(|| match numbers.len() {
+                    0 => A::Error::invalid_length(0, &self),
+                    _ => A::Error::invalid_value(Unexpected::Seq, &self),
+                })
+            }
+        }
+
+        deserializer.deserialize_seq(Components)
+    }
+}
+
+/// A vector of length 1 with the direction of `numbers`, which are finite; `None` where they have no direction.
+fn unit(numbers: &[f64]) -> Option<Vec<f32>> {
     let largest = numbers.iter().fold(0.0, |largest: f64, number| largest.max(number.abs()));
     if largest == 0.0 {
-        return Err("every number is 0, and such a vector points nowhere".into());
+        return None;
     }
-    // Scaled first: squares of the largest and the smallest numbers are none any more.
+    // Scaled first: the squares of very large and very small numbers overflow and underflow.
     let scaled = numbers.iter().map(|number| number / largest);
     let length = scaled.clone().map(|number| number * number).sum::<f64>().sqrt();
-    Ok(scaled.map(|number| (number / length) as f32).collect())
+    Some(scaled.map(|number| (number / length) as f32).collect())
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(members)).map(Object)
+            }
+        }
+
+        deserializer.deserialize_map(Members(PhantomData))
+    }
+}
+
+impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for List<T, MOST> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Elements<T, const MOST: usize>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>, const MOST: usize> Visitor<'de> for Elements<T, MOST> {
+            type Value = List<T, MOST>;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(out, "a list of 1 to {MOST}")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<List<T, MOST>, A::Error> {
+                let mut elements = Vec::new();
+                while let Some(element) = list.next_element()? {
+                    elements.push(element);
+                }
+                let length = elements.len();
+                let is_taken = (1..=MOST).contains(&length);
+                if is_taken { Ok(List(elements)) } else { Err(A::Error::invalid_length(length, &self)) }
+            }
+        }
+
+        deserializer.deserialize_seq(Elements(PhantomData))
+    }
 }

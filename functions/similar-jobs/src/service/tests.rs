@@ -3,14 +3,11 @@
 mod errors;
 mod load;
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::OPENAPI;
 use crate::page::{FILES, File};
-use crate::router::API;
 use crate::testing::{Brute, DIMENSION, Running, Store, Words, titles, vector};
 
 #[test]
@@ -167,10 +164,12 @@ fn an_answer_that_the_client_has_is_not_sent_again() {
         ["/v1/similar?source=MCF&job_id=0", "/v1/jobs?q=cook", "/v1/jobs/MCF/0", "/v1/index", "/v1/map"]
     {
         let first = service.get(path);
-        assert_eq!((first.status, first.header("etag")), (200, Some("\"v1-0\"")), "{path}");
-        for known in ["\"v1-0\"", "W/\"v1-0\"", "\"v0-0\", \"v1-0\"", "*"] {
+        let etag = first.header("etag").unwrap();
+        assert!(first.status == 200 && etag.starts_with("\"v1-0-"), "{path} {etag}");
+        for known in [etag, &format!("W/{etag}"), &format!("\"v0-0\", {etag}"), "*"] {
             let again = service.send("GET", path, &[("if-none-match", known)], b"");
             assert_eq!((again.status, again.text.as_str()), (304, ""), "{path} {known}");
+            assert_eq!(again.header("etag"), Some(etag), "{path} {known}");
         }
         let changed = service.send("GET", path, &[("if-none-match", "\"v1\"")], b"");
         assert_eq!(changed.status, 200);
@@ -200,11 +199,12 @@ fn an_answer_is_compressed_where_that_is_accepted_and_not_sent_again_to_whoever_
             assert!(text == plain.text && bytes.len() * 2 < text.len(), "{path}");
         }
         let Some(etag) = head.get("etag") else { continue };
-        assert_eq!(etag, "\"v1-0-gzip\"");
-        let again = service.send("GET", path, &[gzip, ("if-none-match", "\"v1-0-gzip\"")], b"");
-        assert_eq!((again.status, again.header("etag")), (304, Some("\"v1-0-gzip\"")), "{path}");
-        let other = service.send("GET", path, &[("if-none-match", "\"v1-0-gzip\"")], b"");
-        assert_eq!((other.status, other.header("etag")), (200, Some("\"v1-0\"")), "{path}");
+        let etag = etag.to_str().unwrap();
+        assert_eq!(etag.strip_suffix("-gzip\""), plain.header("etag").unwrap().strip_suffix('"'), "{path}");
+        let again = service.send("GET", path, &[gzip, ("if-none-match", etag)], b"");
+        assert_eq!((again.status, again.header("etag")), (304, Some(etag)), "{path}");
+        let other = service.send("GET", path, &[("if-none-match", etag)], b"");
+        assert_eq!((other.status, other.header("etag")), (200, plain.header("etag")), "{path}");
     }
     let compressed = [("content-encoding", "gzip"), ("content-type", "application/json")];
     let reply = service.send("POST", "/v1/similar", &compressed, b"\x1f\x8b");
@@ -245,60 +245,4 @@ fn other_origins_may_call_only_where_they_are_allowed() {
     }
     let preflight = open.send("OPTIONS", "/v1/similar", &[], b"");
     assert_eq!((preflight.status, preflight.header("allow")), (204, Some("GET, HEAD, POST, OPTIONS")));
-}
-
-/// The document and the router's table say the same.
-#[test]
-fn the_description_of_the_interface_is_complete() {
-    let document: Value = serde_json::from_str(OPENAPI).unwrap();
-    let paths = document["paths"].as_object().unwrap();
-    assert_eq!(
-        paths.keys().map(String::as_str).collect::<BTreeSet<_>>(),
-        API.iter().map(|route| route.path).collect()
-    );
-    for route in API {
-        let described = &paths[route.path];
-        assert_eq!(described.get("post").is_some(), route.takes_post, "{}", route.path);
-        assert_eq!(described.as_object().unwrap().len(), 1 + usize::from(route.takes_post));
-        let parameters = described["get"]["parameters"].as_array().cloned().unwrap_or_default();
-        let within = |place: &str| {
-            let of_place = parameters.iter().filter(|parameter| parameter["in"] == place);
-            of_place.map(|parameter| parameter["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
-        };
-        assert_eq!(within("query"), route.parameters, "{}", route.path);
-        let braces: Vec<&str> =
-            route.path.split('/').filter_map(|piece| piece.strip_prefix('{')?.strip_suffix('}')).collect();
-        assert_eq!(within("path"), braces);
-    }
-    // Every reference leads somewhere.
-    let mut left = vec![&document];
-    while let Some(value) = left.pop() {
-        if let Some(target) = value.get("$ref").and_then(Value::as_str) {
-            assert!(document.pointer(target.strip_prefix('#').unwrap()).is_some(), "{target}");
-        }
-        left.extend(value.as_object().into_iter().flat_map(serde_json::Map::values));
-        left.extend(value.as_array().into_iter().flatten());
-    }
-    let served = Running::usual().get("/openapi.json");
-    assert_eq!((served.status, served.json), (200, document));
-}
-
-/// The examples of the document are requests that are understood, and answers as they are.
-#[test]
-fn the_examples_of_the_description_hold() {
-    let document: Value = serde_json::from_str(OPENAPI).unwrap();
-    let post = &document["paths"]["/v1/similar"]["post"];
-    for (name, example) in post["requestBody"]["content"]["application/json"]["examples"].as_object().unwrap()
-    {
-        crate::request::read(example["value"].to_string().as_bytes())
-            .unwrap_or_else(|refusal| panic!("{name}: {refusal:?}"));
-    }
-    let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
-    let service = Running::usual();
-    let shown = &post["responses"]["200"]["content"]["application/json"]["examples"]["one"]["value"];
-    let real = service.post(r#"{"text": "line cook"}"#).json;
-    assert_eq!(names(&real), names(shown));
-    assert_eq!(names(&real["results"][0]), names(&shown["results"][0]));
-    let schema = &document["components"]["schemas"]["Index"]["properties"];
-    assert_eq!(names(&service.get("/v1/index").json), names(schema));
 }

@@ -30,9 +30,9 @@ fn an_ad_that_is_not_in_the_index_is_404_with_the_remedy() {
 #[test]
 fn what_is_wrong_with_a_request_is_said_by_name() {
     let service = Running::usual();
-    is_problem(&service.post(r#"{"text": ""}"#), 400, "text: it is empty");
+    is_problem(&service.post(r#"{"text": ""}"#), 400, "invalid text \"\": expected a text of at most 20000");
     let text = |chars| json!({ "text": "x".repeat(chars) }).to_string();
-    is_problem(&service.post(text(20_001)), 400, "text: it has 20001 characters");
+    is_problem(&service.post(text(20_001)), 400, "invalid text of length 20001: expected ");
     assert_eq!(service.post(text(20_000)).status, 200);
     is_problem(
         &service.post("{"),
@@ -40,34 +40,44 @@ fn what_is_wrong_with_a_request_is_said_by_name() {
         "the body is not JSON: EOF while parsing an object at line 1 column 1",
     );
     is_problem(&service.post([0xff, 0xfe]), 400, "the body is not JSON");
-    let length = "embedding: it has 3 numbers, and the index's vectors have 16";
+    let length = "invalid embedding of length 3: expected 16 numbers, as the index's vectors have";
     is_problem(&service.post(r#"{"embedding": [1, 2, 3]}"#), 400, length);
     is_problem(&service.post(r#"{"embedding": [NaN]}"#), 400, "the body is not JSON");
     for top_k in ["0", "101", "-1", "1e9", "\"x\""] {
-        is_problem(&service.post(format!("{{\"text\": \"a\", \"top_k\": {top_k}}}")), 400, "top_k: ");
+        is_problem(&service.post(format!("{{\"text\": \"a\", \"top_k\": {top_k}}}")), 400, "invalid top_k ");
     }
     for top_k in ["0", "101", "-1", "1e9", "x"] {
         let reply = service.get(&format!("/v1/similar?source=MCF&job_id=0&top_k={top_k}"));
-        is_problem(&reply, 400, &format!("top_k: \"{top_k}\" is not a whole number from 1 to 100"));
+        is_problem(&reply, 400, "invalid top_k ");
+        let end = format!("{top_k}: expected a whole number from 1 to 100").replace("1e9:", "1e9\":");
+        let end = end.replace("-1:", "-1\":").replace("x:", "x\":");
+        assert!(reply.detail().ends_with(&end), "{}", reply.detail());
     }
     let unknown = service.post(r#"{"text": "a", "limt": 5}"#);
-    is_problem(&unknown, 400, "limt: there is no such member");
+    is_problem(&unknown, 400, "invalid member \"limt\": expected one of text, job, embedding");
     assert_eq!(unknown.json["member"], "limt");
-    let none = "verbose: there is no such parameter; this path has none";
+    let none = "invalid parameter \"verbose\": expected none";
     is_problem(&service.get("/v1/index?verbose=1"), 400, none);
     is_problem(
         &service.get("/v1/map?limit=5001"),
         400,
-        "limit: \"5001\" is not a whole number from 1 to 5000",
+        "invalid limit 5001: expected a whole number from 1 to 5000",
     );
-    is_problem(&service.get("/v1/jobs"), 400, "q: it is missing");
-    is_problem(&service.get("/v1/jobs?q=%20"), 400, "q: it is empty");
+    is_problem(&service.get("/v1/jobs"), 400, "missing parameter \"q\": expected a value for it");
+    is_problem(
+        &service.get("/v1/jobs?q=%20"),
+        400,
+        "invalid q \" \": expected a text of at most 200 characters that is not blank",
+    );
     let long = service.get(&format!("/v1/jobs?q={}", "x".repeat(201)));
-    is_problem(&long, 400, "q: it is longer than 200 characters");
-    is_problem(&service.get("/v1/jobs?q=a&cursor=-1"), 400, "cursor: it is not the next_cursor of an answer");
-    let twice = service.send("POST", "/v1/similar?top_k=3", &[], b"{}");
-    is_problem(&twice, 400, "top_k: there is no such parameter");
-    is_problem(&service.get("/v1/jobs/MCF/%ff"), 400, "the path: it is not UTF-8");
+    is_problem(&long, 400, "invalid q of length 201: expected a text of at most 200 characters");
+    let cursor = "invalid cursor \"-1\": expected a whole number from 1 to 9999";
+    is_problem(&service.get("/v1/jobs?q=a&cursor=-1"), 400, cursor);
+    // Before the body is looked at.
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let twice = service.send("POST", "/v1/similar?top_k=3", &form, b"{}");
+    is_problem(&twice, 400, "invalid parameter \"top_k\": expected none");
+    is_problem(&service.get("/v1/jobs/MCF/%ff"), 400, "invalid path: expected percent-encoded UTF-8");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Work that takes a processor: kept off the runtime's threads, and no more of it at once than there are cores.
+//! The pool that searches run in: off the runtime's threads, and at most one per core at a time.
 
 use std::sync::Arc;
 
@@ -6,22 +6,22 @@ use common::Error;
 use common::runtime::http_util::Problem;
 use tokio::sync::Semaphore;
 
-/// The cores, as a queue: first come, first served. Whoever goes away while waiting leaves the queue.
+/// The cores as a first-come, first-served queue. A request that is dropped while it waits leaves the queue.
 ///
-/// The way to a thread and back takes some 40 µs, the same as with a pool of our own.
+/// Starting work on a blocking thread and waiting for it takes some 40 µs, the same as with a pool of our own.
 #[derive(Debug, Clone)]
-pub(crate) struct Cpu(Arc<Semaphore>);
+pub(crate) struct SearchPool(Arc<Semaphore>);
 
-impl Cpu {
-    /// For so many cores.
+impl SearchPool {
+    /// A pool that runs at most `cores` searches at once.
     pub(crate) fn new(cores: usize) -> Self {
         Self(Arc::new(Semaphore::new(cores.max(1))))
     }
 
-    /// Does `work` on a thread for it.
+    /// Runs `work` on a blocking thread once a core is free.
     ///
     /// # Errors
-    /// A problem of status 500 where it panics.
+    /// A problem of status 500 where `work` panics.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -30,7 +30,7 @@ impl Cpu {
         let permit = Arc::clone(&self.0).acquire_owned().await.map_err(|error| failed(error.into()))?;
         let working = tokio::task::spawn_blocking(move || {
             let done = work();
-            // Held by the work, not by the request: work whose client has gone takes a core like any other.
+            // Held by the work, not by the request: work whose client has gone still occupies a core.
             drop(permit);
             done
         });

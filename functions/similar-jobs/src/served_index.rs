@@ -1,6 +1,6 @@
-//! The index that is served: opened in the background, replaced by a newer one without anybody noticing.
+//! The index that is served: opened in the background, and replaced by a newer one while requests go on.
 //!
-//! A request takes one [`Served`] and keeps it to its end, whatever is published meanwhile.
+//! A request takes one [`IndexSnapshot`] and keeps it to its end, whatever is published meanwhile.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
@@ -15,24 +15,23 @@ use hyper::header::HeaderValue;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::etag::entity_tag;
 use crate::metrics::Metrics;
 use crate::search::{IndexSource, Manifest, MarketIndex, Newest};
 
-/// One version of the index, and what is made of it once.
-pub(crate) struct Served {
+/// One version of the index, with what is computed from it once.
+pub(crate) struct IndexSnapshot {
     pub(crate) market: Arc<dyn MarketIndex>,
-    /// Its version as an entity tag, with the moment it was made: another store has a `v1` too. `None` where the version cannot stand
-    /// in a header.
+    /// The tag of answers that depend on this index and no other model. `None` where its version cannot stand in a
+    /// header.
     pub(crate) etag: Option<HeaderValue>,
     /// The body of `/v1/index`, which counts the values of whole columns.
     pub(crate) facts: OnceLock<Bytes>,
 }
 
-impl Served {
-    fn new(market: Arc<dyn MarketIndex>) -> Self {
-        let Manifest { version, created_at, .. } = market.manifest();
-        let etag = format!("\"{version}-{:x}\"", created_at.timestamp_micros());
-        let etag = HeaderValue::from_str(&etag).ok();
+impl IndexSnapshot {
+    async fn new(market: Arc<dyn MarketIndex>) -> Self {
+        let etag = entity_tag(market.manifest(), &[]).await;
         Self { market, etag, facts: OnceLock::new() }
     }
 
@@ -41,31 +40,31 @@ impl Served {
     }
 }
 
-/// Where the index stands.
+/// The state of the served index.
 #[derive(Clone)]
 enum Slot {
-    /// Nobody knows yet whether there is one.
+    /// Not looked for yet, or being opened for the first time.
     Opening,
-    /// Why there is none.
+    /// There is none, for this reason.
     Absent(&'static str),
-    Serving(Arc<Served>),
+    Serving(Arc<IndexSnapshot>),
 }
 
-/// The index as requests see it.
+/// A handle to the index that is served at any moment.
 #[derive(Clone)]
-pub(crate) struct Current(watch::Receiver<Slot>);
+pub(crate) struct ServedIndex(watch::Receiver<Slot>);
 
 const OPENING: &str = "the index is being opened; try again in a moment";
 const MISSING: &str = "there is no index yet: run `build-vector-index`";
 const UNOPENED: &str =
     "no index could be opened; the log says why, and it is tried again, after waits that grow to 15 minutes";
 
-impl Current {
+impl ServedIndex {
     /// The index to answer from. Waits while the first one is being opened.
     ///
     /// # Errors
     /// A problem of status 503 that says why there is none.
-    pub(crate) async fn get(&self) -> Result<Arc<Served>, Problem> {
+    pub(crate) async fn get(&self) -> Result<Arc<IndexSnapshot>, Problem> {
         let mut slot = self.0.clone();
         let known = slot.wait_for(|slot| !matches!(slot, Slot::Opening)).await;
         match known.as_deref() {
@@ -76,7 +75,7 @@ impl Current {
     }
 
     /// The index that is served at this moment.
-    pub(crate) fn now(&self) -> Option<Arc<Served>> {
+    pub(crate) fn now(&self) -> Option<Arc<IndexSnapshot>> {
         match &*self.0.borrow() {
             Slot::Serving(served) => Some(Arc::clone(served)),
             _ => None,
@@ -109,7 +108,7 @@ pub(crate) struct Follower {
 }
 
 impl Follower {
-    pub(crate) fn start(self) -> Current {
+    pub(crate) fn start(self) -> ServedIndex {
         let (slot, current) = watch::channel(Slot::Opening);
         tokio::spawn(async move {
             let mut said = None;
@@ -123,7 +122,7 @@ impl Follower {
             // Requests go on; the slot has to outlive this task.
             slot.closed().await;
         });
-        Current(current)
+        ServedIndex(current)
     }
 
     /// Looks once. `said` is the failure that stands in the log already.
@@ -136,7 +135,7 @@ impl Follower {
         let found = AssertUnwindSafe(self.source.newest(version)).catch_unwind().await;
         match found.unwrap_or_else(|_| Err(Error::internal("opening the index panicked"))) {
             Ok(Newest::Opened(market)) => {
-                let served = Arc::new(Served::new(market));
+                let served = Arc::new(IndexSnapshot::new(market).await);
                 let manifest = served.manifest();
                 tracing::info!(index_version = manifest.version, rows = manifest.rows, "serves a new index");
                 self.metrics.index_opened(true);
@@ -168,7 +167,7 @@ impl Follower {
     }
 
     /// Lets go of an index once no request can have it any more: closing it is no work for a thread of the runtime.
-    fn retire(&self, old: Option<Arc<Served>>) {
+    fn retire(&self, old: Option<Arc<IndexSnapshot>>) {
         let Some(old) = old else { return };
         let deadline = self.deadline;
         tokio::spawn(async move {

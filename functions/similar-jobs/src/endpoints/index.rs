@@ -1,0 +1,113 @@
+//! `/v1/index`: the served index, and the values that filters may have.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chrono::SecondsFormat;
+use common::runtime::http_util::{Body, Problem};
+use hyper::Response;
+use serde::Serialize;
+
+use super::{Call, Context, Endpoint, nothing, ok_json};
+use crate::answer::to_json;
+use crate::request::Refusal;
+use crate::search::Column;
+use crate::search_pool::SearchPool;
+use crate::served_index::{IndexSnapshot, ServedIndex};
+
+/// The most values of a column.
+const MOST_VALUES: usize = 200;
+
+pub(super) struct IndexFacts {
+    index: ServedIndex,
+    pool: SearchPool,
+    /// Where searches go.
+    search: &'static str,
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    index_version: &'a str,
+    model_version: &'a str,
+    embedding_space: &'a str,
+    dimension: usize,
+    jobs: u64,
+    published_at: String,
+    recall_at_10: Option<f64>,
+    bytes: u64,
+    search: &'a str,
+    filters: Filters,
+}
+
+#[derive(Serialize)]
+struct Filters {
+    source: Vec<Value>,
+    classification: Vec<Value>,
+    location: Vec<Value>,
+    work_type: Vec<Value>,
+}
+
+#[derive(Serialize)]
+struct Value {
+    value: String,
+    jobs: u32,
+}
+
+impl IndexFacts {
+    pub(super) fn new(index: &ServedIndex, pool: &SearchPool, searches_warehouse: bool) -> Self {
+        let search = if searches_warehouse { "warehouse" } else { "index" };
+        Self { index: index.clone(), pool: pool.clone(), search }
+    }
+}
+
+impl Endpoint for IndexFacts {
+    type Request = ();
+
+    fn path(&self) -> &'static str {
+        "/v1/index"
+    }
+
+    fn openapi(&self) -> Option<&'static str> {
+        Some(include_str!("index.json"))
+    }
+
+    fn parse(&self, call: Call<'_>) -> Result<(), Refusal> {
+        nothing(call)
+    }
+
+    async fn answer(&self, (): (), context: Context) -> Result<Response<Body>, Problem> {
+        let served = self.index.get().await?;
+        let etag = served.etag.clone();
+        let search = self.search;
+        let count = move || served.facts.get_or_init(|| facts(&served, search)).clone();
+        let answer = async { Ok(ok_json(self.pool.run(count).await?)) };
+        context.unless_known(etag.as_ref(), answer).await
+    }
+}
+
+/// The body, which counts the values of whole columns.
+fn facts(served: &Arc<IndexSnapshot>, search: &str) -> Bytes {
+    let values = |column| {
+        let counted = served.market.facets(column).into_iter().take(MOST_VALUES);
+        counted.map(|(value, jobs)| Value { value, jobs }).collect()
+    };
+    let manifest = served.manifest();
+    to_json(&Answer {
+        index_version: &manifest.version,
+        model_version: &manifest.model_version,
+        embedding_space: &manifest.embedding_space,
+        dimension: manifest.dimension,
+        jobs: manifest.rows,
+        published_at: manifest.created_at.to_rfc3339_opts(SecondsFormat::Secs, true),
+        recall_at_10: manifest.recall_at_10,
+        bytes: manifest.bytes,
+        search,
+        filters: Filters {
+            source: values(Column::Source),
+            classification: values(Column::Classification),
+            location: values(Column::Location),
+            work_type: values(Column::WorkType),
+        },
+    })
+    .into()
+}

@@ -1,0 +1,86 @@
+//! `/v1/jobs`: ads by words of title and company, page by page.
+
+use std::sync::Arc;
+
+use common::runtime::http_util::{Body, Problem};
+use hyper::Response;
+use serde::{Deserialize, Serialize};
+
+use super::{Call, Context, Endpoint, ok_json};
+use crate::answer::{JobDetails, to_json};
+use crate::request::values::{Count, Text, some};
+use crate::request::{self, Refusal};
+use crate::search_pool::SearchPool;
+use crate::served_index::{IndexSnapshot, ServedIndex};
+
+/// The longest words to look for, in Unicode scalar values.
+const MOST_QUERY_CHARS: usize = 200;
+/// The most ads of a page.
+const MOST_ADS: u64 = 50;
+/// The last ad after which a page can start.
+const MOST_LISTED: u64 = 9_999;
+
+pub(super) struct Jobs {
+    index: ServedIndex,
+    pool: SearchPool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Parameters {
+    q: Text<MOST_QUERY_CHARS>,
+    #[serde(default)]
+    limit: Count<MOST_ADS, 20>,
+    /// The number of ads before the page.
+    #[serde(default, deserialize_with = "some")]
+    cursor: Option<Count<MOST_LISTED, 1>>,
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    index_version: &'a str,
+    jobs: Vec<JobDetails<'a>>,
+    next_cursor: Option<String>,
+}
+
+impl Jobs {
+    pub(super) fn new(index: &ServedIndex, pool: &SearchPool) -> Self {
+        Self { index: index.clone(), pool: pool.clone() }
+    }
+}
+
+impl Endpoint for Jobs {
+    type Request = Parameters;
+
+    fn path(&self) -> &'static str {
+        "/v1/jobs"
+    }
+
+    fn openapi(&self) -> Option<&'static str> {
+        Some(include_str!("jobs.json"))
+    }
+
+    fn parse(&self, call: Call<'_>) -> Result<Parameters, Refusal> {
+        request::query(call.query)
+    }
+
+    async fn answer(&self, asked: Parameters, context: Context) -> Result<Response<Body>, Problem> {
+        let served = self.index.get().await?;
+        let etag = served.etag.clone();
+        let answer = async { Ok(ok_json(self.pool.run(move || page(&served, &asked)).await?)) };
+        context.unless_known(etag.as_ref(), answer).await
+    }
+}
+
+fn page(served: &Arc<IndexSnapshot>, asked: &Parameters) -> Vec<u8> {
+    let market = served.market.as_ref();
+    let after = asked.cursor.map_or(0, Count::get);
+    let (rows, is_more) = market.find(&asked.q.0, after, asked.limit.get());
+    let next = after + rows.len();
+    let is_more = is_more && next as u64 <= MOST_LISTED;
+    to_json(&Answer {
+        index_version: &served.manifest().version,
+        jobs: rows.into_iter().map(|row| market.ad(row).into()).collect(),
+        next_cursor: is_more.then(|| next.to_string()),
+    })
+}

@@ -1,0 +1,84 @@
+//! `/v1/map`: a sample of ads as points of the plane.
+
+use std::sync::Arc;
+
+use common::runtime::http_util::{Body, Problem};
+use hyper::Response;
+use serde::{Deserialize, Serialize};
+
+use super::{Call, Context, Endpoint, ok_json};
+use crate::answer::to_json;
+use crate::request::values::Count;
+use crate::request::{self, Refusal};
+use crate::search_pool::SearchPool;
+use crate::served_index::{IndexSnapshot, ServedIndex};
+
+pub(super) struct Map {
+    index: ServedIndex,
+    pool: SearchPool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Parameters {
+    #[serde(default)]
+    limit: Count<5000, 2000>,
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    index_version: &'a str,
+    points: Vec<Point<'a>>,
+}
+
+#[derive(Serialize)]
+struct Point<'a> {
+    x: f32,
+    y: f32,
+    source: &'a str,
+    job_id: &'a str,
+    job_title: Option<&'a str>,
+    job_classification: Option<&'a str>,
+}
+
+impl Map {
+    pub(super) fn new(index: &ServedIndex, pool: &SearchPool) -> Self {
+        Self { index: index.clone(), pool: pool.clone() }
+    }
+}
+
+impl Endpoint for Map {
+    type Request = Parameters;
+
+    fn path(&self) -> &'static str {
+        "/v1/map"
+    }
+
+    fn openapi(&self) -> Option<&'static str> {
+        Some(include_str!("map.json"))
+    }
+
+    fn parse(&self, call: Call<'_>) -> Result<Parameters, Refusal> {
+        request::query(call.query)
+    }
+
+    async fn answer(&self, asked: Parameters, context: Context) -> Result<Response<Body>, Problem> {
+        let served = self.index.get().await?;
+        let etag = served.etag.clone();
+        let limit = asked.limit.get();
+        let answer = async { Ok(ok_json(self.pool.run(move || points(&served, limit)).await?)) };
+        context.unless_known(etag.as_ref(), answer).await
+    }
+}
+
+fn points(served: &Arc<IndexSnapshot>, limit: usize) -> Vec<u8> {
+    let market = served.market.as_ref();
+    let point = |row| {
+        let ad = market.ad(row);
+        let [x, y] = ad.point;
+        let (source, job_id) = (ad.source, ad.job_id);
+        Point { x, y, source, job_id, job_title: ad.job_title, job_classification: ad.job_classification }
+    };
+    let points = market.sample(limit).into_iter().map(point).collect();
+    to_json(&Answer { index_version: &served.manifest().version, points })
+}

@@ -1,0 +1,92 @@
+//! Entity tags of answers: every version that an answer depends on.
+
+use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, Read};
+
+use hyper::header::HeaderValue;
+use tokio::sync::OnceCell;
+
+use crate::search::Manifest;
+
+/// The tag of answers made from `index` and from `models`: the versions of the models that they use besides the
+/// index's own.
+///
+/// It also covers the program: a new release may answer otherwise.
+///
+/// `None` where the index's version cannot stand in a header.
+pub(crate) async fn entity_tag(index: &Manifest, models: &[&str]) -> Option<HeaderValue> {
+    tag(index, models, program_version().await)
+}
+
+fn tag(index: &Manifest, models: &[&str], program: u64) -> Option<HeaderValue> {
+    let mut hasher = DefaultHasher::new();
+    (program, &index.model_version, &index.embedding_space, models).hash(&mut hasher);
+    // The moment too: the index of another store has the same version.
+    let (version, created_at) = (&index.version, index.created_at.timestamp_micros());
+    HeaderValue::from_str(&format!("\"{version}-{created_at:x}-{:016x}\"", hasher.finish())).ok()
+}
+
+/// A hash of the program's file, the same in all instances of one image. It covers the page, which is part of the file.
+async fn program_version() -> u64 {
+    static VERSION: OnceCell<u64> = OnceCell::const_new();
+    let hash = || async {
+        let hashed =
+            tokio::task::spawn_blocking(hash_of_program).await.unwrap_or_else(|error| Err(error.into()));
+        hashed.unwrap_or_else(|error| {
+            tracing::warn!("entity tags do not cover the program: its file cannot be read: {error}");
+            0
+        })
+    };
+    *VERSION.get_or_init(hash).await
+}
+
+fn hash_of_program() -> io::Result<u64> {
+    let mut file = File::open(std::env::current_exe()?)?;
+    let mut hasher = DefaultHasher::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hasher.finish()),
+            length => hasher.write(&buffer[..length]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::search::MarketIndex;
+    use crate::testing::Brute;
+
+    #[test]
+    fn every_version_that_an_answer_depends_on_changes_its_tag() {
+        let index = Brute::market("v1").manifest().clone();
+        let first = tag(&index, &[], 1).unwrap();
+        assert_eq!(tag(&index, &[], 1).unwrap(), first);
+        let version = Manifest { version: "v2".into(), ..index.clone() };
+        let moment = Manifest { created_at: chrono::DateTime::from_timestamp_nanos(7_000), ..index.clone() };
+        let model = Manifest { model_version: "words/2/test".into(), ..index.clone() };
+        let tags = [
+            first,
+            tag(&version, &[], 1).unwrap(),
+            tag(&moment, &[], 1).unwrap(),
+            tag(&model, &[], 1).unwrap(),
+            tag(&index, &[], 2).unwrap(),
+            tag(&index, &["salary/v1"], 1).unwrap(),
+            tag(&index, &["salary/v2"], 1).unwrap(),
+        ];
+        assert_eq!(tags.iter().collect::<HashSet<_>>().len(), tags.len(), "{tags:?}");
+        let broken = Manifest { version: "v\n1".into(), ..index };
+        assert_eq!(tag(&broken, &[], 1), None);
+    }
+
+    #[tokio::test]
+    async fn the_program_has_one_version() {
+        let version = program_version().await;
+        assert_ne!(version, 0);
+        assert_eq!(hash_of_program().unwrap(), version);
+    }
+}
