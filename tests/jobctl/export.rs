@@ -68,14 +68,14 @@ fn errors_name_the_remedy_and_keep_an_existing_file() {
     let old = path(&market, "old.csv");
     fs::write(&old, "old").unwrap();
     let line = error_of(&market, 1, &["export", "jobs", text(&old)]);
-    assert_eq!(line, "there is no table \"jobs\"; the tables are: cleaned_jobs, forgotten_ads");
+    assert_eq!(line, "invalid TABLE \"jobs\": expected one of cleaned_jobs, forgotten_ads");
     let line = error_of(&market, 2, &["export", "cleaned_jobs", "ads.xls"]);
     assert_eq!(
         line,
         "invalid file name \"ads.xls\": expected the extension .parquet, .csv, .ndjson or .jsonl"
     );
     let line = error_of(&market, 1, &["export", "cleaned_jobs", "none/ads.csv"]);
-    assert_eq!(line, "none/ads.csv: there is no folder none");
+    assert_eq!(line, "none/ads.csv: folder none not found");
     assert_eq!(fs::read_to_string(&old).unwrap(), "old");
     let line = error_of(&Market::empty(), 1, &["export", "cleaned_jobs", text(&old)]);
     assert!(line.starts_with("there is no warehouse at "), "{line}");

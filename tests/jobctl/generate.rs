@@ -59,6 +59,6 @@ fn flags_out_of_range_are_refused() {
         "invalid file name \"ads.txt\": expected the extension .parquet, .csv, .ndjson or .jsonl"
     );
     let line = error_of(&market, 1, &["generate", "--output", "none/ads.csv"]);
-    assert_eq!(line, "none/ads.csv: there is no folder none");
+    assert_eq!(line, "none/ads.csv: folder none not found");
     assert!(!market.file().exists());
 }

@@ -65,7 +65,7 @@ fn a_file_with_one_invalid_cell_loads_no_row() {
         (
             "column.csv",
             "source,job_title,scrape_timestamp\nMCF,Cook,2025-01-01\n".to_owned(),
-            "column.csv: there is no column job_id; unknown columns: none",
+            "column.csv: missing column job_id; unknown columns: none",
         ),
         ("empty.csv", String::new(), "empty.csv: the file is empty"),
         ("text.parquet", "PAR1?".to_owned(), "text.parquet: not a readable Parquet file"),

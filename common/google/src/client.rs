@@ -211,7 +211,7 @@ impl Client {
             return Ok(Value::Null);
         }
         serde_json::from_slice(&answer.body)
-            .map_err(|error| Failure::ours("invalidAnswer", format!("the response is not JSON: {error}")))
+            .map_err(|error| Failure::local("invalidAnswer", format!("the response is not JSON: {error}")))
     }
 
     /// The time limits of this client.
@@ -240,7 +240,7 @@ impl Client {
         transfer: &Arc<Transfer>,
     ) -> Result<(HeaderMap, Bytes), Failure> {
         let mut url = Url::parse(&call.url)
-            .map_err(|error| Failure::ours("address", format!("invalid URL {:?}: {error}", call.url)))?;
+            .map_err(|error| Failure::local("address", format!("invalid URL {:?}: {error}", call.url)))?;
         // Without parameters, `query_pairs_mut` would append a question mark.
         if !call.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&call.query);
@@ -252,7 +252,7 @@ impl Client {
             Err(error) if error.kind() == ErrorKind::Unavailable => {
                 return Err(Failure::of_connection(error.chain()));
             }
-            Err(error) => return Err(Failure::ours("noCredentials", error.chain())),
+            Err(error) => return Err(Failure::local("noCredentials", error.chain())),
         }
         if let Some((from, to)) = call.range {
             request = request.header(RANGE, format!("bytes={from}-{}", to.saturating_sub(1)));
@@ -303,7 +303,7 @@ async fn upload(
         }
         Payload::File(path) => {
             let failed = |error: std::io::Error| {
-                Failure::ours("file", format!("cannot read {}: {error}", path.display()))
+                Failure::local("file", format!("cannot read {}: {error}", path.display()))
             };
             let file = tokio::fs::File::open(path).await.map_err(failed)?;
             let length = file.metadata().await.map_err(failed)?.len();

@@ -27,7 +27,7 @@ const CONCURRENT_UPDATE: [&str; 5] = [
 /// `resourcesExceeded`, is also the one of a statement that needs too much memory, which a retry does not help.
 const QUEUE_IS_FULL: &str = "many DML statements outstanding against table";
 
-/// Part of BigQuery's message that a table is changed too often. Jobs have reasons of their own for it
+/// Part of BigQuery's message that a table is changed too often. Jobs have specific reasons for it
 /// (`rateLimitExceeded`, `jobRateLimitExceeded`); a DDL statement has the reason of an invalid statement
 /// (`invalidQuery`).
 const RATE_LIMIT: &str = "xceeded rate limits";
@@ -75,7 +75,7 @@ impl Failure {
     }
 
     /// A failure of this side, which a retry does not help: the request could not be sent or its response not parsed.
-    pub fn ours(reason: &str, message: String) -> Self {
+    pub fn local(reason: &str, message: String) -> Self {
         Self { status: None, reason: reason.to_owned(), message, retry_after: None, attempts: 0 }
     }
 

@@ -15,7 +15,7 @@ pub(crate) async fn table(warehouse: &dyn Warehouse, name: &str) -> Result<Strin
         return Ok(name.to_owned());
     }
     let known = if tables.is_empty() { "none".to_owned() } else { tables.join(", ") };
-    Err(Error::not_found(format!("there is no table {name:?}; the tables are: {known}")))
+    Err(Error::not_found(format!("invalid TABLE {name:?}: expected one of {known}")))
 }
 
 /// Replaces `{table}` in `sql` by the name of a table, which must be one of [`Warehouse::tables`].

@@ -112,7 +112,7 @@ pub(super) fn cases() -> Vec<Case> {
             "mistyped.csv",
             b"id,at\n5,2025-06-08\n".to_vec(),
             &["--map", "ID=job_id", "--map", "when=scrape_timestamp", "--set", "source=x"],
-            Refused("invalid --map when=scrape_timestamp: there is no column when; the file has id, at"),
+            Refused("invalid --map when=scrape_timestamp: expected a column of the file: id, at"),
         ),
         (
             "unknown_target.csv",

@@ -63,9 +63,7 @@ impl Plan {
                     let has = suggest::list(names.iter().copied());
                     return Err(refuse(
                         path,
-                        format_args!(
-                            "invalid --map {name}={column}: there is no column {name}; the file has {has}"
-                        ),
+                        format_args!("invalid --map {name}={column}: expected a column of the file: {has}"),
                     ));
                 }
             }

@@ -72,7 +72,7 @@ fn jobspy_loads_with_its_preset() {
 fn errors_about_missing_columns_suggest_flags() {
     let error = load(JOBSPY, &[]).map(drop).unwrap_err();
     for part in [
-        "ads: there are no columns source, scrape_timestamp and job_id; unknown columns: id, site,",
+        "ads: missing columns source, scrape_timestamp and job_id; unknown columns: id, site,",
         "this looks like JobSpy's CSV: load it with --preset jobspy; or load it with --map site=source --set \
          scrape_timestamp=2025-01-31T09:30:00Z (when it was scraped) --map id=job_id --map title=job_title",
     ] {

@@ -56,8 +56,8 @@ pub(super) fn missing(missing: &[usize], names: &[&str], ignored: &[String], has
     let columns: Vec<&str> = missing.iter().map(|column| COLUMNS[*column].name).collect();
     let unknown = list(ignored.iter().map(String::as_str));
     let begin = match columns[..] {
-        [only] => format!("there is no column {only}"),
-        _ => format!("there are no columns {}", joined(&columns)),
+        [only] => format!("missing column {only}"),
+        _ => format!("missing columns {}", joined(&columns)),
     };
     format!("{begin}; unknown columns: {unknown}; {}", remedy(missing, names, has_preset))
 }

@@ -103,12 +103,12 @@ fn errors_of_headers_name_the_columns() {
         ("sep=;\n", "ads.csv: the file is empty; its first row must name the columns"),
         (
             "source,job_id\n",
-            "ads.csv: there is no column scrape_timestamp; unknown columns: none; load it with \
+            "ads.csv: missing column scrape_timestamp; unknown columns: none; load it with \
              --set scrape_timestamp=2025-01-31T09:30:00Z",
         ),
         (
             "source,id,title\n",
-            "ads.csv: there are no columns scrape_timestamp and job_id; unknown columns: id, title; \
+            "ads.csv: missing columns scrape_timestamp and job_id; unknown columns: id, title; \
              load it with --set scrape_timestamp=2025-01-31T09:30:00Z (when it was scraped) --map id=job_id \
              --map title=job_title",
         ),
@@ -309,7 +309,7 @@ fn errors_of_parquet_name_row_and_column() {
         ),
         (
             parquet(vec![("source", Arc::new(StringArray::from(vec!["MCF"])))]),
-            "ads.parquet: there are no columns scrape_timestamp and job_id",
+            "ads.parquet: missing columns scrape_timestamp and job_id",
         ),
         (b"PAR1 and then nothing".to_vec(), "ads.parquet: not a readable Parquet file"),
         (Vec::new(), "ads.parquet: the file is empty"),

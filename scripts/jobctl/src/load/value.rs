@@ -70,7 +70,7 @@ pub(super) fn key(value: Value<'_>) -> Converted<String> {
     if let Value::Text(text) = &value
         && is_missing_word(text)
     {
-        return Err(format!("is {}, a word for a missing value; expected an id", quoted(text)));
+        return Err(format!("is {}, a word for a missing value; expected an identifier", quoted(text)));
     }
     let (key, rule) = text(value, true)?;
     match key.filter(|key| !key.trim().is_empty()) {

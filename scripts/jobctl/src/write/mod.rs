@@ -65,7 +65,7 @@ impl RowFile {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         if !folder.is_dir() {
             let (path, folder) = (path.display(), folder.display());
-            return Err(Error::not_found(format!("{path}: there is no folder {folder}")));
+            return Err(Error::not_found(format!("{path}: folder {folder} not found")));
         }
         let failed =
             |error: io::Error| Error::from(error).context(format!("cannot write in {}", folder.display()));

@@ -148,7 +148,7 @@ fn invalid_paths_are_errors() {
     let folder = tempfile::tempdir().unwrap();
     let columns = columns::query_columns();
     let refusal = |path: &Path| RowFile::create(path, &columns).err().unwrap().to_string();
-    assert!(refusal(&folder.path().join("none/ads.csv")).contains("there is no folder"));
+    assert!(refusal(&folder.path().join("none/ads.csv")).contains("none not found"));
     assert!(refusal(&folder.path().join("ads.xlsx")).contains("expected the extension .parquet"));
     fs::create_dir(folder.path().join("folder.csv")).unwrap();
     assert!(refusal(&folder.path().join("folder.csv")).contains("found a folder"));
