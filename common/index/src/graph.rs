@@ -28,14 +28,14 @@ pub struct Graph<'a> {
 
 /// A text with its similarity to the query.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Near {
+pub struct Neighbour {
     /// The text.
     pub text: TextId,
     /// Cosine similarity, approximate or exact.
     pub similarity: f32,
 }
 
-impl Near {
+impl Neighbour {
     /// Compares by descending similarity; ties by text, so that the order is total.
     pub fn order(a: &Self, b: &Self) -> std::cmp::Ordering {
         b.similarity.total_cmp(&a.similarity).then(a.text.cmp(&b.text))
@@ -59,8 +59,8 @@ impl<'a> Graph<'a> {
         probe: &Probe<'_>,
         width: usize,
         visited: &mut Visited,
-        mut seen: impl FnMut(Near),
-    ) -> Vec<Near> {
+        mut seen: impl FnMut(Neighbour),
+    ) -> Vec<Neighbour> {
         visited.clear(self.links.len() / self.degree);
         let mut best = Beam::new(width);
         let mut new: Vec<TextId> = Vec::with_capacity(self.entries.len().max(self.degree));
@@ -72,7 +72,7 @@ impl<'a> Graph<'a> {
                 probe.prefetch(text);
             }
             for text in new.drain(..) {
-                let near = Near { text, similarity: probe.similarity(text) };
+                let near = Neighbour { text, similarity: probe.similarity(text) };
                 seen(near);
                 best.insert(near);
             }
@@ -86,7 +86,7 @@ impl<'a> Graph<'a> {
 /// The best texts so far, best first, and whether their links were followed.
 struct Beam {
     width: usize,
-    entries: Vec<(Near, bool)>,
+    entries: Vec<(Neighbour, bool)>,
     /// The links of all entries before this one were followed.
     first_open: usize,
 }
@@ -96,13 +96,13 @@ impl Beam {
         Self { width, entries: Vec::with_capacity(width + 1), first_open: 0 }
     }
 
-    fn insert(&mut self, near: Near) {
+    fn insert(&mut self, near: Neighbour) {
         if self.entries.len() == self.width
-            && self.entries.last().is_some_and(|(worst, _)| Near::order(worst, &near).is_le())
+            && self.entries.last().is_some_and(|(worst, _)| Neighbour::order(worst, &near).is_le())
         {
             return;
         }
-        let index = self.entries.partition_point(|(other, _)| Near::order(other, &near).is_lt());
+        let index = self.entries.partition_point(|(other, _)| Neighbour::order(other, &near).is_lt());
         self.entries.insert(index, (near, false));
         self.entries.truncate(self.width);
         self.first_open = self.first_open.min(index);
@@ -116,7 +116,7 @@ impl Beam {
         Some(self.entries[index].0.text)
     }
 
-    fn into_sorted(self) -> Vec<Near> {
+    fn into_sorted(self) -> Vec<Neighbour> {
         self.entries.into_iter().map(|(near, _)| near).collect()
     }
 }

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use crate::TextId;
 use crate::codes::Codes;
-use crate::graph::{DEGREE, Graph, NONE, Near, VisitedPool};
+use crate::graph::{DEGREE, Graph, NONE, Neighbour, VisitedPool};
 
 /// Beam width of searches while texts are inserted.
 const BUILD_WIDTH: usize = 128;
@@ -157,16 +157,16 @@ impl<'a> GraphBuilder<'a> {
 
     fn prune(&self, text: TextId, candidates: impl Iterator<Item = TextId>) -> Vec<TextId> {
         let probe = self.codes.probe(text);
-        let mut near: Vec<Near> =
-            candidates.map(|text| Near { text, similarity: probe.similarity(text) }).collect();
-        near.sort_unstable_by(Near::order);
+        let mut near: Vec<Neighbour> =
+            candidates.map(|text| Neighbour { text, similarity: probe.similarity(text) }).collect();
+        near.sort_unstable_by(Neighbour::order);
         near.dedup_by_key(|near| near.text);
         self.prune_sorted(text, near)
     }
 
     /// Chooses up to [`DEGREE`] links in different directions from sorted candidates: the nearest first, without those
     /// that a chosen link leads to.
-    fn prune_sorted(&self, text: TextId, near: Vec<Near>) -> Vec<TextId> {
+    fn prune_sorted(&self, text: TextId, near: Vec<Neighbour>) -> Vec<TextId> {
         let mut chosen: Vec<TextId> = Vec::with_capacity(DEGREE);
         for candidate in near.into_iter().filter(|near| near.text != text) {
             let own = 1.0 - candidate.similarity;

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 
-use crate::graph::Near;
+use crate::graph::Neighbour;
 use crate::kernels::kernels;
 use crate::reader::JobIndex;
 use crate::search::{Query, overlap};
@@ -33,7 +33,7 @@ pub struct Measurement {
 /// Queries with the results of exact search.
 pub struct GroundTruth {
     queries: Vec<TextId>,
-    nearest: Vec<Vec<Near>>,
+    nearest: Vec<Vec<Neighbour>>,
 }
 
 impl GroundTruth {
@@ -45,18 +45,18 @@ impl GroundTruth {
         let queries: Vec<TextId> = (0..queries).map(|n| (n * texts / queries) as TextId).collect();
         let ranges: Vec<u64> = (0..texts).step_by(texts.div_ceil(64).max(1) as usize).collect();
         let step = texts.div_ceil(64).max(1);
-        let parts: Vec<Vec<Vec<Near>>> = ranges
+        let parts: Vec<Vec<Vec<Neighbour>>> = ranges
             .into_par_iter()
             .map(|start| nearest_in(index, &queries, start as TextId..(start + step).min(texts) as TextId))
             .collect();
-        let mut nearest: Vec<Vec<Near>> = vec![Vec::new(); queries.len()];
+        let mut nearest: Vec<Vec<Neighbour>> = vec![Vec::new(); queries.len()];
         for part in parts {
             for (all, some) in nearest.iter_mut().zip(part) {
                 all.extend(some);
             }
         }
         for all in &mut nearest {
-            all.sort_unstable_by(Near::order);
+            all.sort_unstable_by(Neighbour::order);
             all.truncate(K);
         }
         Self { queries, nearest }
@@ -101,19 +101,20 @@ impl GroundTruth {
     }
 }
 
-fn nearest_in(index: &JobIndex, queries: &[TextId], texts: std::ops::Range<TextId>) -> Vec<Vec<Near>> {
+fn nearest_in(index: &JobIndex, queries: &[TextId], texts: std::ops::Range<TextId>) -> Vec<Vec<Neighbour>> {
     let dot = kernels().dot;
-    let mut nearest: Vec<Vec<Near>> = vec![Vec::with_capacity(K + 1); queries.len()];
+    let mut nearest: Vec<Vec<Neighbour>> = vec![Vec::with_capacity(K + 1); queries.len()];
     for start in texts.clone().step_by(BLOCK) {
         let block = start..(start + BLOCK as TextId).min(texts.end);
         for (&query, best) in queries.iter().zip(&mut nearest) {
             let vector = index.vector_of(query);
             for text in block.clone().filter(|&text| text != query) {
-                let near = Near { text, similarity: dot(vector, index.vector_of(text)) };
-                if best.len() == K && best.last().is_some_and(|worst| Near::order(worst, &near).is_le()) {
+                let near = Neighbour { text, similarity: dot(vector, index.vector_of(text)) };
+                if best.len() == K && best.last().is_some_and(|worst| Neighbour::order(worst, &near).is_le())
+                {
                     continue;
                 }
-                let position = best.partition_point(|other| Near::order(other, &near).is_lt());
+                let position = best.partition_point(|other| Neighbour::order(other, &near).is_lt());
                 best.insert(position, near);
                 best.truncate(K);
             }

@@ -15,7 +15,7 @@ use std::ops::Range;
 use crate::Filter;
 use crate::codes::Code;
 use crate::filter::{self, RowSet};
-use crate::graph::Near;
+use crate::graph::Neighbour;
 use crate::kernels::{kernels, prefetch};
 use crate::reader::JobIndex;
 use crate::{Row, TextId};
@@ -96,7 +96,7 @@ impl JobIndex {
     }
 
     /// The texts nearest to a vector, nearest first, without the text `excluded`.
-    pub(crate) fn nearest_texts(&self, query: &Query<'_>, excluded: TextId) -> Vec<Near> {
+    pub(crate) fn nearest_texts(&self, query: &Query<'_>, excluded: TextId) -> Vec<Neighbour> {
         self.nearest(query, &Eligible { index: self, excluded: self.rows_of(excluded), rows: None })
     }
 
@@ -133,7 +133,7 @@ impl JobIndex {
         best: f32,
         query: &Query<'_>,
         eligible: &Eligible<'_>,
-    ) -> Vec<Near> {
+    ) -> Vec<Neighbour> {
         // The rows are sorted, and with them the texts.
         let mut by_words: Vec<(TextId, f32)> = Vec::new();
         for &(row, score) in rows {
@@ -152,8 +152,8 @@ impl JobIndex {
         let dot = kernels().dot;
         let compared = with_words
             .iter()
-            .map(|&(text, _)| Near { text, similarity: dot(query.vector, self.vector_of(text)) });
-        let mut found: Vec<(f32, Near)> = self
+            .map(|&(text, _)| Neighbour { text, similarity: dot(query.vector, self.vector_of(text)) });
+        let mut found: Vec<(f32, Neighbour)> = self
             .nearest(query, eligible)
             .into_iter()
             .chain(compared)
@@ -165,14 +165,14 @@ impl JobIndex {
             })
             .collect();
         // Texts that were found by both are adjacent after sorting.
-        found.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then_with(|| Near::order(&a.1, &b.1)));
+        found.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then_with(|| Neighbour::order(&a.1, &b.1)));
         found.dedup_by_key(|(_, near)| near.text);
         found.truncate(query.top_k);
         found.into_iter().map(|(_, near)| near).collect()
     }
 
     /// The `top_k` nearest eligible texts, nearest first, with exact similarities.
-    fn nearest(&self, query: &Query<'_>, eligible: &Eligible<'_>) -> Vec<Near> {
+    fn nearest(&self, query: &Query<'_>, eligible: &Eligible<'_>) -> Vec<Neighbour> {
         let texts = self.manifest().texts as usize;
         let wanted = query.top_k;
         let passing = eligible.rows.map_or(texts, RowSet::len);
@@ -199,31 +199,31 @@ impl JobIndex {
             }
         }
         let eligible_texts = eligible.texts();
-        let mut found: Vec<Near> = Vec::with_capacity(eligible_texts.len());
+        let mut found: Vec<Neighbour> = Vec::with_capacity(eligible_texts.len());
         for (n, &text) in eligible_texts.iter().enumerate() {
             if let Some(&ahead) = eligible_texts.get(n + PREFETCH_AHEAD) {
                 probe.prefetch(ahead);
             }
-            found.push(Near { text, similarity: probe.similarity(text) });
+            found.push(Neighbour { text, similarity: probe.similarity(text) });
         }
         self.rank_exactly(query.vector, &best_of(found, rerank_count(wanted)), wanted)
     }
 
     /// The `wanted` nearest of `texts` by exact similarity, nearest first.
-    fn rank_exactly(&self, vector: &[f32], texts: &[TextId], wanted: usize) -> Vec<Near> {
+    fn rank_exactly(&self, vector: &[f32], texts: &[TextId], wanted: usize) -> Vec<Neighbour> {
         let dot = kernels().dot;
-        let mut found: Vec<Near> = Vec::with_capacity(texts.len());
+        let mut found: Vec<Neighbour> = Vec::with_capacity(texts.len());
         for (n, &text) in texts.iter().enumerate() {
             if let Some(&ahead) = texts.get(n + 1) {
                 prefetch(self.vector_of(ahead));
             }
-            found.push(Near { text, similarity: dot(vector, self.vector_of(text)) });
+            found.push(Neighbour { text, similarity: dot(vector, self.vector_of(text)) });
         }
         if found.len() > wanted {
-            found.select_nth_unstable_by(wanted, Near::order);
+            found.select_nth_unstable_by(wanted, Neighbour::order);
             found.truncate(wanted);
         }
-        found.sort_unstable_by(Near::order);
+        found.sort_unstable_by(Neighbour::order);
         found
     }
 }
@@ -235,9 +235,9 @@ fn rerank_count(wanted: usize) -> usize {
 }
 
 /// The `count` nearest texts, in any order.
-fn best_of(mut found: Vec<Near>, count: usize) -> Vec<TextId> {
+fn best_of(mut found: Vec<Neighbour>, count: usize) -> Vec<TextId> {
     if found.len() > count {
-        found.select_nth_unstable_by(count, Near::order);
+        found.select_nth_unstable_by(count, Neighbour::order);
         found.truncate(count);
     }
     found.into_iter().map(|near| near.text).collect()
@@ -245,11 +245,16 @@ fn best_of(mut found: Vec<Near>, count: usize) -> Vec<TextId> {
 
 /// The `count` nearest eligible texts, in any order. About one text in `share` is eligible; only as many texts as
 /// needed are checked, because a check is slower than the comparison of codes.
-fn best_eligible(mut found: Vec<Near>, count: usize, share: usize, eligible: &Eligible<'_>) -> Vec<TextId> {
+fn best_eligible(
+    mut found: Vec<Neighbour>,
+    count: usize,
+    share: usize,
+    eligible: &Eligible<'_>,
+) -> Vec<TextId> {
     let mut first = (count + 1) * share * 2;
     while first < found.len() {
-        found.select_nth_unstable_by(first, Near::order);
-        let allowed: Vec<Near> =
+        found.select_nth_unstable_by(first, Neighbour::order);
+        let allowed: Vec<Neighbour> =
             found[..first].iter().copied().filter(|near| eligible.contains_text(near.text)).collect();
         if allowed.len() >= count {
             return best_of(allowed, count);
@@ -287,7 +292,7 @@ impl Eligible<'_> {
     }
 
     /// The eligible ads of a text as results: one per group of reposts or, with `include_reposts`, one per row.
-    fn hits_of(&self, near: &Near, include_reposts: bool) -> impl Iterator<Item = Hit> + '_ {
+    fn hits_of(&self, near: &Neighbour, include_reposts: bool) -> impl Iterator<Item = Hit> + '_ {
         let (text, similarity) = (near.text, near.similarity);
         let mut rows = self.rows_of(text).peekable();
         std::iter::from_fn(move || {
@@ -330,7 +335,7 @@ impl Eligible<'_> {
 }
 
 /// Share of the exact results `exact` that `found` contains.
-pub(crate) fn overlap(exact: &[Near], found: &[Near]) -> f64 {
+pub(crate) fn overlap(exact: &[Neighbour], found: &[Neighbour]) -> f64 {
     if exact.is_empty() {
         return 1.0;
     }
