@@ -30,7 +30,7 @@ use crate::{TextId, ads, lexicon};
 /// Temporary file of vectors in the order of arrival.
 const SPOOL: &str = "spool.tmp";
 
-/// Default of [`BuildOptions::graph_texts`]: up to [`EXACT_TEXTS`] texts, search compares all of them.
+/// Default of [`BuildOptions::graph_texts`]: up to `EXACT_TEXTS` texts, search compares all of them.
 pub const GRAPH_TEXTS: usize = EXACT_TEXTS + 1;
 
 /// Beam widths of graph search that are tried in this order until recall reaches [`TARGET_RECALL`].
