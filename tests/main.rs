@@ -1,6 +1,6 @@
-//! The bundle as its users meet it: processes, files and HTTP. One binary, a module a room.
+//! End-to-end tests of the bundle with processes, files and HTTP. One binary with one module per subject.
 
-// What a test cannot unwrap is a failure of the test.
+// A panic fails the test.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod cloud;

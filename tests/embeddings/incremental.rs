@@ -1,4 +1,4 @@
-//! A run does what is new, and nothing else.
+//! Incremental runs.
 
 use serde_json::{Value, json};
 
@@ -10,22 +10,22 @@ fn counts(report: &Value) -> [u64; 6] {
 }
 
 #[test]
-fn each_run_does_what_changed_since_the_last() {
+fn each_run_processes_the_changes_since_the_last() {
     let market = Market::empty();
     let text = |id, description: &str, seen| ad(id, json!("Pastry cook"), json!(description), seen);
     market.load(&[text("1", "Bakes.", 0), text("2", "Bakes.", 0), text("3", "Rolls.", 0), text("4", "", 0)]);
     assert_eq!(counts(&market.embedded(&[])), [3, 1, 0, 0, 0, 0]);
     assert_eq!(counts(&market.embedded(&[])), [0, 0, 0, 4, 0, 0]);
 
-    // One description changes; one ad gets a text that another ad has already.
+    // One description changes; one ad gets the text of another ad.
     market.load(&[text("3", "Rolls and folds.", 1), text("4", "Bakes.", 1)]);
     assert_eq!(counts(&market.embedded(&[])), [1, 1, 0, 2, 0, 0]);
 
-    // An older sighting that arrives late changes nothing.
+    // An older sighting that is loaded later changes nothing.
     market.load(&[text("3", "Rolls.", 0)]);
     assert_eq!(counts(&market.embedded(&[])), [0, 0, 0, 4, 0, 0]);
 
-    // The pay changes, the text does not: the row is brought up to date without the model.
+    // The pay changes and the text does not: the row is refreshed without computing a vector.
     let mut paid = text("1", "Bakes.", 2);
     paid["job_salary_min_sgd_monthly"] = json!(3000);
     paid["job_location"] = json!("Bedok");
@@ -36,7 +36,7 @@ fn each_run_does_what_changed_since_the_last() {
         3000
     );
 
-    // An ad loses its text, another is gone from the warehouse: so do their vectors.
+    // One ad loses its text and another is deleted: their vectors are removed.
     market.load(&[ad("2", json!(" "), json!(null), 3)]);
     market.execute("DELETE FROM cleaned_jobs WHERE job_id = '3'");
     assert_eq!(counts(&market.embedded(&[])), [0, 0, 0, 2, 1, 2]);
@@ -49,12 +49,12 @@ fn each_run_does_what_changed_since_the_last() {
 }
 
 #[test]
-fn an_ad_takes_the_text_that_another_ad_gives_up_in_the_same_run() {
+fn texts_can_move_between_ads_in_one_run() {
     let market = Market::empty();
     let text = |id, description, seen| ad(id, json!("Welder"), json!(description), seen);
     market.load(&[text("1", "Welds.", 0), text("2", "Cuts.", 0)]);
     market.embedded(&[]);
-    // The only ads with these texts get others, and one of them none, while new ads take the old texts over.
+    // Both texts move to new ads in the same run: one of the old ads gets another text, the other none.
     market.load(&[text("1", "Solders.", 1), ad("2", json!(""), json!(""), 1)]);
     market.load(&[text("3", "Welds.", 1), text("4", "Cuts.", 1)]);
     let report = market.embedded(&[]);
@@ -65,7 +65,7 @@ fn an_ad_takes_the_text_that_another_ad_gives_up_in_the_same_run() {
 }
 
 #[test]
-fn force_redoes_the_ads_that_share_a_text_too() {
+fn force_recomputes_ads_that_share_a_text() {
     let market = Market::empty();
     let same: Vec<Value> =
         (0..1500).map(|n| ad(&n.to_string(), json!("Driver"), json!("Drives."), 0)).collect();
@@ -77,7 +77,7 @@ fn force_redoes_the_ads_that_share_a_text_too() {
 }
 
 #[test]
-fn limit_and_source_bound_a_run() {
+fn limit_and_source_restrict_a_run() {
     let market = Market::generated(60);
     let nothing = market.embedded(&["--limit", "0"]);
     assert_eq!((&nothing["embedded"], &nothing["limit_reached"]), (&json!(0), &json!(true)));
@@ -96,7 +96,7 @@ fn limit_and_source_bound_a_run() {
 }
 
 #[test]
-fn a_dry_run_says_what_it_would_do_and_writes_nothing() {
+fn a_dry_run_reports_its_plan_and_writes_nothing() {
     let market = Market::generated(50);
     let report = market.embedded(&["--dry-run"]);
     let plan = &report["dry_run"];
@@ -109,7 +109,7 @@ fn a_dry_run_says_what_it_would_do_and_writes_nothing() {
 }
 
 #[test]
-fn shards_share_the_work_and_nothing_else() {
+fn shards_partition_the_ads() {
     let market = Market::generated(90);
     let mut ads = 0;
     for index in ["0", "1", "2"] {
@@ -129,12 +129,9 @@ fn shards_share_the_work_and_nothing_else() {
 }
 
 #[test]
-fn real_ads_are_embedded_as_they_are() {
+fn real_ads_are_embedded() {
     let Some(folder) = real_ads() else {
-        return left_out(
-            "real_ads_are_embedded_as_they_are",
-            "JOB_MARKET_TEST_DATA has no sg_jobs_append.parquet",
-        );
+        return left_out("real_ads_are_embedded", "JOB_MARKET_TEST_DATA has no sg_jobs_append.parquet");
     };
     let market = Market::empty();
     let file = folder.join("sg_jobs_append.parquet");

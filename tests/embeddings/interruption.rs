@@ -1,4 +1,4 @@
-//! A run that is killed at any moment leaves whole, current rows, and the next one finishes the work.
+//! A run that is killed at any time leaves complete, current rows, and the next run completes the work.
 
 use std::time::{Duration, Instant};
 
@@ -7,13 +7,13 @@ use rand::Rng;
 use crate::support::{Market, Running, ads_with_text};
 
 #[test]
-fn killed_runs_leave_whole_rows_and_the_next_run_finishes() {
+fn killed_runs_leave_complete_rows_and_the_next_run_finishes() {
     let market = Market::titles(6000);
     let (mut before, mut partial) = (0, 0);
     for round in 0..10 {
         let size = market.bytes();
         let run = Running::start(market.command("embed-new-jobs").env("DEVICE", "cpu").arg("--once"));
-        // Before the model is loaded, while it works, and, however slow the machine, soon after it has written.
+        // Kill before the model is loaded, while it runs and, in every third round, after the first write.
         let deadline = Instant::now() + Duration::from_mins(1);
         while round % 3 == 2 && market.bytes() < size + 500_000 && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(5));

@@ -1,4 +1,4 @@
-//! What embed-new-jobs promises: one current vector an ad, each text computed once, and the same vector always.
+//! Guarantees of embed-new-jobs: one current vector per ad, one computation per text, and reproducible vectors.
 
 mod incremental;
 mod interruption;

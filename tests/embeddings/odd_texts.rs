@@ -1,11 +1,11 @@
-//! Texts that real ads hold and nobody expects.
+//! Unusual texts of real ads.
 
 use serde_json::{Value, json};
 
 use crate::support::{Market, ad};
 
 #[test]
-fn every_text_is_embedded_or_skipped_and_none_stops_the_run() {
+fn every_text_is_embedded_or_skipped() {
     let market = Market::empty();
     let megabyte = "Stack shelves, count stock. ".repeat(40_000);
     let described = [
@@ -26,12 +26,12 @@ fn every_text_is_embedded_or_skipped_and_none_stops_the_run() {
         described.iter().map(|(id, text)| ad(id, json!("Storekeeper"), text.clone(), 0)).collect();
     ads.push(ad("no-title", json!(null), json!("Only described"), 0));
     ads.push(ad("nothing", json!(""), json!("  "), 0));
-    // The same ad twice in one load, with the same time: one row, whichever is kept.
+    // A duplicate sighting with the same timestamp yields one row.
     ads.push(ad("no-title", json!(null), json!("Only described"), 0));
     market.load(&ads);
     let report = market.embedded(&[]);
     assert_eq!((&report["ads"], &report["skipped"], &report["failed"]), (&json!(14), &json!(1), &json!(0)));
-    // With nothing to describe it, an ad is its title: three ads, one text.
+    // Three ads have no description, so that they share the text of their title.
     assert_eq!(report["shared"], 2);
     market.assert_current(13);
     let vectors = market.vectors();
@@ -40,7 +40,7 @@ fn every_text_is_embedded_or_skipped_and_none_stops_the_run() {
     assert_eq!(market.embedded(&[])["unchanged"], 13);
 }
 
-/// Ads of which the model can read nothing.
+/// Ads with unreadable texts, of which the model knows no token.
 fn unreadable() -> Vec<Value> {
     let texts = ["\u{200b}\u{feff}", "\u{1}\u{2}", "🔥🔥", "\u{16a0}\u{16a1}", "[UNK] [SEP]", "꙰꙱"];
     let long = "x".repeat(101);
@@ -53,7 +53,7 @@ fn unreadable() -> Vec<Value> {
 }
 
 #[test]
-fn what_the_model_cannot_read_is_counted_and_is_no_neighbour_of_anything() {
+fn unreadable_ads_are_counted_and_not_indexed() {
     let market = Market::empty();
     let mut ads = unreadable();
     let count = ads.len();
@@ -72,7 +72,8 @@ fn what_the_model_cannot_read_is_counted_and_is_no_neighbour_of_anything() {
             .map(|name| report[name].as_u64().unwrap());
         assert_eq!(counts, [count as u64 + 3, embedded, unchanged, count as u64, 0], "{report}");
     }
-    // A program of before gave one of them a vector: the index leaves it out and says so, and the next run removes it.
+    // A vector of an earlier version for one of them: the index leaves it out and counts it, and the next run removes
+    // it.
     let title = ads[2]["job_title"].as_str().unwrap();
     market.execute(&format!(
         "INSERT INTO job_embeddings BY NAME SELECT * REPLACE ('none-2' AS job_id, '{}' AS content_hash) FROM job_embeddings \
@@ -85,8 +86,8 @@ fn what_the_model_cannot_read_is_counted_and_is_no_neighbour_of_anything() {
     market.indexed(&[]);
     let service = market.serving(&[]);
     let of_ad = service.similar(&json!({ "job": { "source": "MCF", "job_id": "none-2" } }));
-    let said = of_ad.json["detail"].as_str().unwrap();
-    assert!(of_ad.status == 404 && said.contains("none that the model can read"), "{}", of_ad.json);
+    let detail = of_ad.json["detail"].as_str().unwrap();
+    assert!(of_ad.status == 404 && detail.contains("none that the model can read"), "{}", of_ad.json);
     for text in ["🔥", "\u{200b}", "[UNK]"] {
         let reply = service.similar(&json!({ "text": text }));
         assert_eq!(
@@ -105,9 +106,10 @@ fn what_the_model_cannot_read_is_counted_and_is_no_neighbour_of_anything() {
     );
 }
 
-/// Words that the model knows stand behind more than it reads; ads that share such a text are no failures either.
+/// A text whose known words are beyond the token limit is unreadable. The ads that share it are counted and do not
+/// fail.
 #[test]
-fn ads_of_one_text_that_turns_out_to_be_unreadable_are_all_counted() {
+fn all_ads_that_share_an_unreadable_text_are_counted() {
     let market = Market::empty();
     let twins = |title: &str, day: u32| {
         ["one", "two", "three"].map(|id| ad(id, json!(title), Value::Null, day)).to_vec()
@@ -127,7 +129,7 @@ fn ads_of_one_text_that_turns_out_to_be_unreadable_are_all_counted() {
 }
 
 #[test]
-fn one_huge_cell_is_cut_everywhere_and_costs_little() {
+fn huge_cells_are_truncated_and_need_little_memory() {
     let market = Market::empty();
     let huge = "Storekeeper of everything there is ".repeat(600_000);
     let mut cells = ad("huge", json!(huge), json!("Counts stock"), 0);

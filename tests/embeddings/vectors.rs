@@ -1,4 +1,4 @@
-//! The vectors themselves: those of the reference implementation, and the same bits whatever else is in a run.
+//! The vectors: equal to the reference implementation, and reproducible bit for bit.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Market, Vectors, ad};
 
-/// Texts of ours with the vectors that sentence-transformers gives them; `tests/golden/make_embeddings.py` makes it.
+/// Texts with vectors of sentence-transformers, made by `tests/golden/make_embeddings.py`.
 const GOLDEN: &str = include_str!("../golden/embeddings.json");
 
 fn golden() -> (Vec<Value>, Vectors) {
@@ -24,7 +24,8 @@ fn golden() -> (Vec<Value>, Vectors) {
     (ads.collect(), vectors)
 }
 
-/// Title and description whose embedding text begins as `text` does: a title alone enters with its first 1,000 characters.
+/// Splits `text` into title and description so that the embedding text begins like `text`: titles are truncated to
+/// 1,000 characters.
 fn parts(text: &str) -> (&str, &str) {
     match text.char_indices().nth(1000) {
         Some((end, _)) => {
@@ -46,7 +47,7 @@ fn worst_cosine(vectors: &Vectors, expected: &Vectors) -> f64 {
 }
 
 #[test]
-fn vectors_are_those_of_sentence_transformers() {
+fn vectors_equal_those_of_sentence_transformers() {
     let (ads, expected) = golden();
     let market = Market::empty();
     market.load(&ads);
@@ -64,7 +65,7 @@ fn vectors_are_those_of_sentence_transformers() {
 }
 
 #[test]
-fn a_vector_does_not_depend_on_what_else_is_in_the_run() {
+fn a_vector_does_not_depend_on_other_ads() {
     let (ads, _) = golden();
     for precision in ["fp32", "int8"] {
         let run = |market: &Market, arguments: &[&str]| {
@@ -92,7 +93,7 @@ fn a_vector_does_not_depend_on_what_else_is_in_the_run() {
 }
 
 #[test]
-fn a_service_gives_the_bits_that_a_run_gives() {
+fn a_service_and_a_run_compute_identical_vectors() {
     let config = |threads: &str, precision: &str| {
         let flags = [("threads", threads), ("embedding_precision", precision), ("device", "cpu")];
         let environment = Variables::of_process(&EmbeddingSettings::variables()).unwrap();
@@ -101,7 +102,7 @@ fn a_service_gives_the_bits_that_a_run_gives() {
     };
     let golden: Vec<Value> = serde_json::from_str(GOLDEN).unwrap();
     let mut texts: Vec<&str> = golden.iter().map(|entry| entry["text"].as_str().unwrap()).collect();
-    // Several of one length, which share a call.
+    // Several texts of the same length share a batch.
     texts.extend(["site manager", "data engineer", "staff nurse", "line cook", "bus driver", "site manager"]);
     for precision in ["fp32", "int8"] {
         let mut alone = embedding::open(&config("1", precision), None).unwrap().remove(0);

@@ -1,4 +1,4 @@
-//! Vectors of a model that Google runs: `embed-new-jobs` before a server that keeps Vertex AI's published rules.
+//! Vertex AI: `embed-new-jobs` with a fake server that enforces the published limits.
 //!
 //! <https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/text-embeddings-api>
 
@@ -21,19 +21,19 @@ const TABLE: &str = "job_embeddings_vertex_text_embedding_005";
 const PATH: &str =
     "/v1/projects/demo/locations/us-central1/publishers/google/models/text-embedding-005:predict";
 
-/// A text with this in it is one that the server does not take.
+/// The server rejects texts that contain this.
 const REFUSED: &str = "not for the model";
 
-/// What a server has seen.
+/// Statistics of the server.
 #[derive(Default)]
 struct Seen {
     requests: usize,
-    /// Requests refused for the quota, and for what was in them.
+    /// Number of requests rejected because of the quota, and because of their content.
     refused: [usize; 2],
     embedded: Vec<String>,
 }
 
-/// A server that stands for Vertex AI; it ends with the test's process.
+/// A fake Vertex AI server; it runs until the process ends.
 struct Vertex {
     host: String,
     seen: Arc<Mutex<Seen>>,
@@ -58,7 +58,7 @@ impl Vertex {
         Self { host, seen }
     }
 
-    /// `embed-new-jobs` that finds this server.
+    /// `embed-new-jobs` configured for this server.
     fn command(&self, market: &Market) -> Command {
         command(market, &self.host)
     }
@@ -69,7 +69,7 @@ impl Vertex {
         ended.answer()["report"].clone()
     }
 
-    /// What was seen since the last look.
+    /// Returns the statistics since the last call.
     fn take(&self) -> Seen {
         std::mem::take(&mut self.seen.lock().unwrap())
     }
@@ -81,12 +81,12 @@ fn command(market: &Market, host: &str) -> Command {
     command
 }
 
-/// What a program is told to find the server.
+/// The environment variables for the server.
 fn variables(host: &str) -> [(&str, &str); 3] {
     [("EMBEDDING_MODEL", MODEL), ("VERTEX_EMULATOR_HOST", host), ("GOOGLE_CLOUD_PROJECT", "demo")]
 }
 
-/// One request of a connection, which then ends.
+/// Handles the first request of a connection and closes it.
 fn serve(stream: &TcpStream, seen: &Mutex<Seen>) {
     let mut reader = BufReader::new(stream);
     let mut head = Vec::new();
@@ -112,7 +112,7 @@ fn serve(stream: &TcpStream, seen: &Mutex<Seen>) {
     .unwrap();
 }
 
-/// What Google would say.
+/// The status and body of a response.
 fn answer(line: &str, body: &[u8], seen: &mut Seen) -> (u16, Value) {
     let error = |code: u16, status: &str, message: String| {
         (code, json!({"error": {"code": code, "message": message, "status": status}}))
@@ -144,7 +144,7 @@ fn answer(line: &str, body: &[u8], seen: &mut Seen) -> (u16, Value) {
     }
 }
 
-/// The texts of a request that keeps the rules.
+/// The texts of a valid request.
 fn contents(body: &[u8]) -> Result<Vec<String>, String> {
     let request: Value = serde_json::from_slice(body).map_err(|error| error.to_string())?;
     let instances = request["instances"].as_array().ok_or("instances is required")?;
@@ -171,12 +171,12 @@ fn contents(body: &[u8]) -> Result<Vec<String>, String> {
     Ok(texts)
 }
 
-/// About as many tokens as a model sees: two a word, and a byte each of what no vocabulary has.
+/// An estimate of the number of tokens: two per word, and four per character of four bytes.
 fn tokens(text: &str) -> usize {
     2 * text.split_whitespace().count() + text.chars().filter(|c| c.len_utf8() == 4).count() * 4
 }
 
-/// A vector that no other text has.
+/// A pseudo-random vector that depends only on `text`.
 fn vector(text: &str, length: f64) -> Vec<f32> {
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
@@ -194,7 +194,7 @@ fn vectors_of_vertex(market: &Market) -> Vectors {
     rows.map(|row| row.map(|(id, text)| (id, serde_json::from_str(&text).unwrap())).unwrap()).collect()
 }
 
-/// Fails unless the table has exactly these ads, each with the unit vector of its text.
+/// Asserts that the table has exactly these ads, each with the unit vector of its text.
 fn assert_vectors(market: &Market, ads: &[&Value]) {
     let vectors = vectors_of_vertex(market);
     assert_eq!(vectors.len(), ads.len());
@@ -214,8 +214,8 @@ fn cook(number: usize, description: &str) -> Value {
 }
 
 #[test]
-fn every_ad_gets_the_vector_of_its_text_within_the_rules_and_the_quota() {
-    // As long as ads are; short ones, of which a chunk is one request; and such as have more tokens than characters.
+fn every_ad_gets_its_vector_within_the_limits_of_the_api() {
+    // Texts of usual length, short texts of which a chunk is one request, and texts with more tokens than characters.
     let long = "Fries # eggs, peels # onions, and keeps the kitchen clean. ".repeat(14);
     let emoji = format!("# {}", "👩‍🍳".repeat(300));
     let mut ads: Vec<Value> = (0..120).map(|number| cook(number, &long)).collect();
@@ -224,7 +224,7 @@ fn every_ad_gets_the_vector_of_its_text_within_the_rules_and_the_quota() {
     let market = Market::empty();
     market.load(&ads);
     market.embedded(&["--limit", "5"]);
-    let home = market.vectors();
+    let local = market.vectors();
 
     let vertex = Vertex::start();
     let report = vertex.embed(&market);
@@ -245,11 +245,11 @@ fn every_ad_gets_the_vector_of_its_text_within_the_rules_and_the_quota() {
     let again = vertex.embed(&market);
     assert_eq!((&again["embedded"], &again["unchanged"]), (&json!(0), &json!(ads.len())));
     assert_eq!(vertex.take().requests, 0);
-    assert!(market.vectors() == home && home.len() == 5, "the home table has changed");
+    assert!(market.vectors() == local && local.len() == 5, "the table of the local model has changed");
 }
 
 #[test]
-fn a_text_that_is_refused_fails_alone() {
+fn a_rejected_text_fails_alone() {
     let mut ads: Vec<Value> = (0..64).map(|number| cook(number, "Fries # eggs.")).collect();
     ads[41] = cook(41, REFUSED);
     let market = Market::empty();
@@ -260,25 +260,25 @@ fn a_text_that_is_refused_fails_alone() {
         assert_eq!((&report["embedded"], &report["failed"]), (&json!(embedded), &json!(1)), "{report}");
         let failure = &report["failures"][0];
         assert_eq!(failure["job_id"], "cook-41");
-        let said = failure["error"].as_str().unwrap();
-        assert!(said.contains("Request contains an invalid argument (INVALID_ARGUMENT)"), "{said}");
+        let error = failure["error"].as_str().unwrap();
+        assert!(error.contains("Request contains an invalid argument (INVALID_ARGUMENT)"), "{error}");
         ads.retain(|ad| ad["job_id"] != "cook-41");
         assert_vectors(&market, &ads.iter().collect::<Vec<_>>());
     }
-    // A search by halves, not a request a text.
+    // The invalid text is found by bisection, not by one request per text.
     assert!(vertex.take().requests < 30);
 }
 
-/// The run failed with `code` and one sentence that has all of `parts`.
+/// Asserts that the run failed with `code` and one error that contains all of `parts`.
 fn assert_refused(ended: &Ended, code: i32, parts: &[&str]) {
     assert_eq!(ended.code, Some(code), "{ended:?}");
-    let said: Vec<&str> = ended.stderr.lines().filter(|line| line.starts_with("error: ")).collect();
-    assert!(said.len() == 1 && parts.iter().all(|part| said[0].contains(part)), "{}", ended.stderr);
+    let errors: Vec<&str> = ended.stderr.lines().filter(|line| line.starts_with("error: ")).collect();
+    assert!(errors.len() == 1 && parts.iter().all(|part| errors[0].contains(part)), "{}", ended.stderr);
     assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
 }
 
 #[test]
-fn an_unknown_model_and_a_missing_project_are_refused() {
+fn unknown_models_and_missing_projects_are_errors() {
     let market = Market::empty();
     market.load(&[cook(1, "Fries # egg.")]);
     let mut run = command(&market, "127.0.0.1:1");
@@ -294,13 +294,13 @@ fn an_unknown_model_and_a_missing_project_are_refused() {
 }
 
 #[test]
-fn a_server_that_stays_down_ends_the_run_once_and_clearly() {
+fn an_outage_ends_the_run_with_one_error() {
     let ads: Vec<Value> = (0..900).map(|number| cook(number, "Fries # eggs.")).collect();
     let market = Market::empty();
     market.load(&ads);
     let host = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let mut run = command(&market, &host);
-    // One thread and nine chunks: each tried for its whole time would be three quarters of a minute.
+    // One thread and nine chunks: retrying each of them for the whole time limit would take 45 seconds.
     let ended = Running::start(run.envs([("REQUEST_TIMEOUT_S", "1"), ("THREADS", "1")])).end();
     assert_refused(&ended, 1, &["embedding by Vertex AI failed", "Connection refused", "try again"]);
     assert!((1.0..20.0).contains(&ended.seconds), "{}", ended.seconds);
@@ -308,7 +308,7 @@ fn a_server_that_stays_down_ends_the_run_once_and_clearly() {
 }
 
 #[test]
-fn a_service_searches_for_texts_with_it_also_after_an_outage() {
+fn a_service_recovers_after_an_outage() {
     let ads = [
         cook(1, "Fries # egg."),
         cook(2, "Bakes # loaves."),
@@ -320,18 +320,18 @@ fn a_service_searches_for_texts_with_it_also_after_an_outage() {
         variables(&host).into_iter().fold(Market::empty(), |market, (name, value)| market.with(name, value));
     market.load(&ads);
     let report = market.embedded(&[]);
-    // What shows nothing is not asked for.
+    // Invisible texts are not sent.
     assert_eq!((&report["embedded"], &report["unreadable"]), (&json!(2), &json!(1)), "{report}");
     assert!(vertex.take().embedded.iter().all(|text| text.contains("Cook")));
     market.indexed(&[]);
 
-    // While the service starts, nobody answers at an address that is not listened to yet.
+    // No server listens on this port while the service starts.
     let down = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let service = market.serving(&[("VERTEX_EMULATOR_HOST", &down), ("REQUEST_DEADLINE_MS", "1500")]);
     let asked = json!({ "text": "Cook 2. Bakes 2 loaves.", "top_k": 1 });
     let refused = service.similar(&asked);
     assert_eq!(refused.status, 503, "{}", refused.json);
-    // By ad it searches all the same.
+    // Queries by ad do not need the embedder.
     assert_eq!(
         service.like(&json!({ "source": "MCF", "job_id": "cook-1" }))["results"][0]["job_id"],
         "cook-2"

@@ -1,6 +1,6 @@
-//! Threads and tasks that die at a moment that a seed chooses: no run succeeds with less than everything.
+//! Panics at fail points that a seed chooses: no run reports success unless all of its work is done.
 //!
-//! `JOB_MARKET_DEATH_SEEDS` says how many deaths there are (default 20), or which: `40..60`.
+//! `JOB_MARKET_DEATH_SEEDS` is the number of seeds (default 20) or a range of seeds: `40..60`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,19 +15,19 @@ use crate::support::{Ended, Market, Running, ads_with_text};
 
 const ADS: u32 = 300;
 
-/// Looks at a market and at what is left of the process that worked on it.
+/// An assertion about a market and the ended process.
 type Check = Box<dyn Fn(&Market, &Ended)>;
 
-/// A program that does its work once, and how to tell whether all of it is done.
+/// A run of a program, with assertions about its results.
 struct Work {
     program: &'static str,
     arguments: Vec<String>,
-    /// Brings the market back to before the work.
+    /// Restores the market to its state before the run.
     prepare: Box<dyn Fn(&Market)>,
-    /// Fails unless everything is there.
-    assert_whole: Check,
-    /// Fails unless what is there after a failure is as it should be.
-    assert_kept: Box<dyn Fn(&Market)>,
+    /// Asserts that the work is complete.
+    assert_complete: Check,
+    /// Asserts that the state after a failed run is consistent.
+    assert_consistent: Box<dyn Fn(&Market)>,
 }
 
 impl Work {
@@ -37,13 +37,13 @@ impl Work {
         Running::start(command.args(&self.arguments)).end()
     }
 
-    /// The points that the work reaches, and how often.
+    /// The fail points that the run reaches, with their number of times.
     fn points(&self, market: &Market, trace: &Path) -> BTreeMap<String, u32> {
         (self.prepare)(market);
         let _ = fs::remove_file(trace);
         let ended = self.run(market, "JOB_MARKET_FAILPOINT_TRACE", trace.to_str().unwrap());
         assert_eq!(ended.code, Some(0), "{ended:?}");
-        (self.assert_whole)(market, &ended);
+        (self.assert_complete)(market, &ended);
         let mut points = BTreeMap::new();
         for name in fs::read_to_string(trace).unwrap().lines() {
             *points.entry(name.to_owned()).or_insert(0) += 1;
@@ -51,19 +51,19 @@ impl Work {
         points
     }
 
-    /// One run in which something dies; whether it did.
-    fn die(&self, market: &Market, point: &str) -> bool {
+    /// Runs with a panic at `point`; returns whether it happened.
+    fn run_with_panic(&self, market: &Market, point: &str) -> bool {
         (self.prepare)(market);
         let ended = self.run(market, "JOB_MARKET_FAILPOINT", point);
         if ended.code == Some(0) {
-            (self.assert_whole)(market, &ended);
+            (self.assert_complete)(market, &ended);
             return false;
         }
         assert_eq!(ended.code, Some(1), "{point}: {ended:?}");
         let errors: Vec<_> = ended.stderr.lines().filter(|line| line.starts_with("error: ")).collect();
         assert_eq!(errors.len(), 1, "{point}: {}", ended.stderr);
         assert!(!ended.stdout.contains("succeeded"), "{point}: {}", ended.stdout);
-        (self.assert_kept)(market);
+        (self.assert_consistent)(market);
         true
     }
 }
@@ -87,14 +87,14 @@ fn embed() -> Work {
         prepare: Box::new(|market| {
             market.execute("DROP TABLE IF EXISTS job_embeddings; DROP TABLE IF EXISTS ml_runs;");
         }),
-        assert_whole: Box::new(|market, ended| {
+        assert_complete: Box::new(|market, ended| {
             market.assert_current(ads_with_text(&ended.answer()["report"]));
             assert_eq!(
                 market.count("SELECT count(*) FROM (SELECT DISTINCT source, job_id FROM cleaned_jobs)"),
                 ended.answer()["report"]["ads"]
             );
         }),
-        assert_kept: Box::new(|market| {
+        assert_consistent: Box::new(|market| {
             let has = |table: &str| {
                 market.count(&format!("SELECT count(*) FROM duckdb_tables() WHERE table_name = '{table}'"))
                     > 0
@@ -119,13 +119,13 @@ fn index() -> Work {
             let _ = fs::remove_dir_all(market.artifact_dir());
             market.execute("DROP TABLE IF EXISTS ml_runs");
         }),
-        assert_whole: Box::new(move |market, ended| {
+        assert_complete: Box::new(move |market, ended| {
             let rows = market.count("SELECT count(*) FROM job_embeddings");
             assert_eq!(ended.answer()["report"]["index"]["ads"], rows);
             assert!(champion(market).is_ok());
         }),
-        assert_kept: Box::new(move |market| {
-            // What died after the promotion leaves a whole index, and before it none.
+        assert_consistent: Box::new(move |market| {
+            // A champion must have a complete index.
             let served = champion(market).is_ok();
             let folder = market.artifact_dir().join("indexes/v1/manifest.json");
             assert!(!served || folder.exists());
@@ -142,10 +142,10 @@ fn load(file: &Path) -> Work {
             let _ = fs::remove_file(market.file());
             let _ = fs::remove_file(market.file().with_extension("duckdb.wal"));
         }),
-        assert_whole: Box::new(move |market, _| {
+        assert_complete: Box::new(move |market, _| {
             assert_eq!(market.count("SELECT count(*) FROM cleaned_jobs"), lines);
         }),
-        assert_kept: Box::new(move |market| {
+        assert_consistent: Box::new(move |market| {
             if market.count("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'cleaned_jobs'") > 0 {
                 let rows = market.count("SELECT count(*) FROM cleaned_jobs");
                 assert!(rows == 0 || rows == lines, "{rows} of {lines}");
@@ -162,12 +162,12 @@ fn export(file: PathBuf) -> Work {
         program: "jobctl",
         arguments,
         prepare: Box::new(move |_| fs::write(&file, old).unwrap()),
-        assert_whole: Box::new(move |market, _| {
+        assert_complete: Box::new(move |market, _| {
             let rows = market.count("SELECT count(*) FROM cleaned_jobs");
             let lines = fs::read_to_string(&written).unwrap().lines().count();
             assert_eq!(lines, usize::try_from(rows).unwrap());
         }),
-        assert_kept: Box::new(move |market| {
+        assert_consistent: Box::new(move |market| {
             let text = fs::read_to_string(&kept).unwrap();
             let rows = market.count("SELECT count(*) FROM cleaned_jobs");
             assert!(text == old || text.lines().count() == usize::try_from(rows).unwrap());
@@ -176,7 +176,7 @@ fn export(file: PathBuf) -> Work {
 }
 
 #[test]
-fn whatever_dies_no_run_succeeds_with_less_than_everything() {
+fn runs_with_panics_do_not_report_success() {
     let embedded = Market::with_vectors(ADS);
     let (plain, loaded) = (Market::titles(ADS), Market::empty());
     let ads = loaded.file().with_file_name("ads.ndjson");
@@ -186,22 +186,22 @@ fn whatever_dies_no_run_succeeds_with_less_than_everything() {
     let works = [(embed(), &plain), (index(), &embedded), (load(&ads), &loaded), (export(out), &plain)];
     let trace = loaded.file().with_file_name("trace");
     let points: Vec<_> = works.iter().map(|(work, market)| work.points(market, &trace)).collect();
-    let mut deaths = 0;
+    let mut panics = 0;
     for seed in seeds() {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
-        // By turns, so that a few seeds meet every program; the first two have more to lose.
+        // Programs take turns, so that a few seeds cover all of them; the first two have more fail points.
         let turn = [0, 1, 0, 1, 2, 0, 1, 3][(seed % 8) as usize];
         let (work, market) = &works[turn];
         let names: Vec<_> = points[turn].iter().collect();
         let (name, times) = names.choose(&mut random).expect("a point");
         let point = format!("{name}:{}", random.random_range(1..=**times));
-        eprintln!("seed {seed}: {} dies at {point}", work.program);
-        deaths += usize::from(work.die(market, &point));
+        eprintln!("seed {seed}: {} panics at {point}", work.program);
+        panics += usize::from(work.run_with_panic(market, &point));
     }
-    assert!(deaths * 4 >= seeds().count() * 3, "only {deaths} deaths: the points are not reached");
-    // The next run finishes what was left.
+    assert!(panics * 4 >= seeds().count() * 3, "only {panics} panics: the fail points are not reached");
+    // The next run completes the work.
     (works[0].0.prepare)(&plain);
-    assert!(works[0].0.die(&plain, "embed::worker:3"));
+    assert!(works[0].0.run_with_panic(&plain, "embed::worker:3"));
     let report = plain.embedded(&[]);
     plain.assert_current(ads_with_text(&report));
 }

@@ -1,4 +1,4 @@
-//! What a user may get wrong, and what machines do: each ends in one sentence that names the thing and the remedy.
+//! Mistakes of users and failures of machines: each ends with one error that names the subject and the remedy.
 
 mod deaths;
 mod model;
@@ -7,13 +7,13 @@ mod warehouse;
 
 use crate::support::Ended;
 
-/// The run failed with `code`, said one sentence that has all of `parts`, and neither panicked nor showed a stack.
+/// Asserts that the run failed with `code` and one error that contains all of `parts`, without a panic or a backtrace.
 pub(crate) fn assert_refused(ended: &Ended, code: i32, parts: &[&str]) {
     assert_eq!(ended.code, Some(code), "{ended:?}");
-    let sentences: Vec<&str> = ended.stderr.lines().filter(|line| line.starts_with("error: ")).collect();
-    assert_eq!(sentences.len(), 1, "{}", ended.stderr);
+    let errors: Vec<&str> = ended.stderr.lines().filter(|line| line.starts_with("error: ")).collect();
+    assert_eq!(errors.len(), 1, "{}", ended.stderr);
     for part in parts {
-        assert!(sentences[0].contains(part), "no {part:?} in {}", sentences[0]);
+        assert!(errors[0].contains(part), "no {part:?} in {}", errors[0]);
     }
     for bad in ["panicked", "backtrace", "stack"] {
         assert!(!ended.stderr.contains(bad), "{}", ended.stderr);

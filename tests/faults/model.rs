@@ -1,4 +1,4 @@
-//! A model that is missing or altered, a runtime library that does not fit, a device that is not there.
+//! Missing or altered models, unusable runtime libraries, and missing devices.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,7 +10,7 @@ fn embed_with(market: &Market, variable: &str, value: &Path) -> Ended {
     Running::start(market.command("embed-new-jobs").env(variable, value).arg("--once")).end()
 }
 
-/// A copy of the model package, as links that a test may replace.
+/// A copy of the model package made of symbolic links, which a test can replace.
 fn linked_model(into: &Path) -> PathBuf {
     let package = into.join("all-MiniLM-L6-v2");
     std::fs::create_dir_all(&package).unwrap();
@@ -22,7 +22,7 @@ fn linked_model(into: &Path) -> PathBuf {
 }
 
 #[test]
-fn a_missing_model_names_the_command_that_fetches_it() {
+fn errors_about_missing_models_name_the_setup_command() {
     let market = Market::generated(2);
     let folder = tempfile::tempdir().unwrap();
     let ended = embed_with(&market, "MODEL_DIR", folder.path());
@@ -34,7 +34,7 @@ fn a_missing_model_names_the_command_that_fetches_it() {
 }
 
 #[test]
-fn an_altered_model_is_refused_before_it_makes_vectors() {
+fn altered_models_are_refused() {
     let market = Market::generated(2);
     for (file, change) in [("model.fp32.onnx", "one bit"), ("tokenizer.json", "cut"), ("model.json", "cut")] {
         let folder = tempfile::tempdir().unwrap();
@@ -54,7 +54,7 @@ fn an_altered_model_is_refused_before_it_makes_vectors() {
 }
 
 #[test]
-fn a_runtime_library_that_does_not_fit_is_named() {
+fn errors_name_an_unusable_runtime_library() {
     let market = Market::generated(2);
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("libonnxruntime.so");
@@ -70,7 +70,7 @@ fn a_runtime_library_that_does_not_fit_is_named() {
         &["libonnxruntime.so", "scripts/setup"],
     );
 
-    // A library that is ONNX Runtime by its symbols and too old by its own word.
+    // A library with the symbols of ONNX Runtime and an old version number.
     let source = folder.path().join("old.c");
     std::fs::write(
         &source,
@@ -84,14 +84,14 @@ fn a_runtime_library_that_does_not_fit_is_named() {
     let old = folder.path().join("libonnxruntime-old.so");
     let compiled = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&old).arg(&source).status();
     if !compiled.is_ok_and(|status| status.success()) {
-        return left_out("a_runtime_library_that_does_not_fit_is_named", "there is no C compiler");
+        return left_out("errors_name_an_unusable_runtime_library", "there is no C compiler");
     }
     let ended = embed_with(&market, "ORT_DYLIB_PATH", &old);
     assert_refused(&ended, 2, &["libonnxruntime-old.so", "1.16.3", "scripts/setup"]);
 }
 
 #[test]
-fn cuda_without_a_gpu_is_an_error_and_never_a_silent_cpu_run() {
+fn cuda_without_a_gpu_is_an_error() {
     if Path::new("/dev/nvidiactl").exists() {
         return left_out("cuda_without_a_gpu_is_an_error", "this machine has a GPU");
     }

@@ -1,4 +1,4 @@
-//! Rows that a reader might stumble over, and answers that break off: nothing that is read in part is taken for the whole.
+//! Unusual rows, and results that fail in the middle: a partial result is never taken for a complete one.
 
 use std::fs;
 
@@ -16,7 +16,7 @@ fn load(market: &Market, name: &str, lines: &str) {
     assert_eq!(ended.code, Some(0), "{ended:?}");
 }
 
-/// What the service says of an ad.
+/// The posting timestamp of an ad in the service.
 fn posted(service: &crate::support::Service, id: &str) -> Value {
     let reply = service.get(&format!("v1/jobs/Board/{id}"));
     assert_eq!(reply.status, 200, "{}", reply.json);
@@ -24,7 +24,7 @@ fn posted(service: &crate::support::Service, id: &str) -> Value {
 }
 
 #[test]
-fn a_date_before_1970_is_a_date_everywhere() {
+fn dates_before_1970_are_supported_everywhere() {
     let market = Market::empty();
     load(
         &market,
@@ -46,7 +46,7 @@ fn a_date_before_1970_is_a_date_everywhere() {
     );
     assert_eq!(report["timestamps_out_of_range"], 0);
     market.assert_current(5);
-    // What is stored is what the ad says: there is nothing to refresh.
+    // The stored timestamps equal those of the ads, so that nothing is refreshed.
     assert_eq!(market.embedded(&[])["unchanged"], 5);
     let index = market.indexed(&[]);
     assert_eq!((&index["index"]["ads"], &index["timestamps_out_of_range"]), (&json!(5), &json!(0)));
@@ -82,7 +82,7 @@ fn a_date_before_1970_is_a_date_everywhere() {
 }
 
 #[test]
-fn moments_that_no_calendar_has_are_missing_and_counted() {
+fn timestamps_out_of_range_are_null_and_counted() {
     let market = Market::generated(3);
     market.execute(
         "INSERT INTO cleaned_jobs (source, job_id, scrape_timestamp, job_title, job_posted_timestamp) VALUES
@@ -117,7 +117,7 @@ fn moments_that_no_calendar_has_are_missing_and_counted() {
 }
 
 #[test]
-fn ads_that_the_model_cannot_read_are_not_fewer_ads() {
+fn unreadable_ads_do_not_count_as_missing() {
     let market = Market::titles(4);
     let readable = market.embedded(&[])["ads"].as_u64().unwrap();
     market.execute(
@@ -129,7 +129,7 @@ fn ads_that_the_model_cannot_read_are_not_fewer_ads() {
         (&report["ads"], &report["unchanged"], &report["unreadable"]),
         (&json!(readable + 1), &json!(readable), &json!(1))
     );
-    // An earlier version gave it the vector of all such texts.
+    // Earlier versions embedded unreadable texts, all with the same vector.
     market.execute(
         "INSERT INTO job_embeddings SELECT * REPLACE ('Board' AS source, 'invisible' AS job_id) FROM job_embeddings LIMIT 1",
     );
@@ -144,7 +144,7 @@ fn ads_that_the_model_cannot_read_are_not_fewer_ads() {
 }
 
 #[test]
-fn a_statement_that_fails_in_its_middle_is_no_answer() {
+fn a_query_that_fails_in_the_middle_is_an_error() {
     let market = Market::generated(3);
     let sql = "SELECT CASE WHEN i = 250000 THEN error('a wrong row') ELSE i END AS n FROM range(300000) t(i)";
     for format in ["table", "csv", "json"] {
@@ -156,7 +156,7 @@ fn a_statement_that_fails_in_its_middle_is_no_answer() {
             ended.stderr
         );
     }
-    // A thread that dies in the middle of an export leaves no file.
+    // A panic in the middle of an export leaves no file.
     market.execute("CREATE TABLE many AS SELECT i AS n FROM range(300000) t(i)");
     let out = market.file().with_file_name("out.csv");
     let mut command = market.command("jobctl");
@@ -164,21 +164,17 @@ fn a_statement_that_fails_in_its_middle_is_no_answer() {
     let ended = Running::start(command.args(["export", "many", out.to_str().unwrap()])).end();
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.stderr.contains("error: answering a query from "), "{}", ended.stderr);
-    assert!(
-        ended.stderr.contains("stopped before the end: the test lets duckdb::query fail"),
-        "{}",
-        ended.stderr
-    );
+    assert!(ended.stderr.contains("stopped before the end: fail point duckdb::query"), "{}", ended.stderr);
     assert!(!out.exists());
 }
 
 #[test]
-fn an_empty_index_replaces_none_that_is_not_empty() {
+fn an_empty_index_does_not_replace_a_non_empty_one() {
     let market = Market::generated(4);
     market.embedded(&[]);
     let ads = market.indexed(&[])["index"]["ads"].as_u64().unwrap();
     let refusal = format!("v1 has {ads} ads");
-    // All ads vanish, and their vectors are still there.
+    // All ads are deleted, but their vectors are not.
     market.execute("CREATE TABLE away AS FROM cleaned_jobs; DELETE FROM cleaned_jobs;");
     for arguments in [&[][..], &["--force"], &["--full", "--force"], &["--dry-run"], &["--no-promote"]] {
         let parts = ["cleaned_jobs", &refusal, "embed-new-jobs", "--allow-empty"];
@@ -189,7 +185,7 @@ fn an_empty_index_replaces_none_that_is_not_empty() {
         let parts = ["job_embeddings is empty", &refusal, "embed-new-jobs", "--allow-empty"];
         assert_refused(&market.index(arguments), 1, &parts);
     }
-    // A champion that cannot be read is not known to be empty.
+    // An unreadable champion must not be assumed to be empty.
     let manifest = market.artifact_dir().join("indexes/v1/manifest.json");
     let whole = fs::read(&manifest).unwrap();
     fs::write(&manifest, "{").unwrap();
@@ -198,7 +194,8 @@ fn an_empty_index_replaces_none_that_is_not_empty() {
 
     let emptied = market.indexed(&["--allow-empty"]);
     assert_eq!((&emptied["champion"], &emptied["index"]["ads"]), (&json!("v2"), &json!(0)), "{emptied}");
-    // An empty one goes on without asking, and comes back only when it is asked for.
+    // An empty champion can be replaced by another empty index; promoting an empty index over a non-empty one needs the
+    // flag.
     assert_eq!(market.indexed(&["--force"])["champion"], "v3");
     market.execute("INSERT INTO cleaned_jobs FROM away");
     market.embedded(&[]);

@@ -1,4 +1,4 @@
-//! A warehouse that is missing, empty, locked, damaged, of another version, or on a full disk.
+//! Warehouses that are missing, empty, locked, damaged, of another version, or on a full disk.
 
 use std::io::Write;
 use std::process::Command;
@@ -9,14 +9,14 @@ use super::assert_refused;
 use crate::support::{Market, Running, left_out};
 
 #[test]
-fn a_missing_warehouse_names_the_command_that_makes_one() {
+fn errors_about_a_missing_warehouse_name_the_command() {
     let market = Market::empty();
     assert_refused(&market.embed(&[]), 1, &["no warehouse at", "jobs.duckdb", "jobctl load"]);
     assert!(!market.file().exists());
 }
 
 #[test]
-fn without_ads_nothing_is_made_and_nothing_is_lost() {
+fn without_ads_no_table_is_created_and_no_vector_removed() {
     let market = Market::empty();
     market.execute("CREATE TABLE other (x INTEGER)");
     for arguments in [&[][..], &["--dry-run"]] {
@@ -24,7 +24,7 @@ fn without_ads_nothing_is_made_and_nothing_is_lost() {
     }
     assert_eq!(market.count("SELECT count(*) FROM information_schema.tables"), 1);
 
-    // The table is away for a moment, or empty, as it is while somebody swaps it: the vectors stay.
+    // A table that is missing or empty for a moment, for example while it is replaced, does not delete the vectors.
     let market = Market::generated(5);
     market.embedded(&[]);
     let rows = market.count("SELECT count(*) FROM job_embeddings");
@@ -36,7 +36,7 @@ fn without_ads_nothing_is_made_and_nothing_is_lost() {
 }
 
 #[test]
-fn a_foreign_table_is_named_with_its_column() {
+fn errors_about_other_schemas_name_table_and_column() {
     for (table, foreign, parts) in [
         ("cleaned_jobs", "SELECT * REPLACE (1 AS job_id) FROM cleaned_jobs", ["job_id", "INTEGER"]),
         ("cleaned_jobs", "SELECT * EXCLUDE (job_title) FROM cleaned_jobs", ["no column", "job_title"]),
@@ -50,9 +50,9 @@ fn a_foreign_table_is_named_with_its_column() {
 }
 
 #[test]
-fn sightings_of_a_foreign_table_that_name_no_ad_are_counted_and_left_out() {
+fn sightings_without_a_key_are_counted_and_left_out() {
     let market = Market::generated(3);
-    // As others make such a table: nothing is declared as required.
+    // A table without NOT NULL constraints.
     market.execute("CREATE TABLE loose AS FROM cleaned_jobs; DROP TABLE cleaned_jobs;");
     market.execute("ALTER TABLE loose RENAME TO cleaned_jobs");
     market.execute(
@@ -61,7 +61,7 @@ fn sightings_of_a_foreign_table_that_name_no_ad_are_counted_and_left_out() {
     market.execute(
         "INSERT INTO cleaned_jobs BY NAME SELECT * REPLACE ('' AS job_id) FROM cleaned_jobs LIMIT 1",
     );
-    // One without a moment is older than any other of its ad, and the only one of another.
+    // A sighting without a timestamp counts as the oldest of its ad; another ad has only such a sighting.
     market.execute(
         "INSERT INTO cleaned_jobs BY NAME
         SELECT * REPLACE (NULL AS scrape_timestamp, 'older' AS job_title, 'older' AS company_name)
@@ -81,7 +81,7 @@ fn sightings_of_a_foreign_table_that_name_no_ad_are_counted_and_left_out() {
 }
 
 #[test]
-fn a_locked_warehouse_names_who_holds_it() {
+fn errors_about_a_locked_warehouse_name_the_process() {
     let market = Market::generated(3);
     let connection = duckdb::Connection::open(market.file()).unwrap();
     let ended = market.embed(&[]);
@@ -92,7 +92,7 @@ fn a_locked_warehouse_names_who_holds_it() {
 }
 
 #[test]
-fn a_run_waits_for_a_lock_that_is_let_go() {
+fn a_run_waits_for_a_lock_to_be_released() {
     let market = Market::generated(3);
     let connection = duckdb::Connection::open(market.file()).unwrap();
     let run = Running::start(market.command("embed-new-jobs").arg("--once"));
@@ -102,12 +102,16 @@ fn a_run_waits_for_a_lock_that_is_let_go() {
 }
 
 #[test]
-fn a_damaged_warehouse_is_named_and_left_as_it_is() {
+fn a_damaged_warehouse_is_reported_and_not_modified() {
     let market = Market::generated(300);
     market.execute("CHECKPOINT");
     let whole = std::fs::read(market.file()).unwrap();
     let mut newer = whole.clone();
-    assert_eq!(header_checksum(&newer), newer[..8], "the header is not laid out as this test thinks");
+    assert_eq!(
+        header_checksum(&newer),
+        newer[..8],
+        "the layout of the header differs from what this test assumes"
+    );
     newer[12..20].copy_from_slice(&9999_u64.to_le_bytes());
     let checksum = header_checksum(&newer);
     newer[..8].copy_from_slice(&checksum);
@@ -123,7 +127,7 @@ fn a_damaged_warehouse_is_named_and_left_as_it_is() {
         let ended = market.embed(&[]);
         assert_eq!(ended.code, Some(1), "{what}: {ended:?}");
         assert_refused(&ended, 1, &["jobs.duckdb", sentence]);
-        // What is missing from a truncated file shows only when its pages are read.
+        // DuckDB detects a truncated file only when it reads the missing pages.
         let untouched = std::fs::read(market.file()).unwrap() == bytes;
         assert!(untouched || what == "truncated", "{what}: the file was written to");
     }
@@ -132,7 +136,7 @@ fn a_damaged_warehouse_is_named_and_left_as_it_is() {
 }
 
 #[test]
-fn a_full_disk_loses_nothing_that_was_written() {
+fn a_full_disk_loses_no_committed_rows() {
     let market = Market::generated(500);
     market.embedded(&["--limit", "60"]);
     let before = market.vectors();
@@ -140,13 +144,13 @@ fn a_full_disk_loses_nothing_that_was_written() {
     let mounted =
         Command::new("mount").args(["-t", "tmpfs", "-o", "size=8m", "tmpfs"]).arg(disk.path()).output();
     if !mounted.is_ok_and(|output| output.status.success()) {
-        return left_out("a_full_disk_loses_nothing_that_was_written", "only root may mount a small disk");
+        return left_out("a_full_disk_loses_no_committed_rows", "only root may mount a small disk");
     }
     let _unmount = Unmount(disk.path().to_owned());
     let file = disk.path().join("jobs.duckdb");
     std::fs::copy(market.file(), &file).unwrap();
     let url = format!("duckdb:{}", file.display());
-    // Whatever room is left is taken, up to a page for the log.
+    // Fill the disk.
     let room = std::fs::File::create(disk.path().join("ballast")).unwrap();
     fill(room);
     let ended = market.embed(&["--warehouse-url", &url]);
@@ -158,7 +162,7 @@ fn a_full_disk_loses_nothing_that_was_written() {
     assert_eq!(report["failed"], 0);
 }
 
-/// Writes zeros until the disk has no room.
+/// Writes zeros until the disk is full.
 fn fill(mut file: std::fs::File) {
     let block = vec![0; 4096];
     while file.write_all(&block).is_ok() {}
@@ -173,7 +177,7 @@ impl Drop for Unmount {
 }
 
 #[test]
-fn a_table_of_another_model_is_refused_and_rows_of_another_space_are_replaced() {
+fn another_dimension_is_refused_and_another_space_is_replaced() {
     let market = Market::generated(4);
     market.execute("CREATE TABLE job_embeddings (source VARCHAR, job_id VARCHAR, embedding FLOAT[5])");
     assert_refused(&market.embed(&[]), 1, &["job_embeddings", "FLOAT[5]", "FLOAT[384]"]);

@@ -1,4 +1,4 @@
-//! The rules of the house that a machine can prove: who may depend on whom, and what the files must be.
+//! Checks of the repository's conventions: dependencies between crates, versions, and sizes of files.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -9,8 +9,8 @@ fn repository() -> PathBuf {
     tests_dir().parent().expect("the repository").to_owned()
 }
 
-/// Every crate that `package` depends on, as `cargo tree` lists them.
-fn tree(package: &str, arguments: &[&str]) -> Vec<String> {
+/// The dependencies of `package` by `cargo tree`.
+fn dependencies(package: &str, arguments: &[&str]) -> Vec<String> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let output = Command::new(cargo)
         .current_dir(repository())
@@ -25,8 +25,8 @@ fn tree(package: &str, arguments: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn core_knows_no_other_crate_of_ours() {
-    let crates = tree("common-core", &[]);
+fn core_depends_on_no_other_crate_of_the_workspace() {
+    let crates = dependencies("common-core", &[]);
     assert!(crates.contains(&"tokio".to_owned()));
     assert!(!crates.iter().any(|name| name.starts_with("common-") && name != "common-core"), "{crates:?}");
 }
@@ -36,34 +36,34 @@ fn core_knows_no_other_crate_of_ours() {
 fn core_and_index_do_without_what_makes_a_program() {
     let of_programs = ["hyper", "hyper-util", "clap", "indicatif", "tracing-subscriber", "reqwest", "flate2"];
     for package in ["common-core", "common-index"] {
-        let crates = tree(package, &[]);
+        let crates = dependencies(package, &[]);
         let found: Vec<_> =
             of_programs.iter().filter(|name| crates.iter().any(|found| found == *name)).collect();
         assert!(found.is_empty(), "{package} depends on {found:?}");
     }
-    let runtime = tree("common-runtime", &["--no-default-features"]);
+    let runtime = dependencies("common-runtime", &["--no-default-features"]);
     assert!(runtime.contains(&"hyper".to_owned()) && runtime.contains(&"clap".to_owned()), "{runtime:?}");
 }
 
 #[test]
 fn nothing_under_the_runtime_depends_on_it() {
     for package in ["common-core", "common-storage", "common-embedding", "common-index", "common-google"] {
-        assert!(!tree(package, &[]).contains(&"common-runtime".to_owned()), "{package}");
+        assert!(!dependencies(package, &[]).contains(&"common-runtime".to_owned()), "{package}");
     }
 }
 
 #[test]
-fn google_knows_core_alone() {
-    let crates = tree("common-google", &[]);
+fn google_depends_only_on_core() {
+    let crates = dependencies("common-google", &[]);
     let ours: Vec<_> = crates.iter().filter(|name| name.starts_with("common")).collect();
     assert_eq!(ours, ["common-google", "common-core"]);
 }
 
 #[test]
-fn functions_know_common_alone_and_not_each_other() {
+fn functions_depend_only_on_common() {
     let functions = ["embed-new-jobs", "build-vector-index", "similar-jobs"];
     for function in functions {
-        let direct = tree(function, &["--depth", "1"]);
+        let direct = dependencies(function, &["--depth", "1"]);
         let is_ours = |name: &&String| name.starts_with("common") || functions.contains(&name.as_str());
         let ours: Vec<_> = direct.iter().filter(is_ours).filter(|name| *name != function).collect();
         assert_eq!(ours, ["common"]);
@@ -71,44 +71,45 @@ fn functions_know_common_alone_and_not_each_other() {
 }
 
 #[test]
-fn googles_interfaces_come_in_by_their_feature_alone() {
-    let is_googles = |name: &String| name.contains("google") || name.starts_with("gcp-") || name == "reqwest";
+fn only_the_feature_gcp_adds_the_google_crates() {
+    let is_google_crate =
+        |name: &String| name.contains("google") || name.starts_with("gcp-") || name == "reqwest";
     for program in ["embed-new-jobs", "build-vector-index", "similar-jobs", "jobctl"] {
-        assert!(tree(program, &[]).iter().any(is_googles));
-        let laptop = tree(program, &["--no-default-features", "--features", "duckdb"]);
+        assert!(dependencies(program, &[]).iter().any(is_google_crate));
+        let laptop = dependencies(program, &["--no-default-features", "--features", "duckdb"]);
         assert!(laptop.contains(&"libduckdb-sys".to_owned()));
-        for crates in [laptop, tree(program, &["--no-default-features"])] {
-            assert!(!crates.iter().any(is_googles), "{crates:?}");
+        for crates in [laptop, dependencies(program, &["--no-default-features"])] {
+            assert!(!crates.iter().any(is_google_crate), "{crates:?}");
         }
     }
-    // And an image for the cloud has no DuckDB.
-    let image = tree("embed-new-jobs", &["--no-default-features", "--features", "gcp"]);
-    assert!(image.iter().any(is_googles) && !image.contains(&"libduckdb-sys".to_owned()), "{image:?}");
+    // The cloud image is built without DuckDB.
+    let image = dependencies("embed-new-jobs", &["--no-default-features", "--features", "gcp"]);
+    assert!(image.iter().any(is_google_crate) && !image.contains(&"libduckdb-sys".to_owned()), "{image:?}");
 }
 
 #[test]
-fn duckdb_comes_in_by_its_feature_alone() {
+fn only_the_feature_duckdb_adds_duckdb() {
     let has = |crates: &[String], name: &str| crates.iter().any(|found| found == name);
-    assert!(has(&tree("embed-new-jobs", &[]), "libduckdb-sys"));
-    let bare = tree("embed-new-jobs", &["--no-default-features"]);
+    assert!(has(&dependencies("embed-new-jobs", &[]), "libduckdb-sys"));
+    let bare = dependencies("embed-new-jobs", &["--no-default-features"]);
     assert!(has(&bare, "ort") && !has(&bare, "libduckdb-sys"), "{bare:?}");
-    assert!(!has(&tree("common-embedding", &[]), "common-storage"));
-    assert!(!has(&tree("common-storage", &[]), "common-embedding"));
+    assert!(!has(&dependencies("common-embedding", &[]), "common-storage"));
+    assert!(!has(&dependencies("common-storage", &[]), "common-embedding"));
 }
 
 #[test]
-fn versions_that_are_written_twice_agree() {
+fn duplicated_versions_agree() {
     let read = |path: &str| std::fs::read_to_string(repository().join(path)).expect(path);
     let setup = read("scripts/setup");
     let onnxruntime = format!("onnxruntime-{}", common::embedding::settings::ONNXRUNTIME_VERSION);
-    assert!(setup.contains(&onnxruntime), "{onnxruntime} is not what scripts/setup installs");
+    assert!(setup.contains(&onnxruntime), "scripts/setup does not install {onnxruntime}");
     let cargo = read(".cargo/config.toml");
     let duckdb =
         cargo.split(".cache/").find_map(|part| part.split('"').next().filter(|p| p.starts_with("duckdb-")));
     assert!(setup.contains(duckdb.expect("DUCKDB_LIB_DIR")), "scripts/setup installs another DuckDB");
 }
 
-/// Every file that git would commit, with one of the endings.
+/// All files that are tracked or would be added by git, with one of the endings.
 fn files(endings: &[&str]) -> Vec<PathBuf> {
     let output = Command::new("git")
         .current_dir(repository())
@@ -124,7 +125,7 @@ fn files(endings: &[&str]) -> Vec<PathBuf> {
 }
 
 #[test]
-fn no_file_is_longer_than_a_sitting() {
+fn no_file_has_more_than_400_lines() {
     for path in files(&[".rs", ".py", ".sh", ".sql", ".html", ".js", ".css"]) {
         let lines = std::fs::read_to_string(&path).expect("text").lines().count();
         assert!(lines <= 400, "{} has {lines} lines", path.display());
@@ -132,15 +133,15 @@ fn no_file_is_longer_than_a_sitting() {
 }
 
 #[test]
-fn no_program_knows_the_clone_that_compiled_it() {
-    // In two parts, so that this file says neither.
+fn no_program_contains_the_path_of_its_checkout() {
+    // Assembled at run time, so that this file does not contain the searched texts.
     let words = ["CARGO_MANIFEST", "CARGO_TARGET"].map(|name| format!("env!(\"{name}_"));
     for path in files(&[".rs"]) {
         let text = std::fs::read_to_string(&path).expect("text");
         let found = words.iter().find(|word| text.contains(*word));
         assert!(
             found.is_none(),
-            "{} has {found:?}: clones share what is compiled, so ask at run time",
+            "{} has {found:?}: checkouts share build artifacts, so read the path at run time",
             path.display()
         );
     }

@@ -2,18 +2,18 @@
 
 use serde_json::{Value, json};
 
-use super::{refused, said};
+use super::{error_of, stdout_of};
 use crate::support::Market;
 
 #[test]
 fn versions_are_listed_with_decision_and_metrics_and_one_is_shown() {
     let market = Market::with_vectors(300);
-    assert!(said(&market, &["artifacts", "list"]).ends_with("no versions are published\n"));
-    assert_eq!(said(&market, &["artifacts", "list", "--json"]), "");
+    assert!(stdout_of(&market, &["artifacts", "list"]).ends_with("no versions are published\n"));
+    assert_eq!(stdout_of(&market, &["artifacts", "list", "--json"]), "");
     let built = market.indexed(&[])["index"].clone();
     market.indexed(&["--force", "--no-promote"]);
 
-    let lines = said(&market, &["artifacts", "list", "--json"]);
+    let lines = stdout_of(&market, &["artifacts", "list", "--json"]);
     let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let [one, two] = &lines[..] else { panic!("{lines:?}") };
     assert_eq!((&one["version"], &two["version"]), (&json!("indexes/v1"), &json!("indexes/v2")));
@@ -29,26 +29,28 @@ fn versions_are_listed_with_decision_and_metrics_and_one_is_shown() {
     assert_eq!(two["decision"], json!({ "promoted": false, "reason": "--no-promote" }));
     assert!(one["embedding_space"].as_str().unwrap().starts_with("all-MiniLM-L6-v2/"), "{one}");
 
-    let table = said(&market, &["artifacts", "list"]);
+    let table = stdout_of(&market, &["artifacts", "list"]);
     let row = |version: &str| table.lines().find(|line| line.starts_with(version)).unwrap().to_owned();
     for expected in ["yes", "vector_index", " promoted: recall@10 is ", "recall_at_10 "] {
         assert!(row("indexes/v1").contains(expected), "{expected}\n{table}");
     }
     assert!(row("indexes/v2").contains("not promoted: --no-promote"), "{table}");
-    assert!(said(&market, &["artifacts", "list", "models"]).ends_with("no versions are published\n"));
+    assert!(stdout_of(&market, &["artifacts", "list", "models"]).ends_with("no versions are published\n"));
 
-    let shown: Value = serde_json::from_str(&said(&market, &["artifacts", "show", "indexes/v2"])).unwrap();
+    let shown: Value =
+        serde_json::from_str(&stdout_of(&market, &["artifacts", "show", "indexes/v2"])).unwrap();
     assert_eq!((&shown["version"], &shown["body"]["texts"]), (&json!("v2"), &built["texts"]), "{shown}");
-    assert_eq!(refused(&market, 1, &["artifacts", "show", "indexes/v9"]), "indexes/v9 is not published");
-    let invalid = refused(&market, 2, &["artifacts", "show", "indexes"]);
+    assert_eq!(error_of(&market, 1, &["artifacts", "show", "indexes/v9"]), "indexes/v9 is not published");
+    let invalid = error_of(&market, 2, &["artifacts", "show", "indexes"]);
     assert!(invalid.starts_with("invalid version \"indexes\": expected a prefix and a version"), "{invalid}");
 
     // A manifest of version 0.1.0, before artifacts had a header.
     let manifest = market.artifact_dir().join("indexes/v2/manifest.json");
     std::fs::write(manifest, r#"{"format": 2, "version": "v2", "files": []}"#).unwrap();
-    let table = said(&market, &["artifacts", "list"]);
+    let table = stdout_of(&market, &["artifacts", "list"]);
     assert!(table.contains("invalid manifest \"indexes/v2/manifest.json\""), "{table}");
-    let shown: Value = serde_json::from_str(&said(&market, &["artifacts", "show", "indexes/v2"])).unwrap();
+    let shown: Value =
+        serde_json::from_str(&stdout_of(&market, &["artifacts", "show", "indexes/v2"])).unwrap();
     assert_eq!(shown["format"], 2);
 }
 

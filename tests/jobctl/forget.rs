@@ -1,8 +1,8 @@
-//! Takedowns.
+//! `jobctl forget`.
 
 use serde_json::json;
 
-use super::{file, jobctl, refused, said, text};
+use super::{error_of, file, jobctl, stdout_of, text};
 use crate::support::{Market, ad, results};
 
 fn market() -> Market {
@@ -24,53 +24,54 @@ fn source(market: &Market) -> String {
 }
 
 #[test]
-fn an_ad_leaves_every_table_that_names_it() {
+fn an_ad_is_removed_from_every_table() {
     let market = market();
     let source = source(&market);
     let count = |table: &str| market.count(&format!("SELECT count(*) FROM {table}"));
     let counts = || [count("cleaned_jobs"), count("job_embeddings"), count("ml_predictions"), count("notes")];
     assert_eq!(counts(), [5, 4, 4, 1]);
-    let would = said(&market, &["forget", "--dry-run", &source, "1", "9"]);
+    let would = stdout_of(&market, &["forget", "--dry-run", &source, "1", "9"]);
     assert_eq!(counts(), [5, 4, 4, 1], "a dry run removes nothing");
-    let did = said(&market, &["forget", &source, "1", "9", "1"]);
+    let did = stdout_of(&market, &["forget", &source, "1", "9", "1"]);
     assert_eq!(counts(), [3, 3, 3, 1]);
     assert_eq!(would.replace("would forget", "forgot").replace("would keep", "keeps"), did);
     let expected = format!(
         "forgot: {source}/1\ntable           rows\n--------------  ----\ncleaned_jobs       2\n\
          job_embeddings     1\nml_predictions     1\nnot found in any table; a tombstone keeps it out: {source}/9\n\
-         an index that has them is served until build-vector-index makes the next one\n"
+         existing indexes contain these ads until build-vector-index builds a new one\n"
     );
     assert_eq!(did, expected);
-    said(&market, &["forget", &source, "it's; DROP TABLE"]);
+    stdout_of(&market, &["forget", &source, "it's; DROP TABLE"]);
     assert_eq!(counts(), [2, 2, 2, 1]);
 }
 
-const BUILD: &str = "an index that has them is served until build-vector-index makes the next one\n";
+const REBUILD_HINT: &str = "existing indexes contain these ads until build-vector-index builds a new one\n";
 
 #[test]
-fn an_ad_that_is_in_no_table_is_kept_out_too() {
+fn an_ad_in_no_table_gets_a_tombstone_and_is_not_loaded() {
     let market = market();
     let source = source(&market);
-    let would = said(&market, &["forget", "--dry-run", &source, "8", "9"]);
-    let sentence =
-        format!("not found in any table; a tombstone would keep each out: {source}/8, {source}/9\n{BUILD}");
+    let would = stdout_of(&market, &["forget", "--dry-run", &source, "8", "9"]);
+    let sentence = format!(
+        "not found in any table; a tombstone would keep each out: {source}/8, {source}/9\n{REBUILD_HINT}"
+    );
     assert_eq!(would, sentence);
     assert_eq!(market.count("SELECT count(*) FROM forgotten_ads"), 0);
-    // White space around keys counts as little as in a file.
-    let did = said(&market, &["forget", &format!(" {source}"), "8 ", "9"]);
+    // White space around keys is ignored.
+    let did = stdout_of(&market, &["forget", &format!(" {source}"), "8 ", "9"]);
     assert_eq!(did, sentence.replace("would keep", "keeps"));
     assert_eq!(market.count("SELECT count(*) FROM cleaned_jobs"), 5);
-    let line = refused(&market, 2, &["forget", &source, "1", " \t"]);
+    let line = error_of(&market, 2, &["forget", &source, "1", " \t"]);
     assert_eq!(line, "invalid JOB_ID \" \\t\": expected text");
-    let line = refused(&Market::empty(), 1, &["forget", "MCF", "1"]);
+    let line = error_of(&Market::empty(), 1, &["forget", "MCF", "1"]);
     assert!(line.starts_with("there is no warehouse at "), "{line}");
 
     let ads = ["8", "9", "10"].map(|id| ad(id, json!("Baker"), json!("Bake."), 0));
     let lines = ads.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
     let path = file(&market, "next.ndjson", lines);
-    let dry = said(&market, &["load", "--dry-run", text(&path)]);
+    let dry = stdout_of(&market, &["load", "--dry-run", text(&path)]);
     assert!(dry.contains("  left out: 2 sightings of ads that were taken down"), "{dry}");
-    let loaded = said(&market, &["load", text(&path)]);
+    let loaded = stdout_of(&market, &["load", text(&path)]);
     assert!(
         loaded.contains("  left out: 2 sightings of ads that were taken down (jobctl forget)\n"),
         "{loaded}"
@@ -79,7 +80,7 @@ fn an_ad_that_is_in_no_table_is_kept_out_too() {
     assert_eq!(report["files"][0]["forgotten_sightings"], 2, "{report}");
     assert_eq!(market.count("SELECT count(*) FROM cleaned_jobs WHERE job_title = 'Baker'"), 2);
 
-    // White space around a key that is stored makes no other ad, on the way out and back.
+    // White space around stored keys is ignored too, by the takedown and by its undoing.
     let path = file(
         &market,
         "spaced.ndjson",
@@ -87,77 +88,81 @@ fn an_ad_that_is_in_no_table_is_kept_out_too() {
             .map(|id| ad(id, json!("Sweep"), json!("Sweep."), 0).to_string())
             .join("\n"),
     );
-    said(&market, &["load", text(&path)]);
-    let did = said(&market, &["forget", &source, "77"]);
+    stdout_of(&market, &["load", text(&path)]);
+    let did = stdout_of(&market, &["forget", &source, "77"]);
     assert!(
         did.starts_with(&format!("forgot: {source}/77\n")) && did.contains("cleaned_jobs       3\n"),
         "{did}"
     );
     assert_eq!(market.count("SELECT count(*) FROM cleaned_jobs WHERE job_title = 'Sweep'"), 0);
-    let undone = said(&market, &["forget", "--undo", &source, "77"]);
+    let undone = stdout_of(&market, &["forget", "--undo", &source, "77"]);
     assert!(undone.starts_with(&format!("lifted the takedown of: {source}/77\n")), "{undone}");
-    said(&market, &["load", text(&path)]);
+    stdout_of(&market, &["load", text(&path)]);
     assert_eq!(market.count("SELECT count(*) FROM cleaned_jobs WHERE job_title = 'Sweep'"), 3);
     market.execute("DELETE FROM cleaned_jobs WHERE job_title = 'Sweep'");
 
     market.execute("DROP TABLE job_embeddings");
-    // A number in a key is what loading makes of it.
+    // Keys are normalized as loading does.
     let path = file(&market, "floats.csv", "source,job_id,scrape_timestamp\nMCF,84112501.0,2025-03-01\n");
-    said(&market, &["load", text(&path)]);
-    let did = said(&market, &["forget", "MCF", "84112501.0"]);
+    stdout_of(&market, &["load", text(&path)]);
+    let did = stdout_of(&market, &["forget", "MCF", "84112501.0"]);
     assert!(did.starts_with("forgot: MCF/84112501\n"), "{did}");
-    let loaded = said(&market, &["load", text(&path)]);
+    let loaded = stdout_of(&market, &["load", text(&path)]);
     let left_out = "  left out: 1 sighting of an ad that was taken down (jobctl forget)\n";
     assert!(loaded.contains(left_out), "{loaded}");
 
-    let inspected = said(&market, &["inspect"]);
+    let inspected = stdout_of(&market, &["inspect"]);
     assert!(inspected.contains("3 forgotten ads are kept out\n"), "{inspected}");
     let answer = jobctl(&market, &["inspect", "--json"]).answer();
     assert_eq!(answer["forgotten"], json!({"ads": 3, "seen_again": 0}));
     market.execute(
         "INSERT INTO cleaned_jobs (source, job_id, scrape_timestamp) VALUES ('MCF', '8', now()::TIMESTAMP)",
     );
-    let inspected = said(&market, &["inspect"]);
-    assert!(inspected.contains("; sightings of 1 are there again and left out"), "{inspected}");
+    let inspected = stdout_of(&market, &["inspect"]);
+    assert!(
+        inspected.contains("; cleaned_jobs contains sightings of 1 of them, which are ignored"),
+        "{inspected}"
+    );
 }
 
 #[test]
-fn a_takedown_is_lifted_by_name() {
+fn a_takedown_is_lifted_per_ad() {
     let market = market();
     let source = source(&market);
-    said(&market, &["forget", &source, "1", "9"]);
-    let would = said(&market, &["forget", "--undo", "--dry-run", &source, "9", "2"]);
-    let did = said(&market, &["forget", "--undo", &source, " 9", "2"]);
+    stdout_of(&market, &["forget", &source, "1", "9"]);
+    let would = stdout_of(&market, &["forget", "--undo", "--dry-run", &source, "9", "2"]);
+    let did = stdout_of(&market, &["forget", "--undo", &source, " 9", "2"]);
     let sentence = format!(
-        "lifted the takedown of: {source}/9\nnot forgotten: {source}/2\nno row comes back by itself: load them again\n"
+        "lifted the takedown of: {source}/9\nnot forgotten: {source}/2\ndeleted rows are not restored: load the ads again\n"
     );
     assert_eq!(did, sentence);
     assert_eq!(would, sentence.replace("lifted", "would lift"));
-    let line = refused(&market, 1, &["forget", "--undo", &source, "9", "2"]);
+    let line = error_of(&market, 1, &["forget", "--undo", &source, "9", "2"]);
     assert_eq!(line, format!("not forgotten: {source}/9, {source}/2"));
     assert_eq!(market.count("SELECT count(*) FROM forgotten_ads"), 1);
     assert_eq!(market.count("SELECT count(*) FROM cleaned_jobs WHERE job_id = '1'"), 0);
 }
 
 #[test]
-fn a_warehouse_of_an_older_version_is_read_as_it_is() {
+fn an_older_warehouse_without_tombstones_is_readable() {
     let market = market();
     market.execute("DROP TABLE forgotten_ads; DROP TABLE job_embeddings");
     let source = source(&market);
     assert_eq!(market.embedded(&["--dry-run"])["ads"], 4);
-    said(&market, &["forget", "--dry-run", &source, "1"]);
-    said(&market, &["inspect"]);
-    refused(&market, 1, &["forget", "--undo", &source, "1"]);
+    stdout_of(&market, &["forget", "--dry-run", &source, "1"]);
+    stdout_of(&market, &["inspect"]);
+    error_of(&market, 1, &["forget", "--undo", &source, "1"]);
     let made = "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'forgotten_ads'";
-    assert_eq!(market.count(made), 0, "what only reads makes nothing");
+    assert_eq!(market.count(made), 0, "a command that only reads created the table");
     let path = file(&market, "none.csv", "source,job_id,scrape_timestamp\n");
-    said(&market, &["load", text(&path)]);
+    stdout_of(&market, &["load", text(&path)]);
     assert_eq!(market.count(made), 1);
 }
 
-/// The whole way: a taken-down ad is in no table and no index whatever brings it back, until the takedown is lifted.
+/// A taken-down ad stays out of every table and index, even when other programs insert it again, until the takedown is
+/// lifted.
 #[test]
-fn a_takedown_lasts() {
+fn a_takedown_is_permanent() {
     let market = Market::empty();
     let ads: Vec<_> = (0..60)
         .map(|n| {
@@ -170,8 +175,8 @@ fn a_takedown_lasts() {
     assert_eq!(market.indexed(&graph)["index"]["ads"], 60);
     let named = |table: &str| market.count(&format!("SELECT count(*) FROM {table} WHERE job_id = '7'"));
 
-    said(&market, &["forget", "MCF", "7"]);
-    // The next scrape, which still has it; and a scraper that writes to the table itself.
+    stdout_of(&market, &["forget", "MCF", "7"]);
+    // The next scrape still contains the ad, and another program inserts it directly.
     market.load(&ads);
     assert_eq!((named("cleaned_jobs"), named("job_embeddings")), (0, 0));
     market.execute("INSERT INTO cleaned_jobs BY NAME SELECT * REPLACE ('7' AS job_id) FROM cleaned_jobs WHERE job_id = '8'");
@@ -194,12 +199,12 @@ fn a_takedown_lasts() {
     assert_eq!(service.get("v1/jobs/MCF/7").status, 404);
     let found = results(&service.similar(&json!({"text": "Keeper of lighthouse 7", "top_k": 100})));
     assert!(found.iter().all(|found| found["job_id"] != "7"), "{found:?}");
-    // Neither does a row of its vector come back: of a run, say, that had read it before.
+    // A row in the table of embeddings, for example of a run that read the ad earlier, is removed as well.
     market.execute("INSERT INTO job_embeddings BY NAME SELECT * REPLACE ('7' AS job_id) FROM job_embeddings WHERE job_id = '8'");
     assert_eq!(market.indexed(&graph)["outcome"], "unchanged");
     assert_eq!(market.embedded(&[])["removed"], 1);
 
-    // Nor an older index: the next run replaces one that somebody went back to.
+    // The next run replaces an older index that was promoted again.
     assert_eq!(market.indexed(&["--promote", "v1"])["champion"], "v1");
     service.wait_for_version("v1");
     let again = market.indexed(&graph);
@@ -207,7 +212,7 @@ fn a_takedown_lasts() {
     service.wait_for_version("v3");
     assert_eq!(service.get("v1/jobs/MCF/7").status, 404);
 
-    said(&market, &["forget", "--undo", "MCF", "7"]);
+    stdout_of(&market, &["forget", "--undo", "MCF", "7"]);
     market.load(&ads);
     let report = market.embedded(&[]);
     assert_eq!((&report["ads"], &report["forgotten"]), (&json!(60), &json!(0)), "{report}");
@@ -217,7 +222,7 @@ fn a_takedown_lasts() {
 }
 
 #[test]
-fn a_takedown_that_one_table_refuses_changes_none() {
+fn a_takedown_that_fails_for_one_table_changes_no_table() {
     let market = market();
     market.execute(
         "CREATE TABLE z_owned (source VARCHAR, job_id VARCHAR, PRIMARY KEY (source, job_id)); \

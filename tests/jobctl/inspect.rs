@@ -1,8 +1,8 @@
-//! What is in the warehouse.
+//! `jobctl inspect`.
 
 use serde_json::json;
 
-use super::{jobctl, refused, said};
+use super::{error_of, jobctl, stdout_of};
 use crate::support::{Market, ad};
 
 #[test]
@@ -21,7 +21,7 @@ fn tables_coverage_and_runs_are_shown() {
          INSERT INTO ml_runs SELECT * REPLACE ('abandoned' AS status, TIMESTAMP '2025-01-09' AS recorded_at) \
          FROM ml_runs WHERE run_id = 'r5'",
     );
-    let shown = said(&market, &["inspect"]);
+    let shown = stdout_of(&market, &["inspect"]);
     for expected in [
         "cleaned_jobs       4",
         "3 ads in 4 sightings\n",
@@ -31,7 +31,7 @@ fn tables_coverage_and_runs_are_shown() {
     ] {
         assert!(shown.contains(expected), "{expected}\n{shown}");
     }
-    assert!(shown.contains("r2") && !shown.contains("r1\n"), "the last five runs: {shown}");
+    assert!(shown.contains("r2") && !shown.contains("r1\n"), "more than the last five runs: {shown}");
     let answer = jobctl(&market, &["inspect", "--json"]).answer();
     assert_eq!(answer["ads"], json!({"ads": 3, "sightings": 4, "repeats_of_a_sighting": 0}));
     assert_eq!(answer["embeddings"][0]["ads_embedded"], 2);
@@ -41,7 +41,7 @@ fn tables_coverage_and_runs_are_shown() {
 }
 
 #[test]
-fn runs_of_a_warehouse_that_an_earlier_version_wrote_are_shown_and_kept() {
+fn runs_of_an_older_warehouse_are_shown_and_kept() {
     let market = Market::titles(3);
     market.execute(
         "CREATE TABLE ml_runs (function VARCHAR NOT NULL, run_id VARCHAR NOT NULL, started_at TIMESTAMP NOT NULL, \
@@ -63,7 +63,7 @@ fn runs_of_a_warehouse_that_an_earlier_version_wrote_are_shown_and_kept() {
         (&*status("old"), &*status("killed"), &*status(&run_id)),
         ("succeeded", "abandoned", "succeeded")
     );
-    // Rows are added and never changed.
+    // A run appends rows and changes none.
     let rows =
         "SELECT count(*) FROM ml_runs WHERE run_id = 'killed' AND status = 'running' AND recorded_at IS NULL";
     assert_eq!(market.count(rows), 1);
@@ -71,16 +71,16 @@ fn runs_of_a_warehouse_that_an_earlier_version_wrote_are_shown_and_kept() {
 }
 
 #[test]
-fn without_a_warehouse_the_remedy_is_named() {
-    let line = refused(&Market::empty(), 1, &["inspect"]);
+fn errors_about_a_missing_warehouse_name_the_remedy() {
+    let line = error_of(&Market::empty(), 1, &["inspect"]);
     assert!(line.ends_with("load ads with `jobctl load FILE` or make some with `jobctl generate`"), "{line}");
     let market = Market::empty();
     std::fs::write(market.file(), "no database").unwrap();
-    let line = refused(&market, 1, &["inspect"]);
+    let line = error_of(&market, 1, &["inspect"]);
     assert!(line.ends_with("is not a DuckDB database"), "{line}");
-    let line = refused(&market, 2, &["--warehouse-url", "sqlite:x", "inspect"]);
+    let line = error_of(&market, 2, &["--warehouse-url", "sqlite:x", "inspect"]);
     assert!(line.starts_with("invalid WAREHOUSE_URL \"sqlite:x\": expected duckdb:PATH or"), "{line}");
     let folder = format!("duckdb:{}", market.file().parent().unwrap().display());
-    let line = refused(&market, 2, &["--warehouse-url", &folder, "inspect"]);
+    let line = error_of(&market, 2, &["--warehouse-url", &folder, "inspect"]);
     assert!(line.contains("is a folder, and a warehouse is a file"), "{line}");
 }

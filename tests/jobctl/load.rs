@@ -1,10 +1,10 @@
-//! Files into `cleaned_jobs`.
+//! `jobctl load`.
 
 use std::time::Duration;
 
 use serde_json::json;
 
-use super::{file, jobctl, path, refused, rows, said, text, whole_parquet};
+use super::{error_of, file, jobctl, path, read_parquet, rows, stdout_of, text};
 use crate::support::{Market, Running, ad, left_out, real_ads};
 
 const HEADER: &str = "source,job_id,scrape_timestamp,job_title,job_salary_min_sgd_monthly";
@@ -14,16 +14,16 @@ fn count(market: &Market) -> i64 {
 }
 
 #[test]
-fn real_ads_are_loaded_and_described() {
+fn real_ads_are_loaded_and_reported() {
     let Some(folder) = real_ads() else {
         return left_out(
-            "real_ads_are_loaded_and_described",
-            "no real ads; generated ones are loaded elsewhere",
+            "real_ads_are_loaded_and_reported",
+            "no real ads are available; other tests load generated ads",
         );
     };
     let market = Market::empty();
     let (sg, uk) = (folder.join("sg_jobs_append.parquet"), folder.join("uk_jobs.parquet"));
-    let report = said(&market, &["load", text(&sg), text(&uk)]);
+    let report = stdout_of(&market, &["load", text(&sg), text(&uk)]);
     for expected in [
         "3,966 = 3,615 ads + 351 repeated sightings",
         "14,532 = 14,532 ads + 0 repeated sightings",
@@ -35,37 +35,37 @@ fn real_ads_are_loaded_and_described() {
         assert!(report.contains(expected), "{expected}: {report}");
     }
     assert_eq!(count(&market), 18_498);
-    // What came in goes out and in again without a difference.
+    // Export, load and export again: the files must be equal.
     let (first, second) = (path(&market, "first.parquet"), path(&market, "second.parquet"));
-    said(&market, &["export", "cleaned_jobs", text(&first)]);
+    stdout_of(&market, &["export", "cleaned_jobs", text(&first)]);
     let other = Market::empty();
-    said(&other, &["load", text(&first)]);
-    said(&other, &["export", "cleaned_jobs", text(&second)]);
-    assert!(whole_parquet(&first) == whole_parquet(&second), "the copies differ");
+    stdout_of(&other, &["load", text(&first)]);
+    stdout_of(&other, &["export", "cleaned_jobs", text(&second)]);
+    assert!(read_parquet(&first) == read_parquet(&second), "the copies differ");
 }
 
 #[test]
-fn a_file_with_one_wrong_cell_changes_nothing() {
+fn a_file_with_one_invalid_cell_loads_no_row() {
     let market = Market::empty();
     let good = file(&market, "good.csv", format!("{HEADER}\nMCF,1,2025-01-01,Cook,2500\n"));
-    said(&market, &["load", text(&good)]);
+    stdout_of(&market, &["load", text(&good)]);
     let many: Vec<String> = (0..9_000).map(|n| format!("MCF,n{n},2025-01-01,Cook,\n")).collect();
     let many = many.concat();
     for (name, content, expected) in [
         (
             "late.csv",
             format!("{HEADER}\n{many}MCF,2,2025-01-01,Cook,-1\n"),
-            "late.csv: row 9001 (line 9002), column job_salary_min_sgd_monthly: is -1; a salary is never negative",
+            "late.csv: row 9001 (line 9002), column job_salary_min_sgd_monthly: is -1; expected a number that is not negative",
         ),
         (
             "time.csv",
             format!("{HEADER}\nMCF,2,31.12.2025,Cook,\n"),
-            "time.csv: row 1 (line 2), column scrape_timestamp: is \"31.12.2025\"; the order of day and month is not certain",
+            "time.csv: row 1 (line 2), column scrape_timestamp: is \"31.12.2025\", in which the order of day and month is ambiguous",
         ),
         (
             "column.csv",
             "source,job_title,scrape_timestamp\nMCF,Cook,2025-01-01\n".to_owned(),
-            "column.csv: there is no column job_id; columns that the table does not know: none",
+            "column.csv: missing column job_id; unknown columns: none",
         ),
         ("empty.csv", String::new(), "empty.csv: the file is empty"),
         ("text.parquet", "PAR1?".to_owned(), "text.parquet: not a readable Parquet file"),
@@ -75,7 +75,7 @@ fn a_file_with_one_wrong_cell_changes_nothing() {
             "list.ndjson: row 1 (line 2), columns source, scrape_timestamp and job_id: are missing; the object has none",
         ),
     ] {
-        let line = refused(&market, 2, &["load", text(&file(&market, name, content))]);
+        let line = error_of(&market, 2, &["load", text(&file(&market, name, content))]);
         assert!(line.contains(expected), "{line}");
         assert!(!line.contains("loaded before it"), "{line}");
         assert_eq!(count(&market), 1, "{name}");
@@ -83,48 +83,48 @@ fn a_file_with_one_wrong_cell_changes_nothing() {
 }
 
 #[test]
-fn files_are_units_and_the_report_says_which_are_in() {
+fn each_file_is_atomic_and_errors_list_the_loaded_files() {
     let market = Market::empty();
     let good = file(&market, "good.csv", format!("{HEADER}\nMCF,1,2025-01-01,Cook,2500\n"));
     let bad = file(&market, "bad.csv", format!("{HEADER}\nMCF,2,never,Cook,2500\n"));
-    let line = refused(&market, 2, &["load", text(&good), text(&bad), text(&good)]);
+    let line = error_of(&market, 2, &["load", text(&good), text(&bad), text(&good)]);
     let expected = format!("; nothing of this file was loaded; loaded before it: {}", good.display());
     assert!(line.ends_with(&expected), "{line}");
     assert_eq!(count(&market), 1);
-    // What can be seen before the first row is seen before the first file.
-    let line = refused(&market, 1, &["load", text(&good), "none.csv"]);
+    // All files are opened before the first one is loaded.
+    let line = error_of(&market, 1, &["load", text(&good), "none.csv"]);
     assert!(line.starts_with("none.csv: No such file"), "{line}");
     let page = file(&market, "page.csv", "<!doctype html><title>Sign in</title>");
-    let line = refused(&market, 2, &["load", text(&good), text(&page)]);
+    let line = error_of(&market, 2, &["load", text(&good), text(&page)]);
     assert!(line.contains("page.csv: this is an HTML page"), "{line}");
     assert_eq!(count(&market), 1);
 }
 
 #[test]
-fn loading_twice_is_said_and_does_no_harm() {
+fn loading_a_file_twice_is_reported() {
     let market = Market::empty();
     let ads = file(&market, "ads.csv", format!("{HEADER}\nMCF,1,2025-01-01,Cook,\nMCF,2,2025-01-01,Cook,\n"));
-    let report = said(&market, &["load", text(&ads)]);
+    let report = stdout_of(&market, &["load", text(&ads)]);
     assert!(report.ends_with("now holds 2 sightings of 2 ads\n"), "{report}");
-    let report = said(&market, &["load", text(&ads)]);
-    let expected = "now holds 4 sightings of 2 ads; 2 rows are there more than once (loaded twice?), which does no harm\n";
+    let report = stdout_of(&market, &["load", text(&ads)]);
+    let expected = "now holds 4 sightings of 2 ads; 2 rows are duplicates (was a file loaded twice?), which changes no result\n";
     assert!(report.ends_with(expected), "{report}");
 }
 
 #[test]
-fn a_dry_run_makes_no_warehouse() {
+fn a_dry_run_creates_no_warehouse() {
     let market = Market::empty();
     let ads = file(&market, "ads.csv", format!("{HEADER}\nMCF,1,2025-01-01,Cook,\n"));
-    let report = said(&market, &["load", "--dry-run", text(&ads)]);
+    let report = stdout_of(&market, &["load", "--dry-run", text(&ads)]);
     assert!(report.contains("1 = 1 ads") && report.ends_with("dry run: nothing was written\n"), "{report}");
     assert!(!market.file().exists());
     let bad = file(&market, "bad.csv", format!("{HEADER}\nMCF,1,never,Cook,\n"));
-    let line = refused(&market, 2, &["load", "--dry-run", text(&bad)]);
+    let line = error_of(&market, 2, &["load", "--dry-run", text(&bad)]);
     assert!(!line.contains("nothing of this file"), "{line}");
 }
 
 #[test]
-fn odd_texts_arrive_as_they_are() {
+fn unusual_texts_are_loaded_unchanged() {
     let market = Market::empty();
     let texts = [
         json!(""),
@@ -146,7 +146,7 @@ fn odd_texts_arrive_as_they_are() {
 }
 
 #[test]
-fn the_report_names_what_is_ignored_absent_and_implausible() {
+fn the_report_lists_ignored_absent_and_implausible_values() {
     let market = Market::empty();
     let content = "source,job_id,scrape_timestamp,wages,job_salary_min_sgd_raw,job_salary_min_sgd_monthly,\
                    job_salary_max_sgd_monthly,job_salary_type\n\
@@ -156,7 +156,7 @@ fn the_report_names_what_is_ignored_absent_and_implausible() {
                    A,4,2025-01-01,x,4000,48000,60000,monthly\n\
                    A,5,2025-01-01,x,60000,60000,60000,yearly\n";
     let path = file(&market, "ads.csv", content);
-    let report = said(&market, &["load", text(&path)]);
+    let report = stdout_of(&market, &["load", text(&path)]);
     for expected in [
         "ignored columns: wages",
         "absent columns: bq_timestamp, job_url,",
@@ -176,17 +176,17 @@ fn the_report_names_what_is_ignored_absent_and_implausible() {
 }
 
 #[test]
-fn a_load_that_is_stopped_is_in_whole_or_not_at_all() {
+fn an_interrupted_load_is_atomic() {
     let market = Market::empty();
     let ads = path(&market, "many.ndjson");
-    said(&market, &["generate", "--jobs", "20000", "--output", text(&ads)]);
+    stdout_of(&market, &["generate", "--jobs", "20000", "--output", text(&ads)]);
     for wait in [50, 400] {
         let running = Running::start(market.command("jobctl").args(["load", text(&ads)]));
         std::thread::sleep(Duration::from_millis(wait));
         running.terminate();
         let ended = running.end();
         if ended.code != Some(0) {
-            assert_eq!(ended.stderr, "error: SIGTERM: stopped; nothing is half-written");
+            assert_eq!(ended.stderr, "error: stopped by SIGTERM; no partial result was written");
         }
         let exists = market.file().exists();
         let tables = if exists { market.count("SELECT count(*) FROM duckdb_tables()") } else { 0 };
@@ -197,16 +197,16 @@ fn a_load_that_is_stopped_is_in_whole_or_not_at_all() {
 }
 
 #[test]
-fn the_report_counts_what_the_rules_did_and_shows_where() {
+fn the_report_counts_the_uses_of_rules_and_shows_the_first() {
     let market = Market::empty();
     let content = format!(
         "{HEADER}\nA,7.0,2025-06-08,Cook,\"5,000\"\nA,nan,2025-06-08,Cook,3\nA,3,2025-06-08,Cook,3k\n"
     );
     let path = file(&market, "ads.csv", content);
-    let line = refused(&market, 2, &["load", text(&path)]);
+    let line = error_of(&market, 2, &["load", text(&path)]);
     assert!(line.contains("row 2 (line 3), column job_id: is \"nan\", a word for a missing value"), "{line}");
     assert_eq!(count(&market), 0);
-    let report = said(&market, &["load", "--bad-cells", "skip-row", text(&path)]);
+    let report = stdout_of(&market, &["load", "--bad-cells", "skip-row", text(&path)]);
     for expected in [
         "  rules used\n    row skipped     2\n    integral float  1\n    thousands       1\n",
         "ads.csv  row 2 (line 3)  job_id                      \"nan\"    row skipped",
@@ -226,9 +226,9 @@ fn the_report_counts_what_the_rules_did_and_shows_where() {
 }
 
 #[test]
-fn help_shows_the_rules_and_the_lines_for_known_sources() {
+fn help_lists_the_rules_and_the_presets() {
     let market = Market::empty();
-    let help = said(&market, &["load", "--help"]);
+    let help = stdout_of(&market, &["load", "--help"]);
     for expected in [
         "jobctl load --preset jobspy jobs.csv",
         "jobctl load --preset mycareersfuture page0.json",

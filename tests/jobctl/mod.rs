@@ -1,4 +1,4 @@
-//! The operator's tool as its users meet it.
+//! `jobctl` as a process.
 
 mod artifacts;
 mod export;
@@ -22,15 +22,15 @@ fn jobctl(market: &Market, arguments: &[&str]) -> Ended {
     Running::start(market.command("jobctl").args(arguments)).end()
 }
 
-/// What `jobctl` printed; it must succeed and say nothing on stderr.
-fn said(market: &Market, arguments: &[&str]) -> String {
+/// The standard output of `jobctl`, which must succeed without output on stderr.
+fn stdout_of(market: &Market, arguments: &[&str]) -> String {
     let ended = jobctl(market, arguments);
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{arguments:?}: {ended:?}");
     ended.stdout
 }
 
-/// The one line with which `jobctl` refused, after `error: `.
-fn refused(market: &Market, code: i32, arguments: &[&str]) -> String {
+/// The error of `jobctl`, which must be one line on stderr, without its prefix `error: `.
+fn error_of(market: &Market, code: i32, arguments: &[&str]) -> String {
     let ended = jobctl(market, arguments);
     assert_eq!(ended.code, Some(code), "{arguments:?}: {ended:?}");
     let lines: Vec<&str> = ended.stderr.lines().collect();
@@ -38,27 +38,27 @@ fn refused(market: &Market, code: i32, arguments: &[&str]) -> String {
     line.strip_prefix("error: ").unwrap_or_else(|| panic!("{line}")).to_owned()
 }
 
-/// The rows of a query.
+/// The rows of a query as JSON objects.
 fn rows(market: &Market, statement: &str) -> Vec<Value> {
-    serde_json::from_str(&said(market, &["sql", "--format", "json", statement])).expect("a list")
+    serde_json::from_str(&stdout_of(market, &["sql", "--format", "json", statement])).expect("a list")
 }
 
-/// All rows of a Parquet file in their order.
-fn whole_parquet(file: &Path) -> RecordBatch {
+/// All rows of a Parquet file in order.
+fn read_parquet(file: &Path) -> RecordBatch {
     let reader = ParquetRecordBatchReaderBuilder::try_new(std::fs::File::open(file).unwrap()).unwrap();
     let schema = reader.schema().clone();
     let batches: Vec<RecordBatch> = reader.build().unwrap().map(Result::unwrap).collect();
     arrow::compute::concat_batches(&schema, &batches).unwrap()
 }
 
-/// A file of this content in the market's folder.
+/// Creates a file with this content in the market's folder.
 fn file(market: &Market, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
     let path = path(market, name);
     std::fs::write(&path, content).expect("a file");
     path
 }
 
-/// Where a file of this name is or will be.
+/// The path of a file in the market's folder.
 fn path(market: &Market, name: &str) -> PathBuf {
     market.file().parent().expect("the market's folder").join(name)
 }

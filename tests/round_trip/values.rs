@@ -1,4 +1,5 @@
-//! Random sightings with values that files and tables of others have: a good many of them break something when read carelessly.
+//! Random sightings with unusual values of real files and tables, such as extreme timestamps, control characters and
+//! SQL.
 
 use rand::Rng;
 use rand::seq::IndexedRandom;
@@ -44,7 +45,7 @@ const PIECES: [&str; 22] = [
     "nan",
     "ﬁ",
 ];
-const MOMENTS: [&str; 10] = [
+const TIMESTAMPS: [&str; 10] = [
     "0001-01-01T00:00:00Z",
     "0999-06-01T12:00:00.000001Z",
     "1582-10-10T00:00:00Z",
@@ -56,25 +57,25 @@ const MOMENTS: [&str; 10] = [
     "9999-12-31T00:00:00Z",
     "9999-12-31T23:59:59.999999Z",
 ];
-/// Refused as moments.
-const NO_MOMENTS: [&str; 5] =
+/// Texts that are not valid timestamps.
+const INVALID_TIMESTAMPS: [&str; 5] =
     ["10000-01-01T00:00:00Z", "infinity", "0000-01-01T00:00:00Z", "soon", "2025-02-30"];
 const PAY: [f64; 9] =
     [0.0, -0.0, 5e-324, 0.1, 4500.0, 9_007_199_254_740_993.0, 1e300, f64::MAX, 3_333.333_333_333_333_5];
 
-/// A file of sightings and how many of its lines break a rule of loading.
+/// The lines of a file of sightings, and how many of them are invalid.
 pub(super) struct Table {
     pub(super) lines: Vec<Value>,
-    pub(super) bad: u64,
+    pub(super) invalid: u64,
 }
 
-/// A table of one to twenty-four sightings, of fewer ads.
+/// A table of 1 to 24 sightings, in which keys repeat.
 pub(super) fn table(rng: &mut ChaCha8Rng) -> Table {
-    let mut table = Table { lines: Vec::new(), bad: 0 };
+    let mut table = Table { lines: Vec::new(), invalid: 0 };
     for _ in 0..rng.random_range(1..25) {
-        let (line, is_bad) = sighting(rng);
+        let (line, is_invalid) = sighting(rng);
         table.lines.push(line);
-        table.bad += u64::from(is_bad);
+        table.invalid += u64::from(is_invalid);
     }
     table
 }
@@ -83,10 +84,10 @@ fn sighting(rng: &mut ChaCha8Rng) -> (Value, bool) {
     let mut line = Map::new();
     line.insert("source".into(), json!(pick(rng, &SOURCES)));
     line.insert("job_id".into(), json!(pick(rng, &IDS)));
-    line.insert("scrape_timestamp".into(), json!(pick(rng, &MOMENTS)));
+    line.insert("scrape_timestamp".into(), json!(pick(rng, &TIMESTAMPS)));
     for column in ["bq_timestamp", "job_posted_timestamp"] {
         if rng.random_bool(0.7) {
-            line.insert(column.into(), json!(pick(rng, &MOMENTS)));
+            line.insert(column.into(), json!(pick(rng, &TIMESTAMPS)));
         }
     }
     for column in [
@@ -108,23 +109,23 @@ fn sighting(rng: &mut ChaCha8Rng) -> (Value, bool) {
         line.insert(column.into(), value);
     }
     line.insert("job_currency".into(), json!(["SGD", " s$ ", "", "gbp", "?", "\u{1}"].choose(rng)));
-    let is_bad = rng.random_bool(0.1);
-    if is_bad {
+    let is_invalid = rng.random_bool(0.1);
+    if is_invalid {
         match rng.random_range(0..4) {
-            0 => line.insert("job_posted_timestamp".into(), json!(pick(rng, &NO_MOMENTS))),
+            0 => line.insert("job_posted_timestamp".into(), json!(pick(rng, &INVALID_TIMESTAMPS))),
             1 => line.insert("job_salary_min_sgd_monthly".into(), json!("about 5")),
             2 => line.insert("job_salary_max_sgd_raw".into(), json!(-1.0)),
             _ => line.insert("job_id".into(), json!(["nan", "None", "null", "NaT", ""].choose(rng))),
         };
     }
-    (Value::Object(line), is_bad)
+    (Value::Object(line), is_invalid)
 }
 
 fn pick<'a>(rng: &mut ChaCha8Rng, values: &[&'a str]) -> &'a str {
     values.choose(rng).expect("a value")
 }
 
-/// Any text: pieces that are special somewhere, titles, and any characters.
+/// A random text of special strings, titles and arbitrary characters.
 fn text(rng: &mut ChaCha8Rng) -> String {
     let mut text = String::new();
     for _ in 0..rng.random_range(0..6) {
@@ -138,7 +139,7 @@ fn text(rng: &mut ChaCha8Rng) -> String {
     text
 }
 
-/// Rows that no loading takes, put into a table by its owner: infinite moments and pay, sightings without a key.
+/// Inserts rows that loading would refuse: infinite timestamps and pay, and a sighting without a source.
 pub(super) const FOREIGN: &str = "
     INSERT INTO cleaned_jobs BY NAME SELECT * FROM (VALUES
         ('Foreign', '1', TIMESTAMP '2025-01-01', TIMESTAMP 'infinity', 'Welder', 'NaN'::DOUBLE, 'Infinity'::DOUBLE),
@@ -147,6 +148,6 @@ pub(super) const FOREIGN: &str = "
         ('Foreign', '4', TIMESTAMP '2025-01-01', TIMESTAMP '290000-01-01', 'Diver', NULL, 3000.0),
         ('', '5', TIMESTAMP '2025-01-01', NULL, 'Nameless', NULL, NULL)
     ) AS t(source, job_id, scrape_timestamp, job_posted_timestamp, job_title, job_salary_min_sgd_monthly, job_salary_max_sgd_monthly)";
-/// How many of [`FOREIGN`]'s rows name an ad, and how many do not.
+/// Number of rows of [`FOREIGN`] with a key, and without one.
 pub(super) const FOREIGN_ADS: u64 = 4;
 pub(super) const FOREIGN_NAMELESS: u64 = 1;

@@ -1,1 +1,1 @@
-//! What tests of this crate share is in `support`; the tests are the one binary `bundle`.
+//! This library is empty: the tests are the binary `bundle`, whose shared code is in the module `support`.

@@ -1,11 +1,11 @@
-//! The emulators of BigQuery and Cloud Storage, once a test run.
+//! The emulators of BigQuery and Cloud Storage, started once per test run.
 
 use std::process::Command;
 use std::sync::OnceLock;
 
 use super::{left_out, tests_dir};
 
-/// Where the emulators answer.
+/// The addresses of the emulators.
 pub(crate) struct Emulators {
     /// `host:port`.
     pub(crate) bigquery: String,
@@ -13,7 +13,7 @@ pub(crate) struct Emulators {
     pub(crate) storage: String,
 }
 
-/// Running emulators, started at the first call; `None`, said loudly, where BigQuery's cannot run here.
+/// The shared emulators, started by the first call; `None`, with a message, if the BigQuery emulator cannot run here.
 pub(crate) fn emulators() -> Option<&'static Emulators> {
     static EMULATORS: OnceLock<Option<Emulators>> = OnceLock::new();
     let emulators = EMULATORS.get_or_init(start).as_ref();
@@ -23,19 +23,19 @@ pub(crate) fn emulators() -> Option<&'static Emulators> {
     emulators
 }
 
-/// Emulators of one's own, without data; dropping them ends them.
+/// Separate, empty emulators for one test; dropping the value stops them.
 pub(crate) struct OwnEmulators {
     pub(crate) emulators: Emulators,
     state: tempfile::TempDir,
 }
 
 impl OwnEmulators {
-    /// `None` where BigQuery's cannot run here.
+    /// Starts emulators; `None` if the BigQuery emulator cannot run here.
     pub(crate) fn start() -> Option<Self> {
         let state = tempfile::tempdir().expect("a folder");
         let folder = state.path().to_str().expect("a path in UTF-8");
         let own = std::process::id().to_string();
-        Some(Self { emulators: started(&["--state", folder, "--while", &own])?, state })
+        Some(Self { emulators: run_script(&["--state", folder, "--while", &own])?, state })
     }
 }
 
@@ -54,15 +54,15 @@ fn start() -> Option<Emulators> {
     if let (Some(bigquery), Some(storage)) = (set("BIGQUERY_EMULATOR_HOST"), set("STORAGE_EMULATOR_HOST")) {
         return Some(Emulators { bigquery, storage });
     }
-    // They live as long as what runs the tests: one process a test or one for all.
+    // They run as long as the test runner, which starts one process per test or one for all.
     let runner = std::os::unix::process::parent_id().to_string();
-    started(&["--while", &runner])
+    run_script(&["--while", &runner])
 }
 
-fn started(arguments: &[&str]) -> Option<Emulators> {
+fn run_script(arguments: &[&str]) -> Option<Emulators> {
     let output = script().arg("start").args(arguments).output().expect("scripts/emulators");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "scripts/emulators start: {said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "scripts/emulators start: {stderr}");
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     let value = |name: &str| printed.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
     Some(Emulators {
@@ -72,7 +72,7 @@ fn started(arguments: &[&str]) -> Option<Emulators> {
 }
 
 impl Emulators {
-    /// A new bucket.
+    /// Creates a bucket and returns its name.
     pub(crate) fn bucket(&self) -> String {
         let name = format!("bucket-{}", unique());
         let url = format!("{}/storage/v1/b?project=demo", self.storage);
@@ -82,7 +82,7 @@ impl Emulators {
     }
 }
 
-/// What no other name ends in.
+/// A random suffix for unique names.
 pub(crate) fn unique() -> String {
     let number: u64 = rand::Rng::random(&mut rand::rng());
     format!("{number:016x}")

@@ -1,4 +1,4 @@
-//! One HTTP request and its reply; a status of 400 and above is a reply like any other.
+//! HTTP requests and their replies. A status of 400 or above is not an error.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ pub(crate) struct Request {
     body: String,
 }
 
-/// What came back.
+/// A reply.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) headers: http::HeaderMap,
     pub(crate) text: String,
-    /// The body, `null` where it is not JSON.
+    /// The body as JSON; `null` if it is not JSON.
     pub(crate) json: Value,
 }
 

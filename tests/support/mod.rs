@@ -1,4 +1,4 @@
-//! What the tests share: the bundle's programs as processes, a market of ads for them, and HTTP.
+//! Shared code of the tests: the bundle's programs as processes, markets of ads, and HTTP.
 
 mod emulators;
 mod http;
@@ -22,17 +22,17 @@ pub(crate) use index::results;
 pub(crate) use process::{Ended, Running, Service};
 pub(crate) use warehouse::{Vectors, ad, ads_with_text};
 
-/// What a program may see of the caller's environment: where to find things, nothing that changes what it does.
+/// Variables that programs inherit from the caller. They contain paths only and do not change behaviour.
 const KEPT_VARIABLES: [&str; 7] =
     ["PATH", "HOME", "XDG_CACHE_HOME", "MODEL_DIR", "ORT_DYLIB_PATH", "LD_LIBRARY_PATH", "TMPDIR"];
 
-/// The folder of these tests in the clone that runs them. Asked when they run: clones share what is compiled, and a macro would name
-/// the clone that compiled it.
+/// The folder of these tests. It is read at run time, because checkouts share build artifacts and `env!` would name the
+/// checkout that compiled them.
 pub(crate) fn tests_dir() -> PathBuf {
     std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo or nextest runs the tests").into()
 }
 
-/// The folder of what is built: `target/PROFILE`.
+/// The folder of build artifacts: `target/PROFILE`.
 pub(crate) fn profile_dir() -> PathBuf {
     let tests = std::env::current_exe().expect("the path of the tests");
     tests.parent().and_then(Path::parent).expect("target/PROFILE/deps/TESTS").to_owned()
@@ -49,7 +49,7 @@ pub(crate) fn binary(name: &str) -> PathBuf {
     path
 }
 
-/// The program `name` with a scrubbed environment.
+/// The program `name` with a minimal environment.
 pub(crate) fn command(name: &str) -> Command {
     let mut command = Command::new(binary(name));
     command.env_clear();
@@ -61,65 +61,65 @@ pub(crate) fn command(name: &str) -> Command {
     command
 }
 
-/// What setup downloaded and built.
+/// The folder of downloads and builds of `scripts/setup`.
 fn cache_dir() -> PathBuf {
     let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
     let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home);
     base.expect("HOME or XDG_CACHE_HOME").join("job-market")
 }
 
-/// The Python of the tests' own environment, or `None` where `scripts/test` has not made it.
+/// The Python of the virtual environment of the tests, or `None` if `scripts/test` has not created it.
 pub(crate) fn python() -> Option<PathBuf> {
     let python = cache_dir().join("test-venv/bin/python");
     python.exists().then_some(python)
 }
 
-/// Says, past the capture of the test's output, that a test proves nothing here.
+/// Reports that a test is skipped, even if its output is captured.
 pub(crate) fn left_out(test: &str, why: &str) {
     let _ = writeln!(std::io::stderr(), "LEFT OUT: {test}: {why}");
 }
 
-/// A folder of its own with warehouse, artifacts and indexes, and programs that use them.
+/// A temporary folder with a warehouse, artifacts and indexes, and programs that use them.
 pub(crate) struct Market {
     folder: TempDir,
-    /// What else its programs find in their environment, instead of what the folder has.
+    /// Further environment variables of its programs, which override those of the folder.
     variables: Vec<(String, String)>,
 }
 
 impl Market {
-    /// Without any ads, and without a warehouse yet.
+    /// A market without ads and without a warehouse file.
     pub(crate) fn empty() -> Self {
         Self { folder: tempfile::tempdir().expect("a folder for the market"), variables: Vec::new() }
     }
 
-    /// Its programs find `value` in the variable `name`.
+    /// Sets an environment variable of its programs.
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// With `jobs` generated ads: the same for the same number.
+    /// A market with `jobs` generated ads, which depend only on the number.
     pub(crate) fn generated(jobs: u32) -> Self {
-        Self::made(jobs, &[])
+        Self::with_generated(jobs, &[])
     }
 
-    /// With `jobs` generated ads that are titles alone: short texts, quickly embedded.
+    /// A market with `jobs` generated ads without descriptions, which are embedded quickly.
     pub(crate) fn titles(jobs: u32) -> Self {
-        Self::made(jobs, &["--titles-only"])
+        Self::with_generated(jobs, &["--titles-only"])
     }
 
-    fn made(jobs: u32, arguments: &[&str]) -> Self {
+    fn with_generated(jobs: u32, arguments: &[&str]) -> Self {
         let market = Self::empty();
         market.generate(jobs, arguments);
         market
     }
 
-    /// In a world of BigQuery and Cloud Storage; the folder keeps the indexes.
+    /// A market on BigQuery and Cloud Storage; the folder contains only local indexes.
     pub(crate) fn on(world: &World) -> Self {
         Self { variables: world.variables(), ..Self::empty() }
     }
 
-    /// Loads `jobs` generated ads: the same for the same number.
+    /// Loads `jobs` generated ads, which depend only on the number.
     pub(crate) fn generate(&self, jobs: u32, arguments: &[&str]) {
         let jobs = jobs.to_string();
         let mut generate = self.command("jobctl");
@@ -128,7 +128,7 @@ impl Market {
         assert_eq!(ended.code, Some(0), "jobctl generate: {}", ended.stderr);
     }
 
-    /// The program `name`, told about this market by its environment.
+    /// The program `name` with an environment for this market.
     pub(crate) fn command(&self, name: &str) -> Command {
         let mut command = command(name);
         let warehouse = self.folder.path().join("jobs.duckdb");
@@ -142,25 +142,25 @@ impl Market {
         command
     }
 
-    /// Where the directory store is.
+    /// The folder of the artifact store.
     pub(crate) fn artifact_dir(&self) -> PathBuf {
         self.folder.path().join("artifacts")
     }
 
-    /// Where indexes are built, and kept once fetched.
+    /// The folder in which indexes are built and cached.
     pub(crate) fn index_dir(&self) -> PathBuf {
         self.folder.path().join("indexes")
     }
 }
 
-/// The folder of real ads, where it is at hand: `JOB_MARKET_TEST_DATA`, else `../shared/data` beside the checkout.
+/// The folder of real ads, if it exists: `JOB_MARKET_TEST_DATA`, or else `../shared/data` beside the checkout.
 pub(crate) fn real_ads() -> Option<PathBuf> {
     let beside = tests_dir().join("../../shared/data");
     let folder = std::env::var_os("JOB_MARKET_TEST_DATA").map_or(beside, PathBuf::from);
     folder.join("sg_jobs_append.parquet").exists().then_some(folder)
 }
 
-/// Where setup put the models.
+/// The folder of the model packages.
 pub(crate) fn model_dir() -> PathBuf {
     std::env::var_os("MODEL_DIR").map_or_else(|| cache_dir().join("models"), PathBuf::from)
 }

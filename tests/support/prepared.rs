@@ -1,4 +1,4 @@
-//! A market that is embedded once for all tests of a build: most of them only read it.
+//! Embedded markets that are prepared once per build and copied by tests.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use super::{Market, binary, profile_dir};
 
 impl Market {
-    /// With `jobs` generated titles, each embedded: a copy of what was prepared once.
+    /// A market with `jobs` generated titles and their vectors, a copy of the prepared one.
     pub(crate) fn with_vectors(jobs: u32) -> Self {
         let market = Self::empty();
         std::fs::copy(prepared(jobs), market.file()).expect("a copy of the prepared warehouse");
@@ -15,12 +15,12 @@ impl Market {
     }
 }
 
-/// The warehouse of so many embedded titles, made by whoever comes first with these programs.
+/// The prepared warehouse of `jobs` embedded titles. The first caller of a build creates it.
 fn prepared(jobs: u32) -> PathBuf {
     let folder = profile_dir().join("prepared");
     std::fs::create_dir_all(&folder).expect("a folder for what tests prepare");
-    let file = folder.join(format!("titles-{jobs}-{}.duckdb", made_with()));
-    // Tests are processes of their own: one prepares, the others wait for it.
+    let file = folder.join(format!("titles-{jobs}-{}.duckdb", build_id()));
+    // Tests can be separate processes: one prepares, the others wait for the lock.
     let lock = File::create(folder.join(format!("titles-{jobs}.lock"))).expect("a lock");
     lock.lock().expect("the lock");
     if !file.exists() {
@@ -28,17 +28,17 @@ fn prepared(jobs: u32) -> PathBuf {
         let market = Market::titles(jobs);
         let report = market.embedded(&[]);
         assert_eq!(report["failed"], 0, "{report}");
-        // So that the file alone is all of it.
+        // Moves the contents of the write-ahead log into the file.
         market.execute("CHECKPOINT");
-        let draft = file.with_extension("draft");
-        std::fs::copy(market.file(), &draft).expect("a copy");
-        std::fs::rename(draft, &file).expect("a name");
+        let staging = file.with_extension("draft");
+        std::fs::copy(market.file(), &staging).expect("a copy");
+        std::fs::rename(staging, &file).expect("a name");
     }
     file
 }
 
-/// Tells one build of the programs that prepare from another.
-fn made_with() -> String {
+/// Identifies the build of the programs that prepare, by their modification times.
+fn build_id() -> String {
     let changed = |program: &str| {
         let modified = std::fs::metadata(binary(program)).and_then(|facts| facts.modified());
         let since = modified.expect("a time of change").duration_since(SystemTime::UNIX_EPOCH);
@@ -47,7 +47,7 @@ fn made_with() -> String {
     format!("{:x}-{:x}", changed("jobctl"), changed("embed-new-jobs"))
 }
 
-/// Removes what earlier builds prepared.
+/// Removes the prepared files of earlier builds.
 fn remove_others(folder: &Path, prefix: &str) {
     for entry in std::fs::read_dir(folder).expect("the folder").flatten() {
         if entry.file_name().to_string_lossy().starts_with(prefix) {

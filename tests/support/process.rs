@@ -1,4 +1,4 @@
-//! A program as a process: started, listened to, signalled, waited for, and never left behind.
+//! Runs programs as processes, reads their logs, signals them, and kills them when the test ends.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
@@ -10,10 +10,10 @@ use serde_json::Value;
 
 use super::http::Request;
 
-/// How long anything may take before a test gives up on it. Generous: machines that test are busy.
-const PATIENCE: Duration = Duration::from_mins(2);
+/// Time limit of every wait; long, because test machines are busy.
+const TIMEOUT: Duration = Duration::from_mins(2);
 
-/// A process that runs. Dropping it kills it.
+/// A running process. Dropping it kills the process.
 pub(crate) struct Running {
     child: Child,
     stderr: Arc<Mutex<Vec<String>>>,
@@ -21,10 +21,10 @@ pub(crate) struct Running {
     stdout: Arc<Mutex<String>>,
 }
 
-/// What is left of a process.
+/// The result of an ended process.
 #[derive(Debug)]
 pub(crate) struct Ended {
-    /// Its exit status, or `None` where a signal ended it.
+    /// The exit status, or `None` if a signal ended it.
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
@@ -32,7 +32,7 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    /// The one line of JSON on stdout.
+    /// The output on stdout, which must be one line of JSON.
     pub(crate) fn answer(&self) -> Value {
         assert_eq!(self.stdout.lines().count(), 1, "stdout is not one line: {self:?}");
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
@@ -61,25 +61,25 @@ impl Running {
         Self { child, stderr, readers, stdout }
     }
 
-    /// The log so far: the lines on stderr that are JSON.
+    /// The log so far: the JSON lines on stderr.
     pub(crate) fn log(&self) -> Vec<Value> {
         self.stderr.lock().unwrap().iter().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
-    /// Waits for a line of the log.
+    /// Waits for a log line; `what` describes it in errors.
     pub(crate) fn wait_for_line(&mut self, what: &str, is_it: impl Fn(&Value) -> bool) -> Value {
         let lines = self.wait_for_lines_after(0, what, &is_it);
         lines.into_iter().find(|line| is_it(line)).expect("it was there")
     }
 
-    /// Waits for a line of the log that comes after the first `before`, and returns all after those.
+    /// Waits for a log line after the first `before` lines, and returns all lines after those.
     pub(crate) fn wait_for_lines_after(
         &mut self,
         before: usize,
         what: &str,
         is_it: impl Fn(&Value) -> bool,
     ) -> Vec<Value> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             let ended = self.child.try_wait().expect("a child");
             let lines: Vec<Value> = self.log().into_iter().skip(before).collect();
@@ -88,7 +88,7 @@ impl Running {
             }
             let stderr = || self.stderr.lock().unwrap().join("\n");
             assert!(ended.is_none(), "ended before {what}: {}", stderr());
-            assert!(Instant::now() < deadline, "no {what} within {PATIENCE:?}: {}", stderr());
+            assert!(Instant::now() < deadline, "no {what} within {TIMEOUT:?}: {}", stderr());
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -113,11 +113,7 @@ impl Running {
             if let Some(status) = self.child.try_wait().expect("a child") {
                 break status;
             }
-            assert!(
-                started.elapsed() < PATIENCE,
-                "still running: {}",
-                self.stderr.lock().unwrap().join("\n")
-            );
+            assert!(started.elapsed() < TIMEOUT, "still running: {}", self.stderr.lock().unwrap().join("\n"));
             std::thread::sleep(Duration::from_millis(5));
         };
         let seconds = started.elapsed().as_secs_f64();
@@ -131,20 +127,20 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It may have ended long ago.
+        // Fails if the process has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// A process that serves HTTP.
+/// An HTTP service.
 pub(crate) struct Service {
     pub(crate) process: Running,
     pub(crate) port: u16,
 }
 
 impl Service {
-    /// Starts `command` with a port of the system's choice and waits until it listens.
+    /// Starts `command` on a free port and waits until it listens.
     pub(crate) fn start(command: &mut Command) -> Self {
         let mut process = Running::start(command.env("PORT", "0").env("LOG_FORMAT", "json"));
         let line = process.wait_for_line("port", |line| line["port"].is_u64());

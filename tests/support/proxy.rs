@@ -1,4 +1,4 @@
-//! A proxy that does to requests what networks and servers do to them, by a schedule that a seed decides.
+//! A proxy that injects faults of networks and servers, scheduled by a seed.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,28 +9,28 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
-/// What happens to one request.
+/// A fault of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// The server is never asked: 429, come back in no time.
+    /// 429 with `Retry-After: 0`; the request is not forwarded.
     TooMany,
-    /// The server is never asked: 503 in Google's words.
+    /// 503 with Google's JSON; the request is not forwarded.
     Unavailable,
-    /// The server is never asked: a page of HTML from somebody between.
+    /// 502 with HTML, as of a proxy; the request is not forwarded.
     HtmlPage,
-    /// The connection ends before the server is asked.
+    /// The connection is closed; the request is not forwarded.
     CutBefore,
-    /// The server does its work, and the connection ends before it can say so.
+    /// The request is forwarded, and the connection closed without a response.
     CutAfter,
-    /// The server does its work and answers after the client has given up.
+    /// The request is forwarded, and the response sent after the client's timeout.
     TooLate,
-    /// Half of the answer arrives.
+    /// The request is forwarded, and the response truncated.
     Truncated,
-    /// The token is refused, once.
+    /// 401; the request is not forwarded.
     Expired,
-    /// The account may not.
+    /// 403; the request is not forwarded.
     Forbidden,
-    /// Twenty statements wait to change the table.
+    /// 400 with BigQuery's message about a full queue of DML statements; the request is not forwarded.
     QueueIsFull,
 }
 
@@ -44,39 +44,40 @@ const FAULTS: [Fault; 7] = [
     Fault::Truncated,
 ];
 
-/// Requests in a row that may fail: one less than a client tries at least.
-const LONGEST_ROW: u32 = 3;
+/// Maximum number of consecutive faults: less than the minimum number of attempts of a client.
+const MAX_CONSECUTIVE_FAULTS: u32 = 3;
 
 struct Schedule {
     random: ChaCha8Rng,
-    /// One request in so many fails; 0 for none.
+    /// One request in `one_in` fails; 0 for none.
     one_in: u32,
-    /// What comes first, whatever the seed.
+    /// Faults of the next requests in reverse order, before the random ones.
     forced: Vec<Fault>,
-    /// Whether only uploads fail by it.
-    uploads_alone: bool,
-    in_a_row: u32,
-    seen: Vec<Fault>,
-    /// Requests that hold these bytes are refused for what is in them.
-    unwelcome: Option<Vec<u8>>,
-    /// Nobody gets through.
+    /// Whether `forced` applies to uploads only.
+    only_uploads: bool,
+    consecutive: u32,
+    injected: Vec<Fault>,
+    /// Requests that contain these bytes get a 400.
+    refused_content: Option<Vec<u8>>,
+    /// Whether all connections are closed.
     is_cut: bool,
-    /// What is missing is said in Cloud Storage's words.
-    is_worded: bool,
-    /// What is replaced in requests that hold the first text, and in answers: one text by another of the same length.
-    altered: Vec<Altered>,
+    /// Whether messages of 404 responses are replaced by those of Cloud Storage.
+    has_gcs_messages: bool,
+    /// Replacements in requests and responses.
+    replacements: Vec<Replacement>,
 }
 
+/// Replaces `from` by `to`, which has the same length, in messages that contain `marker`.
 #[derive(Clone)]
-struct Altered {
+struct Replacement {
     marker: &'static str,
     from: &'static str,
     to: &'static str,
 }
 
-impl Altered {
-    /// Alters what a connection carries, whose lengths are counted elsewhere.
-    fn alter(&self, bytes: &mut [u8]) {
+impl Replacement {
+    /// Applies the replacement. The length does not change, so that `Content-Length` stays correct.
+    fn apply(&self, bytes: &mut [u8]) {
         let (from, to) = (self.from.as_bytes(), self.to.as_bytes());
         if !bytes.windows(self.marker.len()).any(|window| window == self.marker.as_bytes()) {
             return;
@@ -91,33 +92,33 @@ impl Altered {
 
 impl Schedule {
     fn next(&mut self, is_upload: bool) -> Option<Fault> {
-        let is_meant = is_upload || !self.uploads_alone;
-        let fault = match self.forced.pop_if(|_| is_meant) {
+        let is_affected = is_upload || !self.only_uploads;
+        let fault = match self.forced.pop_if(|_| is_affected) {
             _ if self.is_cut => Some(Fault::CutBefore),
             Some(fault) => Some(fault),
-            None => {
-                (self.one_in > 0 && self.in_a_row < LONGEST_ROW && self.random.random_ratio(1, self.one_in))
-                    .then(|| FAULTS[self.random.random_range(0..FAULTS.len())])
-            }
+            None => (self.one_in > 0
+                && self.consecutive < MAX_CONSECUTIVE_FAULTS
+                && self.random.random_ratio(1, self.one_in))
+            .then(|| FAULTS[self.random.random_range(0..FAULTS.len())]),
         };
-        self.in_a_row = if fault.is_some() { self.in_a_row + 1 } else { 0 };
-        self.seen.extend(fault);
+        self.consecutive = if fault.is_some() { self.consecutive + 1 } else { 0 };
+        self.injected.extend(fault);
         fault
     }
 }
 
-/// A running proxy; it ends with this value.
+/// A running proxy. Dropping it stops the proxy.
 pub(crate) struct Proxy {
     /// `http://127.0.0.1:PORT`.
     pub(crate) url: String,
     schedule: Arc<Mutex<Schedule>>,
-    /// Dropped with this value, which ends the proxy.
+    /// Dropping the sender stops the proxy.
     _stop: oneshot::Sender<()>,
 }
 
 impl Proxy {
-    /// A proxy before `upstream` (`http://host:port` or `host:port`) in which one request in `one_in` fails, as `seed`
-    /// decides; `late` is longer than the client waits for an answer.
+    /// Starts a proxy for `upstream` (`http://host:port` or `host:port`) in which one request in `one_in` fails, chosen
+    /// by `seed`. `late` must be longer than the timeout of the client.
     pub(crate) async fn start(upstream: &str, seed: u64, one_in: u32, late: Duration) -> Self {
         let upstream = upstream.trim_start_matches("http://").to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -127,13 +128,13 @@ impl Proxy {
             random,
             one_in,
             forced: Vec::new(),
-            uploads_alone: false,
-            in_a_row: 0,
-            seen: Vec::new(),
-            unwelcome: None,
+            only_uploads: false,
+            consecutive: 0,
+            injected: Vec::new(),
+            refused_content: None,
             is_cut: false,
-            is_worded: false,
-            altered: Vec::new(),
+            has_gcs_messages: false,
+            replacements: Vec::new(),
         };
         let schedule = Arc::new(Mutex::new(schedule));
         let (stop, mut stopped) = oneshot::channel::<()>();
@@ -146,7 +147,7 @@ impl Proxy {
                 };
                 let (schedule, upstream) = (Arc::clone(&shared), upstream.clone());
                 tokio::spawn(async move {
-                    // A connection that breaks is what this is about.
+                    // Broken connections are expected.
                     let _ = serve(client, &upstream, &schedule, late).await;
                 });
             }
@@ -154,50 +155,52 @@ impl Proxy {
         Self { url, schedule, _stop: stop }
     }
 
-    /// The next requests fail in these ways, in this order.
+    /// Injects these faults into the next requests, in this order.
     pub(crate) fn force(&self, faults: &[Fault]) {
         self.force_some(faults, false);
     }
 
-    /// The next requests that upload something fail in these ways, in this order.
+    /// Injects these faults into the next uploads, in this order.
     pub(crate) fn force_uploads(&self, faults: &[Fault]) {
         self.force_some(faults, true);
     }
 
-    fn force_some(&self, faults: &[Fault], uploads_alone: bool) {
+    fn force_some(&self, faults: &[Fault], only_uploads: bool) {
         let mut schedule = self.schedule.lock().expect("no panic elsewhere");
         schedule.forced = faults.iter().rev().copied().collect();
-        schedule.uploads_alone = uploads_alone;
+        schedule.only_uploads = only_uploads;
     }
 
-    /// From now on nobody gets through, or everybody does again.
+    /// Closes all connections from now on, or forwards again.
     pub(crate) fn cut(&self, is_cut: bool) {
         self.schedule.lock().expect("no panic elsewhere").is_cut = is_cut;
     }
 
-    /// From now on, an answer of 404 says in Cloud Storage's words what is missing: its emulator has other words, and names nothing.
+    /// Replaces the messages of 404 responses by those of Cloud Storage from now on, because the emulator's do not name
+    /// the missing bucket or object.
     pub(crate) fn word_as_cloud_storage(&self) {
-        self.schedule.lock().expect("no panic elsewhere").is_worded = true;
+        self.schedule.lock().expect("no panic elsewhere").has_gcs_messages = true;
     }
 
-    /// From now on, requests that hold this text are refused for what is in them.
+    /// Responds with 400 to requests that contain this text from now on.
     pub(crate) fn refuse(&self, text: &str) {
-        self.schedule.lock().expect("no panic elsewhere").unwelcome = Some(text.as_bytes().to_vec());
+        self.schedule.lock().expect("no panic elsewhere").refused_content = Some(text.as_bytes().to_vec());
     }
 
-    /// From now on, in requests and answers that hold `marker`, `from` is replaced by `to`, which is as long.
+    /// Replaces `from` by `to`, which must have the same length, in requests and responses that contain `marker` from
+    /// now on.
     pub(crate) fn alter(&self, marker: &'static str, from: &'static str, to: &'static str) {
         assert_eq!(from.len(), to.len());
-        self.schedule.lock().expect("no panic elsewhere").altered.push(Altered { marker, from, to });
+        self.schedule.lock().expect("no panic elsewhere").replacements.push(Replacement { marker, from, to });
     }
 
-    /// What has happened so far.
+    /// The faults injected so far.
     pub(crate) fn seen(&self) -> Vec<Fault> {
-        self.schedule.lock().expect("no panic elsewhere").seen.clone()
+        self.schedule.lock().expect("no panic elsewhere").injected.clone()
     }
 }
 
-/// One request of a connection, which then ends.
+/// Handles the first request of a connection and closes it.
 async fn serve(
     mut client: TcpStream,
     upstream: &str,
@@ -205,9 +208,9 @@ async fn serve(
     late: Duration,
 ) -> std::io::Result<()> {
     let mut request = read_request(&mut client).await?;
-    let altered = schedule.lock().expect("no panic elsewhere").altered.clone();
-    for altered in &altered {
-        altered.alter(&mut request);
+    let replacements = schedule.lock().expect("no panic elsewhere").replacements.clone();
+    for replacement in &replacements {
+        replacement.apply(&mut request);
     }
     let fault = schedule.lock().expect("no panic elsewhere").next(request.starts_with(b"POST /upload/"));
     let refusal = |status: &str, headers: &str, body: &str| {
@@ -217,8 +220,8 @@ async fn serve(
     let json = |reason: &str| {
         format!(r#"{{"error":{{"message":"by schedule","errors":[{{"reason":"{reason}"}}]}}}}"#)
     };
-    let unwelcome = schedule.lock().expect("no panic elsewhere").unwelcome.clone();
-    if let Some(text) = unwelcome
+    let refused_content = schedule.lock().expect("no panic elsewhere").refused_content.clone();
+    if let Some(text) = refused_content
         && request.windows(text.len()).any(|window| window == text)
     {
         client.write_all(refusal("400 Bad Request", "", &json("invalid")).as_bytes()).await?;
@@ -242,25 +245,25 @@ async fn serve(
         }
         Some(Fault::CutBefore) => return Ok(()),
         Some(Fault::CutAfter) => {
-            ask(upstream, &request).await?;
+            forward(upstream, &request).await?;
             return Ok(());
         }
         Some(Fault::TooLate) => {
-            let answer = ask(upstream, &request).await?;
+            let answer = forward(upstream, &request).await?;
             tokio::time::sleep(late).await;
             answer
         }
         Some(Fault::Truncated) => {
-            let answer = ask(upstream, &request).await?;
+            let answer = forward(upstream, &request).await?;
             answer[..answer.len() - answer.len().min(20) / 2].to_vec()
         }
-        None => ask(upstream, &request).await?,
+        None => forward(upstream, &request).await?,
     };
-    for altered in &altered {
-        altered.alter(&mut answer);
+    for replacement in &replacements {
+        replacement.apply(&mut answer);
     }
-    let is_worded = schedule.lock().expect("no panic elsewhere").is_worded;
-    if is_worded && answer.starts_with(b"HTTP/1.1 404 ") {
+    let has_gcs_messages = schedule.lock().expect("no panic elsewhere").has_gcs_messages;
+    if has_gcs_messages && answer.starts_with(b"HTTP/1.1 404 ") {
         let message = missing(upstream, &request).await?;
         let error = serde_json::json!({ "code": 404, "message": message,
             "errors": [{ "message": message, "domain": "global", "reason": "notFound" }] });
@@ -271,7 +274,7 @@ async fn serve(
     client.shutdown().await
 }
 
-/// The whole request, told to the server as the only one of its connection.
+/// Reads a request, and adds `Connection: close` to its headers.
 async fn read_request(client: &mut TcpStream) -> std::io::Result<Vec<u8>> {
     let mut request = Vec::new();
     let head = loop {
@@ -299,20 +302,20 @@ async fn read_request(client: &mut TcpStream) -> std::io::Result<Vec<u8>> {
     Ok(alone)
 }
 
-/// What Cloud Storage says of a bucket or an object that is not there.
+/// Cloud Storage's message about the missing bucket or object of a request.
 async fn missing(upstream: &str, request: &[u8]) -> std::io::Result<String> {
     let line = String::from_utf8_lossy(request);
     let path = line.split_whitespace().nth(1).unwrap_or_default().split('?').next().unwrap_or_default();
     let (_, named) = path.split_once("/b/").unwrap_or_default();
     let (bucket, object) = named.split_once("/o").unwrap_or((named, ""));
     let look = format!("GET /storage/v1/b/{bucket} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-    if ask(upstream, look.as_bytes()).await?.starts_with(b"HTTP/1.1 404 ") {
+    if forward(upstream, look.as_bytes()).await?.starts_with(b"HTTP/1.1 404 ") {
         return Ok("The specified bucket does not exist.".into());
     }
     Ok(format!("No such object: {bucket}{}", object.replace("%2F", "/").replace("%20", " ")))
 }
 
-async fn ask(upstream: &str, request: &[u8]) -> std::io::Result<Vec<u8>> {
+async fn forward(upstream: &str, request: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut server = TcpStream::connect(upstream).await?;
     server.write_all(request).await?;
     let mut answer = Vec::new();

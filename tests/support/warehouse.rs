@@ -1,4 +1,4 @@
-//! Looking into a market's warehouse from outside, and putting into it what no program of the bundle would.
+//! Direct access to a market's DuckDB file, including contents that the bundle's programs would not write.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -13,18 +13,18 @@ use super::{Ended, Market, Running};
 pub(crate) type Vectors = BTreeMap<String, Vec<f32>>;
 
 impl Market {
-    /// The warehouse's file.
+    /// The warehouse file.
     pub(crate) fn file(&self) -> PathBuf {
         self.folder.path().join("jobs.duckdb")
     }
 
-    /// Size of the warehouse's file and its log.
+    /// Size of the warehouse file and its write-ahead log.
     pub(crate) fn bytes(&self) -> u64 {
         let size = |path: PathBuf| std::fs::metadata(path).map_or(0, |facts| facts.len());
         size(self.file()) + size(self.file().with_extension("duckdb.wal"))
     }
 
-    /// Loads ads, each a JSON object with the columns that matter to the test.
+    /// Loads ads, each a JSON object of columns.
     pub(crate) fn load(&self, ads: &[Value]) {
         let path = self.folder.path().join("ads.ndjson");
         let mut file = std::fs::File::create(&path).expect("a file of ads");
@@ -35,37 +35,37 @@ impl Market {
         assert_eq!(ended.code, Some(0), "jobctl load: {}", ended.stderr);
     }
 
-    /// Runs `embed-new-jobs --once` to its end.
+    /// Runs `embed-new-jobs --once` and waits for its end.
     pub(crate) fn embed(&self, arguments: &[&str]) -> Ended {
         Running::start(self.command("embed-new-jobs").env("DEVICE", "cpu").arg("--once").args(arguments))
             .end()
     }
 
-    /// The report of a run that must succeed.
+    /// Runs `embed-new-jobs`, which must succeed, and returns the report.
     pub(crate) fn embedded(&self, arguments: &[&str]) -> Value {
         let ended = self.embed(arguments);
         assert_eq!(ended.code, Some(0), "{ended:?}");
         ended.answer()["report"].clone()
     }
 
-    /// Runs statements on the file, as its owner could with DuckDB's own shell.
+    /// Executes SQL statements on the file.
     pub(crate) fn execute(&self, sql: &str) {
         let connection = duckdb::Connection::open(self.file()).expect("the warehouse opens");
         connection.execute_batch(sql).expect(sql);
     }
 
-    /// One whole number.
+    /// The integer that a query returns.
     pub(crate) fn count(&self, sql: &str) -> i64 {
         let connection = duckdb::Connection::open(self.file()).expect("the warehouse opens");
         connection.query_row(sql, [], |row| row.get(0)).expect(sql)
     }
 
-    /// Every vector of the table.
+    /// All vectors of the table of embeddings.
     pub(crate) fn vectors(&self) -> Vectors {
         Self::vectors_of(&self.file())
     }
 
-    /// Every vector of the table in another file.
+    /// All vectors of the table of embeddings in another file.
     pub(crate) fn vectors_of(file: &Path) -> Vectors {
         let connection = duckdb::Connection::open(file).expect("the warehouse opens");
         let sql = "SELECT job_id, embedding::VARCHAR FROM job_embeddings";
@@ -79,7 +79,8 @@ impl Market {
         .collect()
     }
 
-    /// Fails unless the embeddings are exactly `rows` ads, each once, with a unit vector of the text it has now.
+    /// Asserts that the table of embeddings has exactly `rows` rows, one per ad, each with a unit vector of the ad's
+    /// current text.
     pub(crate) fn assert_current(&self, rows: usize) {
         let connection = duckdb::Connection::open(self.file()).expect("the warehouse opens");
         let pairs = |sql: &str| -> Vec<(String, Option<String>, Option<String>)> {
@@ -107,20 +108,20 @@ impl Market {
         let spaces: BTreeSet<_> = stored.iter().map(|(_, _, space)| space).collect();
         assert!(spaces.len() <= 1, "{spaces:?}");
         let keys: BTreeSet<_> = stored.iter().map(|(key, _, _)| key).collect();
-        assert_eq!(keys.len(), rows, "an ad has two rows");
+        assert_eq!(keys.len(), rows, "an ad has several rows");
         for (key, hash, _) in &stored {
             assert_eq!(hash.as_ref(), texts.get(key), "{key} has the vector of another text");
         }
     }
 }
 
-/// Ads with text, each of which must have a row once a run with this report is done.
+/// The number of ads with text in a report, which is the number of rows after the run.
 pub(crate) fn ads_with_text(report: &Value) -> usize {
     let ads = report["ads"].as_u64().unwrap() - report["skipped"].as_u64().unwrap();
     usize::try_from(ads).unwrap()
 }
 
-/// An ad with a title and a description, seen at minute `seen` of a day.
+/// An ad with a title and a description, scraped at minute `seen` of a fixed hour.
 #[allow(clippy::needless_pass_by_value)] // So that callers can write `json!(…)` in place.
 pub(crate) fn ad(id: &str, title: Value, description: Value, seen: u32) -> Value {
     json!({

@@ -1,7 +1,7 @@
-//! One error type for everything below the binaries: what kind of failure, one sentence, and its cause.
+//! The error type of all libraries: a kind, a message of one sentence, and a cause.
 //!
-//! The sentence is for the operator: it names files, tables and buckets. What somebody who asks over HTTP may read is a
-//! second sentence, and only an error that is about what they gave has one ([`Error::for_caller`]).
+//! The message is for the operator: it names files, tables and buckets. An HTTP client sees only a second, public
+//! message, which an error has only if it is about the client's input ([`Error::for_caller`]).
 
 use std::fmt;
 use std::path::Path;
@@ -11,33 +11,33 @@ type Source = Box<dyn std::error::Error + Send + Sync + 'static>;
 /// `Result` with the bundle's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What a failure means for whoever has to act on it.
+/// The kind of a failure, which determines who can fix it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
-    /// A setting is missing or has a value outside its domain. The operator mends it; a retry does not.
+    /// A setting is missing or invalid. The operator must change it; a retry does not help.
     Configuration,
-    /// The input (a file, a request, an argument) breaks its contract. The caller mends it.
+    /// The input (a file, a request, an argument) is invalid. The caller must change it.
     InvalidInput,
     /// A named thing does not exist.
     NotFound,
-    /// A precondition did not hold: somebody else was there first.
+    /// A precondition did not hold, usually because of a concurrent change.
     Conflict,
-    /// The other side is busy, down, or out of reach for now. The only kind that a retry can help.
+    /// A remote service is busy, down or unreachable at the moment. The only kind for which a retry can succeed.
     Unavailable,
-    /// No permission, or no valid credentials.
+    /// Permission is denied, or there are no valid credentials.
     Forbidden,
-    /// No room: disk, memory, quota.
+    /// A resource is exhausted: disk, memory, quota.
     Exhausted,
-    /// Stored bytes are not what was written: truncated, altered, or of another version.
+    /// Stored data is truncated, altered, or in another format version.
     Corrupt,
-    /// The run was asked to stop before it finished.
+    /// The run was stopped before it finished.
     Cancelled,
-    /// A defect of ours, or an answer that we have no better name for.
+    /// A bug, or a response that fits no other kind.
     Internal,
 }
 
 impl ErrorKind {
-    /// Says whether the same call may succeed later without anybody mending anything.
+    /// Returns whether the same call can succeed later without any change.
     pub fn is_retryable(self) -> bool {
         matches!(self, Self::Unavailable)
     }
@@ -51,13 +51,14 @@ impl ErrorKind {
     }
 }
 
-/// A failure: its [`ErrorKind`], one sentence that names the thing and the remedy, and the cause where there is one.
+/// A failure: its [`ErrorKind`], a message of one sentence that names the subject and the remedy, and an optional
+/// cause.
 #[derive(Debug, thiserror::Error)]
 pub struct Error {
     kind: ErrorKind,
-    /// Inside: for the log and the terminal.
+    /// For the log and the terminal.
     message: String,
-    /// Outside: for the sender of a request. `None` where the failure is not about what they sent.
+    /// For the sender of a request. `None` if the failure is not about the request.
     outside: Option<String>,
     #[source]
     source: Option<Source>,
@@ -70,50 +71,51 @@ impl fmt::Display for Error {
 }
 
 impl Error {
-    /// An error of `kind` that says `message`.
+    /// An error with a kind and a message.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), outside: None, source: None }
     }
 
-    /// Adds what caused it.
+    /// Sets the cause.
     #[must_use]
     pub fn caused_by(mut self, source: impl Into<Source>) -> Self {
         self.source = Some(source.into());
         self
     }
 
-    /// Makes the current message public: it describes only what the caller gave.
+    /// Makes the current message public. It must describe only the caller's input.
     #[must_use]
     pub fn for_caller(mut self) -> Self {
         self.outside = Some(self.message.clone());
         self
     }
 
-    /// What the sender of a request may read. `None`: the failure is not theirs to mend, and they learn only that there is one.
+    /// The public message for the sender of a request, or `None` if they may learn only that the request failed.
     pub fn outside(&self) -> Option<&str> {
         self.outside.as_deref()
     }
 
-    /// Puts `context` before the sentence and keeps kind, cause, and what the sender of a request may read.
+    /// Prepends `context` to the message. The kind, the cause and the public message do not change.
     #[must_use]
     pub fn context(mut self, context: impl fmt::Display) -> Self {
         self.message = format!("{context}: {}", self.message);
         self
     }
 
-    /// Adds what to do about it after the sentence; what the sender of a request may read stays.
+    /// Appends a remedy to the message. The public message does not change.
     #[must_use]
     pub fn remedy(mut self, remedy: impl fmt::Display) -> Self {
         self.message = format!("{}: {remedy}", self.message);
         self
     }
 
-    /// What the failure means for whoever has to act on it.
+    /// The kind of the failure.
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
 
-    /// The sentence and its causes in one line, for a terminal or a log.
+    /// The message and its causes in one line, for a terminal or a log. A cause that the line contains already is
+    /// omitted.
     pub fn chain(&self) -> String {
         let mut line = self.message.clone();
         let mut cause = std::error::Error::source(self);
@@ -140,23 +142,23 @@ macro_rules! constructors {
 }
 
 constructors! {
-    /// [`ErrorKind::Configuration`] with this sentence.
+    /// [`ErrorKind::Configuration`] with this message.
     configuration => Configuration,
-    /// [`ErrorKind::InvalidInput`] with this sentence.
+    /// [`ErrorKind::InvalidInput`] with this message.
     invalid_input => InvalidInput,
-    /// [`ErrorKind::NotFound`] with this sentence.
+    /// [`ErrorKind::NotFound`] with this message.
     not_found => NotFound,
-    /// [`ErrorKind::Conflict`] with this sentence.
+    /// [`ErrorKind::Conflict`] with this message.
     conflict => Conflict,
-    /// [`ErrorKind::Unavailable`] with this sentence.
+    /// [`ErrorKind::Unavailable`] with this message.
     unavailable => Unavailable,
-    /// [`ErrorKind::Exhausted`] with this sentence.
+    /// [`ErrorKind::Exhausted`] with this message.
     exhausted => Exhausted,
-    /// [`ErrorKind::Corrupt`] with this sentence.
+    /// [`ErrorKind::Corrupt`] with this message.
     corrupt => Corrupt,
-    /// [`ErrorKind::Cancelled`] with this sentence.
+    /// [`ErrorKind::Cancelled`] with this message.
     cancelled => Cancelled,
-    /// [`ErrorKind::Internal`] with this sentence.
+    /// [`ErrorKind::Internal`] with this message.
     internal => Internal,
 }
 
@@ -177,12 +179,12 @@ impl From<std::io::Error> for Error {
     }
 }
 
-/// Says of a failed input or output what was done to which file.
+/// Adds the action and the path to an I/O error.
 pub trait OnPath<T> {
-    /// As [`Error`], whose sentence begins with `doing` and the path: "cannot read data/x: no such file".
+    /// Converts to an [`Error`] whose message begins with `doing` and the path: "cannot read data/x: no such file".
     ///
     /// # Errors
-    /// The failure.
+    /// The I/O error, converted.
     fn on_path(self, doing: &str, path: &Path) -> Result<T>;
 }
 
@@ -197,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_unavailable_is_worth_a_retry_and_only_user_faults_exit_with_2() {
+    fn only_unavailable_is_retryable_and_only_user_errors_exit_with_2() {
         assert!(ErrorKind::Unavailable.is_retryable());
         assert!(!ErrorKind::Corrupt.is_retryable());
         assert_eq!(ErrorKind::Configuration.exit_code(), 2);
@@ -206,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn an_io_error_keeps_its_source_and_gets_its_path() {
+    fn an_io_error_keeps_its_source_and_names_its_path() {
         let missing = Path::new("data/no such folder/jobs.duckdb");
         let error = std::fs::read(missing).on_path("cannot read", missing).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
@@ -214,11 +216,11 @@ mod tests {
         let source = std::error::Error::source(&error).and_then(|source| source.downcast_ref());
         let source: &std::io::Error = source.expect("the system's error");
         assert_eq!(source.kind(), std::io::ErrorKind::NotFound);
-        assert_eq!(error.chain(), error.to_string(), "the cause is said once");
+        assert_eq!(error.chain(), error.to_string(), "the cause is repeated");
     }
 
     #[test]
-    fn only_what_is_about_the_callers_input_is_for_the_caller() {
+    fn the_public_message_is_not_changed_by_context_and_remedy() {
         let error = Error::not_found("no table cleaned_jobs in data/jobs.duckdb");
         assert_eq!(error.outside(), None);
         let error =

@@ -1,17 +1,17 @@
-//! Points at which a test can let a thread or task of a program die.
+//! Fail points: named points at which a test can make a thread or task of a program panic.
 //!
-//! A build with debug assertions reads two variables when the first point is reached:
+//! A build with debug assertions reads two variables when it reaches the first point:
 //!
-//! - `JOB_MARKET_FAILPOINT=NAME:N`: the program panics when the point `NAME` is reached for the `N`-th time
-//! - `JOB_MARKET_FAILPOINT_TRACE=FILE`: the name of every point that is reached is appended to `FILE`, one a line
+//! - `JOB_MARKET_FAILPOINT=NAME:N`: the program panics when it reaches the point `NAME` for the `N`-th time
+//! - `JOB_MARKET_FAILPOINT_TRACE=FILE`: the name of every point that is reached is appended to `FILE`, one per line
 //!
-//! A release build has neither points nor variables: [`reach`] is an empty function there. Points stand where a page, a chunk or a statement
-//! is done, never in an inner loop.
+//! In a release build [`reach`] is an empty function. Points are placed after a page, a chunk or a statement, never in
+//! an inner loop.
 
-/// Says that the point `name` is reached.
+/// Marks the point `name` as reached.
 ///
 /// # Panics
-/// Where a test asks for it.
+/// If the environment requests it.
 #[cfg(not(debug_assertions))]
 #[inline(always)]
 pub fn reach(_name: &str) {}
@@ -29,16 +29,16 @@ mod armed {
     #[derive(Debug, Default)]
     struct Plan {
         name: String,
-        /// How often the point may still be reached before the program panics there.
+        /// The program panics when the point is reached this many more times.
         left: AtomicU64,
         trace: Option<File>,
     }
 
     impl Plan {
-        fn of_environment() -> Self {
+        fn from_environment() -> Self {
             let text = |name: &str| std::env::var(name).unwrap_or_default();
-            let asked = text("JOB_MARKET_FAILPOINT");
-            let (name, nth) = asked.rsplit_once(':').unwrap_or_default();
+            let point = text("JOB_MARKET_FAILPOINT");
+            let (name, nth) = point.rsplit_once(':').unwrap_or_default();
             let trace = text("JOB_MARKET_FAILPOINT_TRACE");
             let trace = OpenOptions::new().create(true).append(true).open(trace).ok();
             Self { name: name.to_owned(), left: nth.parse().unwrap_or(0).into(), trace }
@@ -46,22 +46,22 @@ mod armed {
 
         fn reach(&self, name: &str) {
             if let Some(mut trace) = self.trace.as_ref() {
-                // One write a line: threads share the file.
+                // One write per line, because threads share the file.
                 let _ = trace.write_all(format!("{name}\n").as_bytes());
             }
-            let is_asked_for = self.name == name && self.left.fetch_sub(1, Ordering::SeqCst) == 1;
-            assert!(!is_asked_for, "the test lets {name} fail");
+            let is_due = self.name == name && self.left.fetch_sub(1, Ordering::SeqCst) == 1;
+            assert!(!is_due, "fail point {name}");
         }
     }
 
     static PLAN: OnceLock<Plan> = OnceLock::new();
 
-    /// Says that the point `name` is reached.
+    /// Marks the point `name` as reached.
     ///
     /// # Panics
-    /// Where a test asks for it.
+    /// If the environment requests it.
     pub fn reach(name: &str) {
-        PLAN.get_or_init(Plan::of_environment).reach(name);
+        PLAN.get_or_init(Plan::from_environment).reach(name);
     }
 
     #[cfg(test)]
@@ -69,7 +69,7 @@ mod armed {
         use super::*;
 
         #[test]
-        fn a_point_fails_the_time_that_is_asked_for_and_no_other() {
+        fn a_point_panics_exactly_at_the_requested_time() {
             let plan = Plan { name: "scan".into(), left: 2.into(), trace: None };
             plan.reach("write");
             plan.reach("scan");

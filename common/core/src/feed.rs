@@ -1,13 +1,14 @@
-//! Streams that a thread or task feeds, with an explicit end.
+//! Streams that are fed by threads or tasks and have an explicit end.
 //!
-//! A closed channel does not tell a producer that is done from one that died. Here a stream ends without an error only after every producer
-//! has said [`Sender::end`] with `Ok`; one that is dropped without it, for example by a panic, is an error of kind `Internal` that names
-//! what stopped. Threads are the runtime's blocking ones, so that its shutdown waits for them to clean up.
+//! A closed channel does not distinguish a producer that has finished from one that panicked. Here a stream ends
+//! without an error only after every producer has called [`Sender::end`] with `Ok`. A sender that is dropped without
+//! it, for example by a panic, is an error of kind `Internal` that names the work. Threads are blocking threads of the
+//! runtime, so that its shutdown waits for them.
 //!
-//! - [`from_thread`]: a thread that blocks feeds a stream
-//! - [`into_thread`]: a stream feeds a thread that blocks
-//! - [`channel`]: both ends in the caller's hands, for any number of producers and consumers
-//! - [`blocking`], [`caught`], [`caught_async`]: a panic becomes an error
+//! - [`from_thread`]: a stream of the items that a blocking thread produces
+//! - [`into_thread`]: a blocking thread that consumes a stream
+//! - [`channel`]: a channel for any number of producers and consumers
+//! - [`blocking`], [`caught`], [`caught_async`]: run work and convert a panic into an error
 
 use std::any::Any;
 use std::fmt;
@@ -21,13 +22,13 @@ use tokio::sync::oneshot;
 
 use crate::error::{Error, Result};
 
-/// The consumers of a stream are gone, so that there is nothing left to send.
+/// All receivers were dropped, so that nothing can be sent any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unread;
 
 impl fmt::Display for Unread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the stream is not read any more")
+        f.write_str("the receiver of the stream was dropped")
     }
 }
 
@@ -39,10 +40,10 @@ impl From<Unread> for Error {
     }
 }
 
-/// What the ends of a channel know of each other.
+/// State that the senders and receivers of a channel share.
 #[derive(Debug)]
 struct State {
-    /// What its producers do, as the beginning of a sentence.
+    /// The work of the producers, as the beginning of error messages.
     what: String,
     failure: Mutex<Failure>,
 }
@@ -51,33 +52,34 @@ struct State {
 enum Failure {
     #[default]
     None,
-    /// Not told to a consumer yet.
-    Untold(Error),
-    Told,
+    /// No receiver has returned it yet.
+    Pending(Error),
+    /// A receiver has returned it.
+    Reported,
 }
 
 impl State {
     fn fail(&self, error: Error) {
         let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
         if matches!(*failure, Failure::None) {
-            *failure = Failure::Untold(error);
+            *failure = Failure::Pending(error);
         }
     }
 
-    /// How the stream ended, once its channel is closed.
+    /// The outcome of the stream after its channel is closed.
     fn end<T>(&self) -> Result<Option<T>> {
         let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
         match &*failure {
             Failure::None => Ok(None),
-            _ => match std::mem::replace(&mut *failure, Failure::Told) {
-                Failure::Untold(error) => Err(error),
+            _ => match std::mem::replace(&mut *failure, Failure::Reported) {
+                Failure::Pending(error) => Err(error),
                 _ => Err(stopped(&self.what, None)),
             },
         }
     }
 }
 
-/// A bounded channel of `depth` items whose producers do `what`, for example `reading ads`.
+/// A bounded channel of `depth` items. `what` describes the work of the producers in errors, for example `reading ads`.
 pub fn channel<T>(what: impl Into<String>, depth: usize) -> (Sender<T>, Receiver<T>) {
     let (sender, receiver) = async_channel::bounded(depth);
     let state = Arc::new(State { what: what.into(), failure: Mutex::default() });
@@ -87,7 +89,7 @@ pub fn channel<T>(what: impl Into<String>, depth: usize) -> (Sender<T>, Receiver
     )
 }
 
-/// Feeds a stream. Every clone must come to its own [`Sender::end`].
+/// The sending half of a [`channel`]. [`Sender::end`] must be called on every clone.
 #[derive(Debug)]
 pub struct Sender<T> {
     items: async_channel::Sender<T>,
@@ -99,20 +101,20 @@ impl<T> Sender<T> {
     /// Sends one item.
     ///
     /// # Errors
-    /// [`Unread`] where the consumers are gone.
+    /// [`Unread`] if all receivers were dropped.
     pub async fn send(&self, item: T) -> Result<(), Unread> {
         self.items.send(item).await.map_err(|_| Unread)
     }
 
-    /// Sends one item from a thread that may block.
+    /// Sends one item and blocks the thread until there is space.
     ///
     /// # Errors
-    /// [`Unread`] where the consumers are gone.
+    /// [`Unread`] if all receivers were dropped.
     pub fn send_blocking(&self, item: T) -> Result<(), Unread> {
         self.items.send_blocking(item).map_err(|_| Unread)
     }
 
-    /// Says that this producer is done, or why it cannot go on.
+    /// Ends this producer, successfully or with an error.
     pub fn end(mut self, outcome: Result<()>) {
         self.has_ended = true;
         if let Err(error) = outcome {
@@ -120,7 +122,7 @@ impl<T> Sender<T> {
         }
     }
 
-    /// The first failure ends the stream, behind what has been sent already.
+    /// Ends the stream with the first failure, after the items that were sent already.
     fn fail(&self, error: Error) {
         self.state.fail(error);
         self.items.close();
@@ -141,7 +143,7 @@ impl<T> Drop for Sender<T> {
     }
 }
 
-/// What [`Sender`]s send. Of clones each item reaches one.
+/// The receiving half of a [`channel`]. Each item is received by one of the clones.
 #[derive(Debug)]
 pub struct Receiver<T> {
     items: async_channel::Receiver<T>,
@@ -155,10 +157,10 @@ impl<T> Clone for Receiver<T> {
 }
 
 impl<T> Receiver<T> {
-    /// The next item, or `None` after the last one of every producer.
+    /// The next item, or `None` after the last item of all producers.
     ///
     /// # Errors
-    /// What a producer failed with; `Internal` where one stopped without an end.
+    /// The error of a producer; `Internal` if a producer stopped without [`Sender::end`].
     pub async fn next(&self) -> Result<Option<T>> {
         match self.items.recv().await {
             Ok(item) => Ok(Some(item)),
@@ -166,7 +168,7 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// [`Receiver::next`] for a thread that may block.
+    /// [`Receiver::next`] that blocks the thread.
     ///
     /// # Errors
     /// Those of [`Receiver::next`].
@@ -179,7 +181,7 @@ impl<T> Receiver<T> {
 }
 
 impl<T: Send + 'static> Receiver<T> {
-    /// The items as a stream, whose error is its last item.
+    /// The items as a stream. An error is the last item.
     pub fn into_stream(self) -> BoxStream<'static, Result<T>> {
         stream::unfold(Some(self), |receiver| async {
             let receiver = receiver?;
@@ -192,10 +194,10 @@ impl<T: Send + 'static> Receiver<T> {
     }
 }
 
-/// Runs `produce` on a thread that may block; what it passes to its argument comes out of the stream. `what` names its work in the error of a
-/// panic; at most `depth` items wait.
+/// Runs `produce` on a blocking thread. The stream yields the items that it passes to its argument, and the receiver
+/// its return value. `what` describes the work in errors; at most `depth` items are buffered.
 ///
-/// The stream ends without an error only after `produce` returned `Ok`. Its value comes out of the second half.
+/// The stream ends without an error only after `produce` has returned `Ok`.
 pub fn from_thread<T, V>(
     what: impl Into<String>,
     depth: usize,
@@ -207,24 +209,24 @@ where
 {
     let what = what.into();
     let (sender, receiver) = channel(what.clone(), depth);
-    let (tell, value) = oneshot::channel();
+    let (send_value, value) = oneshot::channel();
     tokio::task::spawn_blocking(move || {
         let mut emit = |item| sender.send_blocking(item).map_err(Error::from);
         let outcome = caught(&what, || produce(&mut emit));
-        // Where the stream is not read any more, its reader knows why.
-        sender.end(outcome.map(|value| drop(tell.send(value))));
+        // Sending fails only if the caller has dropped the receiver.
+        sender.end(outcome.map(|value| drop(send_value.send(value))));
     });
     (receiver.into_stream(), value)
 }
 
-/// Feeds `items` to `consume` on a thread that may block, and returns what it returns. `what` names its work in the error of a panic; at most
-/// `depth` items wait.
+/// Runs `consume` on a blocking thread that receives `items`, and returns its value. `what` describes the work in
+/// errors; at most `depth` items are buffered.
 ///
-/// `consume` reads `None` once, after the last item and only if there was no error: that is where it makes its work final. An error of `items`
-/// is what it reads last.
+/// `consume` receives `None` after the last item, and only if there was no error. It must make its result permanent only
+/// then. An error of `items` is returned by [`Receiver::next_blocking`] after the items before it.
 ///
 /// # Errors
-/// That of `items`, else that of `consume`; `Internal` where it panics.
+/// That of `items` or of `consume`; `Internal` if it panics.
 pub async fn into_thread<T, V>(
     what: impl Into<String>,
     depth: usize,
@@ -236,8 +238,8 @@ where
     V: Send + 'static,
 {
     let what = what.into();
-    let (sender, receiver) = channel(format!("what is fed to {what}"), depth);
-    // The receiver ends with the work, so that a producer hears of it.
+    let (sender, receiver) = channel(format!("the input of {what}"), depth);
+    // The receiver is dropped when the work ends, so that sending fails from then on.
     let work = blocking(what, move || consume(&receiver));
     let feed = async {
         let mut items = pin!(items);
@@ -245,7 +247,7 @@ where
             match items.next().await {
                 Some(Ok(item)) => {
                     if sender.send(item).await.is_err() {
-                        // The work has stopped, and its outcome says why.
+                        // The work has ended; its outcome is returned below.
                         break;
                     }
                 }
@@ -258,10 +260,10 @@ where
     outcome
 }
 
-/// Runs `work` on a thread that may block.
+/// Runs `work` on a blocking thread.
 ///
 /// # Errors
-/// Those of `work`; `Internal` with `what` where it panics.
+/// Those of `work`; `Internal` with `what` if it panics.
 pub async fn blocking<T: Send + 'static>(
     what: impl Into<String>,
     work: impl FnOnce() -> Result<T> + Send + 'static,
@@ -270,35 +272,35 @@ pub async fn blocking<T: Send + 'static>(
     let name = what.clone();
     match tokio::task::spawn_blocking(move || caught(&name, work)).await {
         Ok(outcome) => outcome,
-        // The runtime ends, and does not run it any more.
+        // The runtime is shutting down and does not run the work.
         Err(error) => Err(stopped(&what, None).caused_by(error)),
     }
 }
 
-/// Does `work` in this thread.
+/// Runs `work` on this thread.
 ///
 /// # Errors
-/// Those of `work`; `Internal` with `what` where it panics.
+/// Those of `work`; `Internal` with `what` if it panics.
 pub fn caught<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(stopped(what, Some(&*panic))))
 }
 
-/// Does `work` in this task.
+/// Runs `work` in this task.
 ///
 /// # Errors
-/// Those of `work`; `Internal` with `what` where it panics.
+/// Those of `work`; `Internal` with `what` if it panics.
 pub async fn caught_async<T>(what: &str, work: impl Future<Output = Result<T>>) -> Result<T> {
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| Err(stopped(what, Some(&*panic))))
 }
 
-/// The error of work that did not come to its end.
+/// The error of work that ended without an outcome.
 fn stopped(what: &str, panic: Option<&(dyn Any + Send)>) -> Error {
-    let said = panic.and_then(|panic| {
+    let message = panic.and_then(|panic| {
         panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str))
     });
-    match said {
-        Some(said) => Error::internal(format!("{what} stopped before the end: {said}")),
-        None => Error::internal(format!("{what} stopped before the end; the log says where")),
+    match message {
+        Some(message) => Error::internal(format!("{what} stopped before the end: {message}")),
+        None => Error::internal(format!("{what} stopped before the end; see the log for the panic")),
     }
 }
 

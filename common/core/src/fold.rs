@@ -1,42 +1,42 @@
-//! How text is compared: accents, width and case folded. The one folding of the bundle: words, filters and reasons use it, and a
-//! warehouse is given the stored spellings that it finds equal.
+//! Folding of text for comparison: accents, width and case. Words, filters and reasons all use it. Queries in a
+//! warehouse do not fold; they are given all stored spellings with the same fold.
 
 use caseless::Caseless;
 use unicode_normalization::UnicodeNormalization;
 
-/// Folds `text` for comparison: compatible forms (full width, ligatures) as their usual ones, letters without accents and case, and
-/// without the characters that nobody sees.
+/// Folds `text` for comparison: replaces compatibility characters (full width, ligatures), and removes accents, case
+/// and invisible characters.
 ///
-/// Letters that only look like an accented one stay what they are (ø, ł); so do the vowel signs of scripts that have them.
+/// Letters without a decomposition (ø, ł) and vowel signs of other scripts are unchanged. Folding is idempotent.
 pub fn fold(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
     fold_into(text, &mut folded);
     folded
 }
 
-/// Appends what [`fold`] returns to `folded`.
+/// Appends the fold of `text` to `folded`.
 pub fn fold_into(text: &str, folded: &mut String) {
-    // Most text is ASCII.
+    // Fast path: most text is ASCII.
     if text.is_ascii() {
         let start = folded.len();
         folded.push_str(text);
         folded[start..].make_ascii_lowercase();
         return;
     }
-    // No character of Unicode reaches across a space.
+    // No Unicode composition crosses a space, so that pieces can be folded separately.
     for piece in text.split_inclusive(' ') {
         if piece.is_ascii() {
             folded.extend(piece.chars().map(|c| c.to_ascii_lowercase()));
         } else {
             let plain = piece.nfkd().filter(|c| !is_accent(*c) && !is_ignorable(*c));
-            // Folding can give letters that decompose again.
+            // Case folding can produce letters that decompose.
             let lower = plain.default_case_fold().nfkd().filter(|c| !is_accent(*c));
             folded.extend(lower.nfc());
         }
     }
 }
 
-/// Folds a name for comparison: like [`fold`], without white space around it, and with one space where it has more.
+/// Folds a name for comparison: [`fold`] with white space trimmed and collapsed to single spaces.
 pub fn fold_name(name: &str) -> String {
     let folded = fold(name);
     let mut words = folded.split_whitespace();
@@ -48,28 +48,29 @@ pub fn fold_name(name: &str) -> String {
     name
 }
 
-/// Whether `text` is a word that programs write for a missing value: `NaN`, `None`, `N/A` and their like, in any case.
+/// Returns whether `text` is a word that programs write for a missing value, such as `NaN`, `None` or `N/A`, in any
+/// case.
 pub fn is_missing_word(text: &str) -> bool {
     const WORDS: [&str; 10] = ["nan", "nat", "none", "null", "na", "n/a", "<na>", "#n/a", "-", "\\n"];
     WORDS.iter().any(|word| text.trim().eq_ignore_ascii_case(word))
 }
 
-/// Whether anything of `text` can be seen: a character that is neither white space nor a control or format character.
+/// Returns whether `text` has a visible character: neither white space nor a control, format or combining character.
 pub fn is_visible(text: &str) -> bool {
     text.chars().any(|c| {
         !c.is_whitespace() && !c.is_control() && !is_ignorable(c) && !is_accent(c) && c != EMPTY_CELL
     })
 }
 
-/// The Braille cell without dots: no white space to Unicode, and nothing to see.
+/// The blank Braille pattern, which is invisible but not white space in Unicode.
 const EMPTY_CELL: char = '\u{2800}';
 
-/// Accents: the combining marks that Latin, Greek and Cyrillic letters take. Marks of other scripts are letters' other half.
+/// Returns whether `c` is a combining mark of Latin, Greek or Cyrillic letters. Marks of other scripts are significant.
 fn is_accent(c: char) -> bool {
     matches!(c, '\u{300}'..='\u{36f}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}' | '\u{20d0}'..='\u{20ff}' | '\u{fe20}'..='\u{fe2f}')
 }
 
-/// What Unicode says programs may ignore (`Default_Ignorable_Code_Point`), and the other format characters that have no form.
+/// Returns whether `c` is a `Default_Ignorable_Code_Point` of Unicode or another invisible format character.
 fn is_ignorable(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
@@ -103,7 +104,7 @@ mod tests {
             assert_eq!(fold(one), fold(other), "{one} {other}");
         }
         assert_eq!(fold("Café Ｎｕｒｓｅ  R&D"), "cafe nurse  r&d");
-        // Another letter, another syllable, another vowel.
+        // Different letters, syllables and vowels stay different.
         for (one, other) in [("ł", "l"), ("が", "か"), ("กิ", "กี"), ("한", "하")] {
             assert_ne!(fold(one), fold(other), "{one} {other}");
         }
@@ -117,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_sees_is_told_from_what_is_there() {
+    fn invisible_text_is_detected() {
         for nothing in [
             "",
             " \t\n",
@@ -136,7 +137,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn folding_twice_is_folding_once(text in ".{0,40}") {
+        fn folding_is_idempotent(text in ".{0,40}") {
             let once = fold(&text);
             prop_assert_eq!(fold(&once), once);
         }

@@ -1,4 +1,4 @@
-//! The ad itself: its row, its key, the text that stands for it, and the hash of that text.
+//! The ad: its row, its key, its embedding text, and the hash of that text.
 
 use std::fmt;
 
@@ -9,22 +9,22 @@ use sha2::{Digest, Sha256};
 use crate::error::{Error, Result};
 use crate::fold::fold_name;
 
-/// How many Unicode scalar values of a description enter the embedding text (as Python slices).
+/// Number of Unicode scalar values of a description in the embedding text (the unit of Python slices).
 pub const DESCRIPTION_CHARS: usize = 1000;
 
-/// How many of a title do, and the most that anything shows of it or of another cell that people name things in.
+/// Number of Unicode scalar values of a title in the embedding text, and maximum length of names in answers.
 pub const TITLE_CHARS: usize = 1000;
 
-/// The most characters of an address that is kept: one that is longer is left out, because a part of it leads nowhere.
+/// Maximum length of a URL in characters; longer ones are dropped, because a truncated URL is useless.
 pub const URL_CHARS: usize = 2048;
 
 /// Version of the recipe in [`embedding_text`]; part of every [`ContentHash`] and of the embedding space.
 pub const PREPROCESSING_VERSION: &str = "t1";
 
-/// A moment in UTC.
+/// A timestamp in UTC.
 pub type Timestamp = DateTime<Utc>;
 
-/// One sighting of one ad: a row of `cleaned_jobs`. NULL and `''` are different values and both are kept.
+/// One sighting of one ad: a row of `cleaned_jobs`. NULL and `''` are different values.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[allow(missing_docs)] // The fields are the columns of infra/duckdb/create_cleaned_jobs.sql.
 pub struct JobAd {
@@ -54,18 +54,18 @@ pub struct JobAd {
 }
 
 impl JobAd {
-    /// The ad's identity across sightings.
+    /// The key of the ad, which all its sightings share.
     pub fn key(&self) -> JobKey {
         JobKey { source: self.source.clone(), job_id: self.job_id.clone() }
     }
 }
 
-/// What identifies an ad: the board it was seen on and the board's own id.
+/// The key of an ad: the job board and the id on that board.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct JobKey {
-    /// The board, for example `MCF`.
+    /// The job board, for example `MCF`.
     pub source: String,
-    /// The board's id of the ad.
+    /// The id of the ad on the board.
     pub job_id: String,
 }
 
@@ -75,47 +75,47 @@ impl fmt::Display for JobKey {
     }
 }
 
-/// Which ads a search may find: those that have, in every column that is asked for, one of the values. Text is compared by
-/// [`fold_name`], so without accents, width, case and white space around it; nothing in it is a wildcard.
+/// A filter of searches. An ad passes if it matches every condition; an empty condition matches every ad. Texts are
+/// compared by [`fold_name`]; there are no wildcards.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct JobFilter {
-    /// Any where empty; so are the others.
+    /// Allowed values of `source`.
     pub source: Vec<String>,
-    /// Of `job_location`.
+    /// Allowed values of `job_location`.
     pub location: Vec<String>,
-    /// Of `job_classification`.
+    /// Allowed values of `job_classification`.
     pub classification: Vec<String>,
-    /// Of `job_work_type`.
+    /// Allowed values of `job_work_type`.
     pub work_type: Vec<String>,
-    /// Of the latest sighting's `company_name`.
+    /// Allowed values of `company_name` in the latest sighting.
     pub company: Vec<String>,
-    /// The least middle of the salary, or the one end that is known; ads without a salary, or with one in another currency than SGD,
-    /// are left out.
+    /// Minimum of the midpoint of the monthly salary, or of the only bound that is known. Ads without a salary in SGD
+    /// do not pass.
     pub salary_min_sgd_per_month: Option<f64>,
-    /// The earliest `job_posted_timestamp`; ads without one are left out.
+    /// Minimum of `job_posted_timestamp`. Ads without one do not pass.
     pub posted_after: Option<Timestamp>,
 }
 
 impl JobFilter {
-    /// Whether it asks for nothing.
+    /// Returns whether the filter has no condition.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// An ad with its vector: what an index holds of it.
+/// An ad with its vector, the input of an index.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(missing_docs)] // The fields are columns of cleaned_jobs, but for the first four.
 pub struct IndexedAd {
     pub key: JobKey,
-    /// Hash of the text whose vector this is.
+    /// Hash of the embedding text of the vector.
     pub content_hash: ContentHash,
-    /// What made the vector.
+    /// Version of the model that made the vector.
     pub model_version: String,
     /// `[dimension] f32`, L2-normalised.
     pub embedding: Vec<f32>,
     pub job_title: Option<String>,
-    /// Cut to the characters that enter the embedding text.
+    /// Truncated to [`DESCRIPTION_CHARS`].
     pub job_description: Option<String>,
     pub company_name: Option<String>,
     pub job_location: Option<String>,
@@ -128,10 +128,10 @@ pub struct IndexedAd {
     pub job_posted_timestamp: Option<Timestamp>,
 }
 
-/// The text whose vector stands for the ad, or `None` where title and description are both empty.
+/// The text that is embedded for an ad, or `None` if title and description are both blank.
 ///
-/// `"{title[:1000]}. {description[:1000]}"`; one part alone where the other is empty. White space is trimmed to test for
-/// emptiness only: what is embedded is the text as given.
+/// It is `"{title[:1000]}. {description[:1000]}"`, or only one of the parts if the other is blank. White space is
+/// trimmed only for the test; the parts themselves are unchanged.
 pub fn embedding_text(title: Option<&str>, description: Option<&str>) -> Option<String> {
     let title = title.map(|text| first_chars(text, TITLE_CHARS)).filter(|text| !text.trim().is_empty());
     let description =
@@ -145,7 +145,7 @@ pub fn embedding_text(title: Option<&str>, description: Option<&str>) -> Option<
 
 /// The first `count` characters of `text`.
 pub fn first_chars(text: &str, count: usize) -> &str {
-    // Characters of ASCII are bytes, which need no counting.
+    // Fast path: ASCII characters are bytes.
     match text.as_bytes().get(..count) {
         None => return text,
         Some(bytes) if bytes.is_ascii() => return &text[..count],
@@ -154,10 +154,11 @@ pub fn first_chars(text: &str, count: usize) -> &str {
     text.char_indices().nth(count).map_or(text, |(end, _)| &text[..end])
 }
 
-/// What tells an ad from others of the same text, or `None` where the text alone does.
+/// The folded company name that distinguishes ads with the same embedding text, or `None` if the text is sufficient.
 ///
-/// A description makes a text an ad's own. Without a letter or digit of one, the text is a title, which many employers give to jobs of
-/// theirs: such ads are the same only within one company. Ads that name no company count as of one company.
+/// Ads with the same title and description are reposts of each other, whatever the company. If the description has no
+/// letter or digit, only the title is left, which many employers use: such ads are reposts only within one company. Ads
+/// without a company name count as ads of one company.
 pub fn employer(description: Option<&str>, company: Option<&str>) -> Option<String> {
     let described = description.map(|text| first_chars(text, DESCRIPTION_CHARS));
     if described.is_some_and(|text| text.chars().any(char::is_alphanumeric)) {
@@ -166,12 +167,13 @@ pub fn employer(description: Option<&str>, company: Option<&str>) -> Option<Stri
     Some(fold_name(company.unwrap_or_default()))
 }
 
-/// SHA-256 of an embedding text and the version of its recipe: equal hash, equal vector (within a space).
+/// SHA-256 of [`PREPROCESSING_VERSION`] and an embedding text: equal hashes have equal vectors within one embedding
+/// space.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ContentHash([u8; 32]);
 
 impl ContentHash {
-    /// Hash of `text`, which [`embedding_text`] made.
+    /// The hash of `text`, which must be a result of [`embedding_text`].
     pub fn of(text: &str) -> Self {
         let mut hasher = Sha256::new();
         hasher.update(PREPROCESSING_VERSION);
@@ -180,14 +182,14 @@ impl ContentHash {
         Self(hasher.finalize().into())
     }
 
-    /// Reads the 64 hexadecimal digits that [`fmt::Display`] writes.
+    /// Parses the 64 hexadecimal digits of [`fmt::Display`].
     ///
     /// # Errors
-    /// `Corrupt` where the digits are not those of a SHA-256.
+    /// `Corrupt` if `digits` is anything else.
     pub fn parse(digits: &str) -> Result<Self> {
         let mut bytes = [0; 32];
         hex::decode_to_slice(digits, &mut bytes).map_err(|_| {
-            Error::corrupt(format!("content_hash {digits:?} is not a SHA-256 in hexadecimal"))
+            Error::corrupt(format!("invalid content_hash {digits:?}: expected 64 hexadecimal digits"))
         })?;
         Ok(Self(bytes))
     }
@@ -205,23 +207,23 @@ impl fmt::Debug for ContentHash {
     }
 }
 
-/// The share of the ads that one task of `count` works on.
+/// The part of the ads that one of several tasks processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shard {
-    /// Which task this is, from 0.
+    /// Index of the task, from 0.
     pub index: u32,
-    /// How many tasks share the work; at least 1.
+    /// Number of tasks, at least 1.
     pub count: u32,
 }
 
 impl Shard {
-    /// The one shard that holds every ad.
+    /// The shard that contains every ad.
     pub const ALL: Self = Self { index: 0, count: 1 };
 
-    /// Says whether `key` is this task's.
+    /// Returns whether the shard contains `key`.
     ///
-    /// The same arithmetic stands in the warehouses' SQL: the first 32 bits of SHA-256(`source/job_id`), modulo
-    /// the number of tasks.
+    /// A key belongs to the shard with the index `SHA-256(source/job_id)`, first 32 bits, modulo the number of tasks.
+    /// The SQL of both warehouses computes the same.
     pub fn contains(self, key: &JobKey) -> bool {
         let digest = Sha256::digest(format!("{}/{}", key.source, key.job_id));
         let head = u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]);
@@ -236,7 +238,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_is_title_and_the_first_thousand_chars_of_the_description() {
+    fn the_embedding_text_joins_the_truncated_title_and_description() {
         assert_eq!(embedding_text(Some("Cook"), Some("Fry.")).unwrap(), "Cook. Fry.");
         assert_eq!(embedding_text(Some("Cook"), Some(" \t\n")).unwrap(), "Cook");
         assert_eq!(embedding_text(Some("Cook"), None).unwrap(), "Cook");
@@ -250,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn ads_without_a_description_are_told_apart_by_their_company() {
+    fn ads_without_a_description_are_distinguished_by_company() {
         let of = |company| employer(Some(" \u{200b}- "), company);
         assert_eq!(of(Some(" ALPHA  Pte")), employer(None, Some("Alpha Pte")));
         assert_ne!(of(Some("Alpha")), of(Some("Beta")));
@@ -260,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_is_of_the_text_and_the_recipe() {
+    fn hashes_differ_by_text_and_round_trip() {
         assert_ne!(ContentHash::of("a"), ContentHash::of("b"));
         let hash = ContentHash::of("a");
         assert_eq!(ContentHash::parse(&hash.to_string()).unwrap(), hash);
@@ -269,7 +271,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn text_never_panics_and_never_cuts_a_char(title in any::<Option<String>>(), body in ".{0,1200}") {
+        fn the_embedding_text_never_panics_and_is_never_blank(title in any::<Option<String>>(), body in ".{0,1200}") {
             if let Some(text) = embedding_text(title.as_deref(), Some(&body)) {
                 prop_assert!(!text.trim().is_empty());
             }

@@ -2,12 +2,12 @@
 //!
 //! - [`artifact`]: the manifest of published files, and their checksums
 //! - [`error`]: one error type whose [`error::ErrorKind`] says what to do
-//! - [`failpoint`]: points at which a test can let a thread die
-//! - [`feed`]: streams that a thread feeds, with an explicit end
-//! - [`fold`]: how text is compared
-//! - [`job`]: the ad, its key, its text and that text's hash
-//! - [`memory`]: what the allocator keeps
-//! - [`pay`]: what an ad pays, in which currency
+//! - [`failpoint`]: named points at which a test can make a thread panic
+//! - [`feed`]: streams that threads feed, with an explicit end
+//! - [`fold`]: folding of text for comparison
+//! - [`job`]: the ad, its key, its embedding text and the hash of that text
+//! - [`memory`]: settings of the allocator
+//! - [`pay`]: amounts and currencies
 //! - [`mod@settings`]: environment variables, declared by the crate that reads them
 
 pub mod artifact;

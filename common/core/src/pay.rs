@@ -1,7 +1,7 @@
-//! What an ad pays: which figures are amounts, which currency a spelling means, and what a filter in SGD looks at.
+//! Pay: valid amounts, currencies by their spellings, and the amount that the salary filter compares.
 //!
-//! The one definition for every table, index, filter and answer: both warehouses hand over what the ad says, and nothing else
-//! decides.
+//! This is the only definition for tables, indexes, filters and answers: the warehouses return pay and currency as
+//! stored.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -10,10 +10,10 @@ use serde::Serialize;
 
 use crate::fold::is_missing_word;
 
-/// The currency of an ad that names none.
+/// The default currency, of ads that name none.
 pub const SGD: &str = "SGD";
 
-/// Spellings that boards use besides the codes, as [`folded`] writes them. `$` and `¥` alone are several currencies', and stay
+/// Spellings of job boards in addition to the codes, in the form of [`folded`]. `$` and `¥` are ambiguous and therefore
 /// unknown.
 const SPELLINGS: &[(&str, &str)] = &[
     ("S$", SGD),
@@ -66,7 +66,7 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("R$", "BRL"),
 ];
 
-/// The codes of ISO 4217 that are in use.
+/// The current codes of ISO 4217.
 const CODES: &str = "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD \
      CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG \
      HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK \
@@ -74,45 +74,45 @@ const CODES: &str = "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD
      SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VED VES VND \
      VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG";
 
-/// The currency of an ad, read from what its board wrote.
+/// The parsed currency of an ad.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Currency<'a> {
-    /// None is named: [`SGD`].
+    /// The ad names no currency: [`SGD`].
     Unsaid,
     /// A code of ISO 4217.
     Known(&'static str),
-    /// Something that is no currency's code or usual spelling, without the white space around it.
+    /// An unknown text, trimmed.
     Unknown(&'a str),
 }
 
 impl<'a> Currency<'a> {
-    /// Reads `job_currency`: case, width and white space do not matter.
-    pub fn read(said: Option<&'a str>) -> Self {
-        let said = said.unwrap_or_default();
-        if said == SGD {
+    /// Parses `job_currency` without regard to case, width and white space.
+    pub fn read(text: Option<&'a str>) -> Self {
+        let text = text.unwrap_or_default();
+        if text == SGD {
             return Self::Known(SGD);
         }
-        let folded = folded(said);
+        let folded = folded(text);
         let folded = folded.as_ref();
         if folded.is_empty() || is_missing_word(folded) {
             return Self::Unsaid;
         }
         let spelled = || SPELLINGS.iter().find(|(spelling, _)| *spelling == folded).map(|(_, code)| *code);
         let code = || CODES.split(' ').find(|code| *code == folded);
-        code().or_else(spelled).map_or(Self::Unknown(said.trim()), Self::Known)
+        code().or_else(spelled).map_or(Self::Unknown(text.trim()), Self::Known)
     }
 
-    /// The code, or what the ad says where that is no currency's.
+    /// The code, or the text of the ad if it is unknown.
     pub fn name(&self) -> &'a str {
         match self {
             Self::Unsaid => SGD,
             Self::Known(code) => code,
-            Self::Unknown(said) => said,
+            Self::Unknown(text) => text,
         }
     }
 }
 
-/// `text` in upper case and narrow characters, without white space and what is invisible.
+/// `text` in upper case with narrow characters, without white space and invisible characters.
 fn folded(text: &str) -> Cow<'_, str> {
     if text.bytes().all(|byte| byte.is_ascii_uppercase()) {
         return Cow::Borrowed(text);
@@ -133,12 +133,12 @@ fn folded(text: &str) -> Cow<'_, str> {
     text.chars().filter(is_seen).map(narrow).flat_map(char::to_uppercase).collect()
 }
 
-/// `figure` where it is an amount: finite and not below zero. Anything else is missing pay.
+/// `figure` if it is finite and not negative; any other figure counts as missing.
 pub fn amount(figure: Option<f64>) -> Option<f64> {
     figure.filter(|amount| amount.is_finite() && *amount >= 0.0)
 }
 
-/// The middle of a range of pay, or the one end that is known; the ends may stand in either order.
+/// The midpoint of a pay range, or the only bound that is known. The bounds may be swapped.
 pub fn middle(min: Option<f64>, max: Option<f64>) -> Option<f64> {
     match (amount(min), amount(max)) {
         (Some(min), Some(max)) => Some(f64::midpoint(min, max)),
@@ -146,19 +146,19 @@ pub fn middle(min: Option<f64>, max: Option<f64>) -> Option<f64> {
     }
 }
 
-/// What a filter in SGD compares: [`middle`] where the ad pays in SGD, none where it pays in another or an unknown currency.
+/// The amount that the salary filter compares: [`middle`] if the currency is SGD, otherwise `None`.
 pub fn middle_in_sgd(min: Option<f64>, max: Option<f64>, currency: Option<&str>) -> Option<f64> {
     if Currency::read(currency).name() == SGD { middle(min, max) } else { None }
 }
 
-/// What an ad pays a month, as it says it.
+/// The monthly pay of an ad, as stored.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Pay {
-    /// The lower end.
+    /// The lower bound.
     pub min: Option<f64>,
-    /// The upper end.
+    /// The upper bound.
     pub max: Option<f64>,
-    /// As the board writes it.
+    /// The text of `job_currency`.
     pub currency: Option<String>,
 }
 
@@ -169,46 +169,46 @@ impl Pay {
     }
 }
 
-/// Spellings that [`Unread`] names, and how much of each.
-const NAMED: usize = 20;
-const NAMED_CHARS: usize = 20;
+/// Maximum number of spellings in [`Unread`], and their maximum length.
+const MAX_NAMES: usize = 20;
+const MAX_NAME_CHARS: usize = 20;
 
-/// Pay that counts as missing, or that no filter in SGD can compare: such ads are found by all else.
+/// Counts of ads whose pay the salary filter cannot compare; other filters find such ads.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Unread {
-    /// How many ads pay in a currency that is not known.
+    /// Number of ads with an unknown currency.
     pub unknown_currency: u64,
-    /// What they call it and how many do, the first twenty spellings.
+    /// The first twenty unknown spellings and their number of ads.
     pub unknown_currencies: BTreeMap<String, u64>,
-    /// How many ads give a figure that is no amount: infinite, not a number, or below zero.
+    /// Number of ads with an invalid amount: infinite, not a number, or negative.
     pub no_amount: u64,
 }
 
 impl Unread {
     /// Counts one ad.
     pub fn observe(&mut self, min: Option<f64>, max: Option<f64>, currency: Option<&str>) {
-        let is_odd = |figure: Option<f64>| figure.is_some() && amount(figure).is_none();
-        self.no_amount += u64::from(is_odd(min) || is_odd(max));
+        let is_invalid = |figure: Option<f64>| figure.is_some() && amount(figure).is_none();
+        self.no_amount += u64::from(is_invalid(min) || is_invalid(max));
         if middle(min, max).is_some()
-            && let Currency::Unknown(said) = Currency::read(currency)
+            && let Currency::Unknown(name) = Currency::read(currency)
         {
             self.unknown_currency += 1;
-            self.name(said.chars().take(NAMED_CHARS).collect(), 1);
+            self.count_name(name.chars().take(MAX_NAME_CHARS).collect(), 1);
         }
     }
 
-    /// Adds what another count found.
+    /// Adds the counts of another value.
     pub fn add(&mut self, other: Self) {
         self.unknown_currency += other.unknown_currency;
         self.no_amount += other.no_amount;
-        for (said, ads) in other.unknown_currencies {
-            self.name(said, ads);
+        for (name, ads) in other.unknown_currencies {
+            self.count_name(name, ads);
         }
     }
 
-    fn name(&mut self, said: String, ads: u64) {
-        if self.unknown_currencies.len() < NAMED || self.unknown_currencies.contains_key(&said) {
-            *self.unknown_currencies.entry(said).or_default() += ads;
+    fn count_name(&mut self, name: String, ads: u64) {
+        if self.unknown_currencies.len() < MAX_NAMES || self.unknown_currencies.contains_key(&name) {
+            *self.unknown_currencies.entry(name).or_default() += ads;
         }
     }
 }
@@ -218,8 +218,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn currencies_are_read_as_people_write_them() {
-        for (said, code) in [
+    fn spellings_of_currencies_are_parsed() {
+        for (text, code) in [
             ("SGD", "SGD"),
             ("SGD ", "SGD"),
             ("sgd", "SGD"),
@@ -243,8 +243,8 @@ mod tests {
             ("php", "PHP"),
             ("₫", "VND"),
         ] {
-            let read = Currency::read(Some(said));
-            assert_eq!((read.name(), matches!(read, Currency::Known(_))), (code, true), "{said:?}");
+            let read = Currency::read(Some(text));
+            assert_eq!((read.name(), matches!(read, Currency::Known(_))), (code, true), "{text:?}");
         }
         for unsaid in [
             None,
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn every_spelling_is_folded_and_of_a_code() {
+    fn every_spelling_is_in_folded_form_and_has_a_known_code() {
         for (spelling, code) in SPELLINGS {
             assert_eq!(folded(spelling), *spelling);
             assert!(CODES.split(' ').any(|known| known == *code), "{code}");
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_amount_is_missing_pay() {
+    fn invalid_amounts_count_as_missing() {
         for odd in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.01, -5000.0] {
             assert_eq!(middle(Some(odd), Some(odd)), None);
             assert_eq!(middle(Some(odd), Some(4000.0)), Some(4000.0));
@@ -288,12 +288,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_read_is_counted() {
+    fn pay_that_filters_cannot_compare_is_counted() {
         let mut unread = Unread::default();
-        for (min, said) in
+        for (min, text) in
             [(3000.0, "$"), (3000.0, " $\n"), (f64::NAN, "$"), (3000.0, "GBP"), (-1.0, ""), (0.0, "")]
         {
-            unread.observe(Some(min), None, Some(said));
+            unread.observe(Some(min), None, Some(text));
         }
         let counted = unread.clone();
         assert_eq!((unread.unknown_currency, unread.no_amount), (2, 2));

@@ -1,26 +1,26 @@
-//! Which texts go through the model together.
+//! Groups texts into batches for the model.
 
 use std::ops::Range;
 
-/// How texts may share a call.
+/// Which texts can be in one batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sharing {
-    /// Only texts of the same number of tokens: no padding, so a vector does not depend on its batch-mates.
+    /// Only texts with the same number of tokens. Without padding, a vector does not depend on the rest of its batch.
     SameLength,
-    /// Any texts, the shorter ones padded: what keeps a GPU busy.
+    /// Texts of any length, padded to the longest, which uses a GPU best.
     Padded,
 }
 
-/// The largest call.
+/// The maximum size of a batch. A single text always fits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Most {
-    /// Texts in it; at least one is.
+    /// Maximum number of texts.
     pub texts: usize,
-    /// Tokens in it, where it has more than one text: each counts as many as the longest.
+    /// Maximum number of tokens, including padding.
     pub tokens: usize,
 }
 
-/// Groups texts, given by their numbers of tokens in ascending order, into calls.
+/// Groups texts into batches. `lengths` are their numbers of tokens in ascending order; the result are index ranges.
 pub fn groups(lengths: &[usize], most: Most, sharing: Sharing) -> Vec<Range<usize>> {
     let mut groups = Vec::new();
     let mut start = 0;
@@ -50,14 +50,14 @@ mod tests {
     }
 
     #[test]
-    fn lengths_mix_only_where_padding_is_allowed() {
+    fn lengths_are_mixed_only_with_padding() {
         assert_eq!(groups(&[3, 3, 5, 5, 5], most(2, ANY), Sharing::SameLength), [0..2, 2..4, 4..5]);
         assert_eq!(groups(&[3, 3, 5, 5, 5], most(4, ANY), Sharing::Padded), [0..4, 4..5]);
         assert!(groups(&[], most(4, ANY), Sharing::Padded).is_empty());
     }
 
     #[test]
-    fn a_call_has_few_long_texts_and_many_short_ones() {
+    fn the_number_of_tokens_of_a_batch_is_limited() {
         assert_eq!(
             groups(&[3, 3, 3, 5, 5, 9], most(8, 8), Sharing::SameLength),
             [0..2, 2..3, 3..4, 4..5, 5..6]
@@ -67,7 +67,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_text_is_in_exactly_one_group(
+        fn every_text_is_in_exactly_one_batch(
             mut lengths in prop::collection::vec(2usize..9, 0..60), texts in 0usize..9, tokens in 0usize..40,
         ) {
             lengths.sort_unstable();

@@ -1,4 +1,4 @@
-//! Texts in, unit vectors out.
+//! The [`Embedder`] trait, and embedders with ONNX Runtime.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,34 +13,34 @@ use crate::session::ModelSession;
 use crate::settings::{EmbeddingSettings, ModelSettings, Precision};
 use crate::tokenize::TextTokenizer;
 
-/// Which vectors an embedder makes.
+/// Identifies the vectors of an embedder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
-    /// The model's published name.
+    /// The published name of the model.
     pub model_name: String,
-    /// Vectors of one space may be compared.
+    /// The embedding space: only vectors of the same space are comparable.
     pub embedding_space: String,
-    /// The space, precision and device.
+    /// The embedding space with precision and device.
     pub model_version: String,
-    /// Length of every vector.
+    /// Number of elements of a vector.
     pub dimension: usize,
 }
 
-/// Turns texts into vectors. One embedder serves one thread at a time; a call blocks it.
+/// Embeds texts. An embedder is used by one thread at a time; calls block the thread.
 pub trait Embedder: Send {
-    /// Which vectors this embedder makes.
+    /// Identifies the vectors of this embedder.
     fn identity(&self) -> &Identity;
 
-    /// How many texts a call of [`Embedder::embed`] should be given: enough to run at full speed, few enough to be
-    /// done within a second or so.
+    /// The recommended number of texts per call of [`Embedder::embed`]: enough for full speed, few enough to finish
+    /// within about a second.
     fn preferred_chunk(&self) -> usize;
 
-    /// Gives `done` one result a text, with the text's position, as soon as each is there and in any order:
-    /// `[dimension] f32`, L2-normalised. A text that fails does so alone; one of which the model can read nothing fails
-    /// ([`is_unreadable`](crate::is_unreadable)).
+    /// Embeds `texts` and calls `done` once per text with its index and its result, as soon as the result is available
+    /// and in any order. Vectors are `[dimension] f32`, L2-normalised. A failing text does not affect the others; a
+    /// text without a token that the model knows fails with [`is_unreadable`](crate::is_unreadable).
     fn embed_each(&mut self, texts: &[&str], done: &mut dyn FnMut(usize, Result<Vec<f32>>));
 
-    /// One result a text, in order: those of [`Embedder::embed_each`].
+    /// Embeds `texts` and returns one result per text, in order.
     fn embed(&mut self, texts: &[&str]) -> Vec<Result<Vec<f32>>> {
         let mut results: Vec<Option<Result<Vec<f32>>>> = Vec::new();
         results.resize_with(texts.len(), || None);
@@ -50,29 +50,28 @@ pub trait Embedder: Send {
     }
 }
 
-/// Texts a call on a GPU, when nobody says otherwise.
+/// Default number of texts per batch on a GPU.
 const CUDA_BATCH: usize = 256;
 
-/// Calls a chunk on a GPU, and the most texts in it: a chunk is sorted by length before it is cut into calls, which
-/// saves padding.
-const CUDA_CALLS: usize = 8;
+/// Number of batches per chunk on a GPU, and the maximum number of texts of a chunk. A chunk is sorted by length before
+/// it is split into batches, which reduces padding.
+const CUDA_BATCHES: usize = 8;
 const CUDA_CHUNK: usize = 4096;
 
-/// The fewest and most texts a chunk on a CPU: not one, so that channels cost nothing; few, so that a stop is
-/// answered soon.
+/// Minimum and maximum number of texts of a chunk on a CPU: enough to make the cost of channels negligible, few enough
+/// to react to a stop quickly.
 const CPU_CHUNK: (usize, usize) = (8, 32);
 
-/// The largest call on a CPU where texts share them. Short texts are faster together, by three times at eight tokens:
-/// the weights are read from memory once for all of them. Long ones are slower, because what lies between two layers of
-/// the model outgrows the cache.
+/// Maximum batch of [`open_one`] on a CPU. Batches make short texts faster, three times at eight tokens, because the
+/// weights are read from memory once per batch; they make long texts slower, because the activations exceed the cache.
 const CPU_TOGETHER: Most = Most { texts: 32, tokens: 256 };
 
-/// Opens as many embedders as `settings.inference.threads` asks for, or two that take turns on one GPU: while one waits for the
-/// card the other tokenizes. `batch` overrides how many texts share a call.
+/// Opens `settings.inference.threads` embedders on a CPU, or two that share one GPU: one tokenizes while the other uses the GPU.
+/// `batch` overrides the number of texts per batch.
 ///
 /// # Errors
-/// `NotFound` and `Corrupt` where the model package is missing or altered, `Configuration` where the library or the
-/// device cannot be used.
+/// `NotFound` or `Corrupt` if the model package is missing or altered, `Configuration` if the library or the device
+/// cannot be used.
 pub fn open(settings: &EmbeddingSettings, batch: Option<usize>) -> Result<Vec<Box<dyn Embedder>>> {
     #[cfg(feature = "gcp")]
     if let Some(name) = settings.model.embedding_model.as_str().strip_prefix(crate::vertex::PREFIX) {
@@ -95,9 +94,9 @@ pub fn open(settings: &EmbeddingSettings, batch: Option<usize>) -> Result<Vec<Bo
     Ok(embedders.into_iter().map(|embedder| Box::new(embedder) as Box<dyn Embedder>).collect())
 }
 
-/// Opens one embedder for a service, whose texts come one by one. On a CPU the model's weights are held once,
-/// `settings.inference.threads` threads share the work of a call, and short texts of one length share a call: a text is answered
-/// sooner than by one of [`open`]'s, with the same vector.
+/// Opens one embedder for a service, whose texts arrive one by one. On a CPU, the weights are in memory once,
+/// `settings.inference.threads` threads share the work of a call, and short texts of the same length share a batch. The latency is
+/// lower than with [`open`]; the vectors are the same.
 ///
 /// `deadline`: the longest that a caller waits for a text; a request to Vertex AI takes no longer.
 ///
@@ -116,7 +115,7 @@ pub fn open_one(settings: &EmbeddingSettings, deadline: Duration) -> Result<Box<
     Ok(Box::new(model.embedder(session, None, CPU_TOGETHER)))
 }
 
-/// A verified model package, and what all its embedders share.
+/// A verified model package with the parts that its embedders share.
 struct Model {
     package: ModelPackage,
     precision: Precision,
@@ -133,7 +132,8 @@ impl Model {
         Ok(Self { package, precision, graph, tokenizer })
     }
 
-    /// `on_cpu`: the largest call on a CPU; on a GPU it has `batch` texts.
+    /// An embedder with `session`. `on_cpu` is the maximum batch on a CPU; `batch` the number of texts per batch on a
+    /// GPU.
     fn embedder(&self, session: ModelSession, batch: Option<usize>, on_cpu: Most) -> OnnxEmbedder {
         let identity = Identity {
             model_name: self.package.name.clone(),
@@ -144,16 +144,20 @@ impl Model {
         OnnxEmbedder {
             identity,
             tokenizer: Arc::clone(&self.tokenizer),
-            plan: if session.device == "cuda" { Plan::on_cuda(batch) } else { Plan::on_cpu(on_cpu) },
+            batching: if session.device == "cuda" {
+                Batching::on_cuda(batch)
+            } else {
+                Batching::on_cpu(on_cpu)
+            },
             session: Arc::new(Mutex::new(session)),
         }
     }
 }
 
-/// Which vectors the configured model makes, without loading it. The device named is the CPU.
+/// The identity of the vectors of the configured model, without loading it. The device is assumed to be a CPU.
 ///
 /// # Errors
-/// `NotFound` where the model package is missing, `Configuration` for a model that nobody knows.
+/// `NotFound` if the model package is missing, `Configuration` if the model is unknown.
 pub fn identity(settings: &ModelSettings) -> Result<Identity> {
     #[cfg(feature = "gcp")]
     if let Some(name) = settings.embedding_model.as_str().strip_prefix(crate::vertex::PREFIX) {
@@ -168,14 +172,14 @@ pub fn identity(settings: &ModelSettings) -> Result<Identity> {
     })
 }
 
-/// How calls are made up.
+/// The composition of batches.
 #[derive(Debug, Clone, Copy)]
-struct Plan {
+struct Batching {
     most: Most,
     sharing: Sharing,
 }
 
-impl Plan {
+impl Batching {
     fn on_cuda(batch: Option<usize>) -> Self {
         let most = Most { texts: batch.unwrap_or(CUDA_BATCH), tokens: usize::MAX };
         Self { most, sharing: Sharing::Padded }
@@ -191,7 +195,7 @@ struct OnnxEmbedder {
     identity: Identity,
     tokenizer: Arc<TextTokenizer>,
     session: Arc<Mutex<ModelSession>>,
-    plan: Plan,
+    batching: Batching,
 }
 
 impl Embedder for OnnxEmbedder {
@@ -200,9 +204,9 @@ impl Embedder for OnnxEmbedder {
     }
 
     fn preferred_chunk(&self) -> usize {
-        match self.plan.sharing {
-            Sharing::SameLength => self.plan.most.texts.clamp(CPU_CHUNK.0, CPU_CHUNK.1),
-            Sharing::Padded => self.plan.most.texts.saturating_mul(CUDA_CALLS).min(CUDA_CHUNK),
+        match self.batching.sharing {
+            Sharing::SameLength => self.batching.most.texts.clamp(CPU_CHUNK.0, CPU_CHUNK.1),
+            Sharing::Padded => self.batching.most.texts.saturating_mul(CUDA_BATCHES).min(CUDA_CHUNK),
         }
     }
 
@@ -217,7 +221,7 @@ impl Embedder for OnnxEmbedder {
         }
         tokenized.sort_by_key(|(_, ids)| ids.len());
         let lengths: Vec<usize> = tokenized.iter().map(|(_, ids)| ids.len()).collect();
-        for group in groups(&lengths, self.plan.most, self.plan.sharing) {
+        for group in groups(&lengths, self.batching.most, self.batching.sharing) {
             for ((index, _), result) in
                 tokenized[group.clone()].iter().zip(self.infer_group(&tokenized[group]))
             {
@@ -230,10 +234,10 @@ impl Embedder for OnnxEmbedder {
 type Tokenized = (usize, Vec<i64>);
 
 impl OnnxEmbedder {
-    /// One call for the group; where it fails, one call a text, so that one bad text fails alone.
+    /// Runs a batch. If it fails, each text runs alone, so that an invalid text does not affect the others.
     fn infer_group(&self, group: &[Tokenized]) -> Vec<Result<Vec<f32>>> {
         match self.infer(group) {
-            Ok(vectors) => vectors.into_iter().map(checked).collect(),
+            Ok(vectors) => vectors.into_iter().map(check_norm).collect(),
             Err(error) if group.len() == 1 => vec![Err(error)],
             Err(_) => group.chunks(1).flat_map(|alone| self.infer_group(alone)).collect(),
         }
@@ -264,8 +268,8 @@ impl OnnxEmbedder {
     }
 }
 
-/// A vector with a NaN, or one that is not of length 1, would poison every search that meets it.
-fn checked(vector: Vec<f32>) -> Result<Vec<f32>> {
+/// Rejects vectors with a NaN or a length other than 1, which would distort every search.
+fn check_norm(vector: Vec<f32>) -> Result<Vec<f32>> {
     let norm = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
     if (norm - 1.0).abs() < 1e-2 {
         Ok(vector)

@@ -1,12 +1,12 @@
-//! From an ad's text to its unit vector.
+//! Embeds texts of ads as unit vectors.
 //!
-//! - [`model`]: the model package that `scripts/setup` made: facts and checksums
-//! - [`tokenize`]: text to token ids
-//! - [`mod@reader`]: which texts a model can read at all
-//! - [`batch`]: which texts go through the model together
-//! - [`session`]: the ONNX Runtime library and a session on one device
+//! - [`model`]: the model package made by `scripts/setup`: metadata and checksums
+//! - [`tokenize`]: converts text to token ids
+//! - [`mod@reader`]: detects texts of which the model knows no token
+//! - [`batch`]: groups texts into batches
+//! - [`session`]: the ONNX Runtime library and sessions on a device
 //! - [`mod@settings`]: which model, and what it runs on
-//! - `vertex` (feature `gcp`): vectors of a model that Google runs
+//! - `vertex` (feature `gcp`): models of Vertex AI
 //! - [`embedder`]: the [`Embedder`] trait and its ONNX implementation
 
 pub mod batch;

@@ -1,4 +1,4 @@
-//! A model package: one folder with graph, tokenizer and the facts about them, made by `scripts/setup`.
+//! A model package: a folder with graphs, tokenizer and metadata, made by `scripts/setup`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,17 +10,17 @@ use serde::Deserialize;
 
 use crate::settings::Precision;
 
-/// The models that `scripts/setup` makes.
-const OF_SETUP: [&str; 2] = ["all-MiniLM-L6-v2", "all-mpnet-base-v2"];
+/// The models that `scripts/setup` can make.
+const KNOWN_MODELS: [&str; 2] = ["all-MiniLM-L6-v2", "all-mpnet-base-v2"];
 
-/// The facts of `model.json`, and where the package lies.
+/// The metadata of `model.json` and the folder of the package.
 #[derive(Debug, Clone, Deserialize)]
 pub struct ModelPackage {
-    /// The model's published name.
+    /// The published name of the model.
     pub name: String,
-    /// Length of its vectors.
+    /// Number of elements of a vector.
     pub dimension: usize,
-    /// Tokens of a text that it reads; the rest is cut.
+    /// Maximum number of tokens of a text; longer texts are truncated.
     pub max_tokens: usize,
     weights_sha256: String,
     exporter: String,
@@ -33,15 +33,16 @@ impl ModelPackage {
     /// Reads the package of model `name` under `model_dir`.
     ///
     /// # Errors
-    /// `Configuration` where no such model is known, `NotFound` where setup has not made it, `Corrupt` where its description cannot be read.
+    /// `Configuration` if the model is unknown, `NotFound` if `scripts/setup` has not made it, `Corrupt` if its
+    /// metadata is invalid.
     pub fn open(model_dir: &Path, name: &str) -> Result<Self> {
         let folder = model_dir.join(name);
         let path = folder.join("model.json");
         let text = std::fs::read(&path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound if !OF_SETUP.contains(&name) => Error::configuration(format!(
+            std::io::ErrorKind::NotFound if !KNOWN_MODELS.contains(&name) => Error::configuration(format!(
                 "EMBEDDING_MODEL is {name:?}, which is not in {}; setup makes {}",
                 model_dir.display(),
-                OF_SETUP.join(" and ")
+                KNOWN_MODELS.join(" and ")
             )),
             std::io::ErrorKind::NotFound => Error::not_found(format!(
                 "model {name} is not in {}: run `scripts/setup --model {name}`",
@@ -60,21 +61,23 @@ impl ModelPackage {
         Ok(package)
     }
 
-    /// The space of its vectors: model, weights, and how text is prepared. Vectors of one space may be compared.
+    /// The embedding space of its vectors: model, weights and preprocessing of text. Only vectors of the same space are
+    /// comparable.
     pub fn embedding_space(&self) -> String {
         let weights = &self.weights_sha256[..self.weights_sha256.len().min(12)];
         format!("{}/{weights}/{PREPROCESSING_VERSION}-{}", self.name, self.max_tokens)
     }
 
-    /// The space, and what else a bit of a vector depends on: precision, device, and the graph's version.
+    /// The embedding space with everything else that affects the bits of a vector: precision, device and version of the
+    /// graph.
     pub fn model_version(&self, precision: Precision, device: &str) -> String {
         format!("{}/{precision}-{device}-g{}", self.embedding_space(), self.exporter)
     }
 
-    /// Path of the graph in `precision`, after its checksum.
+    /// Verifies the graph in `precision` and returns its path.
     ///
     /// # Errors
-    /// Those of [`ModelPackage::verified`]; `Configuration` where the package has no such graph.
+    /// Those of [`ModelPackage::verified`]; `Configuration` if the package has no such graph.
     pub fn graph(&self, precision: Precision) -> Result<PathBuf> {
         let file = format!("model.{precision}.onnx");
         if !self.files.contains_key(&file) {
@@ -87,7 +90,7 @@ impl ModelPackage {
         self.verified(&file)
     }
 
-    /// Path of the tokenizer, after its checksum.
+    /// Verifies the tokenizer and returns its path.
     ///
     /// # Errors
     /// Those of [`ModelPackage::verified`].
@@ -95,10 +98,10 @@ impl ModelPackage {
         self.verified("tokenizer.json")
     }
 
-    /// Path of one of the package's files, after comparing size and checksum.
+    /// Verifies size and checksum of a file of the package and returns its path.
     ///
     /// # Errors
-    /// `NotFound` where the file is missing, `Corrupt` where it is not the one that setup made.
+    /// `NotFound` if the file is missing, `Corrupt` if it differs from the one that `scripts/setup` made.
     pub fn verified(&self, file: &str) -> Result<PathBuf> {
         let path = self.folder.join(file);
         let remedy = "run `scripts/setup --verify`";
@@ -143,7 +146,7 @@ mod tests {
     const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
     #[test]
-    fn a_file_is_handed_out_only_as_setup_made_it() {
+    fn files_with_another_checksum_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         assert!(package(folder.path(), ABC).tokenizer().is_ok());
         let altered = package(folder.path(), &ABC.replace('b', "c"));
@@ -158,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_model_names_the_command_that_makes_it() {
+    fn errors_about_missing_models_name_the_setup_command() {
         let folder = tempfile::tempdir().unwrap();
         let error = ModelPackage::open(folder.path(), "all-mpnet-base-v2").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
@@ -169,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn space_and_version_name_what_they_depend_on() {
+    fn space_and_version_contain_everything_that_affects_vectors() {
         let folder = tempfile::tempdir().unwrap();
         let package = package(folder.path(), ABC);
         assert_eq!(package.embedding_space(), "m/0123456789ab/t1-9");

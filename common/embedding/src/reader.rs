@@ -1,4 +1,5 @@
-//! Which texts a model can read at all: the others have no vector, because all of theirs would be the same.
+//! Detects unreadable texts, of which the model knows no token. They are not embedded, because all of them would get
+//! the same vector.
 
 use std::fmt;
 
@@ -10,19 +11,19 @@ use crate::model::ModelPackage;
 use crate::settings::ModelSettings;
 use crate::tokenize::TextTokenizer;
 
-/// Words of more characters are unknown to tokenizers of BERT's kind, however plain they are.
-const LONGEST_WORD: usize = 100;
+/// Maximum length of a word in characters: `WordPiece` tokenizers treat longer words as unknown.
+const MAX_WORD_CHARS: usize = 100;
 
-/// Tells texts that the configured model can read from those it cannot, without loading the model.
+/// Detects texts that the configured model cannot read, without loading the model.
 pub struct Reader {
-    /// None where the model is another machine's, which says nothing of its vocabulary.
+    /// `None` for a remote model, whose vocabulary is not available.
     tokenizer: Option<TextTokenizer>,
 }
 
 /// Opens the reader of the configured model.
 ///
 /// # Errors
-/// `NotFound` and `Corrupt` where the model package is missing or altered, `Configuration` for a model that is not known.
+/// `NotFound` or `Corrupt` if the model package is missing or altered, `Configuration` if the model is unknown.
 pub fn reader(settings: &ModelSettings) -> Result<Reader> {
     #[cfg(feature = "gcp")]
     if let Some(name) = settings.embedding_model.as_str().strip_prefix(crate::vertex::PREFIX) {
@@ -35,51 +36,52 @@ pub fn reader(settings: &ModelSettings) -> Result<Reader> {
 }
 
 impl Reader {
-    /// Whether the model knows anything of a title or a description. Asked of each alone, because the full stop that joins them in the
-    /// embedding text is a token of its own.
+    /// Returns whether the model knows a token of the title or the description. They are tested separately, because the
+    /// full stop that joins them in the embedding text is a token too.
     pub fn reads_any(&self, title: Option<&str>, description: Option<&str>) -> bool {
-        // The part of a description that enters the text.
+        // Only the part of the description that is embedded.
         let description = description.and_then(|text| embedding_text(None, Some(text)));
         [title, description.as_deref()].into_iter().flatten().any(|text| self.reads(text))
     }
 
-    /// Whether the model knows anything of `text`: a word, a part of one, a character.
+    /// Returns whether the model knows a token of `text`. For a remote model, returns whether `text` has a visible
+    /// character.
     pub fn reads(&self, text: &str) -> bool {
         let Some(tokenizer) = &self.tokenizer else { return is_visible(text) };
-        // Tokenizers cut at white space first, so that one word that is known is enough.
+        // Tokenizers split at white space first, so that one known word is sufficient.
         text.split_whitespace().any(is_plain) || text.split_whitespace().any(|word| tokenizer.knows(word))
     }
 }
 
-/// Whether a word is certainly known: every ASCII letter and digit is.
+/// Returns whether a word is known without asking the tokenizer: vocabularies contain all ASCII letters and digits.
 fn is_plain(word: &str) -> bool {
-    word.len() <= LONGEST_WORD
+    word.len() <= MAX_WORD_CHARS
         && word.is_ascii()
         && word.bytes().any(|byte| byte.is_ascii_alphanumeric())
-        // The tokenizer's own signs, such as [UNK], look so.
+        // Special tokens such as [UNK] contain brackets.
         && !word.contains(['[', '<'])
 }
 
-/// The cause of an error that says so.
+/// The cause of the error of an unreadable text, which [`is_unreadable`] detects.
 #[derive(Debug)]
 struct Unreadable;
 
-const SENTENCE: &str = "the model can read nothing of the text";
+const MESSAGE: &str = "the model can read nothing of the text";
 
 impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(SENTENCE)
+        f.write_str(MESSAGE)
     }
 }
 
 impl std::error::Error for Unreadable {}
 
-/// What an embedder says of a text that it cannot read.
+/// The error of an embedder for an unreadable text.
 pub(crate) fn unreadable() -> Error {
-    Error::invalid_input(SENTENCE).caused_by(Unreadable)
+    Error::invalid_input(MESSAGE).caused_by(Unreadable)
 }
 
-/// Whether an embedder says that it cannot read a text.
+/// Returns whether `error` is the error of an embedder for an unreadable text.
 pub fn is_unreadable(error: &Error) -> bool {
     std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<Unreadable>)
 }
@@ -89,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_plain_word_is_known_without_a_tokenizer() {
+    fn ascii_words_are_known_without_a_tokenizer() {
         for word in ["Cook", "c++", "R&D", "2024", "(a)"] {
             assert!(is_plain(word), "{word}");
         }
@@ -100,14 +102,14 @@ mod tests {
     }
 
     #[test]
-    fn an_unreadable_text_is_told_from_other_faults() {
+    fn errors_of_unreadable_texts_are_distinguished() {
         let error = unreadable();
-        assert!(is_unreadable(&error) && error.chain() == SENTENCE, "{}", error.chain());
-        assert!(!is_unreadable(&Error::invalid_input(SENTENCE)));
+        assert!(is_unreadable(&error) && error.chain() == MESSAGE, "{}", error.chain());
+        assert!(!is_unreadable(&Error::invalid_input(MESSAGE)));
     }
 
     #[test]
-    fn without_a_vocabulary_what_is_seen_can_be_read() {
+    fn without_a_vocabulary_visible_texts_are_readable() {
         let reader = Reader { tokenizer: None };
         assert!(reader.reads("销售") && reader.reads("🔥"));
         assert!(!reader.reads("\u{200b}\u{feff} \u{0}"));

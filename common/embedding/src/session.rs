@@ -1,4 +1,4 @@
-//! The ONNX Runtime library, loaded once a process, and a session of one graph on one device.
+//! The ONNX Runtime library, loaded once per process, and sessions of a graph on a device.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -14,7 +14,7 @@ use crate::settings::{Device, InferenceSettings, ONNXRUNTIME_VERSION};
 
 static RUNTIME: OnceLock<std::result::Result<Environment, String>> = OnceLock::new();
 
-/// Loads the library that the configuration names; the first call of a process decides which one.
+/// Loads the library at `library`. Only the first call of a process loads; later calls return the same library.
 fn runtime(library: &Path) -> Result<&'static Environment> {
     let load = || {
         if !library.is_file() {
@@ -34,7 +34,7 @@ fn runtime(library: &Path) -> Result<&'static Environment> {
     })
 }
 
-/// A graph ready to run, and the device it runs on.
+/// A loaded graph and its device.
 pub struct ModelSession {
     session: Session,
     /// `cpu` or `cuda`.
@@ -42,11 +42,11 @@ pub struct ModelSession {
 }
 
 impl ModelSession {
-    /// Loads the graph at `path` for `settings.device`. On a CPU `threads` threads share the work of a call.
+    /// Loads the graph at `path` on `settings.device`. On a CPU, `threads` threads share the work of a call.
     ///
     /// # Errors
-    /// `Configuration` where the library or an explicitly chosen device cannot be used, `Corrupt` where the graph
-    /// cannot be loaded.
+    /// `Configuration` if the library or an explicitly configured device cannot be used, `Corrupt` if the graph cannot
+    /// be loaded.
     pub fn open(path: &Path, settings: &InferenceSettings, threads: usize) -> Result<Self> {
         let environment = runtime(&settings.ort_dylib_path)?;
         let device = choose_device(settings)?;
@@ -66,10 +66,10 @@ impl ModelSession {
         Ok(Self { session, device })
     }
 
-    /// Runs `texts` rows of `width` token ids each; returns `[texts, dimension] f32` in one vector.
+    /// Runs a batch: `ids` and `mask` are `[texts, width]`; the result is `[texts, dimension] f32`.
     ///
     /// # Errors
-    /// `Internal` where the runtime refuses.
+    /// `Internal` if the runtime fails.
     pub fn run(&mut self, ids: &[i64], mask: &[i64], width: usize) -> Result<Vec<f32>> {
         let shape = [ids.len() / width, width];
         let mut infer = || -> ort::Result<Vec<f32>> {
@@ -88,7 +88,7 @@ fn options(environment: &Environment, device: &'static str, threads: usize) -> o
         .with_optimization_level(GraphOptimizationLevel::All)?
         .with_intra_threads(threads)?
         .with_inter_threads(1)?
-        // A waiting thread that spins takes CPU time from the next text.
+        // Waiting threads must not spin, because that takes CPU time from other texts.
         .with_intra_op_spinning(false)?
         .with_memory_pattern(device == "cuda")?;
     if device == "cuda" {
@@ -99,7 +99,7 @@ fn options(environment: &Environment, device: &'static str, threads: usize) -> o
 
 fn choose_device(settings: &InferenceSettings) -> Result<&'static str> {
     let has_provider = || CUDA::is_available().unwrap_or(false);
-    // The driver's device file: the provider alone only says what the library was built with.
+    // The device file of the driver: `is_available` only reports how the library was built.
     let has_gpu = || Path::new("/dev/nvidiactl").exists();
     match settings.device {
         Device::Auto if has_gpu() && has_provider() => Ok("cuda"),

@@ -1,4 +1,4 @@
-//! Text to token ids, as the model was trained on them.
+//! Converts text to the token ids of a model.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -6,21 +6,21 @@ use std::path::Path;
 use common_core::{Error, Result};
 use tokenizers::{Tokenizer, TruncationParams};
 
-/// The model's tokenizer: cuts at the model's limit, pads nothing.
+/// The tokenizer of a model. It truncates to the limit of the model and does not pad.
 pub struct TextTokenizer {
     tokenizer: Tokenizer,
-    /// Ids that say nothing of a text: the tokenizer's own signs, and that of what it does not know.
-    signs: HashSet<u32>,
+    /// Ids of special tokens and of the unknown token, which carry no information about a text.
+    special: HashSet<u32>,
 }
 
-/// How vocabularies call what is not in them.
+/// Names of the unknown token in vocabularies.
 const UNKNOWN: [&str; 2] = ["[UNK]", "<unk>"];
 
 impl TextTokenizer {
-    /// Reads `tokenizer.json`. The file's own truncation and padding are another program's settings: replaced.
+    /// Reads `tokenizer.json`, and overrides its settings of truncation and padding.
     ///
     /// # Errors
-    /// `Corrupt` where the file is no tokenizer.
+    /// `Corrupt` if the file is not a tokenizer.
     pub fn open(path: &Path, max_tokens: usize) -> Result<Self> {
         let unreadable = |error| {
             Error::corrupt(format!("{} is not a tokenizer; run `scripts/setup --verify`", path.display()))
@@ -33,14 +33,14 @@ impl TextTokenizer {
         let added = tokenizer.get_added_tokens_decoder();
         let special = added.into_iter().filter(|(_, token)| token.special).map(|(id, _)| id);
         let unknown = UNKNOWN.iter().filter_map(|name| tokenizer.token_to_id(name));
-        let signs = special.chain(unknown).collect();
-        Ok(Self { tokenizer, signs })
+        let special = special.chain(unknown).collect();
+        Ok(Self { tokenizer, special })
     }
 
-    /// Token ids of `text`, special tokens included: at least 2, at most the model's limit.
+    /// The token ids of `text` including special tokens: at least 2, at most the limit of the model.
     ///
     /// # Errors
-    /// `InvalidInput` where the tokenizer refuses the text.
+    /// `InvalidInput` if the tokenizer fails.
     pub fn encode(&self, text: &str) -> Result<Vec<i64>> {
         let encoding = self.tokenizer.encode_fast(text, true).map_err(|error| {
             Error::invalid_input("the text cannot be tokenized").for_caller().caused_by(error)
@@ -48,14 +48,14 @@ impl TextTokenizer {
         Ok(encoding.get_ids().iter().map(|&id| i64::from(id)).collect())
     }
 
-    /// Whether there is more in `ids` than the tokenizer's own signs and what it does not know.
+    /// Returns whether `ids` contain a token other than special tokens and the unknown token.
     pub fn is_readable(&self, ids: &[i64]) -> bool {
-        ids.iter().any(|&id| u32::try_from(id).is_ok_and(|id| !self.signs.contains(&id)))
+        ids.iter().any(|&id| u32::try_from(id).is_ok_and(|id| !self.special.contains(&id)))
     }
 
-    /// Whether the vocabulary has anything of `text`.
+    /// Returns whether the vocabulary contains a token of `text`.
     pub fn knows(&self, text: &str) -> bool {
         let encoding = self.tokenizer.encode_fast(text, false);
-        encoding.is_ok_and(|encoding| encoding.get_ids().iter().any(|id| !self.signs.contains(id)))
+        encoding.is_ok_and(|encoding| encoding.get_ids().iter().any(|id| !self.special.contains(id)))
     }
 }

@@ -1,4 +1,4 @@
-//! Vertex AI's text embeddings: vectors of a model that Google runs, by its REST interface.
+//! Text embeddings of Vertex AI by its REST API.
 //!
 //! <https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/text-embeddings-api>
 
@@ -17,29 +17,30 @@ use crate::embedder::{Embedder, Identity};
 use crate::reader::unreadable;
 use crate::settings::InferenceSettings;
 
-/// How `EMBEDDING_MODEL` names a model that Google runs.
+/// Prefix of the models of Vertex AI in `EMBEDDING_MODEL`.
 pub(crate) const PREFIX: &str = "vertex:";
 
-/// What a vector is made for; vectors for different tasks do not compare.
+/// The task type; vectors of different tasks are not comparable.
 const TASK: &str = "SEMANTIC_SIMILARITY";
 
-/// The most texts and tokens that a request may hold. Characters are counted, of which most tokens have several; a
-/// request that is too long all the same is halved.
-const TEXTS_A_REQUEST: usize = 250;
-const CHARS_A_REQUEST: usize = 20_000;
+/// Maximum number of texts and characters per request. The API limits tokens, of which most have several characters; a
+/// request that still exceeds that limit is split in half.
+const MAX_REQUEST_TEXTS: usize = 250;
+const MAX_REQUEST_CHARS: usize = 20_000;
 
-/// Texts a chunk: some requests' worth of ads.
+/// Number of texts per chunk: enough for several requests.
 const CHUNK: usize = 100;
 
-struct Facts {
+/// A supported model.
+struct ModelInfo {
     name: &'static str,
     dimension: usize,
     max_tokens: usize,
 }
 
-const MODELS: [Facts; 2] = [
-    Facts { name: "text-embedding-005", dimension: 768, max_tokens: 2048 },
-    Facts { name: "text-multilingual-embedding-002", dimension: 768, max_tokens: 2048 },
+const MODELS: [ModelInfo; 2] = [
+    ModelInfo { name: "text-embedding-005", dimension: 768, max_tokens: 2048 },
+    ModelInfo { name: "text-multilingual-embedding-002", dimension: 768, max_tokens: 2048 },
 ];
 
 struct Vertex {
@@ -48,61 +49,62 @@ struct Vertex {
     identity: Identity,
     runtime: Handle,
     caller: Caller,
-    /// Why nothing is asked for now.
+    /// Set while calls fail fast.
     outage: Arc<Mutex<Option<Outage>>>,
 }
 
-/// Who embeds; decides what an outage means.
+/// The kind of program that embeds, which determines the behaviour after an outage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Caller {
-    /// A run: it ends with the first outage. Every other request would be tried as long, and a run has thousands.
+    /// A run: all calls fail after the first outage, because each of its thousands of requests would exhaust the
+    /// retries.
     Run,
-    /// A service: it asks again after a while, and no longer than its own callers wait.
+    /// A service: calls are tried again after a wait, with the request deadline as the time limit.
     Service {
-        /// How long they wait.
+        /// The request deadline.
         deadline: Duration,
     },
 }
 
-/// Vertex AI itself was not to be had, for as long as a request is tried.
+/// An outage of Vertex AI. Set once the retries of a request are exhausted: later calls fail fast.
 struct Outage {
     kind: ErrorKind,
     message: String,
-    /// How long nothing is asked; then the next text is.
+    /// How long calls of a service fail fast.
     wait: Duration,
     since: Instant,
 }
 
-/// How long a service asks nothing after an outage: doubled with every one, up to the second.
+/// Initial and maximum [`Outage::wait`]; it doubles with every consecutive outage.
 const WAITS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 
-fn facts(name: &str) -> Result<&'static Facts> {
-    let known = || MODELS.map(|facts| format!("{PREFIX}{}", facts.name)).join(", ");
-    MODELS.iter().find(|facts| facts.name == name).ok_or_else(|| {
+fn model_info(name: &str) -> Result<&'static ModelInfo> {
+    let known = || MODELS.map(|info| format!("{PREFIX}{}", info.name)).join(", ");
+    MODELS.iter().find(|info| info.name == name).ok_or_else(|| {
         let value = format!("{PREFIX}{name}");
         Error::configuration(format!("EMBEDDING_MODEL is {value:?}; of Vertex AI's, allowed is {}", known()))
     })
 }
 
-/// Which vectors the model makes.
+/// The identity of the vectors of a model.
 ///
 /// # Errors
-/// `Configuration` for a model that is not known.
+/// `Configuration` if the model is unknown.
 pub(crate) fn identity(name: &str) -> Result<Identity> {
-    let facts = facts(name)?;
-    let space = format!("{PREFIX}{name}/{TASK}/{PREPROCESSING_VERSION}-{}", facts.max_tokens);
+    let info = model_info(name)?;
+    let space = format!("{PREFIX}{name}/{TASK}/{PREPROCESSING_VERSION}-{}", info.max_tokens);
     Ok(Identity {
         model_name: format!("{PREFIX}{name}"),
         model_version: format!("{space}/vertex"),
         embedding_space: space,
-        dimension: facts.dimension,
+        dimension: info.dimension,
     })
 }
 
-/// One embedder a thread of `settings`, each with a request of its own under way. Called on a thread of a runtime.
+/// Opens `settings.threads` embedders, each of which sends one request at a time. Must be called in a Tokio runtime.
 ///
 /// # Errors
-/// `Configuration` for a model that is not known, or where no project is named.
+/// `Configuration` if the model is unknown or no project is configured.
 pub(crate) fn open(
     settings: &InferenceSettings,
     name: &str,
@@ -152,16 +154,16 @@ impl Embedder for Vertex {
     }
 
     fn embed_each(&mut self, texts: &[&str], done: &mut dyn FnMut(usize, Result<Vec<f32>>)) {
-        // What its tokenizer makes of a text is not ours to see: only of what shows nothing there is nothing to read.
+        // The vocabulary of the model is not available, so that only invisible texts are known to be unreadable.
         let (visible, invisible): (Vec<usize>, Vec<usize>) =
             (0..texts.len()).partition(|&index| is_visible(texts[index]));
         for index in invisible {
             done(index, Err(unreadable()));
         }
-        let read: Vec<&str> = visible.iter().map(|&index| texts[index]).collect();
+        let readable: Vec<&str> = visible.iter().map(|&index| texts[index]).collect();
         let mut first = 0;
-        while first < read.len() {
-            let request = &read[first..first + request_length(&read[first..])];
+        while first < readable.len() {
+            let request = &readable[first..first + request_length(&readable[first..])];
             for (index, result) in self.request(request).into_iter().enumerate() {
                 done(visible[first + index], result);
             }
@@ -170,14 +172,14 @@ impl Embedder for Vertex {
     }
 }
 
-/// How many of `texts` fit into a request: one at least.
+/// The number of texts from the beginning of `texts` that fit into a request, at least one.
 fn request_length(texts: &[&str]) -> usize {
     let mut chars = 0;
     let fits = |text: &&&str| {
         chars += text.chars().count();
-        chars <= CHARS_A_REQUEST
+        chars <= MAX_REQUEST_CHARS
     };
-    texts.iter().take(TEXTS_A_REQUEST).take_while(fits).count().max(1)
+    texts.iter().take(MAX_REQUEST_TEXTS).take_while(fits).count().max(1)
 }
 
 #[derive(Deserialize)]
@@ -196,18 +198,18 @@ struct Embeddings {
 }
 
 impl Vertex {
-    /// One request for the texts; where it is refused for what is in it, one for each half, so that in the end one text
-    /// fails alone.
+    /// Sends one request for the texts. If its content is rejected, each half is sent separately, so that in the end
+    /// only the invalid text fails.
     fn request(&self, texts: &[&str]) -> Vec<Result<Vec<f32>>> {
         let error = match self.outage() {
             Some(error) => error,
             None => match self.predict(texts) {
                 Ok(vectors) => {
-                    *self.remembered() = None;
+                    *self.lock_outage() = None;
                     return vectors;
                 }
                 Err(error) => {
-                    self.remember(&error);
+                    self.set_outage(&error);
                     error
                 }
             },
@@ -219,27 +221,26 @@ impl Vertex {
         texts.iter().map(|_| Err(Error::new(error.kind(), error.to_string()))).collect()
     }
 
-    fn remembered(&self) -> std::sync::MutexGuard<'_, Option<Outage>> {
+    fn lock_outage(&self) -> std::sync::MutexGuard<'_, Option<Outage>> {
         self.outage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the last request failed with, while nothing is asked for it.
+    /// The error of the current outage, if calls fail fast.
     fn outage(&self) -> Option<Error> {
-        let remembered = self.remembered();
-        let outage = remembered.as_ref()?;
+        let guard = self.lock_outage();
+        let outage = guard.as_ref()?;
         let is_over = matches!(self.caller, Caller::Service { .. }) && outage.since.elapsed() >= outage.wait;
         (!is_over).then(|| Error::new(outage.kind, &outage.message))
     }
 
-    /// Remembers a failure that is not the texts'.
-    fn remember(&self, error: &Error) {
+    /// Records an outage, unless the error is about the texts or the response.
+    fn set_outage(&self, error: &Error) {
         if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Internal) {
             return;
         }
-        let mut remembered = self.remembered();
-        let wait = remembered.as_ref().map_or(WAITS.0, |before| (before.wait * 2).min(WAITS.1));
-        *remembered =
-            Some(Outage { kind: error.kind(), message: error.to_string(), wait, since: Instant::now() });
+        let mut guard = self.lock_outage();
+        let wait = guard.as_ref().map_or(WAITS.0, |before| (before.wait * 2).min(WAITS.1));
+        *guard = Some(Outage { kind: error.kind(), message: error.to_string(), wait, since: Instant::now() });
     }
 
     fn predict(&self, texts: &[&str]) -> Result<Vec<Result<Vec<f32>>>> {
@@ -258,7 +259,7 @@ impl Vertex {
         Ok(answer.predictions.into_iter().map(|prediction| self.unit(prediction.embeddings.values)).collect())
     }
 
-    /// The vector with length 1. Google's are within rounding of that, and a search relies on it.
+    /// Normalizes a vector to length 1. The API's vectors have that length only approximately.
     fn unit(&self, mut vector: Vec<f32>) -> Result<Vec<f32>> {
         let norm = vector.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
         if vector.len() != self.identity.dimension || !norm.is_finite() || norm < 0.5 {
@@ -279,11 +280,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_holds_as_many_texts_as_may_be_and_one_at_least() {
+    fn requests_are_as_large_as_allowed_and_have_at_least_one_text() {
         let long = "é".repeat(9_000);
         assert_eq!(request_length(&[&long, &long, &long]), 2);
         let longer = "x".repeat(30_000);
         assert_eq!(request_length(&[&longer, "a"]), 1);
-        assert_eq!(request_length(&["a"; 600]), TEXTS_A_REQUEST);
+        assert_eq!(request_length(&["a"; 600]), MAX_REQUEST_TEXTS);
     }
 }

@@ -1,4 +1,4 @@
-//! One request, repeated while a repeat can help and there is time.
+//! Sends requests, and retries them while the failure is transient and time is left.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,45 +13,45 @@ use serde_json::Value;
 
 use crate::credentials::Credentials;
 use crate::failure::Failure;
-use crate::pace::Pace;
 use crate::retry::Limits;
+use crate::transfer::Transfer;
 
-/// What a request carries.
+/// The body of a request.
 #[derive(Debug, Clone)]
 pub enum Body {
-    /// Nothing.
+    /// No body.
     Empty,
     /// JSON.
     Json(Value),
-    /// An upload in two parts (`multipart/related`): what it is, and its bytes.
+    /// An upload (`multipart/related`): metadata and content.
     Upload(Value, Payload),
 }
 
-/// The bytes of an upload.
+/// The content of an upload.
 #[derive(Debug, Clone)]
 pub enum Payload {
     /// In memory.
     Bytes(Bytes),
-    /// In a file, read again at every try.
+    /// In a file, which every attempt reads again.
     File(PathBuf),
 }
 
-/// A request that may be repeated.
+/// An idempotent request.
 #[derive(Debug, Clone)]
 pub struct Call {
-    /// What it does, as the beginning of an error's sentence: "reading table p.d.t".
+    /// The beginning of error messages: "reading table p.d.t".
     pub doing: String,
-    /// Its method.
+    /// The HTTP method.
     pub method: Method,
-    /// Its address, without what `query` adds.
+    /// The URL without the parameters of `query`.
     pub url: String,
-    /// Parameters of the address.
+    /// Query parameters.
     pub query: Vec<(&'static str, String)>,
-    /// What it carries.
+    /// The body.
     pub body: Body,
-    /// The bytes that it asks for: from the first to one past the last.
+    /// The requested byte range; the end is exclusive.
     pub range: Option<(u64, u64)>,
-    /// Time added to [`Limits::attempt`], for an answer that is known to take long.
+    /// Time added to [`Limits::attempt`] and [`Limits::total`], for requests that the server answers late.
     pub patience: Duration,
 }
 
@@ -83,14 +83,14 @@ impl Call {
         }
     }
 
-    /// Asks for a part of the answer's body.
+    /// Requests a byte range of the response body; `to` is exclusive.
     #[must_use]
     pub fn range(mut self, from: u64, to: u64) -> Self {
         self.range = Some((from, to));
         self
     }
 
-    /// Adds a parameter to the address.
+    /// Adds a query parameter.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.query.push((name, value.into()));
@@ -99,41 +99,41 @@ impl Call {
 }
 
 impl Body {
-    /// The bytes of an upload that are in memory.
-    fn held_bytes(&self) -> u64 {
+    /// The size of an upload in memory; 0 for other bodies.
+    fn bytes_in_memory(&self) -> u64 {
         if let Self::Upload(_, Payload::Bytes(bytes)) = self { bytes.len() as u64 } else { 0 }
     }
 
-    /// The bytes that are sent, but for what describes them.
+    /// The size of an upload without its metadata; 0 for other bodies.
     async fn length(&self) -> u64 {
         match self {
-            // One that cannot be read fails by its name when it is sent.
+            // A file that cannot be read fails when it is sent, with its name.
             Self::Upload(_, Payload::File(path)) => {
                 tokio::fs::metadata(path).await.map_or(0, |facts| facts.len())
             }
-            held => held.held_bytes(),
+            other => other.bytes_in_memory(),
         }
     }
 }
 
-/// Bytes of a file that are sent at once: what has to move within the time that nothing may happen.
-const PART_BYTES: usize = 1 << 18;
+/// Chunk size of uploads from files. One chunk must be sent within [`Limits::attempt`].
+const CHUNK_BYTES: usize = 1 << 18;
 
-/// Room that is made for an answer before it is there.
-const MOST_RESERVED: u64 = 16 << 20;
+/// Maximum capacity that is reserved for a response body, whatever its `Content-Length`.
+const MAX_RESERVED: u64 = 16 << 20;
 
-/// A 2xx answer, whole.
+/// A complete 2xx response.
 #[derive(Debug)]
 pub struct Answer {
     /// Its headers.
     pub headers: HeaderMap,
     /// Its body.
     pub body: Bytes,
-    /// How often the request was sent.
+    /// Number of attempts.
     pub attempts: u32,
 }
 
-/// Sends requests.
+/// An HTTP client with credentials and retries. Clones share connections and tokens.
 #[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
@@ -142,22 +142,22 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client that shows `credentials` and keeps `limits`.
+    /// A client with `credentials` and `limits`.
     ///
     /// # Errors
-    /// `Internal` where the machine's certificates cannot be read.
+    /// `Internal` if the TLS certificates of the system cannot be read.
     pub fn new(credentials: Credentials, limits: Limits) -> Result<Self> {
-        // Fails where somebody else of this process was first, and then there is one.
+        // An error means that the process has installed a provider already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(10).min(limits.attempt))
             .user_agent(concat!("job-market/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|error| Error::internal("cannot make an HTTP client").caused_by(error))?;
+            .map_err(|error| Error::internal("cannot create an HTTP client").caused_by(error))?;
         Ok(Self { http, credentials: Arc::new(credentials), limits })
     }
 
-    /// Sends `call` until it succeeds, cannot, or its time is over.
+    /// Sends `call`, and retries it until it succeeds, fails permanently, or the time limit is reached.
     ///
     /// # Errors
     /// The last failure.
@@ -169,8 +169,9 @@ impl Client {
         loop {
             attempts += 1;
             let left = total.saturating_sub(started.elapsed());
-            // Bytes in memory are sent as one part.
-            let idle = self.limits.attempt + call.patience + self.limits.transfer(call.body.held_bytes());
+            // An upload from memory is one chunk, so that its progress is not visible.
+            let idle =
+                self.limits.attempt + call.patience + self.limits.transfer(call.body.bytes_in_memory());
             let mut failure = match self.attempt(call, left.min(idle)).await {
                 Ok((headers, body)) => return Ok(Answer { headers, body, attempts }),
                 Err(failure) => failure,
@@ -193,14 +194,14 @@ impl Client {
                 ?wait,
                 status = failure.status,
                 reason = failure.reason,
-                "{}: again",
+                "{}: retrying",
                 call.doing
             );
             tokio::time::sleep(wait).await;
         }
     }
 
-    /// [`Client::send`], and the answer as JSON.
+    /// Calls [`Client::send`] and parses the response as JSON; an empty body is `null`.
     ///
     /// # Errors
     /// The last failure.
@@ -210,23 +211,23 @@ impl Client {
             return Ok(Value::Null);
         }
         serde_json::from_slice(&answer.body)
-            .map_err(|error| Failure::ours("invalidAnswer", format!("the answer is no JSON: {error}")))
+            .map_err(|error| Failure::local("invalidAnswer", format!("the response is not JSON: {error}")))
     }
 
-    /// How long requests of this client may take.
+    /// The time limits of this client.
     pub fn limits(&self) -> Limits {
         self.limits
     }
 
-    /// Sends `call` once. Nothing may happen for `idle`; what moves may take as long as it needs.
+    /// Sends `call` once. It fails after `idle` without progress, or if the transfer is too slow.
     async fn attempt(&self, call: &Call, idle: Duration) -> Result<(HeaderMap, Bytes), Failure> {
-        let pace = Arc::new(Pace::new(self.limits, idle));
+        let transfer = Arc::new(Transfer::new(self.limits, idle));
         let url = Url::parse(&call.url).ok();
         let host = url.as_ref().and_then(Url::host_str).unwrap_or("the server");
         tokio::select! {
-            answer = self.exchange(call, idle, &pace) => answer,
-            () = pace.stalls() => {
-                let what = if pace.has_moved() { "the transfer stopped or was too slow" } else { "no answer in time" };
+            answer = self.exchange(call, idle, &transfer) => answer,
+            () = transfer.stalled() => {
+                let what = if transfer.has_moved() { "the transfer stopped or was too slow" } else { "no answer in time" };
                 Err(Failure::of_connection(format!("{host}: {what}")))
             }
         }
@@ -236,11 +237,11 @@ impl Client {
         &self,
         call: &Call,
         most: Duration,
-        pace: &Arc<Pace>,
+        transfer: &Arc<Transfer>,
     ) -> Result<(HeaderMap, Bytes), Failure> {
         let mut url = Url::parse(&call.url)
-            .map_err(|error| Failure::ours("address", format!("{:?} is no address: {error}", call.url)))?;
-        // Nothing to add would still add a question mark.
+            .map_err(|error| Failure::local("address", format!("invalid URL {:?}: {error}", call.url)))?;
+        // Without parameters, `query_pairs_mut` would append a question mark.
         if !call.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&call.query);
         }
@@ -251,7 +252,7 @@ impl Client {
             Err(error) if error.kind() == ErrorKind::Unavailable => {
                 return Err(Failure::of_connection(error.chain()));
             }
-            Err(error) => return Err(Failure::ours("noCredentials", error.chain())),
+            Err(error) => return Err(Failure::local("noCredentials", error.chain())),
         }
         if let Some((from, to)) = call.range {
             request = request.header(RANGE, format!("bytes={from}-{}", to.saturating_sub(1)));
@@ -260,16 +261,16 @@ impl Client {
             Body::Empty if call.method == Method::GET => request,
             Body::Empty => request.header(CONTENT_LENGTH, 0),
             Body::Json(value) => request.header(CONTENT_TYPE, "application/json").body(value.to_string()),
-            Body::Upload(facts, payload) => upload(request, facts, payload, pace).await?,
+            Body::Upload(facts, payload) => upload(request, facts, payload, transfer).await?,
         };
-        let mut response = request.send().await.map_err(|error| broken(&error))?;
+        let mut response = request.send().await.map_err(|error| connection_failure(&error))?;
         let (status, headers) = (response.status(), response.headers().clone());
-        pace.advance(0);
-        // No more than is promised is kept ready for, and of that only what can be: the promise is the server's.
-        let promised = response.content_length().unwrap_or_default().min(MOST_RESERVED);
-        let mut body = BytesMut::with_capacity(promised as usize);
-        while let Some(part) = response.chunk().await.map_err(|error| broken(&error))? {
-            pace.advance(part.len());
+        transfer.advance(0);
+        // Content-Length is untrusted, so that the reserved capacity is limited.
+        let capacity = response.content_length().unwrap_or_default().min(MAX_RESERVED);
+        let mut body = BytesMut::with_capacity(capacity as usize);
+        while let Some(part) = response.chunk().await.map_err(|error| connection_failure(&error))? {
+            transfer.advance(part.len());
             body.extend_from_slice(&part);
         }
         let body = body.freeze();
@@ -285,9 +286,9 @@ async fn upload(
     request: reqwest::RequestBuilder,
     facts: &Value,
     payload: &Payload,
-    pace: &Arc<Pace>,
+    transfer: &Arc<Transfer>,
 ) -> Result<reqwest::RequestBuilder, Failure> {
-    // Which bytes the payload has is not ours to know.
+    // The boundary is random because the payload can contain any bytes.
     let boundary = format!("part-{:032x}", rand::random::<u128>());
     let head = format!(
         "--{boundary}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n{facts}\r\n\
@@ -301,18 +302,18 @@ async fn upload(
             request.body(whole)
         }
         Payload::File(path) => {
-            let cannot = |error: std::io::Error| {
-                Failure::ours("file", format!("cannot read {}: {error}", path.display()))
+            let failed = |error: std::io::Error| {
+                Failure::local("file", format!("cannot read {}: {error}", path.display()))
             };
-            let file = tokio::fs::File::open(path).await.map_err(cannot)?;
-            let length = file.metadata().await.map_err(cannot)?.len();
+            let file = tokio::fs::File::open(path).await.map_err(failed)?;
+            let length = file.metadata().await.map_err(failed)?.len();
             let whole = tokio::io::AsyncReadExt::chain(
                 tokio::io::AsyncReadExt::chain(std::io::Cursor::new(head.clone().into_bytes()), file),
                 std::io::Cursor::new(tail.clone().into_bytes()),
             );
-            let stream = tokio_util::io::ReaderStream::with_capacity(whole, PART_BYTES);
-            let pace = Arc::clone(pace);
-            let stream = stream.inspect_ok(move |part| pace.advance(part.len()));
+            let stream = tokio_util::io::ReaderStream::with_capacity(whole, CHUNK_BYTES);
+            let transfer = Arc::clone(transfer);
+            let stream = stream.inspect_ok(move |part| transfer.advance(part.len()));
             request
                 .header(CONTENT_LENGTH, head.len() as u64 + length + tail.len() as u64)
                 .body(reqwest::Body::wrap_stream(stream))
@@ -320,8 +321,8 @@ async fn upload(
     })
 }
 
-/// No answer, or half of one.
-fn broken(error: &reqwest::Error) -> Failure {
+/// The failure of a request without a complete response: the host and the root cause.
+fn connection_failure(error: &reqwest::Error) -> Failure {
     let mut message = if error.is_timeout() { "no answer in time".to_owned() } else { String::new() };
     let mut cause: Option<&dyn std::error::Error> = Some(error);
     while let Some(inner) = cause {

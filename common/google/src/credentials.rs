@@ -1,4 +1,4 @@
-//! Who we are: application-default credentials, whose tokens are cached and renewed before they expire.
+//! Credentials. Access tokens are cached and renewed before they expire.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -8,24 +8,24 @@ use common_core::{Error, ErrorKind, Result};
 use google_cloud_auth::credentials::{AccessTokenCredentials, Builder, mds};
 use tokio::sync::RwLock;
 
-/// Everything that the bundle asks of Google Cloud lies in this scope; what is allowed is up to IAM.
+/// The OAuth scope of all requests; permissions are controlled by IAM.
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 
-/// The longest wait for a token, whose server may be an address that swallows what it is sent.
-const LONGEST_FETCH: Duration = Duration::from_secs(10);
+/// Maximum wait for a token. Outside of Google Cloud, the address of the metadata server may drop packets silently.
+const TOKEN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A metadata server that has been silent from the first, for this long, is none.
-const SEARCH: Duration = Duration::from_secs(2);
+/// A metadata server that has never answered and does not answer for this long is assumed not to exist.
+const METADATA_SERVER_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Where tokens come from.
+/// A source of access tokens.
 #[derive(Debug)]
 pub struct Credentials {
     source: Source,
     current: RwLock<Option<AccessTokenCredentials>>,
-    /// When there was a token for the first time.
+    /// Time of the first successful request for a token.
     first_token: OnceLock<Instant>,
-    /// When there was none for the first time.
-    first_silence: OnceLock<Instant>,
+    /// Time of the first request for a token that was not answered.
+    first_timeout: OnceLock<Instant>,
 }
 
 #[derive(Debug)]
@@ -36,47 +36,47 @@ enum Source {
 }
 
 impl Credentials {
-    /// None: for emulators.
+    /// No credentials, for emulators.
     pub fn anonymous() -> Self {
-        Self::of(Source::Anonymous)
+        Self::new(Source::Anonymous)
     }
 
-    /// Application-default credentials: the file of `GOOGLE_APPLICATION_CREDENTIALS`, that of `gcloud auth
-    /// application-default login`, or the metadata server of the machine, whichever is found first.
+    /// Application-default credentials: the file named by `GOOGLE_APPLICATION_CREDENTIALS`, that of `gcloud auth
+    /// application-default login`, or the metadata server of the machine, in this order.
     pub fn application_default() -> Self {
-        Self::of(Source::ApplicationDefault)
+        Self::new(Source::ApplicationDefault)
     }
 
-    /// Tokens of the metadata server at `url` alone.
+    /// Tokens of the metadata server at `url`.
     pub fn metadata_server(url: &str) -> Self {
-        Self::of(Source::MetadataServer(url.to_owned()))
+        Self::new(Source::MetadataServer(url.to_owned()))
     }
 
-    fn of(source: Source) -> Self {
+    fn new(source: Source) -> Self {
         let current = RwLock::new(None);
-        Self { source, current, first_token: OnceLock::new(), first_silence: OnceLock::new() }
+        Self { source, current, first_token: OnceLock::new(), first_timeout: OnceLock::new() }
     }
 
-    /// A token that is valid now, or `None` where none is needed; waits for `most` at most.
+    /// A valid token, or `None` if none is needed. Waits at most `timeout`.
     ///
     /// # Errors
-    /// `Forbidden` where there are no credentials, `Unavailable` where their server does not answer.
-    pub async fn token(&self, most: Duration) -> Result<Option<String>> {
+    /// `Forbidden` if there are no credentials, `Unavailable` if the token server does not answer.
+    pub async fn token(&self, timeout: Duration) -> Result<Option<String>> {
         if matches!(self.source, Source::Anonymous) {
             return Ok(None);
         }
         let credentials = self.current().await?;
-        let fetched = tokio::time::timeout(most.min(LONGEST_FETCH), credentials.access_token()).await;
+        let fetched = tokio::time::timeout(timeout.min(TOKEN_TIMEOUT), credentials.access_token()).await;
         let failure = match fetched {
             Ok(Ok(token)) => {
                 self.first_token.get_or_init(Instant::now);
                 return Ok(Some(token.token));
             }
-            Ok(Err(error)) if error.is_transient() => self.silence().caused_by(first_cause(&error)),
-            Ok(Err(error)) => Error::new(ErrorKind::Forbidden, NO_CREDENTIALS).caused_by(first_cause(&error)),
-            Err(_) => self.silence().caused_by("no answer in time"),
+            Ok(Err(error)) if error.is_transient() => self.token_unavailable().caused_by(root_cause(&error)),
+            Ok(Err(error)) => Error::new(ErrorKind::Forbidden, NO_CREDENTIALS).caused_by(root_cause(&error)),
+            Err(_) => self.token_unavailable().caused_by("no answer in time"),
         };
-        // Kept, they would go on saying the same: for a while after most errors, for ever after some.
+        // The library caches errors, some of them forever: discard the credentials so that the next call retries.
         self.forget().await;
         Err(failure)
     }
@@ -86,26 +86,30 @@ impl Credentials {
             return Ok(current.clone());
         }
         let mut current = self.current.write().await;
-        // Of requests that begin together the first asks for a token, and the others wait for it.
+        // Concurrent requests share the token that the first one fetches.
         if let Some(current) = &*current {
             return Ok(current.clone());
         }
         Ok(current.insert(self.build()?).clone())
     }
 
-    /// The server of tokens does not answer: for a moment, or because there is none.
-    fn silence(&self) -> Error {
-        let since = self.first_silence.get_or_init(Instant::now).elapsed();
+    /// The error for a token server that does not answer: transient, or permanent if it does not exist.
+    fn token_unavailable(&self) -> Error {
+        let since = self.first_timeout.get_or_init(Instant::now).elapsed();
         match &self.source {
             Source::ApplicationDefault if !has_file() && self.first_token.get().is_none() => {
-                let kind = if since > SEARCH { ErrorKind::Forbidden } else { ErrorKind::Unavailable };
+                let kind = if since > METADATA_SERVER_TIMEOUT {
+                    ErrorKind::Forbidden
+                } else {
+                    ErrorKind::Unavailable
+                };
                 Error::new(kind, NO_CREDENTIALS)
             }
-            _ => Error::unavailable("the server of access tokens gives none"),
+            _ => Error::unavailable("the token server does not answer"),
         }
     }
 
-    /// Drops what is cached: a server has refused the token.
+    /// Discards the cached token, after a server has rejected it.
     pub async fn forget(&self) {
         *self.current.write().await = None;
     }
@@ -119,7 +123,7 @@ impl Credentials {
             _ => Builder::default().with_scopes([SCOPE]).build_access_token_credentials(),
         };
         built.map_err(|error| {
-            // The sentences after the first say again what ours says.
+            // The library's further sentences repeat the advice of NO_CREDENTIALS.
             let text = error.to_string();
             let cause = text.split(". ").next().unwrap_or_default();
             Error::new(ErrorKind::Forbidden, NO_CREDENTIALS).caused_by(cause)
@@ -127,8 +131,8 @@ impl Credentials {
     }
 }
 
-/// Whether application-default credentials are a file. Where they are not, the metadata server is asked, be there one
-/// or not.
+/// Returns whether application-default credentials are a file. Otherwise the library asks the metadata server, whether
+/// or not it exists.
 fn has_file() -> bool {
     let in_home =
         |home| Path::new(&home).join(".config/gcloud/application_default_credentials.json").exists();
@@ -136,8 +140,8 @@ fn has_file() -> bool {
         || std::env::var_os("HOME").is_some_and(in_home)
 }
 
-/// What it was in the end: above that stand sentences of the library that repeat ours.
-fn first_cause(mut error: &(dyn std::error::Error + 'static)) -> String {
+/// The innermost cause; the outer errors of the library repeat the advice of [`NO_CREDENTIALS`].
+fn root_cause(mut error: &(dyn std::error::Error + 'static)) -> String {
     while let Some(cause) = error.source() {
         error = cause;
     }

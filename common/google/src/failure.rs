@@ -1,4 +1,4 @@
-//! What an answer other than 2xx says, and what to do about it.
+//! Classifies failed requests and describes them for the operator.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use serde_json::Value;
 
-/// The longest text of a server that becomes part of a message, in characters.
-const MESSAGE_CHARS: usize = 300;
+/// Maximum length of a server's text in an error, in characters.
+const MAX_MESSAGE_CHARS: usize = 300;
 
-/// How BigQuery's sentence begins where another statement changed the same table at the same time. It has the reason of a
-/// mistake in the statement (`invalidQuery`), so that only these words tell the two apart. The first two are documented:
+/// Beginnings of BigQuery's messages about a concurrent update of the same table. The reason is the one of an invalid
+/// statement (`invalidQuery`), so that only the message distinguishes them. The first two are documented:
 /// <https://cloud.google.com/bigquery/docs/data-manipulation-language#dml_statement_conflicts> and
 /// <https://cloud.google.com/bigquery/docs/transactions#transaction_concurrency>; the others are the emulator's.
-const AT_ONCE: [&str; 5] = [
+const CONCURRENT_UPDATE: [&str; 5] = [
     "Could not serialize access to table",
     "Transaction is aborted due to concurrent update",
     "Failed to commit",
@@ -23,33 +23,33 @@ const AT_ONCE: [&str; 5] = [
     "Catalog write-write conflict",
 ];
 
-/// How BigQuery says that twenty statements wait to change a table already. Its reason is `resourcesExceeded`, which a statement
-/// that needs too much memory has too, and then no repeat helps: only the words tell the two apart.
+/// Part of BigQuery's message that the queue of DML statements of a table, at most twenty, is full. Its reason,
+/// `resourcesExceeded`, is also the one of a statement that needs too much memory, which a retry does not help.
 const QUEUE_IS_FULL: &str = "many DML statements outstanding against table";
 
-/// How BigQuery says that a table's rows or shape change too often at the moment. A job says so with reasons that mean it
-/// (`rateLimitExceeded`, `jobRateLimitExceeded`), and a DDL statement with `invalidQuery`, as of a mistake in the statement: there
-/// only the words tell.
-const TOO_OFTEN: &str = "xceeded rate limits";
+/// Part of BigQuery's message that a table is changed too often. Jobs have specific reasons for it
+/// (`rateLimitExceeded`, `jobRateLimitExceeded`); a DDL statement has the reason of an invalid statement
+/// (`invalidQuery`).
+const RATE_LIMIT: &str = "xceeded rate limits";
 
-/// Why a request did not succeed.
+/// A failed request.
 #[derive(Debug)]
 pub struct Failure {
-    /// The answer's status, where there was an answer.
+    /// The HTTP status, if there was a response.
     pub status: Option<u16>,
-    /// Google's word for the reason, such as `notFound` or `rateLimitExceeded`.
+    /// Google's reason, such as `notFound` or `rateLimitExceeded`.
     pub reason: String,
-    /// The server's sentence, or ours where it said none.
+    /// The message of the server, or of this crate if the server sent none.
     pub message: String,
-    /// How long the server asked us to wait.
+    /// The wait that the server requested.
     pub retry_after: Option<Duration>,
-    /// How often the request was sent; 0 where a request that was answered tells of a job that failed. After more than one,
-    /// a refusal may be of our own earlier success.
+    /// Number of attempts; 0 for a failed job whose request succeeded. After more than one attempt, a conflict can be
+    /// caused by an earlier attempt that succeeded without a response.
     pub attempts: u32,
 }
 
 impl Failure {
-    /// Reads an answer other than 2xx, whoever wrote it: BigQuery's JSON, a front end's JSON, or a proxy's HTML.
+    /// Parses a response other than 2xx: JSON of BigQuery or of a front end, or HTML of a proxy.
     pub(crate) fn of_answer(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
         let error = serde_json::from_slice::<Value>(body)
             .ok()
@@ -59,7 +59,7 @@ impl Failure {
         let message = error
             .get("message")
             .and_then(Value::as_str)
-            .map_or_else(|| format!("an answer that is no JSON ({} bytes)", body.len()), shorten);
+            .map_or_else(|| format!("a response that is not JSON ({} bytes)", body.len()), shorten);
         Self {
             status: Some(status.as_u16()),
             reason: reason.unwrap_or_default().to_owned(),
@@ -69,17 +69,17 @@ impl Failure {
         }
     }
 
-    /// A request that got no whole answer.
+    /// A request without a complete response.
     pub(crate) fn of_connection(message: impl Into<String>) -> Self {
         Self { status: None, reason: String::new(), message: message.into(), retry_after: None, attempts: 0 }
     }
 
-    /// A request that was never sent, or whose answer cannot be understood: a second try would do no better.
-    pub fn ours(reason: &str, message: String) -> Self {
+    /// A failure of this side, which a retry does not help: the request could not be sent or its response not parsed.
+    pub fn local(reason: &str, message: String) -> Self {
         Self { status: None, reason: reason.to_owned(), message, retry_after: None, attempts: 0 }
     }
 
-    /// A job that ran and failed: `error` is its `errorResult`.
+    /// A failed job; `error` is its `errorResult`.
     pub fn of_job(error: &Value) -> Self {
         let text = |name| error.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         Self {
@@ -91,7 +91,7 @@ impl Failure {
         }
     }
 
-    /// What the failure means for whoever has to act on it.
+    /// The kind of the failure.
     pub fn kind(&self) -> ErrorKind {
         use ErrorKind as Kind;
         match (self.reason.as_str(), self.status) {
@@ -106,12 +106,12 @@ impl Failure {
                 | "tableUnavailable",
                 _,
             ) => Kind::Unavailable,
-            // Two statements that change one table at once: the one that came second is told to come again.
-            ("" | "invalid" | "invalidQuery", _) if self.is_at_once() => Kind::Unavailable,
+            // Of two concurrent updates of a table, BigQuery rejects the second, which can be retried.
+            ("" | "invalid" | "invalidQuery", _) if self.is_concurrent_update() => Kind::Unavailable,
             ("resourcesExceeded" | "invalidQuery", _) if self.message.contains(QUEUE_IS_FULL) => {
                 Kind::Unavailable
             }
-            ("quotaExceeded" | "invalidQuery", _) if self.message.contains(TOO_OFTEN) => Kind::Unavailable,
+            ("quotaExceeded" | "invalidQuery", _) if self.message.contains(RATE_LIMIT) => Kind::Unavailable,
             ("quotaExceeded" | "resourcesExceeded" | "bytesBilledLimitExceeded" | "responseTooLarge", _) => {
                 Kind::Exhausted
             }
@@ -129,14 +129,14 @@ impl Failure {
         }
     }
 
-    /// Says whether the sentence is one of [`AT_ONCE`]. It has to begin so: a statement or a name that the server quotes may
-    /// hold the same words.
-    fn is_at_once(&self) -> bool {
+    /// Returns whether the message begins with one of [`CONCURRENT_UPDATE`]. Elsewhere in the message, the words can be
+    /// part of a statement or a name that the server quotes.
+    fn is_concurrent_update(&self) -> bool {
         let message = self.message.strip_prefix("Query error: ").unwrap_or(&self.message);
-        AT_ONCE.iter().any(|words| message.starts_with(words))
+        CONCURRENT_UPDATE.iter().any(|words| message.starts_with(words))
     }
 
-    /// The failure as the bundle's error: what was done, what the server said, what to do.
+    /// Converts to an [`Error`] with `doing`, the message of the server and the remedy.
     pub fn into_error(self, doing: &str) -> Error {
         let kind = self.kind();
         let status = self.status.map(|status| format!("HTTP {status}, ")).unwrap_or_default();
@@ -147,9 +147,9 @@ impl Failure {
             ("billingNotEnabled", _) => ": enable billing for the project",
             ("noCredentials", _) => "",
             (_, ErrorKind::Forbidden) => {
-                ": give this account the role that it needs there, or use another account's credentials"
+                ": grant this account the required role, or use the credentials of another account"
             }
-            (_, ErrorKind::Exhausted) => ": ask for a higher quota, or try again tomorrow",
+            (_, ErrorKind::Exhausted) => ": request a higher quota, or try again tomorrow",
             (_, ErrorKind::Unavailable) => ": try again",
             _ => "",
         };
@@ -158,7 +158,7 @@ impl Failure {
     }
 }
 
-/// `Retry-After` in either of its forms: seconds, or a date.
+/// Parses `Retry-After`: seconds or a date.
 fn retry_after(text: &str) -> Option<Duration> {
     if let Ok(seconds) = text.trim().parse::<u64>() {
         return Some(Duration::from_secs(seconds));
@@ -169,7 +169,7 @@ fn retry_after(text: &str) -> Option<Duration> {
 
 fn shorten(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(MESSAGE_CHARS) {
+    match line.char_indices().nth(MAX_MESSAGE_CHARS) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,
     }
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn every_answer_has_a_kind_whoever_wrote_it() {
+    fn responses_are_classified() {
         let json =
             |reason: &str| format!(r#"{{"error":{{"message":"m","errors":[{{"reason":"{reason}"}}]}}}}"#);
         for (status, body, kind) in [
@@ -210,9 +210,9 @@ mod tests {
         }
     }
 
-    /// The sentences are those of the service, as its users quote them.
+    /// The messages are real ones of the service.
     #[test]
-    fn a_table_that_is_changed_too_often_is_busy_and_not_exhausted() {
+    fn too_frequent_updates_are_transient() {
         let queue = "Resources exceeded during query execution: Too many DML statements outstanding against table \
                      p:d.job_embeddings, limit is 20.";
         let often = "Exceeded rate limits: too many table update operations for this table. For more information, see \
@@ -243,18 +243,18 @@ mod tests {
         }
     }
 
-    /// A name or a statement that is quoted may hold any words.
+    /// Messages can quote names and statements with the same words.
     #[test]
-    fn reason_and_status_count_before_words() {
-        let said = |status, reason: &str, message: &str| {
+    fn reason_and_status_take_precedence_over_the_message() {
+        let kind_of = |status, reason: &str, message: &str| {
             let errors = serde_json::json!([{ "reason": reason }]);
             let body = serde_json::json!({ "error": { "message": message, "errors": errors } });
             answer(status, &body.to_string()).kind()
         };
         let at_once = "Could not serialize access to table p:d.t due to concurrent update";
-        assert_eq!(said(400, "invalidQuery", at_once), ErrorKind::Unavailable);
+        assert_eq!(kind_of(400, "invalidQuery", at_once), ErrorKind::Unavailable);
         let aborted = "Query error: Transaction is aborted due to concurrent update against table p:d.t.";
-        assert_eq!(said(400, "invalidQuery", aborted), ErrorKind::Unavailable);
+        assert_eq!(kind_of(400, "invalidQuery", aborted), ErrorKind::Unavailable);
         for (status, reason, message, kind) in [
             (404, "notFound", "Not found: Table p:d.Conflict on was not found", ErrorKind::NotFound),
             (404, "notFound", "Failed to commit is no dataset", ErrorKind::NotFound),
@@ -262,12 +262,12 @@ mod tests {
             (400, "invalidQuery", "Unrecognized name: `Could not serialize access`", ErrorKind::InvalidInput),
             (400, "invalidQuery", "Syntax error: Unexpected 'write-write conflict'", ErrorKind::InvalidInput),
         ] {
-            assert_eq!(said(status, reason, message), kind, "{message}");
+            assert_eq!(kind_of(status, reason, message), kind, "{message}");
         }
     }
 
     #[test]
-    fn retry_after_is_read_in_both_forms() {
+    fn retry_after_is_parsed_in_both_forms() {
         assert_eq!(retry_after("7"), Some(Duration::from_secs(7)));
         let soon = (Utc::now() + chrono::TimeDelta::seconds(60)).to_rfc2822();
         assert!(retry_after(&soon).unwrap() > Duration::from_secs(50));
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sentence_names_what_was_done_and_the_remedy() {
+    fn errors_name_the_action_and_the_remedy() {
         let error = answer(
             403,
             r#"{"error":{"message":"Access Denied: Project p.","errors":[{"reason":"accessDenied"}]}}"#,
@@ -283,8 +283,8 @@ mod tests {
         .into_error("reading table p.d.t");
         assert_eq!(
             error.to_string(),
-            "reading table p.d.t failed: HTTP 403, Access Denied: Project p (accessDenied): give this account the role that \
-             it needs there, or use another account's credentials"
+            "reading table p.d.t failed: HTTP 403, Access Denied: Project p (accessDenied): grant this account the required role, \
+             or use the credentials of another account"
         );
     }
 }

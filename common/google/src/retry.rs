@@ -1,28 +1,28 @@
-//! How long a request may take, how often it is tried, and how long to wait between.
+//! Time limits of requests, and the wait between attempts.
 
 use std::time::Duration;
 
 use rand::Rng;
 
-/// How long to go on with one request.
+/// Time limits of one request.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// The longest that nothing may happen within one try: until its answer begins, and between two parts of what is
+    /// Maximum time without progress within one attempt: until the response begins, and between two chunks that are
     /// sent or received.
     pub attempt: Duration,
-    /// The longest from the first try to the end of the last, without what its bytes may take.
+    /// Maximum time of all attempts together, without the time for the bytes of the body ([`Self::transfer`]).
     pub total: Duration,
-    /// The fewest bytes a second at which a transfer goes on: one that has moved less since its begin, but for
-    /// `attempt`, ends.
+    /// Minimum rate of a transfer in bytes per second. A transfer that is slower on average, after an allowance of
+    /// `attempt`, is given up.
     pub least_rate: u64,
-    /// The wait before the second try; it doubles from try to try, up to [`LONGEST_WAIT`].
+    /// The wait before the second attempt; it doubles with every attempt, up to [`LONGEST_WAIT`].
     pub first_wait: Duration,
 }
 
-/// The longest wait between two tries that we choose ourselves; a server may ask for more.
+/// Maximum wait between two attempts, unless the server requests a longer one.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(32);
 
-/// 2 Mbit/s: a tenth of a household's line, so that a slow one gets its time and a trickle does not.
+/// Default of [`Limits::least_rate`], 2 Mbit/s: a tenth of a typical household connection.
 pub const LEAST_RATE: u64 = 256 << 10;
 
 impl Default for Limits {
@@ -37,25 +37,24 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Limits for requests of which one try may do nothing for `attempt_s` seconds, and all together take five times that
-    /// and the time that their bytes need.
+    /// Limits with `attempt_s` seconds per attempt and five times as much in total.
     pub fn of_seconds(attempt_s: u64) -> Self {
         let attempt = Duration::from_secs(attempt_s);
         Self { attempt, total: attempt * 5, ..Self::default() }
     }
 
-    /// What `bytes` may take beside all that: a gigabyte 68 minutes.
+    /// The time allowed for transferring `bytes`: 68 minutes per gigabyte by default.
     pub fn transfer(&self, bytes: u64) -> Duration {
         Duration::from_secs_f64(bytes as f64 / self.least_rate.max(1) as f64)
     }
 
-    /// The wait after try number `attempt` (from 1): exponential with full jitter between its half and its whole, so
-    /// that clients that failed together do not come back together; never less than the server asked for.
-    pub fn wait(&self, attempt: u32, asked: Option<Duration>) -> Duration {
+    /// The wait after attempt number `attempt` (from 1): exponential, with random jitter between half and all of it, so
+    /// that clients do not retry simultaneously; at least `requested`, the wait that the server requested.
+    pub fn wait(&self, attempt: u32, requested: Option<Duration>) -> Duration {
         let doubled = self.first_wait.saturating_mul(1 << attempt.saturating_sub(1).min(16));
         let longest = doubled.min(LONGEST_WAIT);
         let own = longest.mul_f64(rand::rng().random_range(0.5..=1.0));
-        asked.map_or(own, |asked| asked.max(own))
+        requested.map_or(own, |requested| requested.max(own))
     }
 }
 
@@ -64,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_double_up_to_a_bound_and_obey_the_server() {
+    fn waits_double_up_to_a_maximum_and_respect_the_server() {
         let limits = Limits { first_wait: Duration::from_millis(100), ..Limits::default() };
         for (attempt, most) in [(1, 100), (2, 200), (4, 800), (60, 32_000)] {
             let wait = limits.wait(attempt, None);

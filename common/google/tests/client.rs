@@ -1,6 +1,6 @@
-//! The client before a server that does what networks and servers do.
+//! The client against a server with the faults of networks and servers.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)] // What a test cannot unwrap is a failure of the test.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // A panic fails the test.
 
 mod server;
 
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use server::{Seen, Server, Step};
 
-/// Waits that a test can afford, and time enough for a busy machine.
+/// Short waits, and timeouts long enough for a busy machine.
 const LIMITS: Limits = Limits {
     attempt: Duration::from_secs(20),
     total: Duration::from_secs(40),
@@ -32,12 +32,12 @@ fn get(server: &Server) -> Call {
     Call::get("reading table p.d.t", format!("{}/tables/t", server.url))
 }
 
-fn sentence(failure: Failure) -> String {
+fn error_of(failure: Failure) -> String {
     failure.into_error("reading table p.d.t").chain()
 }
 
 #[tokio::test]
-async fn a_request_carries_its_parameters_its_range_and_its_json() {
+async fn requests_have_parameters_ranges_and_json() {
     let server = Server::start(|_| Step::ok(r#"{"a":1}"#)).await;
     let call = get(&server).with("q", "a b&c").range(10, 20);
     assert_eq!(client().json(&call).await.unwrap(), json!({"a": 1}));
@@ -54,7 +54,7 @@ async fn a_request_carries_its_parameters_its_range_and_its_json() {
 }
 
 #[tokio::test]
-async fn a_server_that_asks_to_wait_is_obeyed() {
+async fn retry_after_is_respected() {
     let server = Server::start(|number| match number {
         0 => Step::error(429, "rateLimitExceeded", "slowly").with("retry-after", "1"),
         _ => Step::ok("{}"),
@@ -66,7 +66,7 @@ async fn a_server_that_asks_to_wait_is_obeyed() {
 }
 
 #[tokio::test]
-async fn a_wait_beyond_all_patience_is_not_begun() {
+async fn a_retry_after_beyond_the_limit_fails_immediately() {
     let longest = u64::MAX.to_string();
     let server = Server::start(move |_| Step::status(503, "").with("retry-after", &longest)).await;
     let failure = client().send(&get(&server)).await.unwrap_err();
@@ -74,7 +74,7 @@ async fn a_wait_beyond_all_patience_is_not_begun() {
 }
 
 #[tokio::test]
-async fn what_passes_is_tried_again() {
+async fn transient_failures_are_retried() {
     let page = "<html><h1>502 Bad Gateway</h1></html>";
     let server = Server::start(move |number| match number {
         0 | 2 => Step::error(503, "backendError", "busy"),
@@ -90,17 +90,17 @@ async fn what_passes_is_tried_again() {
 }
 
 #[tokio::test]
-async fn what_stays_is_not() {
+async fn permanent_failures_are_not_retried() {
     let server = Server::start(|_| Step::error(403, "accessDenied", "Access Denied: Table p:d.t.")).await;
     let failure = client().send(&get(&server)).await.unwrap_err();
     assert_eq!((server.arrivals().len(), failure.kind()), (1, ErrorKind::Forbidden));
-    let expected = "reading table p.d.t failed: HTTP 403, Access Denied: Table p:d.t (accessDenied): give this account \
-                    the role that it needs there, or use another account's credentials";
-    assert_eq!(sentence(failure), expected);
+    let expected = "reading table p.d.t failed: HTTP 403, Access Denied: Table p:d.t (accessDenied): grant this account \
+                    the required role, or use the credentials of another account";
+    assert_eq!(error_of(failure), expected);
 }
 
 #[tokio::test]
-async fn a_server_that_is_too_slow_is_given_up_when_the_time_is_over() {
+async fn attempts_time_out() {
     let server = Server::start(|_| Step::Late(Duration::from_mins(1))).await;
     let (attempt, total) = (Duration::from_millis(200), Duration::from_millis(900));
     let client = Client::new(Credentials::anonymous(), Limits { attempt, total, ..LIMITS }).unwrap();
@@ -110,12 +110,12 @@ async fn a_server_that_is_too_slow_is_given_up_when_the_time_is_over() {
     assert!((0.6..10.0).contains(&seconds), "{seconds}");
     assert!((2..=5).contains(&failure.attempts), "{failure:?}");
     assert_eq!(failure.kind(), ErrorKind::Unavailable);
-    let said = sentence(failure);
-    assert!(said.contains("tries: 127.0.0.1: no answer in time: try again"), "{said}");
+    let error = error_of(failure);
+    assert!(error.contains("tries: 127.0.0.1: no answer in time: try again"), "{error}");
 }
 
 #[tokio::test]
-async fn a_call_that_takes_long_is_waited_for() {
+async fn patience_extends_the_limits() {
     let server = Server::start(|_| Step::Late(Duration::from_millis(300))).await;
     let (attempt, total) = (Duration::from_millis(50), Duration::from_millis(100));
     let client = Client::new(Credentials::anonymous(), Limits { attempt, total, ..LIMITS }).unwrap();
@@ -124,7 +124,7 @@ async fn a_call_that_takes_long_is_waited_for() {
     assert_eq!(client.send(&call).await.unwrap().attempts, 1);
 }
 
-/// A file that no socket's buffers hold.
+/// A file that is larger than all socket buffers.
 fn big_file() -> (tempfile::NamedTempFile, usize) {
     let file = tempfile::NamedTempFile::new().unwrap();
     let bytes = 24 << 20;
@@ -137,12 +137,12 @@ fn upload(server: &Server, file: &tempfile::NamedTempFile) -> Call {
     Call::post("writing gs://b/x", format!("{}/upload", server.url), Body::Upload(json!({}), payload))
 }
 
-/// What a large index takes on a slow line, scaled down: as long as something moves, it is waited for.
+/// An upload and a download that take longer than [`Limits::attempt`], but make progress.
 #[tokio::test]
-async fn a_transfer_may_take_longer_than_a_silence_may() {
+async fn transfers_may_take_longer_than_the_idle_limit() {
     let attempt = Duration::from_secs(2);
     let client = Client::new(Credentials::anonymous(), Limits { attempt, ..LIMITS }).unwrap();
-    // The drip moves 100 bytes a second: the least rate is scaled down with it.
+    // The download has 100 bytes per second, so that the minimum rate must be lower.
     let patient =
         Client::new(Credentials::anonymous(), Limits { attempt, least_rate: 50, ..LIMITS }).unwrap();
     let (file, bytes) = big_file();
@@ -152,17 +152,17 @@ async fn a_transfer_may_take_longer_than_a_silence_may() {
     let started = Instant::now();
     let (upload, download) = (upload(&slow, &file), get(&drip));
     let (sent, received) = tokio::join!(client.send(&upload), patient.send(&download));
-    assert!(started.elapsed() > attempt, "too fast to prove anything");
+    assert!(started.elapsed() > attempt, "the transfers were too fast for this test");
     assert_eq!((sent.unwrap().attempts, slow.seen()[0].body.len() > bytes), (1, true));
     let received = received.unwrap();
     assert_eq!((received.attempts, received.body.len()), (1, 300));
 }
 
 #[tokio::test]
-async fn a_transfer_that_stalls_or_trickles_ends() {
+async fn transfers_that_stall_or_are_too_slow_fail() {
     let (file, _) = big_file();
     let (attempt, total) = (Duration::from_millis(200), Duration::from_millis(300));
-    // Nothing more is ever read, or written.
+    // The first server stops reading, the second stops writing.
     let hour = Duration::from_hours(1);
     let stuck = Server::start(move |_| Step::Slow(1 << 20, hour)).await;
     let silent = Server::start(move |_| Step::Drip(3, hour)).await;
@@ -176,23 +176,23 @@ async fn a_transfer_that_stalls_or_trickles_ends() {
         assert_eq!(failure.kind(), ErrorKind::Unavailable);
         assert!(failure.message.contains("the transfer stopped or was too slow"), "{}", failure.message);
     }
-    // A byte now and then is no silence.
+    // Progress that is too slow is not idle.
     let trickle = Server::start(|_| Step::Drip(10_000, Duration::from_millis(20))).await;
     let failure = client.send(&get(&trickle)).await.unwrap_err();
     assert!(failure.message.contains("the transfer stopped or was too slow"), "{}", failure.message);
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_named() {
+async fn refused_connections_name_the_host() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let limits = Limits { total: Duration::from_millis(200), ..LIMITS };
     let client = Client::new(Credentials::anonymous(), limits).unwrap();
     let call = Call::get("reading", format!("http://127.0.0.1:{port}/"));
-    let said = sentence(client.send(&call).await.unwrap_err());
-    assert!(said.contains("127.0.0.1: Connection refused") && said.ends_with(": try again"), "{said}");
+    let error = error_of(client.send(&call).await.unwrap_err());
+    assert!(error.contains("127.0.0.1: Connection refused") && error.ends_with(": try again"), "{error}");
 }
 
-/// The two parts of `multipart/related`, each with its type.
+/// The headers and contents of the two parts of a `multipart/related` body.
 fn parts(seen: &Seen) -> [(String, Vec<u8>); 2] {
     let boundary = seen.header("content-type").unwrap().strip_prefix("multipart/related; boundary=").unwrap();
     let (delimiter, body) = (format!("\r\n--{boundary}"), [b"\r\n", &*seen.body].concat());
@@ -214,8 +214,8 @@ fn parts(seen: &Seen) -> [(String, Vec<u8>); 2] {
 }
 
 #[tokio::test]
-async fn an_upload_arrives_whole_also_when_its_first_try_was_cut() {
-    // Not of one kind only, longer than any buffer, and with what could be taken for a boundary.
+async fn uploads_are_complete_after_retries() {
+    // Various bytes, longer than any buffer, with text that looks like a boundary.
     let mut content: Vec<u8> = (0..3_000_000_u32).map(|n| (n % 251) as u8).collect();
     content.extend(b"\r\n--part-\r\n\r\n--");
     let file = std::env::temp_dir().join(format!("upload-{}", std::process::id()));
@@ -266,7 +266,7 @@ fn bearers(server: &Server) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_token_serves_many_requests_and_is_fetched_again_once_when_it_is_refused() {
+async fn tokens_are_shared_and_renewed_once_after_a_rejection() {
     let metadata = metadata_server().await;
     let server = Server::start(|number| match number {
         0..=7 | 9 => Step::ok("{}"),
@@ -298,7 +298,7 @@ async fn a_token_serves_many_requests_and_is_fetched_again_once_when_it_is_refus
 }
 
 #[tokio::test]
-async fn a_metadata_server_that_is_down_for_a_moment_or_for_ever_is_no_reason_to_hang() {
+async fn failures_of_the_metadata_server_are_retried_or_reported() {
     let metadata = Server::start(|number| match number {
         0 => Step::status(503, "not yet"),
         1 => Step::Cut,
@@ -312,7 +312,7 @@ async fn a_metadata_server_that_is_down_for_a_moment_or_for_ever_is_no_reason_to
     assert!(client.send(&get(&server)).await.unwrap().attempts >= 4);
     assert_eq!(bearers(&server), ["Bearer t"]);
 
-    // A server without an account for us says so; that is final.
+    // A metadata server without a service account answers 404, which is permanent.
     let metadata = Server::start(|_| Step::status(404, "no service account")).await;
     let client = Client::new(Credentials::metadata_server(&metadata.url), LIMITS).unwrap();
     let failure = client.send(&get(&server)).await.unwrap_err();
@@ -321,22 +321,22 @@ async fn a_metadata_server_that_is_down_for_a_moment_or_for_ever_is_no_reason_to
 
 const VARIABLE: &str = "TEST_WITHOUT_CREDENTIALS";
 
-/// Run again as a process of its own: where credentials come from is a matter of the environment.
+/// The test runs itself in child processes, because the source of credentials depends on the environment.
 #[tokio::test]
-async fn without_credentials_one_sentence_says_what_to_run() {
+async fn missing_credentials_name_the_command_to_run() {
     let server = Server::start(|_| Step::ok("{}")).await;
     if std::env::var_os(VARIABLE).is_some() {
         let client = Client::new(Credentials::application_default(), LIMITS).unwrap();
         let failure = client.send(&get(&server)).await.unwrap_err();
         assert_eq!(failure.kind(), ErrorKind::Forbidden, "{failure:?}");
-        println!("\nsaid: {}", sentence(failure));
+        println!("\nerror: {}", error_of(failure));
         assert!(server.seen().is_empty());
         return;
     }
-    // A file that is not there, one that is none, and neither a file nor a metadata server.
-    let nowhere = std::env::temp_dir().join("job-market-nobody's-home");
+    // A missing file, an invalid file, and neither a file nor a metadata server.
+    let nowhere = std::env::temp_dir().join("job-market-missing-home");
     let nowhere = nowhere.to_str().unwrap();
-    // Of the clone that runs the tests: a macro would name the one that compiled them.
+    // Read at run time: `env!` would name the checkout that compiled the tests.
     let empty = format!("{}/Cargo.toml", std::env::var("CARGO_MANIFEST_DIR").unwrap());
     for (name, value, cause) in [
         ("GOOGLE_APPLICATION_CREDENTIALS", "/no/such/key.json", "/no/such/key.json"),
@@ -344,21 +344,21 @@ async fn without_credentials_one_sentence_says_what_to_run() {
         ("GCE_METADATA_HOST", "127.0.0.1:1", "Connection refused"),
     ] {
         let output = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "without_credentials_one_sentence_says_what_to_run", "--nocapture"])
+            .args(["--exact", "missing_credentials_name_the_command_to_run", "--nocapture"])
             .env_clear()
             .envs([("HOME", nowhere), (VARIABLE, "yes"), (name, value)])
             .output()
             .unwrap();
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{out}{err}");
-        let said: Vec<&str> = out.lines().filter_map(|line| line.strip_prefix("said: ")).collect();
-        assert_eq!(said.len(), 1, "{out}");
+        let errors: Vec<&str> = out.lines().filter_map(|line| line.strip_prefix("error: ")).collect();
+        assert_eq!(errors.len(), 1, "{out}");
         let begin = "reading table p.d.t failed";
         assert!(
-            said[0].starts_with(begin) && said[0].contains("gcloud auth application-default login"),
-            "{said:?}"
+            errors[0].starts_with(begin) && errors[0].contains("gcloud auth application-default login"),
+            "{errors:?}"
         );
-        assert!(said[0].contains(cause), "{said:?}");
-        println!("{}", said[0]);
+        assert!(errors[0].contains(cause), "{errors:?}");
+        println!("{}", errors[0]);
     }
 }

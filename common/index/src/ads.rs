@@ -1,4 +1,4 @@
-//! What answers show of an ad, and what filters look at: columns of one Arrow file, read where they lie.
+//! The columns of ads, for answers and for filters: one memory-mapped Arrow file.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -21,10 +21,10 @@ use crate::files::{Mapped, write_batch};
 use crate::postings::Postings;
 use crate::{Row, TextId};
 
-/// The file's name.
+/// Name of the file.
 pub const FILE: &str = "ads.arrow";
 
-/// An ad as answers show it.
+/// The columns of an ad that answers contain.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[allow(missing_docs)]
 pub struct Ad<'a> {
@@ -40,15 +40,16 @@ pub struct Ad<'a> {
     pub salary_min_monthly: Option<f64>,
     pub salary_max_monthly: Option<f64>,
     pub posted: Option<DateTime<Utc>>,
-    /// Where it lies on the map of the market, about −1 to 1 each way.
+    /// Coordinates on the map of the market, mostly within ±1.
     pub point: [f32; 2],
 }
 
-/// What an index holds of an ad beside its vector.
+/// The values of an ad while the index is built, without its vector.
 #[derive(Debug)]
 pub(crate) struct Metadata {
     pub(crate) text: TextId,
-    /// The number of what tells it from other ads of the text ([`common_core::job::employer`]): those of one number are the same ad.
+    /// Number of its employer within the text ([`common_core::job::employer`]): ads with the same text and number are
+    /// reposts of each other.
     pub(crate) employer: u32,
     pub(crate) key: JobKey,
     pub(crate) job_title: Option<String>,
@@ -64,18 +65,18 @@ pub(crate) struct Metadata {
 }
 
 impl Metadata {
-    /// Whether the other is the same ad, seen again.
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
+    /// Returns whether the two are reposts of each other.
+    pub(crate) fn is_repost_of(&self, other: &Self) -> bool {
         self.text == other.text && self.employer == other.employer
     }
 
-    /// What a filter in SGD looks at.
+    /// The monthly salary that the salary filter compares.
     pub(crate) fn salary_mid_sgd(&self) -> Option<f64> {
         pay::middle_in_sgd(self.salary_min_monthly, self.salary_max_monthly, self.currency.as_deref())
     }
 }
 
-/// A column of few different values, which filters may name.
+/// A column with few distinct values, which filters and facets use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Column {
@@ -87,38 +88,40 @@ pub enum Column {
     Currency,
 }
 
-/// Names of the columns, in the order of [`Column`] and after them.
+/// Names of the dictionary columns, in the order of [`Column`].
 const DICTIONARIES: [&str; 6] =
     ["source", "job_location", "job_classification", "job_work_type", "company_name", "currency"];
 const TEXTS: [&str; 3] = ["job_id", "job_title", "job_url"];
 const SALARIES: [&str; 3] = ["salary_min_monthly", "salary_max_monthly", "salary_mid_monthly"];
 
-/// All ads of an index: those of one text beside each other, within them the sightings of one ad, newest first.
+/// All ads of an index. Rows of one text are adjacent; within a text, reposts of one ad are adjacent, newest first.
 pub struct Ads {
     text: UInt32Array,
-    /// The first of the rows that are the same ad.
+    /// For each row, the first row of its group of reposts.
     same: UInt32Array,
     dictionaries: Vec<DictionaryArray<Int32Type>>,
-    /// Made when a filter first names the column: sorting a million rows takes milliseconds.
+    /// Built when a filter first uses the column: sorting a million rows takes milliseconds.
     postings: [OnceLock<Postings>; DICTIONARIES.len()],
     texts: Vec<StringArray>,
     salaries: Vec<Float64Array>,
     posted: TimestampMicrosecondArray,
-    /// Rows in the order of board and id.
+    /// Rows sorted by source and id.
     by_key: UInt32Array,
 }
 
 impl Ads {
-    /// Opens the mapped file.
+    /// Reads the columns of the mapped file; `path` is used in errors.
     ///
     /// # Errors
-    /// `Corrupt` where it is not the file that a builder writes.
+    /// `Corrupt` if it is not an Arrow file or a column is missing or has another type.
     pub fn open(mapped: Mapped, path: &Path) -> Result<Self> {
         let batch = mapped.into_batch(path)?;
-        Self::of(&batch).ok_or_else(|| Error::corrupt(format!("{} lacks a column", path.display())))
+        Self::from_batch(&batch).ok_or_else(|| {
+            Error::corrupt(format!("{}: a column is missing or has another type", path.display()))
+        })
     }
 
-    fn of(batch: &RecordBatch) -> Option<Self> {
+    fn from_batch(batch: &RecordBatch) -> Option<Self> {
         let column = |name: &str| batch.column_by_name(name);
         Some(Self {
             text: column("text")?.as_primitive_opt::<UInt32Type>()?.clone(),
@@ -141,57 +144,57 @@ impl Ads {
         })
     }
 
-    /// How many there are.
+    /// The number of ads.
     pub fn len(&self) -> usize {
         self.text.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no ads.
     pub fn is_empty(&self) -> bool {
         self.text.is_empty()
     }
 
-    /// Which text each ad has, in order.
+    /// The text of each row.
     pub(crate) fn texts(&self) -> &[TextId] {
         self.text.values()
     }
 
-    /// Which text an ad has.
-    pub fn text(&self, row: Row) -> TextId {
+    /// The text of an ad.
+    pub fn text_of(&self, row: Row) -> TextId {
         self.text.value(row as usize)
     }
 
-    /// The first row, which is the newest, of those that are the same ad: reposts have one.
+    /// The first and newest row of the group of reposts of `row`.
     pub fn same(&self, row: Row) -> Row {
         self.same.value(row as usize)
     }
 
-    /// The rows that are the same ad as `row`.
-    pub(crate) fn rows_of_same(&self, row: Row) -> std::ops::Range<Row> {
+    /// The group of reposts of `row`, including `row`.
+    pub(crate) fn reposts_of(&self, row: Row) -> std::ops::Range<Row> {
         let first = self.same(row);
         let length = self.same.values()[first as usize..].iter().take_while(|&&same| same == first).count();
         first..first + length as Row
     }
 
-    /// One ad, which lies at `point`.
+    /// The values of an ad; `point` are its coordinates on the map.
     pub(crate) fn ad(&self, row: Row, point: [f32; 2]) -> Ad<'_> {
-        let text = |n: usize| value(&self.texts[n], row);
-        let word = |column: Column| self.word(column, row);
+        let text = |n: usize| string_at(&self.texts[n], row);
+        let dictionary = |column: Column| self.value(column, row);
         let salary = |n: usize| {
             let column = &self.salaries[n];
-            // Also of an index that an earlier version wrote.
+            // Earlier versions wrote amounts that are not valid pay.
             pay::amount((!column.is_null(row as usize)).then(|| column.value(row as usize)))
         };
         Ad {
-            source: word(Column::Source).unwrap_or_default(),
+            source: dictionary(Column::Source).unwrap_or_default(),
             job_id: text(0).unwrap_or_default(),
             job_title: text(1),
             job_url: text(2),
-            company_name: word(Column::Company),
-            job_location: word(Column::Location),
-            job_classification: word(Column::Classification),
-            job_work_type: word(Column::WorkType),
-            currency: word(Column::Currency),
+            company_name: dictionary(Column::Company),
+            job_location: dictionary(Column::Location),
+            job_classification: dictionary(Column::Classification),
+            job_work_type: dictionary(Column::WorkType),
+            currency: dictionary(Column::Currency),
             salary_min_monthly: salary(0),
             salary_max_monthly: salary(1),
             posted: (!self.posted.is_null(row as usize))
@@ -201,25 +204,26 @@ impl Ads {
         }
     }
 
-    /// The value of one ad in a column of few values.
-    pub fn word(&self, column: Column, row: Row) -> Option<&str> {
+    /// The value of an ad in a dictionary column.
+    pub fn value(&self, column: Column, row: Row) -> Option<&str> {
         let dictionary = &self.dictionaries[column as usize];
         let key = dictionary.key(row as usize)?;
         Some(dictionary.values().as_string::<i32>().value(key))
     }
 
-    /// The ad of this name.
+    /// The row of the ad with this key.
     pub fn row_of(&self, source: &str, job_id: &str) -> Option<Row> {
-        let place = self.by_key.values().partition_point(|&row| {
-            let ad = (self.word(Column::Source, row).unwrap_or_default(), value(&self.texts[0], row));
+        let index = self.by_key.values().partition_point(|&row| {
+            let ad = (self.value(Column::Source, row).unwrap_or_default(), string_at(&self.texts[0], row));
             ad < (source, Some(job_id))
         });
-        let row = *self.by_key.values().get(place)?;
-        (self.word(Column::Source, row) == Some(source) && value(&self.texts[0], row) == Some(job_id))
+        let row = *self.by_key.values().get(index)?;
+        (self.value(Column::Source, row) == Some(source) && string_at(&self.texts[0], row) == Some(job_id))
             .then_some(row)
     }
 
-    /// How often each value of a column occurs, however it is spelled, most frequent first.
+    /// The values of a column with their number of ads, most frequent first. Spellings that fold to the same name are
+    /// counted together.
     pub fn counts(&self, column: Column) -> Vec<(String, u32)> {
         let dictionary = &self.dictionaries[column as usize];
         let values = dictionary.values().as_string::<i32>();
@@ -229,7 +233,7 @@ impl Ads {
                 *count += 1;
             }
         }
-        // A filter folds names: spellings are counted together, under the most frequent.
+        // Filters fold names, so that spellings are counted together, under the most frequent one.
         let mut spelled: Vec<(&str, u32)> =
             values.iter().map(Option::unwrap_or_default).zip(counts).collect();
         spelled.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
@@ -243,43 +247,43 @@ impl Ads {
         named
     }
 
-    /// Each ad's value as a number; −1 where it has none.
+    /// The dictionary key of each row; −1 for a missing value.
     fn keys(&self, column: Column) -> &[i32] {
         self.dictionaries[column as usize].keys().values()
     }
 
-    /// Where each value of a column occurs.
+    /// The postings of a column.
     pub(crate) fn postings(&self, column: Column) -> &Postings {
         let values = self.dictionaries[column as usize].values().as_string::<i32>();
-        self.postings[column as usize].get_or_init(|| Postings::of(self.keys(column), values.iter()))
+        self.postings[column as usize].get_or_init(|| Postings::new(self.keys(column), values.iter()))
     }
 
-    /// Middle of the monthly salary in SGD; not a number where it is unknown or in another currency.
+    /// The midpoint of the monthly salary in SGD of each row; NaN if it is unknown or in another currency.
     pub(crate) fn salary_mid(&self) -> &[f64] {
         self.salaries[2].values()
     }
 
-    /// Microseconds since 1970; the smallest number where it is unknown.
+    /// The posting timestamp of each row in microseconds since 1970; `i64::MIN` if it is unknown.
     pub(crate) fn posted(&self) -> &[i64] {
         self.posted.values()
     }
 }
 
-fn value(column: &StringArray, row: Row) -> Option<&str> {
+fn string_at(column: &StringArray, row: Row) -> Option<&str> {
     (!column.is_null(row as usize)).then(|| column.value(row as usize))
 }
 
-/// Writes the ads, those that are the same beside each other, to `folder`.
+/// Writes the ads to `folder`. Reposts must be adjacent.
 ///
 /// # Errors
-/// As the file system says.
+/// `InvalidInput` if a column of texts is larger than 2 GiB, otherwise I/O errors.
 pub(crate) fn write(folder: &Path, ads: &[Metadata]) -> Result<()> {
     let mut columns: Vec<(&str, ArrayRef)> = Vec::new();
     columns.push(("text", Arc::new(UInt32Array::from_iter_values(ads.iter().map(|ad| ad.text)))));
     let mut same: Vec<Row> = Vec::with_capacity(ads.len());
     for (row, ad) in ads.iter().enumerate() {
-        let is_same = row.checked_sub(1).is_some_and(|before| ads[before].is_same(ad));
-        same.push(if is_same { same[row - 1] } else { row as Row });
+        let is_repost = row.checked_sub(1).is_some_and(|previous| ads[previous].is_repost_of(ad));
+        same.push(if is_repost { same[row - 1] } else { row as Row });
     }
     columns.push(("same", Arc::new(UInt32Array::from(same))));
     let words: [fn(&Metadata) -> Option<&str>; 6] = [
@@ -299,7 +303,7 @@ pub(crate) fn write(folder: &Path, ads: &[Metadata]) -> Result<()> {
         let bytes: usize = ads.iter().filter_map(text).map(str::len).sum();
         if bytes > i32::MAX as usize {
             return Err(Error::invalid_input(format!(
-                "the ads' {name} have {bytes} bytes together, and an index holds 2 GiB of each column: serve with SEARCH=warehouse"
+                "column {name} has {bytes} bytes; an index holds at most 2 GiB per column: serve with SEARCH=warehouse"
             )));
         }
         columns.push((name, Arc::new(ads.iter().map(text).collect::<StringArray>())));
@@ -322,17 +326,17 @@ pub(crate) fn write(folder: &Path, ads: &[Metadata]) -> Result<()> {
     let batch = RecordBatch::try_from_iter_with_nullable(
         columns.into_iter().map(|(name, column)| (name, column, true)),
     )
-    .map_err(|error| Error::internal("the ads' columns do not fit each other").caused_by(error))?;
+    .map_err(|error| Error::internal("cannot build the table of ads").caused_by(error))?;
     write_batch(&folder.join(FILE), &batch)
 }
 
-/// Values that are missing are `nothing` below the mask, so that a filter need not look at the mask.
+/// An array in which missing values are null and have the value `missing`, so that filters can ignore the null mask.
 fn primitive<T: ArrowPrimitiveType>(
     values: impl Iterator<Item = Option<T::Native>> + Clone,
-    nothing: T::Native,
+    missing: T::Native,
 ) -> PrimitiveArray<T> {
     let mask: NullBuffer = values.clone().map(|value| value.is_some()).collect::<Vec<_>>().into();
-    let values: ScalarBuffer<T::Native> = values.map(|value| value.unwrap_or(nothing)).collect();
+    let values: ScalarBuffer<T::Native> = values.map(|value| value.unwrap_or(missing)).collect();
     PrimitiveArray::new(values, Some(mask))
 }
 
@@ -351,5 +355,5 @@ fn dictionary<'a>(
     let keys: Vec<Option<i32>> = keys.collect();
     let keys: Int32Array = primitive(keys.into_iter(), -1);
     DictionaryArray::try_new(keys, Arc::new(StringArray::from(values)))
-        .map_err(|error| Error::internal("a column of words does not hold together").caused_by(error))
+        .map_err(|error| Error::internal("cannot build a dictionary column").caused_by(error))
 }

@@ -1,4 +1,4 @@
-//! Building: ads in, a folder of files out, measured.
+//! Builds an index folder from ads with vectors, and measures its recall.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -18,48 +18,49 @@ use crate::ads::Metadata;
 use crate::codes::{Code, Codes};
 use crate::files::{Mapped, write_batch};
 use crate::graph::DEGREE;
-use crate::grow::Growing;
+use crate::grow::GraphBuilder;
 use crate::lexicon::LexiconBuilder;
 use crate::manifest::{
     GraphFacts, IndexBody, KIND, LARGEST_TEXTS, Manifest, Origin, Quality, embedding_space,
 };
-use crate::measure::{QUERIES, Truth};
-use crate::order::{Arrived, Order};
+use crate::measure::{GroundTruth, QUERIES};
+use crate::order::{NewTexts, TextOrder};
 use crate::projection::Projection;
 use crate::reader::{CODES, ENTRIES, JobIndex, LINKS, SCALES, TEXTS, VECTORS};
 use crate::search::EXACT_TEXTS;
 use crate::{TextId, ads, lexicon};
 
-/// Vectors in the order in which they came.
+/// Temporary file of vectors in the order of arrival.
 const SPOOL: &str = "spool.tmp";
 
-/// From so many texts on there is a graph: below, all are compared exactly anyway.
+/// Default of [`BuildOptions::graph_texts`]: up to `EXACT_TEXTS` texts, search compares all of them.
 pub const GRAPH_TEXTS: usize = EXACT_TEXTS + 1;
 
-/// How many best a walk keeps: tried from the first on, until recall is [`WANTED_RECALL`].
+/// Beam widths of graph search that are tried in this order until recall reaches [`TARGET_RECALL`].
 const WIDTHS: [usize; 7] = [32, 48, 64, 96, 128, 192, 256];
-const WANTED_RECALL: f64 = 0.985;
+const TARGET_RECALL: f64 = 0.985;
 
-/// What to build.
+/// Options of a build.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BuildOptions {
-    /// Space of the vectors.
+    /// Embedding space of the vectors.
     pub embedding_space: String,
-    /// What an index without a vector says: others say what made their vectors.
+    /// Model version in the manifest of an index without vectors; otherwise it is that of the vectors.
     pub model_version: String,
-    /// Elements a vector.
+    /// Number of elements of a vector.
     pub dimension: usize,
-    /// The code that builds.
+    /// Version of the program that builds.
     pub code_version: String,
-    /// What the warehouse says of the embeddings, in its own words: compared, never interpreted.
+    /// Opaque description of the state of the embeddings, stored in the manifest and compared by later builds.
     pub state: String,
-    /// From how many texts on there is a graph.
+    /// Minimum number of texts for a graph.
     pub graph_texts: usize,
-    /// The largest share of texts that may have come or gone for the last index's graph to be grown further.
+    /// Maximum share of added and removed texts at which the graph of the previous index is extended instead of
+    /// rebuilt.
     pub most_changed: f64,
 }
 
-/// Takes ads one by one, and makes an index of them.
+/// Builds an index from ads that are added one by one.
 pub struct Builder {
     folder: PathBuf,
     options: BuildOptions,
@@ -68,7 +69,7 @@ pub struct Builder {
     texts: HashMap<ContentHash, u32>,
     hashes: Vec<ContentHash>,
     model_versions: BTreeMap<String, u64>,
-    /// Companies that tell ads of one title apart, numbered from 1.
+    /// Numbers of employers in the order of arrival, from 1. They distinguish ads with the same text.
     employers: HashMap<String, u32>,
     ads: Vec<Metadata>,
     unreadable: u64,
@@ -80,10 +81,10 @@ fn create(path: &Path) -> Result<BufWriter<File>> {
 }
 
 impl Builder {
-    /// Begins an index in `folder`, which is made where it is missing.
+    /// Begins an index in `folder`, which is created if it does not exist.
     ///
     /// # Errors
-    /// As the file system says.
+    /// I/O errors.
     pub fn new(folder: &Path, options: BuildOptions) -> Result<Self> {
         std::fs::create_dir_all(folder).on_path("cannot make", folder)?;
         let spool = create(&folder.join(SPOOL))?;
@@ -102,15 +103,15 @@ impl Builder {
         })
     }
 
-    /// Takes in an ad; no ad comes twice.
+    /// Adds an ad. Its key must not have been added before.
     ///
     /// # Errors
-    /// `Corrupt` where its vector is of another length or not of numbers.
+    /// `Corrupt` if its vector has another dimension or an element that is not finite; I/O errors.
     pub fn add(&mut self, ad: IndexedAd) -> Result<()> {
         if ad.embedding.len() != self.options.dimension || !ad.embedding.iter().all(|value| value.is_finite())
         {
             return Err(Error::corrupt(format!(
-                "the vector of {} is not {} numbers: embed it again with embed-new-jobs --force",
+                "invalid vector of {}: expected {} finite numbers; embed it again with embed-new-jobs --force",
                 ad.key, self.options.dimension
             )));
         }
@@ -152,30 +153,31 @@ impl Builder {
         Ok(())
     }
 
-    /// Counts an ad that is left out, because the model can read nothing of its text and its vector is that of every such text.
+    /// Counts an ad that is left out because the model has no token for its text, so that its vector means nothing.
     pub fn leave_out(&mut self) {
         self.unreadable += 1;
     }
 
-    /// How many ads it has read: those that it has, and those that are left out.
+    /// The number of ads that were added or left out.
     pub fn read(&self) -> u64 {
         self.ads.len() as u64 + self.unreadable
     }
 
-    /// How many ads it has.
+    /// The number of ads that were added.
     pub fn len(&self) -> usize {
         self.ads.len()
     }
 
-    /// Whether it has none.
+    /// Returns whether no ad was added.
     pub fn is_empty(&self) -> bool {
         self.ads.is_empty()
     }
 
-    /// Writes the index and measures it. With the last index, its graph is grown further where little has changed.
+    /// Writes the index and measures it. If `last`, the previous index, differs by at most
+    /// [`BuildOptions::most_changed`], its graph is extended.
     ///
     /// # Errors
-    /// As the file system says.
+    /// I/O errors.
     pub fn finish(mut self, last: Option<&JobIndex>) -> Result<Manifest> {
         self.spool.flush().on_path("cannot write in", &self.folder)?;
         let spool =
@@ -185,13 +187,13 @@ impl Builder {
             embedding_space(manifest) == self.options.embedding_space
                 && manifest.body.dimension == self.options.dimension
         });
-        let arrived = Arrived {
+        let new_texts = NewTexts {
             hashes: &self.hashes,
             texts: &self.texts,
             vectors: spool.numbers(),
             dimension: self.options.dimension,
         };
-        let order = arrived.order(last, self.options.most_changed);
+        let order = new_texts.order(last, self.options.most_changed);
         self.write_vectors(spool.numbers(), &order)?;
         drop(spool);
         std::fs::remove_file(self.folder.join(SPOOL)).on_path("cannot write in", &self.folder)?;
@@ -212,13 +214,13 @@ impl Builder {
         Ok(manifest)
     }
 
-    fn write_vectors(&self, spool: &[f32], order: &Order) -> Result<()> {
+    fn write_vectors(&self, spool: &[f32], order: &TextOrder) -> Result<()> {
         let [vectors, codes, scales] = [VECTORS, CODES, SCALES].map(|name| self.folder.join(name));
         let (mut vectors, mut codes, mut scales) = (create(&vectors)?, create(&codes)?, create(&scales)?);
         let write = || {
             for &arrival in &order.arrivals {
                 let vector = &spool[arrival * self.options.dimension..][..self.options.dimension];
-                let code = Code::of(vector);
+                let code = Code::quantize(vector);
                 vectors.write_all(bytemuck::cast_slice(vector))?;
                 codes.write_all(bytemuck::cast_slice(&code.code))?;
                 scales.write_all(&code.scale.to_le_bytes())?;
@@ -228,15 +230,14 @@ impl Builder {
         write().on_path("cannot write in", &self.folder)
     }
 
-    /// Sorts the ads by text, those that are the same beside each other, always newest first, and writes them; returns where each text's
-    /// begin.
-    fn write_ads(&mut self, order: &Order) -> Result<Vec<u32>> {
-        let mut place = vec![0 as TextId; order.arrivals.len()];
-        for (now, &arrival) in order.arrivals.iter().enumerate() {
-            place[arrival] = now as TextId;
+    /// Writes the ads, sorted by text, then by group of reposts, newest first; returns the first row of each text.
+    fn write_ads(&mut self, order: &TextOrder) -> Result<Vec<u32>> {
+        let mut new_ids = vec![0 as TextId; order.arrivals.len()];
+        for (text, &arrival) in order.arrivals.iter().enumerate() {
+            new_ids[arrival] = text as TextId;
         }
         for ad in &mut self.ads {
-            ad.text = place[ad.text as usize];
+            ad.text = new_ids[ad.text as usize];
         }
         let newest_first =
             |a: &Metadata, b: &Metadata| b.posted.cmp(&a.posted).then_with(|| a.key.cmp(&b.key));
@@ -244,13 +245,15 @@ impl Builder {
             let same = a.text.cmp(&b.text).then_with(|| a.employer.cmp(&b.employer));
             same.then_with(|| newest_first(a, b))
         });
-        // The numbers came as the ads did: now they are places, of the newest first.
+        // Employers were numbered in the order of arrival; renumber them within each text by their newest ad, so that
+        // the index does not depend on that order.
         for text in self.ads.chunk_by_mut(|a, b| a.text == b.text) {
-            let mut same: Vec<&mut [Metadata]> = text.chunk_by_mut(|a, b| a.employer == b.employer).collect();
-            same.sort_unstable_by(|a, b| newest_first(&a[0], &b[0]));
-            for (place, ads) in (0..).zip(same) {
+            let mut groups: Vec<&mut [Metadata]> =
+                text.chunk_by_mut(|a, b| a.employer == b.employer).collect();
+            groups.sort_unstable_by(|a, b| newest_first(&a[0], &b[0]));
+            for (number, ads) in (0..).zip(groups) {
                 for ad in ads {
-                    ad.employer = place;
+                    ad.employer = number;
                 }
             }
         }
@@ -265,12 +268,12 @@ impl Builder {
 
     fn write_texts(
         &self,
-        order: &Order,
+        order: &TextOrder,
         first_rows: Vec<u32>,
         terms: ListArray,
         vectors: &[f32],
     ) -> Result<()> {
-        let defect = |error| Error::internal("the texts' columns do not fit each other").caused_by(error);
+        let failed = |error| Error::internal("cannot build the table of texts").caused_by(error);
         let projection = Projection::fit(vectors, self.options.dimension);
         let points: Vec<[f32; 2]> =
             vectors.chunks_exact(self.options.dimension).map(|vector| projection.point(vector)).collect();
@@ -283,7 +286,7 @@ impl Builder {
         let hashes = if hashes.is_empty() {
             FixedSizeBinaryArray::new(32, Vec::<u8>::new().into(), None)
         } else {
-            FixedSizeBinaryArray::try_from_iter(hashes.into_iter()).map_err(defect)?
+            FixedSizeBinaryArray::try_from_iter(hashes.into_iter()).map_err(failed)?
         };
         let columns: [(&str, ArrayRef); 5] = [
             ("first_row", Arc::new(UInt32Array::from(first_rows))),
@@ -292,26 +295,26 @@ impl Builder {
             ("x", Arc::new(axis(0))),
             ("y", Arc::new(axis(1))),
         ];
-        let batch = RecordBatch::try_from_iter(columns).map_err(defect)?;
+        let batch = RecordBatch::try_from_iter(columns).map_err(failed)?;
         write_batch(&self.folder.join(TEXTS), &batch)
     }
 
-    /// Writes the graph; returns the version it grew from.
-    fn write_graph(&self, order: &Order, last: Option<&JobIndex>) -> Result<Option<String>> {
+    /// Writes the graph; returns the version of the index whose graph was extended, if any.
+    fn write_graph(&self, order: &TextOrder, last: Option<&JobIndex>) -> Result<Option<String>> {
         let texts = order.arrivals.len();
         let codes = Mapped::open(&self.folder.join(CODES), (texts * self.options.dimension) as u64)?;
         let scales = Mapped::open(&self.folder.join(SCALES), (texts * 4) as u64)?;
         let codes =
             Codes { codes: codes.numbers(), scales: scales.numbers(), dimension: self.options.dimension };
-        let (mut growing, grown_from) = match (&order.places, last, last.and_then(JobIndex::graph)) {
-            (Some(places), Some(last), Some((graph, _))) => {
-                (Growing::without(codes, graph, places), Some(last.manifest().version.clone()))
+        let (mut builder, grown_from) = match (&order.new_ids, last, last.and_then(JobIndex::graph)) {
+            (Some(new_ids), Some(last), Some((graph, _))) => {
+                (GraphBuilder::extend(codes, graph, new_ids), Some(last.manifest().version.clone()))
             }
-            _ => (Growing::new(codes), None),
+            _ => (GraphBuilder::new(codes), None),
         };
-        let new: Vec<TextId> = (order.stayed as TextId..texts as TextId).collect();
-        growing.insert(&new);
-        let (links, entries) = growing.finish();
+        let new: Vec<TextId> = (order.kept as TextId..texts as TextId).collect();
+        builder.insert(&new);
+        let (links, entries) = builder.finish();
         for (name, numbers) in [(LINKS, &links), (ENTRIES, &entries)] {
             let path = self.folder.join(name);
             std::fs::write(&path, bytemuck::cast_slice::<u32, u8>(numbers)).on_path("cannot write", &path)?;
@@ -321,7 +324,7 @@ impl Builder {
 
     fn manifest(
         &self,
-        order: &Order,
+        order: &TextOrder,
         has_graph: bool,
         grown_from: Option<String>,
         last: Option<&JobIndex>,
@@ -331,7 +334,7 @@ impl Builder {
             names.extend([LINKS, ENTRIES]);
         }
         let before = last.filter(|_| grown_from.is_some()).map_or(0, |last| last.manifest().body.texts);
-        let (texts, stayed) = (order.arrivals.len() as u64, order.stayed as u64);
+        let (texts, kept) = (order.arrivals.len() as u64, order.kept as u64);
         let facts = |name: &str| Ok((name.to_owned(), FileFacts::of(&self.folder.join(name))?));
         Ok(Manifest {
             kind: KIND.name.to_owned(),
@@ -356,7 +359,7 @@ impl Builder {
                 largest_texts: LARGEST_TEXTS,
                 graph: has_graph.then_some(GraphFacts { degree: DEGREE, search_width: WIDTHS[0] }),
                 grown_from,
-                changed_texts: (texts - stayed) + before.saturating_sub(stayed),
+                changed_texts: (texts - kept) + before.saturating_sub(kept),
                 origin: Origin { state: self.options.state.clone() },
             },
         })
@@ -367,14 +370,14 @@ impl Builder {
         most.map_or(&self.options.model_version, |(version, _)| version)
     }
 
-    /// Finds the narrowest walk that is good enough, and writes down how good the index is with it.
+    /// Sets the smallest beam width that reaches [`TARGET_RECALL`], and the quality of the index with it.
     fn measure(&self, manifest: &mut Manifest) -> Result<()> {
         let mut index = JobIndex::open(&self.folder)?;
-        let truth = Truth::of(&index, QUERIES);
+        let truth = GroundTruth::compute(&index, QUERIES);
         let mut measured = truth.compare(&index);
         for width in WIDTHS.into_iter().skip(1) {
             let Some(graph) = &mut manifest.body.graph else { break };
-            if measured.recall_at_10 >= WANTED_RECALL {
+            if measured.recall_at_10 >= TARGET_RECALL {
                 break;
             }
             graph.search_width = width;

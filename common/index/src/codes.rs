@@ -1,34 +1,35 @@
-//! Vectors in one byte an element: a quarter of the memory traffic, near enough to find candidates.
+//! Vectors quantized to 8 bits per element, which need a quarter of the memory traffic and are precise enough to find
+//! candidates.
 //!
-//! A vector is scaled by its own largest element: `code = round(127·v / max|v|)`, `v ≈ scale·code`. No element is off by
-//! more than half a step, so codes only find candidates: those are compared again exactly.
+//! A vector is scaled by its largest element: `code = round(127·v / max|v|)`, `v ≈ scale·code`. The error of an element
+//! is at most half a step. Searches rerank candidates with the exact vectors.
 
 use crate::TextId;
 use crate::kernels::{Kernels, kernels, prefetch};
 
-/// Codes of many vectors, row by row.
+/// The codes of all texts.
 #[derive(Clone, Copy)]
 pub struct Codes<'a> {
     /// `[n, dimension] i8`.
     pub codes: &'a [i8],
     /// `[n] f32`.
     pub scales: &'a [f32],
-    /// Elements a vector.
+    /// Number of elements of a vector.
     pub dimension: usize,
 }
 
-/// The code of one vector, to be compared with many.
+/// The code of one vector.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Code {
     /// `[dimension] i8`.
     pub code: Vec<i8>,
-    /// What one step is worth.
+    /// The value of one step.
     pub scale: f32,
 }
 
 impl Code {
-    /// The code of `vector`.
-    pub fn of(vector: &[f32]) -> Self {
+    /// Quantizes `vector`.
+    pub fn quantize(vector: &[f32]) -> Self {
         let largest = vector.iter().fold(0f32, |most, value| most.max(value.abs()));
         if largest == 0.0 {
             return Self { code: vec![0; vector.len()], scale: 0.0 };
@@ -39,7 +40,7 @@ impl Code {
     }
 }
 
-/// Something that texts are compared with.
+/// A code that is compared with the codes of texts.
 #[derive(Clone, Copy)]
 pub struct Probe<'a> {
     codes: Codes<'a>,
@@ -49,43 +50,43 @@ pub struct Probe<'a> {
 }
 
 impl<'a> Codes<'a> {
-    /// How many there are.
+    /// The number of texts.
     pub fn len(&self) -> usize {
         self.scales.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no texts.
     pub fn is_empty(&self) -> bool {
         self.scales.is_empty()
     }
 
-    /// One vector's code.
+    /// The code of a text.
     #[inline]
     pub fn code(&self, text: TextId) -> &'a [i8] {
         let start = text as usize * self.dimension;
         &self.codes[start..start + self.dimension]
     }
 
-    /// Compares with a stored vector.
+    /// A probe with the code of a text.
     pub fn probe(&self, text: TextId) -> Probe<'a> {
         Probe { codes: *self, kernels: kernels(), code: self.code(text), scale: self.scales[text as usize] }
     }
 
-    /// Compares with a vector from outside.
-    pub fn probe_of(&self, code: &'a Code) -> Probe<'a> {
+    /// A probe with any other code.
+    pub fn probe_code(&self, code: &'a Code) -> Probe<'a> {
         Probe { codes: *self, kernels: kernels(), code: &code.code, scale: code.scale }
     }
 }
 
 impl Probe<'_> {
-    /// Says that [`Probe::similarity`] of this text is about to be asked for.
+    /// Prefetches the code of `text` for a following call of [`Probe::similarity`].
     #[inline]
     pub fn prefetch(&self, text: TextId) {
         prefetch(self.codes.code(text));
         prefetch(&self.codes.scales[text as usize..=text as usize]);
     }
 
-    /// Cosine similarity, nearly.
+    /// The approximate cosine similarity to `text`.
     #[inline]
     pub fn similarity(&self, text: TextId) -> f32 {
         let product = (self.kernels.dot_codes)(self.code, self.codes.code(text));

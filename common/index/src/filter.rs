@@ -1,34 +1,34 @@
-//! Which ads a search may find.
+//! Evaluates filters to sets of rows.
 
 use common_core::job::JobFilter;
 
 use crate::ads::{Ads, Column};
 
-/// A set of rows, a bit each.
+/// A bit set of rows.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Rows {
+pub struct RowSet {
     bits: Vec<u64>,
     count: usize,
 }
 
-impl Rows {
-    /// Whether `row` is in it.
+impl RowSet {
+    /// Returns whether `row` is in the set.
     #[inline]
     pub fn contains(&self, row: u32) -> bool {
         self.bits[row as usize / 64] >> (row % 64) & 1 == 1
     }
 
-    /// How many are in it.
+    /// The number of rows.
     pub fn len(&self) -> usize {
         self.count
     }
 
-    /// Whether none is.
+    /// Returns whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }
 
-    /// All of them, in order.
+    /// The rows in ascending order.
     pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
         self.bits.iter().enumerate().flat_map(|(word, &bits)| {
             let mut rest = bits;
@@ -41,8 +41,8 @@ impl Rows {
     }
 }
 
-/// The rows that pass, or `None` where all do.
-pub(crate) fn rows(filter: &JobFilter, ads: &Ads) -> Option<Rows> {
+/// The rows that pass the filter, or `None` if the filter is empty.
+pub(crate) fn matching_rows(filter: &JobFilter, ads: &Ads) -> Option<RowSet> {
     if filter.is_empty() {
         return None;
     }
@@ -68,34 +68,35 @@ pub(crate) fn rows(filter: &JobFilter, ads: &Ads) -> Option<Rows> {
         }
     }
     if let Some(least) = filter.salary_min_sgd_per_month {
-        // NaN is unknown pay; an index of an earlier version may hold infinite pay, which is no pay.
-        keep(&mut bits, ads.salary_mid(), |mid| *mid >= least && *mid < f64::INFINITY);
+        // NaN is unknown pay. Earlier versions wrote infinite pay, which is invalid.
+        retain(&mut bits, ads.salary_mid(), |mid| *mid >= least && *mid < f64::INFINITY);
     }
     if let Some(earliest) = filter.posted_after {
         let earliest = earliest.timestamp_micros();
-        keep(&mut bits, ads.posted(), |posted| *posted >= earliest);
+        retain(&mut bits, ads.posted(), |posted| *posted >= earliest);
     }
     let count = bits.iter().map(|word| word.count_ones() as usize).sum();
-    Some(Rows { bits, count })
+    Some(RowSet { bits, count })
 }
 
-/// Takes out the rows whose value does not pass.
-fn keep<T>(bits: &mut [u64], values: &[T], passes: impl Fn(&T) -> bool) {
+/// Removes the rows whose value does not pass.
+fn retain<T>(bits: &mut [u64], values: &[T], passes: impl Fn(&T) -> bool) {
     for (word, values) in bits.iter_mut().zip(values.chunks(64)) {
         if *word != 0 {
-            // A byte each, which the compiler does many at a time, and then a bit each.
+            // The comparisons write one byte each, which the compiler vectorizes; the bytes are then packed into bits.
             let mut is_kept = [0; 64];
             for (is_kept, value) in is_kept.iter_mut().zip(values) {
                 *is_kept = u8::from(passes(value));
             }
             let eights = is_kept.as_chunks::<8>().0.iter().rev();
-            *word &= eights.fold(0, |mask, eight| mask << 8 | packed(*eight));
+            *word &= eights.fold(0, |mask, eight| mask << 8 | pack_bits(*eight));
         }
     }
 }
 
-/// Eight bytes of 0 or 1 as eight bits, the first lowest. The product moves the bit of byte `i` to place `56 + i`, and no two meet.
-fn packed(eight: [u8; 8]) -> u64 {
+/// Packs eight bytes of 0 or 1 into eight bits, the first byte into the lowest bit. The product moves the bit of byte
+/// `i` to bit `56 + i`; no two bits overlap.
+fn pack_bits(eight: [u8; 8]) -> u64 {
     u64::from_le_bytes(eight).wrapping_mul(0x0102_0408_1020_4080) >> 56
 }
 
@@ -104,15 +105,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_whose_value_does_not_pass_are_taken_out() {
+    fn rows_whose_value_does_not_pass_are_removed() {
         let values: Vec<u32> = (0..200).map(|n: u32| n.wrapping_mul(2_654_435_761) >> 7).collect();
         let mut bits = vec![u64::MAX; 4];
-        keep(&mut bits, &values, |value| value % 3 == 0);
-        keep(&mut bits, &values, |value| value % 2 == 0);
+        retain(&mut bits, &values, |value| value % 3 == 0);
+        retain(&mut bits, &values, |value| value % 2 == 0);
         for (row, value) in values.iter().enumerate() {
             assert_eq!(bits[row / 64] >> (row % 64) & 1 == 1, value % 6 == 0, "{row}");
         }
-        // There is no such row.
+        // Bits beyond the last row are cleared.
         assert_eq!(bits[3] >> 8, 0);
     }
 }

@@ -1,48 +1,49 @@
-//! The graph that finds neighbours among many texts without looking at most of them.
+//! The graph for approximate nearest-neighbour search.
 //!
-//! Every text has up to [`DEGREE`] links to others, some near and some far. A search starts at the best of a sample of texts and
-//! walks to whatever is nearer, keeping the `width` best seen. One layer and a sample instead of a hierarchy: as fast in
-//! hundreds of dimensions, and one flat array to map. Method: Jayaram Subramanya et al., "`DiskANN`" (`NeurIPS` 2019).
+//! Every text has up to [`DEGREE`] links to other texts, near and far ones. A beam search starts from a sample of
+//! texts, follows the links of the best texts, and keeps the `width` best. One layer with a sample of entry points
+//! replaces a hierarchy: it is as fast in hundreds of dimensions, and one flat array can be memory-mapped. Method:
+//! Jayaram Subramanya et al., "`DiskANN`" (`NeurIPS` 2019).
 
 use std::sync::{Mutex, PoisonError};
 
 use crate::TextId;
 use crate::codes::Probe;
 
-/// The most links of a text.
+/// Maximum number of links of a text.
 pub const DEGREE: usize = 48;
-/// The end of a text's links.
+/// Fills the unused slots after the links of a text.
 pub(crate) const NONE: TextId = TextId::MAX;
 
-/// Links and starting points.
+/// Links and entry points.
 #[derive(Clone, Copy)]
 pub struct Graph<'a> {
-    /// `[n, degree] u32`, each row filled up with `u32::MAX`.
+    /// `[n, degree] u32`, with unused slots at the end of each row filled with `u32::MAX`.
     pub links: &'a [TextId],
-    /// Places for links a text.
+    /// Number of slots for links per text.
     pub degree: usize,
-    /// Where searches start: a sample of the texts.
+    /// The texts from which searches start, a sample.
     pub entries: &'a [TextId],
 }
 
-/// A text and how near it is.
+/// A text with its similarity to the query.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Near {
+pub struct Neighbour {
     /// The text.
     pub text: TextId,
-    /// Cosine similarity, nearly or exactly.
+    /// Cosine similarity, approximate or exact.
     pub similarity: f32,
 }
 
-impl Near {
-    /// Best first, and always in the same order.
+impl Neighbour {
+    /// Compares by descending similarity; ties by text, so that the order is total.
     pub fn order(a: &Self, b: &Self) -> std::cmp::Ordering {
         b.similarity.total_cmp(&a.similarity).then(a.text.cmp(&b.text))
     }
 }
 
 impl<'a> Graph<'a> {
-    /// The links of one text.
+    /// The links of a text.
     #[inline]
     pub fn links_of(&self, text: TextId) -> &'a [TextId] {
         let start = text as usize * self.degree;
@@ -51,41 +52,42 @@ impl<'a> Graph<'a> {
         &row[..end]
     }
 
-    /// Walks towards the probe, and gives every text that was looked at to `seen`; returns the `width` best, best first.
-    pub fn walk(
+    /// Beam search: returns the `width` most similar texts that it visits, best first, and passes every visited text to
+    /// `seen`.
+    pub fn search(
         &self,
         probe: &Probe<'_>,
         width: usize,
         visited: &mut Visited,
-        mut seen: impl FnMut(Near),
-    ) -> Vec<Near> {
+        mut seen: impl FnMut(Neighbour),
+    ) -> Vec<Neighbour> {
         visited.clear(self.links.len() / self.degree);
         let mut best = Beam::new(width);
         let mut new: Vec<TextId> = Vec::with_capacity(self.entries.len().max(self.degree));
         let mut links = self.entries;
         loop {
             new.extend(links.iter().filter(|&&text| visited.insert(text)));
-            // All are asked for before the first is waited for.
+            // All codes are prefetched before the first comparison.
             for &text in &new {
                 probe.prefetch(text);
             }
             for text in new.drain(..) {
-                let near = Near { text, similarity: probe.similarity(text) };
+                let near = Neighbour { text, similarity: probe.similarity(text) };
                 seen(near);
-                best.offer(near);
+                best.insert(near);
             }
-            let Some(text) = best.next() else { break };
+            let Some(text) = best.next_unexpanded() else { break };
             links = self.links_of(text);
         }
         best.into_sorted()
     }
 }
 
-/// The best texts seen so far, best first, and which of them have been walked from.
+/// The best texts so far, best first, and whether their links were followed.
 struct Beam {
     width: usize,
-    entries: Vec<(Near, bool)>,
-    /// No entry before this one is left to walk from.
+    entries: Vec<(Neighbour, bool)>,
+    /// The links of all entries before this one were followed.
     first_open: usize,
 }
 
@@ -94,32 +96,33 @@ impl Beam {
         Self { width, entries: Vec::with_capacity(width + 1), first_open: 0 }
     }
 
-    fn offer(&mut self, near: Near) {
+    fn insert(&mut self, near: Neighbour) {
         if self.entries.len() == self.width
-            && self.entries.last().is_some_and(|(worst, _)| Near::order(worst, &near).is_le())
+            && self.entries.last().is_some_and(|(worst, _)| Neighbour::order(worst, &near).is_le())
         {
             return;
         }
-        let place = self.entries.partition_point(|(other, _)| Near::order(other, &near).is_lt());
-        self.entries.insert(place, (near, false));
+        let index = self.entries.partition_point(|(other, _)| Neighbour::order(other, &near).is_lt());
+        self.entries.insert(index, (near, false));
         self.entries.truncate(self.width);
-        self.first_open = self.first_open.min(place);
+        self.first_open = self.first_open.min(index);
     }
 
-    fn next(&mut self) -> Option<TextId> {
-        let place = self.first_open
+    fn next_unexpanded(&mut self) -> Option<TextId> {
+        let index = self.first_open
             + self.entries[self.first_open.min(self.entries.len())..].iter().position(|(_, done)| !done)?;
-        self.entries[place].1 = true;
-        self.first_open = place + 1;
-        Some(self.entries[place].0.text)
+        self.entries[index].1 = true;
+        self.first_open = index + 1;
+        Some(self.entries[index].0.text)
     }
 
-    fn into_sorted(self) -> Vec<Near> {
+    fn into_sorted(self) -> Vec<Neighbour> {
         self.entries.into_iter().map(|(near, _)| near).collect()
     }
 }
 
-/// Which texts a walk has looked at: a byte a text, so that clearing is needed once in 255 walks.
+/// The texts that a search has visited: one byte per text with the number of the search, so that the bytes are cleared
+/// only once in 255 searches.
 #[derive(Default)]
 pub struct Visited {
     marks: Vec<u8>,
@@ -145,12 +148,12 @@ impl Visited {
     }
 }
 
-/// What walks need and leave behind for the next.
+/// A pool of [`Visited`] sets for concurrent searches.
 #[derive(Default)]
 pub struct VisitedPool(Mutex<Vec<Visited>>);
 
 impl VisitedPool {
-    /// Lends one to `work`.
+    /// Runs `work` with a set from the pool.
     pub fn with<T>(&self, work: impl FnOnce(&mut Visited) -> T) -> T {
         let mut visited = self.lock().pop().unwrap_or_default();
         let value = work(&mut visited);

@@ -1,49 +1,50 @@
-//! The two products that searching consists of, for this processor.
+//! Dot products for the instruction set of this processor.
 //!
-//! Written out for x86-64 with AVX2 (and AVX-512's sums of small numbers), because the compiler's own loops take half as long
-//! again to twice as long (384 elements); plain Rust elsewhere. All add in the same order, so a similarity is the same number on every machine.
-#![allow(unsafe_code)] // Instructions that this processor was found to have, on slices whose length was looked at.
+//! There are implementations for x86-64 with AVX2 and AVX-512 VNNI, because the loops that the compiler vectorizes take
+//! 1.5 to 2 times as long (384 elements), and portable ones. All add in the same order, so that a similarity is
+//! bit-identical on every machine.
+#![allow(unsafe_code)] // Intrinsics after detection of the instruction set, on slices of checked length.
 
 use std::sync::LazyLock;
 
-/// Elements that are added apart from each other.
+/// Number of independent sums.
 const LANES: usize = 32;
 
-/// The products for this processor.
+/// The implementations for an instruction set.
 #[derive(Clone, Copy)]
 pub struct Kernels {
     /// `Σ a·b` of two vectors of equal length.
     pub dot: fn(&[f32], &[f32]) -> f32,
     /// `Σ a·b` of two codes of equal length.
     pub dot_codes: fn(&[i8], &[i8]) -> i32,
-    /// What was chosen.
+    /// Name of the instruction set.
     pub name: &'static str,
 }
 
-static CHOSEN: LazyLock<Kernels> = LazyLock::new(choose);
+static DETECTED: LazyLock<Kernels> = LazyLock::new(detect);
 
-/// The products for this processor.
+/// The implementations for this processor.
 #[inline]
 pub fn kernels() -> Kernels {
-    *CHOSEN
+    *DETECTED
 }
 
-/// Asks for memory ahead of its use: a walk jumps from place to place, and would mostly wait.
+/// Prefetches `values` into the cache. The random accesses of graph search would otherwise mostly wait for memory.
 #[inline]
 pub fn prefetch<T>(values: &[T]) {
     #[cfg(target_arch = "x86_64")]
     for line in (0..size_of_val(values)).step_by(64) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: within the slice, and nothing that a program sees changes.
+        // SAFETY: the address is within the slice, and prefetching has no observable effect.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(values.as_ptr().cast::<i8>().add(line)) };
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = values;
 }
 
-fn choose() -> Kernels {
+fn detect() -> Kernels {
     #[cfg(target_arch = "x86_64")]
-    if let Some(chosen) = x86::choose() {
+    if let Some(chosen) = x86::detect() {
         return chosen;
     }
     PORTABLE
@@ -60,7 +61,7 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
             sums[lane] += a[lane] * b[lane];
         }
     }
-    // As four registers of eight are added up.
+    // In the order in which the AVX2 version adds its four registers.
     for width in [16, 8] {
         for lane in 0..width {
             sums[lane] += sums[lane + width];
@@ -79,16 +80,16 @@ fn dot_codes(a: &[i8], b: &[i8]) -> i32 {
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    #[allow(clippy::wildcard_imports)] // The instructions' names tell them from everything else.
+    #[allow(clippy::wildcard_imports)] // Names of intrinsics do not conflict with other names.
     use std::arch::x86_64::*;
 
     use super::{Kernels, LANES};
 
-    pub(super) fn choose() -> Option<Kernels> {
+    pub(super) fn detect() -> Option<Kernels> {
         if !is_x86_feature_detected!("avx2") {
             return None;
         }
-        // SAFETY: the instructions were found just now.
+        // SAFETY: AVX2 was detected above.
         let dot = |a: &[f32], b: &[f32]| unsafe { dot_avx2(a, b) };
         if is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512bw")
@@ -108,17 +109,17 @@ mod x86 {
         let (whole_b, rest_b) = b.as_chunks::<LANES>();
         for (a, b) in whole_a.iter().zip(whole_b) {
             for (n, sum) in sums.iter_mut().enumerate() {
-                // SAFETY: eight elements from 8n on, of 32.
+                // SAFETY: each chunk has 32 elements, and n < 4.
                 let (x, y) = unsafe {
                     (_mm256_loadu_ps(a.as_ptr().add(8 * n)), _mm256_loadu_ps(b.as_ptr().add(8 * n)))
                 };
-                // Not fused: the portable loop rounds in between.
+                // Not a fused multiply-add, because the portable version rounds the product.
                 *sum = _mm256_add_ps(*sum, _mm256_mul_ps(x, y));
             }
         }
         let all = _mm256_add_ps(_mm256_add_ps(sums[0], sums[2]), _mm256_add_ps(sums[1], sums[3]));
         let mut eight = [0f32; 8];
-        // SAFETY: room for eight.
+        // SAFETY: the array has eight elements.
         unsafe { _mm256_storeu_ps(eight.as_mut_ptr(), all) };
         super::with_rest(eight.iter().sum(), rest_a, rest_b)
     }
@@ -129,13 +130,13 @@ mod x86 {
         let (whole_a, rest_a) = a.as_chunks::<16>();
         let (whole_b, rest_b) = b.as_chunks::<16>();
         for (a, b) in whole_a.iter().zip(whole_b) {
-            // SAFETY: sixteen bytes each.
+            // SAFETY: each chunk has 16 bytes.
             let (x, y) = unsafe { (_mm_loadu_si128(a.as_ptr().cast()), _mm_loadu_si128(b.as_ptr().cast())) };
             let products = _mm256_madd_epi16(_mm256_cvtepi8_epi16(x), _mm256_cvtepi8_epi16(y));
             sums = _mm256_add_epi32(sums, products);
         }
         let mut eight = [0i32; 8];
-        // SAFETY: room for eight.
+        // SAFETY: the array has eight elements.
         unsafe { _mm256_storeu_si256(eight.as_mut_ptr().cast(), sums) };
         eight.iter().sum::<i32>() + super::dot_codes(rest_a, rest_b)
     }
@@ -146,7 +147,7 @@ mod x86 {
         let (whole_a, rest_a) = a.as_chunks::<32>();
         let (whole_b, rest_b) = b.as_chunks::<32>();
         for (a, b) in whole_a.iter().zip(whole_b) {
-            // SAFETY: thirty-two bytes each.
+            // SAFETY: each chunk has 32 bytes.
             let (x, y) =
                 unsafe { (_mm256_loadu_si256(a.as_ptr().cast()), _mm256_loadu_si256(b.as_ptr().cast())) };
             sums = _mm512_dpwssd_epi32(sums, _mm512_cvtepi8_epi16(x), _mm512_cvtepi8_epi16(y));
@@ -157,14 +158,14 @@ mod x86 {
     #[cfg(test)]
     mod tests {
         #[test]
-        fn every_way_of_adding_codes_gives_the_same() {
+        fn all_products_of_codes_are_equal() {
             let (a, b): (Vec<u8>, Vec<u8>) =
                 (0..300u32).map(|n| ((n * 37 % 255) as u8, (n * 91 % 255) as u8)).unzip();
             for length in [0, 1, 15, 16, 17, 33, 300] {
                 let (a, b) = (bytemuck::cast_slice(&a[..length]), bytemuck::cast_slice(&b[..length]));
                 let wanted = super::super::dot_codes(a, b);
                 if is_x86_feature_detected!("avx2") {
-                    // SAFETY: found just now.
+                    // SAFETY: AVX2 was detected.
                     assert_eq!(unsafe { super::codes_avx2(a, b) }, wanted);
                 }
                 assert_eq!((super::super::kernels().dot_codes)(a, b), wanted);
@@ -180,7 +181,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_chosen_products_are_the_portable_ones(
+        fn detected_products_equal_the_portable_ones(
             pairs in prop::collection::vec((-1f32..1.0, -1f32..1.0, any::<i8>(), any::<i8>()), 0..500)
         ) {
             let (a, b): (Vec<f32>, Vec<f32>) = pairs.iter().map(|p| (p.0, p.1)).unzip();

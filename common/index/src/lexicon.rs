@@ -1,4 +1,4 @@
-//! Words: which ones tell a text from others, and which ads have them in title or company.
+//! The lexicon: an inverted index of the words in titles and company names, and the distinctive words of each text.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -12,38 +12,38 @@ use common_core::{Error, Result};
 use crate::Row;
 use crate::files::{Mapped, write_batch};
 pub use crate::words::words;
-use crate::words::{Asked, Scanner, is_common, words_of_query};
+use crate::words::{QueryWord, Scanner, is_stop_word, words_of_query};
 
-/// The file's name.
+/// Name of the file.
 pub const FILE: &str = "lexicon.arrow";
-/// A word's number.
+/// Number of a word in alphabetical order.
 pub type TermId = u32;
 
-/// The most terms that a word typed halfway stands for.
-const EXPANSIONS: usize = 200;
+/// Maximum number of words that a prefix is expanded to.
+const MAX_EXPANSIONS: usize = 200;
 
-/// The most words of a query that are looked for.
-const WORDS: usize = 16;
+/// Maximum number of words of a query; further words are ignored.
+const MAX_QUERY_WORDS: usize = 16;
 
 /// All words of an index, in alphabetical order.
 pub struct Lexicon {
     terms: StringArray,
-    /// In how many texts a word occurs.
+    /// Number of texts with the word.
     texts: UInt32Array,
-    /// Ads with the word in title or company.
+    /// Ads with the word in title or company name.
     ads: ListArray,
-    /// Length of every ad's title and company, in words.
+    /// Number of distinct words in title and company name of each ad.
     lengths: Vec<u8>,
 }
 
 impl Lexicon {
-    /// Opens the mapped file; `ads` is how many ads the index has.
+    /// Reads the columns of the mapped file; `path` is used in errors and `ads` is the number of ads of the index.
     ///
     /// # Errors
-    /// `Corrupt` where it is not the file that a builder writes.
+    /// `Corrupt` if it is not an Arrow file, a column is missing or has another type, or a row is out of range.
     pub fn open(mapped: Mapped, path: &Path, ads: usize) -> Result<Self> {
         let batch = mapped.into_batch(path)?;
-        let of = |batch: &RecordBatch| {
+        let read = |batch: &RecordBatch| {
             let postings = batch.column_by_name("ads")?.as_list_opt::<i32>()?.clone();
             let mut lengths = vec![0u8; ads];
             for &row in postings.values().as_primitive_opt::<UInt32Type>()?.values() {
@@ -57,21 +57,23 @@ impl Lexicon {
                 lengths,
             })
         };
-        of(&batch).ok_or_else(|| Error::corrupt(format!("{} lacks a column", path.display())))
+        read(&batch).ok_or_else(|| {
+            Error::corrupt(format!("{}: a column is missing or has invalid values", path.display()))
+        })
     }
 
-    /// The word of a number.
+    /// The word with a number.
     pub fn term(&self, id: TermId) -> &str {
         self.terms.value(id as usize)
     }
 
     /// The number of a word.
     pub fn id(&self, word: &str) -> Option<TermId> {
-        let place = self.first(word);
-        (place < self.terms.len() && self.terms.value(place) == word).then_some(place as TermId)
+        let index = self.lower_bound(word);
+        (index < self.terms.len() && self.terms.value(index) == word).then_some(index as TermId)
     }
 
-    /// In how many texts a word occurs; of a word that is counted in names alone, in how many ads.
+    /// The number of texts with a word; for a word that occurs only in titles and company names, the number of ads.
     pub fn frequency(&self, id: TermId) -> u32 {
         match self.texts.value(id as usize) {
             0 => self.ads.value_length(id as usize).cast_unsigned(),
@@ -79,7 +81,8 @@ impl Lexicon {
         }
     }
 
-    fn first(&self, word: &str) -> usize {
+    /// Index of the first word that is not less than `word`.
+    fn lower_bound(&self, word: &str) -> usize {
         let (mut low, mut high) = (0, self.terms.len());
         while low < high {
             let middle = usize::midpoint(low, high);
@@ -88,12 +91,12 @@ impl Lexicon {
         low
     }
 
-    /// Ads by the words of their title and company, best first. The last word may be typed halfway.
+    /// Ads with words of `query` in title or company name, best first. The last word matches as a prefix too.
     pub fn find(&self, query: &str) -> Vec<Row> {
-        let mut asked = words_of_query(query);
-        asked.truncate(WORDS);
-        let mut found: Vec<(Row, Score)> = self.scores(&asked).into_iter().collect();
-        // Ads with more of the words come first, and of those the ones with more of them whole, whatever the words weigh.
+        let mut query_words = words_of_query(query);
+        query_words.truncate(MAX_QUERY_WORDS);
+        let mut found: Vec<(Row, Score)> = self.score_query(&query_words).into_iter().collect();
+        // Sort by the number of matching words, then by the number of complete matches, then by weight.
         found.sort_unstable_by(|(a, one), (b, other)| {
             let counts = (other.words, other.whole).cmp(&(one.words, one.whole));
             counts.then(other.weight.total_cmp(&one.weight)).then(a.cmp(b))
@@ -101,19 +104,19 @@ impl Lexicon {
         found.into_iter().map(|(row, _)| row).collect()
     }
 
-    /// Every ad with a word of `text` in title or company, and its score, in the order of the ads. The language's most common words
-    /// do not count, and of the others the first [`WORDS`] different ones.
-    pub(crate) fn weigh(&self, text: &str) -> impl Iterator<Item = (Row, f32)> {
-        let mut asked: Vec<String> = Vec::new();
-        for word in words(text).filter(|word| !is_common(word)) {
-            if asked.len() < WORDS && !asked.contains(&word) {
-                asked.push(word);
+    /// The BM25 scores of all ads with a word of `text` in title or company name, in ascending order of rows. Stop
+    /// words are ignored, and only the first [`MAX_QUERY_WORDS`] distinct words are used.
+    pub(crate) fn score_text(&self, text: &str) -> impl Iterator<Item = (Row, f32)> {
+        let mut query_words: Vec<String> = Vec::new();
+        for word in words(text).filter(|word| !is_stop_word(word)) {
+            if query_words.len() < MAX_QUERY_WORDS && !query_words.contains(&word) {
+                query_words.push(word);
             }
         }
-        // A place for every ad and no map, because a word may be in most of them.
-        let mut scores = vec![0.0; if asked.is_empty() { 0 } else { self.lengths.len() }];
-        let bm25 = Bm25::of(&self.lengths);
-        for id in asked.iter().filter_map(|word| self.id(word)) {
+        // A vector of all ads instead of a map, because a word may occur in most of them.
+        let mut scores = vec![0.0; if query_words.is_empty() { 0 } else { self.lengths.len() }];
+        let bm25 = Bm25::new(&self.lengths);
+        for id in query_words.iter().filter_map(|word| self.id(word)) {
             let postings = self.ads.value(id as usize);
             let rows = postings.as_primitive::<UInt32Type>().values();
             let idf = bm25.idf(rows.len());
@@ -124,18 +127,18 @@ impl Lexicon {
         (0..).zip(scores).filter(|(_, score)| *score > 0.0)
     }
 
-    /// What each ad has of the words.
-    fn scores(&self, asked: &[Asked]) -> HashMap<Row, Score> {
-        let bm25 = Bm25::of(&self.lengths);
+    /// The score of each ad that matches a word of the query.
+    fn score_query(&self, query_words: &[QueryWord]) -> HashMap<Row, Score> {
+        let bm25 = Bm25::new(&self.lengths);
         let mut scores: HashMap<Row, Score> = HashMap::new();
-        for Asked { word, is_open } in asked {
+        for QueryWord { word, is_prefix } in query_words {
             let mut best: HashMap<Row, Score> = HashMap::new();
-            for id in self.matching(word, *is_open) {
+            for id in self.matching(word, *is_prefix) {
                 let postings = self.ads.value(id);
                 let rows = postings.as_primitive::<UInt32Type>().values();
                 let idf = bm25.idf(rows.len());
                 let is_whole = self.terms.value(id) == word;
-                // A whole word is worth more than the beginning of one.
+                // A complete match counts more than a prefix match.
                 let idf = if is_whole { idf } else { idf * 0.7 };
                 for &row in rows {
                     let entry = best.entry(row).or_default();
@@ -153,68 +156,69 @@ impl Lexicon {
         scores
     }
 
+    /// The words that equal `word` or, with `is_prefix`, begin with it.
     fn matching(&self, word: &str, is_prefix: bool) -> Vec<usize> {
         if !is_prefix {
             return self.id(word).map(|id| id as usize).into_iter().collect();
         }
-        (self.first(word)..self.terms.len())
+        (self.lower_bound(word)..self.terms.len())
             .take_while(|&id| self.terms.value(id).starts_with(word))
             .filter(|&id| self.ads.value_length(id) > 0)
-            .take(EXPANSIONS)
+            .take(MAX_EXPANSIONS)
             .collect()
     }
 }
 
-/// What an ad has of the words of a query.
+/// The score of an ad for a query.
 #[derive(Debug, Clone, Copy, Default)]
 struct Score {
-    /// How many of them, whole or as the beginning of another word.
+    /// Number of words that match, completely or as a prefix.
     words: u32,
-    /// How many whole.
+    /// Number of words that match completely.
     whole: u32,
     weight: f32,
 }
 
-/// BM25 (k1 1.2, b 0.75; Robertson & Zaragoza 2009) of words that an ad has once or not at all.
+/// BM25 (k1 1.2, b 0.75; Robertson & Zaragoza 2009) with a term frequency of 0 or 1.
 struct Bm25<'a> {
     lengths: &'a [u8],
     mean: f32,
 }
 
 impl<'a> Bm25<'a> {
-    fn of(lengths: &'a [u8]) -> Self {
+    fn new(lengths: &'a [u8]) -> Self {
         let sum: u64 = lengths.iter().map(|&length| u64::from(length)).sum();
         Self { lengths, mean: (sum as f32 / lengths.len().max(1) as f32).max(1.0) }
     }
 
-    /// What a word that `having` ads have tells.
-    fn idf(&self, having: usize) -> f32 {
-        let (ads, having) = (self.lengths.len() as f32, having as f32);
-        (1.0 + (ads - having + 0.5) / (having + 0.5)).ln()
+    /// The inverse document frequency of a word that occurs in `frequency` ads.
+    fn idf(&self, frequency: usize) -> f32 {
+        let (ads, frequency) = (self.lengths.len() as f32, frequency as f32);
+        (1.0 + (ads - frequency + 0.5) / (frequency + 0.5)).ln()
     }
 
-    /// What a word adds to the score of an ad that has it.
+    /// The score that a word adds to an ad that contains it.
     fn score(&self, idf: f32, row: Row) -> f32 {
         let length = f32::from(self.lengths[row as usize]);
         idf * 2.2 / (1.0 + 1.2 * (0.25 + 0.75 * length / self.mean))
     }
 }
 
-/// Words while an index is built.
+/// Collects words while an index is built.
 #[derive(Default)]
 pub(crate) struct LexiconBuilder {
     ids: HashMap<String, TermId>,
     texts: Vec<u32>,
-    /// Every text's different words and how often each occurs (up to 255), text after text.
+    /// The distinct words of each text with their weighted frequency (up to 255), one text after another.
     occurrences: Vec<(TermId, u8)>,
     ends: Vec<usize>,
     scanner: Scanner,
-    /// Of one text, how often each word occurs.
+    /// Scratch space for the frequencies of one text.
     counts: HashMap<TermId, u8>,
 }
 
-/// The most terms kept of a text.
-const KEPT: usize = 24;
+/// Maximum number of distinctive words per text.
+const MAX_TERMS_PER_TEXT: usize = 24;
 
 impl LexiconBuilder {
     fn id(ids: &mut HashMap<String, TermId>, texts: &mut Vec<u32>, word: &str) -> TermId {
@@ -227,13 +231,13 @@ impl LexiconBuilder {
         next
     }
 
-    /// Takes in the next text.
+    /// Adds the next text. Words of the title count three times.
     pub(crate) fn add(&mut self, title: &str, description: &str) {
         let Self { ids, texts, scanner, counts, .. } = self;
         let mut add = |word: &str, weight: u8| {
-            // A single character tells a text from others to nobody but who asks for it.
+            // Single characters are not distinctive.
             let is_single = word.chars().next().is_none_or(|first| first.len_utf8() == word.len());
-            if !is_single && !is_common(word) {
+            if !is_single && !is_stop_word(word) {
                 let count = counts.entry(Self::id(ids, texts, word)).or_default();
                 *count = count.saturating_add(weight);
             }
@@ -249,8 +253,8 @@ impl LexiconBuilder {
         self.ends.push(self.occurrences.len());
     }
 
-    /// Writes the words to `folder`, and returns each text's distinctive ones in the order of `texts`; `labels` are every ad's title and
-    /// company.
+    /// Writes the lexicon to `folder`, and returns the distinctive words of each text in the order of `texts`, which
+    /// are numbers of texts in the order of [`Self::add`]. `labels` are title and company name of each row.
     pub(crate) fn write<'a>(
         mut self,
         folder: &Path,
@@ -266,12 +270,12 @@ impl LexiconBuilder {
         }
         let mut order: Vec<(&str, TermId)> = self.ids.iter().map(|(word, &id)| (word.as_str(), id)).collect();
         order.sort_unstable();
-        let mut place = vec![0 as TermId; order.len()];
-        for (now, (_, before)) in order.iter().enumerate() {
-            place[*before as usize] = now as TermId;
+        let mut rank = vec![0 as TermId; order.len()];
+        for (new, (_, old)) in order.iter().enumerate() {
+            rank[*old as usize] = new as TermId;
         }
         for posting in &mut postings {
-            posting.0 = place[posting.0 as usize];
+            posting.0 = rank[posting.0 as usize];
         }
         postings.sort_unstable();
         postings.dedup();
@@ -286,17 +290,17 @@ impl LexiconBuilder {
             ("texts", Arc::new(UInt32Array::from_iter_values(counts))),
             ("ads", Arc::new(rows)),
         ];
-        let batch = RecordBatch::try_from_iter(columns).map_err(|error| {
-            Error::internal("the lexicon's columns do not fit each other").caused_by(error)
-        })?;
+        let batch = RecordBatch::try_from_iter(columns)
+            .map_err(|error| Error::internal("cannot build the table of words").caused_by(error))?;
         write_batch(&folder.join(FILE), &batch)?;
-        let kept: Vec<Vec<TermId>> = texts.iter().map(|&text| self.distinctive(text, &place)).collect();
+        let kept: Vec<Vec<TermId>> = texts.iter().map(|&text| self.distinctive(text, &rank)).collect();
         Ok(list(kept.iter().map(Vec::len).collect(), kept.into_iter().flatten()))
     }
 
-    /// The words that tell a text from others, most telling first: in another text too, but in no more than a tenth of all. `place` is
-    /// every word's in the alphabet, which decides between words that tell as much: they came in any order.
-    fn distinctive(&self, text: usize, place: &[TermId]) -> Vec<TermId> {
+    /// The distinctive words of a text by descending TF-IDF: words that occur in at least two texts and at most a tenth
+    /// of them. `rank` is the alphabetical rank of each word. It breaks ties, so that the result does not depend on the
+    /// order in which words were added.
+    fn distinctive(&self, text: usize, rank: &[TermId]) -> Vec<TermId> {
         let total = self.ends.len();
         let start = if text == 0 { 0 } else { self.ends[text - 1] };
         let most = (total / 10).max(3) as u32;
@@ -305,11 +309,11 @@ impl LexiconBuilder {
             .filter(|(id, _)| (2..=most).contains(&self.texts[*id as usize]))
             .map(|&(id, count)| {
                 let idf = (total as f32 / self.texts[id as usize] as f32).ln();
-                ((1.0 + f32::from(count).ln()) * idf, place[id as usize])
+                ((1.0 + f32::from(count).ln()) * idf, rank[id as usize])
             })
             .collect();
         scored.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        scored.truncate(KEPT);
+        scored.truncate(MAX_TERMS_PER_TEXT);
         scored.into_iter().map(|(_, id)| id).collect()
     }
 }

@@ -1,18 +1,20 @@
-//! The vector index: which ads are like this one, with filters, and why.
+//! The vector index: finds the ads most similar to an ad or a text, with filters, and the reasons of a match.
 //!
-//! An index is a folder of files that are written once and memory-mapped. Ads with the same text share one *text*, the unit
-//! of search: a repost is no neighbour, but another ad of the same text.
+//! An index is a folder of files that are written once and memory-mapped. Ads with the same content hash share one
+//! *text* with one vector. Search runs over texts; each text then yields its ads. *Reposts* are rows of the same ad.
 //!
-//! - [`build`], `order`: from ads with vectors to the folder, from scratch or from the last one
-//! - [`reader`]: the folder opened, [`JobIndex`]; [`search`]: which way a query takes; [`filter`], `postings`: which ads it may find
-//! - [`codes`], [`kernels`]: vectors in one byte an element, and the products that searching consists of
-//! - [`graph`], [`grow`]: the graph that finds neighbours among many texts, and how it is made
-//! - [`ads`]: what answers show of an ad; [`lexicon`], [`words`], [`reasons`]: words, and why two ads are alike
-//! - [`manifest`], [`files`]: what the folder says of itself, and its files mapped into memory
-//! - [`measure`]: recall against exact search; [`projection`]: the map of the market
+//! - [`build`], `order`: builds the folder from ads with vectors, from scratch or from the previous index
+//! - [`reader`]: opens the folder as [`JobIndex`]; [`search`]: top-k search; [`filter`], `postings`: the rows that pass
+//!   a filter
+//! - [`codes`], [`kernels`]: vectors quantized to 8 bits, and dot products
+//! - [`graph`], [`grow`]: the graph for approximate search, and its construction
+//! - [`ads`]: the columns of ads; [`lexicon`], [`words`], [`reasons`]: the inverted index of words, and the reasons of
+//!   a match
+//! - [`manifest`], [`files`]: the index's part of the manifest, and its files mapped into memory
+//! - [`measure`]: recall against exact search; [`projection`]: the two-dimensional map of texts
 //! - [`mod@settings`]: where indexes are on this machine
 //!
-//! It knows neither warehouse nor store.
+//! The crate depends neither on the warehouse nor on the artifact store.
 
 pub mod ads;
 pub mod build;
@@ -42,7 +44,7 @@ pub use reader::JobIndex;
 pub use reasons::Reason;
 pub use search::{Hit, Query};
 
-/// An ad's place in an index.
+/// Index of an ad, a row of [`ads::Ads`].
 pub type Row = u32;
-/// A text's place in an index.
+/// Index of a text.
 pub type TextId = u32;

@@ -1,4 +1,4 @@
-//! Where each value of a column occurs, folded: a filter need not look at every ad, nor at every value.
+//! Posting lists of a column: the rows of each value. Values are folded.
 
 use std::collections::HashMap;
 
@@ -6,19 +6,19 @@ use common_core::fold::fold_name;
 
 use crate::Row;
 
-/// The rows of each value, value by value.
+/// The rows of each value of a column.
 #[derive(Debug)]
 pub(crate) struct Postings {
-    /// Values as they are compared, numbered; those that differ in case, accents or width alone are one.
+    /// Numbers of the folded values: values that differ only in case, accents or width have one number.
     numbers: HashMap<String, usize>,
-    /// Where a value's rows begin; one more than there are values.
+    /// Index in `rows` of the first row of each value, and at the end the number of rows.
     first: Vec<u32>,
     rows: Vec<Row>,
 }
 
 impl Postings {
-    /// Sorts the rows of a column by value; `keys` are places in `values`, or no value at all.
-    pub(crate) fn of<'a>(keys: &[i32], values: impl Iterator<Item = Option<&'a str>>) -> Self {
+    /// Builds the postings of a dictionary column. `keys` are indexes into `values`; negative keys are missing values.
+    pub(crate) fn new<'a>(keys: &[i32], values: impl Iterator<Item = Option<&'a str>>) -> Self {
         let mut numbers = HashMap::new();
         let number_of: Vec<Option<usize>> = values
             .map(|value| {
@@ -45,7 +45,7 @@ impl Postings {
         Self { numbers, first, rows }
     }
 
-    /// The rows of a value, in order.
+    /// The rows of a value in ascending order.
     pub(crate) fn rows(&self, value: &str) -> &[Row] {
         let Some(&number) = self.numbers.get(&fold_name(value)) else { return &[] };
         &self.rows[self.first[number] as usize..self.first[number + 1] as usize]
@@ -59,9 +59,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn each_value_has_the_rows_that_say_it(keys in prop::collection::vec(-1..7i32, 0..200)) {
+        fn each_value_has_its_rows(keys in prop::collection::vec(-1..7i32, 0..200)) {
             let values = [Some("a"), Some("B"), None, Some("b"), Some("É "), Some("unused")];
-            let postings = Postings::of(&keys, values.into_iter());
+            let postings = Postings::new(&keys, values.into_iter());
             for (asked, of_keys) in [("A", vec![0]), ("b", vec![1, 3]), (" Ｅ", vec![4]), ("", vec![]), ("c", vec![])] {
                 let wanted: Vec<Row> = (0..).zip(&keys).filter(|(_, key)| of_keys.contains(key)).map(|(row, _)| row).collect();
                 prop_assert_eq!(postings.rows(asked), wanted);

@@ -1,13 +1,13 @@
-//! The map of the market: every text as a point, by the two directions in which texts differ most.
+//! The map of the market: the two principal components of the vectors.
 //!
-//! Principal components (Pearson 1901) by orthogonal iteration (Golub & Van Loan, "Matrix Computations", 8.2.4), on a sample.
+//! They are computed on a sample by orthogonal iteration (Golub & Van Loan, "Matrix Computations", 8.2.4).
 
-/// Texts that the directions are found on.
+/// Maximum size of the sample.
 const SAMPLE: usize = 20_000;
-/// Rounds of the iteration.
-const ROUNDS: usize = 40;
+/// Number of iterations.
+const ITERATIONS: usize = 40;
 
-/// Two directions and what is taken off before.
+/// A projection onto two directions.
 pub struct Projection {
     mean: Vec<f32>,
     directions: [Vec<f32>; 2],
@@ -15,7 +15,7 @@ pub struct Projection {
 }
 
 impl Projection {
-    /// Finds the directions of `[n, dimension]` vectors, and scales so that 98 in 100 points lie within ±1.
+    /// Fits the projection to `[n, dimension]` vectors. The scale puts 98 % of the points within ±1.
     pub fn fit(vectors: &[f32], dimension: usize) -> Self {
         let texts = vectors.len() / dimension;
         let step = texts.div_ceil(SAMPLE).max(1);
@@ -24,13 +24,13 @@ impl Projection {
         for row in &sample {
             add(&mut mean, row, 1.0 / sample.len() as f32);
         }
-        // Any start that is not at right angles to the answer will do.
+        // Any start that is not orthogonal to the result converges.
         let start = |n: usize| -> Vec<f32> {
             (0..dimension).map(|i| if i % (n + 2) == 0 { 1.0 } else { -0.3 }).collect()
         };
         let mut directions = [start(0), start(1)];
         orthonormalise(&mut directions);
-        for _ in 0..ROUNDS {
+        for _ in 0..ITERATIONS {
             let mut next = [vec![0f32; dimension], vec![0f32; dimension]];
             for row in &sample {
                 for (next, direction) in next.iter_mut().zip(&directions) {
@@ -54,7 +54,7 @@ impl Projection {
         projection
     }
 
-    /// Where a vector lies on the map.
+    /// The coordinates of a vector.
     pub fn point(&self, vector: &[f32]) -> [f32; 2] {
         [0, 1].map(|n| along(vector, &self.mean, &self.directions[n]) * self.scale)
     }

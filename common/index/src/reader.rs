@@ -1,4 +1,4 @@
-//! An index opened: its files mapped, its columns at hand.
+//! Opens an index: maps its files and gives access to ads, texts and vectors.
 
 use std::path::{Path, PathBuf};
 
@@ -14,16 +14,16 @@ use crate::lexicon::{self, Lexicon, TermId};
 use crate::manifest::{GraphFacts, Manifest};
 use crate::{Row, TextId};
 
-/// Names of the files of numbers.
+/// Names of the files with numbers.
 pub(crate) const VECTORS: &str = "vectors.f32";
 pub(crate) const CODES: &str = "codes.i8";
 pub(crate) const SCALES: &str = "scales.f32";
 pub(crate) const LINKS: &str = "links.u32";
 pub(crate) const ENTRIES: &str = "entries.u32";
-/// What is known of every text.
+/// Name of the file with the columns of texts.
 pub(crate) const TEXTS: &str = "texts.arrow";
 
-/// An index, ready to be searched by any number of threads.
+/// An open index. Any number of threads can search it.
 pub struct JobIndex {
     manifest: Manifest,
     folder: PathBuf,
@@ -37,9 +37,9 @@ pub struct JobIndex {
     pub(crate) pool: VisitedPool,
 }
 
-/// Columns of the file of texts.
+/// The columns of texts.
 struct Texts {
-    /// Where a text's ads begin; one more than there are texts.
+    /// The first row of each text.
     first_row: UInt32Array,
     hash: FixedSizeBinaryArray,
     terms: ListArray,
@@ -47,7 +47,7 @@ struct Texts {
 }
 
 impl Texts {
-    fn of(batch: &RecordBatch) -> Option<Self> {
+    fn from_batch(batch: &RecordBatch) -> Option<Self> {
         let column = |name: &str| batch.column_by_name(name);
         Some(Self {
             first_row: column("first_row")?.as_primitive_opt::<UInt32Type>()?.clone(),
@@ -62,26 +62,31 @@ impl Texts {
 }
 
 impl JobIndex {
-    /// Opens the index in `folder`: lengths are checked, contents are not: whoever copied it here did that.
+    /// Opens the index in `folder`. Only the lengths of files are checked; checksums must be verified by the code that
+    /// copies an index.
     ///
     /// # Errors
-    /// `NotFound` where there is none; `Corrupt`, with the file's name, where a file is missing, of another length, or not what it
-    /// should be.
+    /// `NotFound` if there is no manifest; `Corrupt`, with the name of the file, if a file is missing, has another
+    /// length or an invalid content.
     pub fn open(folder: &Path) -> Result<Self> {
         let manifest = Manifest::read(folder)?;
         let body = &manifest.body;
         let map = |name: &str| {
             let path = folder.join(name);
             let known = manifest.files.get(name);
-            let lacks = || Error::corrupt(format!("{} is not in the index's manifest", path.display()));
-            Ok::<_, Error>((Mapped::open(&path, known.ok_or_else(lacks)?.bytes)?, path))
+            let unlisted =
+                || Error::corrupt(format!("{} is not in the manifest of the index", path.display()));
+            Ok::<_, Error>((Mapped::open(&path, known.ok_or_else(unlisted)?.bytes)?, path))
         };
         let numbers = |name: &str, width: u64, count: u64| {
             let (mapped, path) = map(name)?;
             let bytes = manifest.files.get(name).map_or(0, |file| file.bytes);
-            // Counts come from the manifest, which anybody may have written.
+            // The product can overflow, because the manifest is untrusted.
             if width.checked_mul(count) != Some(bytes) {
-                return Err(Error::corrupt(format!("{} does not hold {count} numbers", path.display())));
+                return Err(Error::corrupt(format!(
+                    "{}: expected {count} numbers, found {bytes} bytes",
+                    path.display()
+                )));
             }
             Ok(mapped)
         };
@@ -92,13 +97,14 @@ impl JobIndex {
                 let (entries, path) = map(ENTRIES)?;
                 if !entries.len().is_multiple_of(4) {
                     return Err(Error::corrupt(format!(
-                        "{} does not hold numbers of 4 bytes",
-                        path.display()
+                        "{}: expected numbers of 4 bytes, found {} bytes",
+                        path.display(),
+                        entries.len()
                     )));
                 }
                 Some((links, entries, facts))
             }
-            Some(_) => return Err(Error::corrupt("the index's graph has no links")),
+            Some(_) => return Err(Error::corrupt("invalid degree 0 of the graph: expected at least 1")),
             None => None,
         };
         let (vectors, codes, scales) =
@@ -109,10 +115,14 @@ impl JobIndex {
         let lexicon = Lexicon::open(mapped, &path, ads.len())?;
         let (mapped, path) = map(TEXTS)?;
         let batch = mapped.into_batch(&path)?;
-        let of_texts =
-            Texts::of(&batch).ok_or_else(|| Error::corrupt(format!("{} lacks a column", path.display())))?;
+        let of_texts = Texts::from_batch(&batch).ok_or_else(|| {
+            Error::corrupt(format!("{}: a column is missing or has another type", path.display()))
+        })?;
         if ads.len() as u64 != manifest.rows || of_texts.first_row.len() as u64 != texts {
-            return Err(Error::corrupt(format!("{} and the manifest disagree", path.display())));
+            return Err(Error::corrupt(format!(
+                "{}: the numbers of ads or texts differ from the manifest",
+                path.display()
+            )));
         }
         Ok(Self {
             manifest,
@@ -128,74 +138,75 @@ impl JobIndex {
         })
     }
 
-    /// What the index says of itself.
+    /// The manifest.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }
 
-    /// Where its files are.
+    /// The folder of the index.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// The ad of this name.
+    /// The row of the ad with this key.
     pub fn row_of(&self, source: &str, job_id: &str) -> Option<Row> {
         self.ads.row_of(source, job_id)
     }
 
-    /// What answers show of an ad.
+    /// The columns of an ad.
     pub fn ad(&self, row: Row) -> Ad<'_> {
-        let text = self.ads.text(row) as usize;
+        let text = self.ads.text_of(row) as usize;
         self.ads.ad(row, [self.texts.points[0].value(text), self.texts.points[1].value(text)])
     }
 
-    /// Which text an ad has.
+    /// The text of an ad.
     pub fn text_of(&self, row: Row) -> TextId {
-        self.ads.text(row)
+        self.ads.text_of(row)
     }
 
-    /// The newest of the rows that are the same ad as `row`, and the lowest. An ad with a description is the same wherever its text is;
-    /// a title alone is another ad at every company.
+    /// The newest repost of the ad `row`, which is the first row of its group. Ads with the same title and description
+    /// are reposts of each other; ads without a description only if the company is the same too.
     pub fn same(&self, row: Row) -> Row {
         self.ads.same(row)
     }
 
-    /// An ad's vector: `[dimension] f32`, L2-normalised.
+    /// The vector of an ad: `[dimension] f32`, L2-normalised.
     pub fn vector(&self, row: Row) -> &[f32] {
-        self.vector_of(self.ads.text(row))
+        self.vector_of(self.ads.text_of(row))
     }
 
-    /// Ads by the words of their title and company, best first: those from `after` on, at most `limit`, and whether there are more.
+    /// Ads with words of a query in title or company name, best first: at most `limit` after skipping the first
+    /// `after`, and whether there are more.
     pub fn find(&self, words: &str, after: usize, limit: usize) -> (Vec<Row>, bool) {
         let found = self.lexicon.find(words);
         let page = found.iter().skip(after).take(limit).copied().collect();
         (page, found.len() > after.saturating_add(limit))
     }
 
-    /// How many ads have each value of a column, most frequent first.
+    /// The values of a column with their number of ads, most frequent first.
     pub fn facets(&self, column: Column) -> Vec<(String, u32)> {
         self.ads.counts(column)
     }
 
-    /// `n` ads of different texts, evenly over the index.
+    /// At most `n` ads of different texts, evenly spread over the index.
     pub fn sample(&self, n: usize) -> Vec<Row> {
         let texts = self.texts.first_row.len();
         let n = n.min(texts);
         (0..n).map(|i| self.texts.first_row.value((i as u64 * texts as u64 / n as u64) as usize)).collect()
     }
 
-    /// A text's vector.
+    /// The vector of a text.
     pub fn vector_of(&self, text: TextId) -> &[f32] {
         let start = text as usize * self.manifest.body.dimension;
         &self.vectors()[start..start + self.manifest.body.dimension]
     }
 
-    /// All texts' vectors: `[texts, dimension] f32`.
+    /// The vectors of all texts: `[texts, dimension] f32`.
     pub(crate) fn vectors(&self) -> &[f32] {
         self.vectors.numbers()
     }
 
-    /// All texts' codes.
+    /// The codes of all texts.
     pub fn codes(&self) -> Codes<'_> {
         Codes {
             codes: self.codes.numbers(),
@@ -204,21 +215,21 @@ impl JobIndex {
         }
     }
 
-    /// The graph and how it is walked, where there is one.
+    /// The graph and its beam width, if the index has a graph.
     pub fn graph(&self) -> Option<(Graph<'_>, usize)> {
         let (links, entries, facts) = self.graph.as_ref()?;
         let graph = Graph { links: links.numbers(), degree: facts.degree, entries: entries.numbers() };
         Some((graph, facts.search_width))
     }
 
-    /// Makes walks keep `width` best.
+    /// Sets the beam width of graph search.
     pub(crate) fn set_search_width(&mut self, width: usize) {
         if let Some((_, _, facts)) = &mut self.graph {
             facts.search_width = width;
         }
     }
 
-    /// The rows of the ads that have a text.
+    /// The rows of a text.
     pub(crate) fn rows_of(&self, text: TextId) -> std::ops::Range<Row> {
         let text = text as usize;
         let end = if text + 1 < self.texts.first_row.len() {
@@ -229,14 +240,14 @@ impl JobIndex {
         self.texts.first_row.value(text)..end
     }
 
-    /// Hash of a text.
+    /// The content hash of a text.
     pub(crate) fn hash_of(&self, text: TextId) -> &[u8] {
         self.texts.hash.value(text as usize)
     }
 
-    /// Words that tell an ad's text from others, most telling first.
+    /// The distinctive words of an ad's text, most distinctive first.
     pub(crate) fn terms_of(&self, row: Row) -> &[TermId] {
-        let text = self.ads.text(row) as usize;
+        let text = self.ads.text_of(row) as usize;
         let offsets = self.texts.terms.value_offsets();
         let terms = self.texts.terms.values().as_primitive::<UInt32Type>().values();
         &terms[offsets[text] as usize..offsets[text + 1] as usize]

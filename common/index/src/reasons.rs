@@ -1,4 +1,4 @@
-//! Why an ad was found: only what both sides say.
+//! The reasons of a match: what the ad has in common with the query.
 
 use common_core::fold::fold_name;
 use common_core::pay::Currency;
@@ -7,31 +7,31 @@ use crate::Row;
 use crate::ads::Ad;
 use crate::lexicon::TermId;
 use crate::reader::JobIndex;
-use crate::words::{is_common, words};
+use crate::words::{is_stop_word, words};
 
-/// The most terms a reason names.
-const TERMS: usize = 5;
+/// Maximum number of words of a reason.
+const MAX_TERMS: usize = 5;
 
-/// Something that two ads, or a text and an ad, have in common.
+/// Something that an ad has in common with another ad or a text.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reason {
-    /// Both are of this classification.
+    /// Both have this classification.
     Classification(String),
-    /// Both have these words: first those of both titles, then others that tell both from most texts; rarest first.
+    /// Both contain these words: those of both titles come first, then distinctive words of both texts; rarest first.
     Terms(Vec<String>),
-    /// Both pay between these amounts a month.
+    /// The overlap of the monthly pay of both.
     Salary {
-        /// The higher of the lower ends.
+        /// The higher of the lower bounds.
         from: f64,
-        /// The lower of the upper ends.
+        /// The lower of the upper bounds.
         to: f64,
-        /// Of both.
+        /// The currency of both.
         currency: String,
     },
 }
 
 impl JobIndex {
-    /// What two ads have in common.
+    /// The reasons of a match of two ads.
     pub fn reasons_between(&self, a: Row, b: Row) -> Vec<Reason> {
         let mut reasons = Vec::new();
         let (one, other) = (self.ad(a), self.ad(b));
@@ -40,9 +40,9 @@ impl JobIndex {
         {
             reasons.push(Reason::Classification(class.to_owned()));
         }
-        let known = self.terms_of(a);
-        let title = self.told(one.job_title.unwrap_or_default());
-        reasons.extend(self.terms(&title, known, b));
+        let distinctive = self.terms_of(a);
+        let title = self.term_ids(one.job_title.unwrap_or_default());
+        reasons.extend(self.shared_terms(&title, distinctive, b));
         if let (Some(one), Some(other)) = (range(&one), range(&other))
             && one.2 == other.2
         {
@@ -54,40 +54,40 @@ impl JobIndex {
         reasons
     }
 
-    /// What a text and an ad have in common.
+    /// The reasons of a match of a text and an ad.
     pub fn reasons_for_text(&self, text: &str, b: Row) -> Vec<Reason> {
-        let asked = self.told(text);
-        self.terms(&asked, &asked, b).into_iter().collect()
+        let terms = self.term_ids(text);
+        self.shared_terms(&terms, &terms, b).into_iter().collect()
     }
 
-    /// The words of a text that the index knows, but for the language's most common.
-    fn told(&self, text: &str) -> Vec<TermId> {
-        words(text).filter(|word| !is_common(word)).filter_map(|word| self.lexicon.id(&word)).collect()
+    /// The words of a text that are in the lexicon, without stop words.
+    fn term_ids(&self, text: &str) -> Vec<TermId> {
+        words(text).filter(|word| !is_stop_word(word)).filter_map(|word| self.lexicon.id(&word)).collect()
     }
 
-    /// The words of ad `b` that the other side has too: of its title where they are in `title`, however frequent they are, because a
-    /// person looks there first; of its telling words where they are in `telling`.
-    fn terms(&self, title: &[TermId], telling: &[TermId], b: Row) -> Option<Reason> {
-        let rarest = |shared: &mut Vec<TermId>| {
+    /// The words that ad `b` shares with the query: words of its title that are in `title`, however frequent they are,
+    /// and distinctive words of its text that are in `distinctive`.
+    fn shared_terms(&self, title: &[TermId], distinctive: &[TermId], b: Row) -> Option<Reason> {
+        let sort_by_frequency = |shared: &mut Vec<TermId>| {
             shared.sort_unstable_by_key(|&term| (self.lexicon.frequency(term), term));
             shared.dedup();
         };
-        let mut terms = self.told(self.ad(b).job_title.unwrap_or_default());
+        let mut terms = self.term_ids(self.ad(b).job_title.unwrap_or_default());
         terms.retain(|term| title.contains(term));
-        rarest(&mut terms);
-        let is_more = |term: &TermId| telling.contains(term) && !terms.contains(term);
+        sort_by_frequency(&mut terms);
+        let is_more = |term: &TermId| distinctive.contains(term) && !terms.contains(term);
         let mut more: Vec<TermId> = self.terms_of(b).iter().copied().filter(is_more).collect();
-        rarest(&mut more);
+        sort_by_frequency(&mut more);
         terms.extend(more);
         let mut shared: Vec<String> = Vec::new();
         for term in terms {
             let word = self.lexicon.term(term);
-            // `net` says nothing beside `asp.net`.
+            // A part is redundant beside the whole word: `net` beside `asp.net`.
             if !shared.iter().any(|other| is_part(word, other)) {
                 shared.retain(|other: &String| !is_part(other, word));
                 shared.push(word.to_owned());
             }
-            if shared.len() == TERMS {
+            if shared.len() == MAX_TERMS {
                 break;
             }
         }
@@ -95,7 +95,7 @@ impl JobIndex {
     }
 }
 
-/// Whether `word` is one of the parts of `whole`.
+/// Returns whether `word` is a part of the compound word `whole`.
 fn is_part(word: &str, whole: &str) -> bool {
     word.len() < whole.len() && whole.contains(word) && words(whole).any(|part| part == word)
 }
@@ -103,7 +103,7 @@ fn is_part(word: &str, whole: &str) -> bool {
 fn range(ad: &Ad<'_>) -> Option<(f64, f64, String)> {
     let (least, most) = (ad.salary_min_monthly, ad.salary_max_monthly);
     let (one, other) = (least.or(most)?, most.or(least)?);
-    // An unknown spelling is the same currency in any case.
+    // Unknown currencies are compared without regard to case.
     let currency = Currency::read(ad.currency).name().to_uppercase();
     Some((one.min(other), one.max(other), currency))
 }

@@ -1,15 +1,16 @@
-//! What a word is.
+//! Splits texts into words.
 //!
-//! Letters and digits, folded ([`common_core::fold`]), with what belongs to names of the trade: `c++`, `c#`, `.net`, `r&d`, `node.js`, and
-//! single letters (`c`, `r`). Scripts without spaces are cut into pairs of characters, so that a word is found wherever it stands.
+//! A word is a sequence of letters and digits, folded ([`common_core::fold`]), or a technical term such as `c++`, `c#`,
+//! `.net`, `r&d`, `node.js` or a single letter (`c`, `r`). Text in scripts without spaces is split into bigrams, so
+//! that a word is found anywhere in it.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use common_core::fold::fold_into;
 
-/// Words that tell nothing, however rare they are in a small market: Snowball's English stop words, and some that every ad has.
-static COMMON: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+/// Stop words: those of Snowball for English, and some that most ads contain.
+static STOP_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| {
     "a about above after again against all also am an and any are as at be because been before being below between both but \
         by can could did do does doing down during each e.g etc few for from further had has have having he her here hers herself \
         him himself his how i i.e if in into is it its itself may me more most must my myself new no nor not of off on once one \
@@ -20,23 +21,23 @@ static COMMON: LazyLock<HashSet<&str>> = LazyLock::new(|| {
         .collect()
 });
 
-/// The longest word that counts, in characters.
-const LONGEST: usize = 40;
+/// Maximum length of a word in characters; longer ones are ignored.
+const MAX_WORD_CHARS: usize = 40;
 
-/// Whether a word is one of the language's most common.
-pub(crate) fn is_common(word: &str) -> bool {
-    COMMON.contains(word)
+/// Returns whether a word is a stop word.
+pub(crate) fn is_stop_word(word: &str) -> bool {
+    STOP_WORDS.contains(word)
 }
 
 /// A word of a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Asked {
+pub(crate) struct QueryWord {
     pub(crate) word: String,
-    /// Whether it may be the beginning of a longer one: it is the last thing that was typed.
-    pub(crate) is_open: bool,
+    /// Whether it matches as a prefix: nothing was typed after it.
+    pub(crate) is_prefix: bool,
 }
 
-/// Finds words, and keeps the memory that it works in for the next text.
+/// Splits texts into words; its buffers are reused for the next text.
 #[derive(Debug, Default)]
 pub(crate) struct Scanner {
     folded: String,
@@ -46,72 +47,74 @@ pub(crate) struct Scanner {
 }
 
 impl Scanner {
-    /// The words of a short text that people are named by: a title, a company. A word made of several, such as `asp.net`, comes with its
-    /// parts; no bare numbers.
+    /// The words of a short text: a title or a company name. Compound words such as `asp.net` are followed by their
+    /// parts. Numbers without a letter are not words.
     pub(crate) fn words(&mut self, text: &str, mut found: impl FnMut(&str)) {
-        self.scan(text, Cut::All, |word, _| found(word));
+        self.scan(text, Unspaced::CharsAndBigrams, |word, _| found(word));
     }
 
-    /// The words of a long text: without what is a word in a name alone (single letters, parts joined by dots), and with text of scripts
-    /// without spaces as it stands between other characters.
+    /// The words of a long text. Unlike in short texts, single letters are not words, dots separate words, and text in
+    /// scripts without spaces is not split.
     pub(crate) fn words_of_prose(&mut self, text: &str, mut found: impl FnMut(&str)) {
-        self.scan(text, Cut::None, |word, _| found(word));
+        self.scan(text, Unspaced::Whole, |word, _| found(word));
     }
 
-    /// Gives `found` every word, and where among the folded characters it ends.
-    fn scan(&mut self, text: &str, cut: Cut, found: impl FnMut(&str, usize)) {
+    /// Calls `found` with every word and the index of its end in the folded characters.
+    fn scan(&mut self, text: &str, unspaced: Unspaced, found: impl FnMut(&str, usize)) {
         self.folded.clear();
         fold_into(text, &mut self.folded);
         self.chars.clear();
-        // Pages are scraped with the entities of HTML in them.
+        // Scraped texts contain HTML entities.
         if self.folded.contains("&amp;") {
             self.chars.extend(self.folded.replace("&amp;", "&").chars());
         } else {
             self.chars.extend(self.folded.chars());
         }
-        Scan { chars: &self.chars, parts: &mut self.parts, word: &mut self.word, found }.scan(cut);
+        Scan { chars: &self.chars, parts: &mut self.parts, word: &mut self.word, found }.scan(unspaced);
     }
 }
 
-/// The words of a short text that people are named by, as the lexicon has them.
+/// The words of a short text, as they are in the lexicon.
 pub fn words(text: &str) -> impl Iterator<Item = String> {
     let mut all = Vec::new();
     Scanner::default().words(text, |word| all.push(word.to_owned()));
     all.into_iter()
 }
 
-/// The words of a query, of which the last may be typed halfway.
-pub(crate) fn words_of_query(text: &str) -> Vec<Asked> {
+/// The words of a query. The last one matches as a prefix unless something follows it.
+pub(crate) fn words_of_query(text: &str) -> Vec<QueryWord> {
     let mut scanner = Scanner::default();
     let mut found = Vec::new();
-    scanner.scan(text, Cut::Pairs, |word, stop| found.push((word.to_owned(), stop)));
+    scanner.scan(text, Unspaced::Bigrams, |word, stop| found.push((word.to_owned(), stop)));
     let chars = &scanner.chars;
-    let mut asked: Vec<Asked> =
-        found.into_iter().map(|(word, stop)| Asked { word, is_open: stop == chars.len() }).collect();
-    // What joins two parts has been typed, and the second not yet.
-    if let Some(beginning) = unfinished(chars) {
-        asked.retain(|asked| {
-            asked.word.chars().count() > 1 || !beginning.ends_with('&') || !beginning.starts_with(&asked.word)
+    let mut query_words: Vec<QueryWord> =
+        found.into_iter().map(|(word, stop)| QueryWord { word, is_prefix: stop == chars.len() }).collect();
+    // The query ends after the character that joins the two parts of a compound word.
+    if let Some(beginning) = incomplete_compound(chars) {
+        query_words.retain(|query_word| {
+            query_word.word.chars().count() > 1
+                || !beginning.ends_with('&')
+                || !beginning.starts_with(&query_word.word)
         });
-        asked.push(Asked { word: beginning, is_open: true });
+        query_words.push(QueryWord { word: beginning, is_prefix: true });
     }
-    // One letter or digit may be all that is typed.
+    // A query of a single letter or digit is a prefix too.
     let mut typed = chars.iter().filter(|c| c.is_alphanumeric());
-    if let (true, Some(one), None) = (asked.is_empty(), typed.next(), typed.next()) {
-        asked.push(Asked { word: one.to_string(), is_open: chars.last() == Some(one) });
+    if let (true, Some(one), None) = (query_words.is_empty(), typed.next(), typed.next()) {
+        query_words.push(QueryWord { word: one.to_string(), is_prefix: chars.last() == Some(one) });
     }
-    asked
+    query_words
 }
 
-/// How scripts without spaces are cut.
+/// How text in scripts without spaces is split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Cut {
-    /// Into characters and pairs of them: what can be found.
-    All,
-    /// Into pairs, or the one character that is all: what is looked for.
-    Pairs,
+enum Unspaced {
+    /// Into characters and bigrams, for the lexicon.
+    CharsAndBigrams,
+    /// Into bigrams, or a single character if there is only one, for queries.
+    Bigrams,
     /// Not at all.
-    None,
+    Whole,
 }
 
 struct Scan<'a, F> {
@@ -122,118 +125,120 @@ struct Scan<'a, F> {
 }
 
 impl<F: FnMut(&str, usize)> Scan<'_, F> {
-    fn at(&self, place: usize) -> Option<char> {
-        self.chars.get(place).copied()
+    fn at(&self, index: usize) -> Option<char> {
+        self.chars.get(index).copied()
     }
 
-    fn is_letter(&self, place: usize) -> bool {
-        self.at(place).is_some_and(is_plain)
+    fn is_letter(&self, index: usize) -> bool {
+        self.at(index).is_some_and(is_plain)
     }
 
-    fn scan(&mut self, cut: Cut) {
-        let mut place = 0;
-        while let Some(c) = self.at(place) {
-            place = if is_unspaced(c) {
-                self.unspaced(place, cut)
+    fn scan(&mut self, unspaced: Unspaced) {
+        let mut index = 0;
+        while let Some(c) = self.at(index) {
+            index = if is_unspaced(c) {
+                self.unspaced(index, unspaced)
             } else if is_plain(c) {
-                self.chunk(place, cut != Cut::None)
-            } else if c == '.' && cut != Cut::None && self.begins_with_dot(place) {
-                let end = self.chunk(place + 1, true);
-                // Of `.net-core` and `.net/c#` the first part.
-                let stop = (place + 1..end).find(|&n| matches!(self.chars[n], '.' | '&')).unwrap_or(end);
-                self.push(place, stop);
+                self.chunk(index, unspaced != Unspaced::Whole)
+            } else if c == '.' && unspaced != Unspaced::Whole && self.begins_with_dot(index) {
+                let end = self.chunk(index + 1, true);
+                // `.net-core` and `.net/c#` contain the word `.net`.
+                let stop = (index + 1..end).find(|&n| matches!(self.chars[n], '.' | '&')).unwrap_or(end);
+                self.push(index, stop);
                 end
             } else {
-                place + 1
+                index + 1
             };
         }
     }
 
-    /// Whether the dot at `place` is the beginning of a word, as in `.net`.
-    fn begins_with_dot(&self, place: usize) -> bool {
+    /// Returns whether the dot at `index` begins a word, as in `.net`.
+    fn begins_with_dot(&self, index: usize) -> bool {
         let is_first =
-            place == 0 || !(self.is_letter(place - 1) || matches!(self.chars[place - 1], '.' | '+' | '#'));
-        is_first && self.at(place + 1).is_some_and(|c| is_plain(c) && c.is_alphabetic())
+            index == 0 || !(self.is_letter(index - 1) || matches!(self.chars[index - 1], '.' | '+' | '#'));
+        is_first && self.at(index + 1).is_some_and(|c| is_plain(c) && c.is_alphabetic())
     }
 
-    /// Takes letters and digits from `start` on, with `+` and `#` after them and with `&` and, in names, `.` between them.
+    /// Scans letters and digits from `start` on, with `+` and `#` after them, and `&` and, in short texts, `.` between
+    /// them; returns the end.
     fn chunk(&mut self, start: usize, is_name: bool) -> usize {
         let mut parts = std::mem::take(self.parts);
         parts.clear();
-        let (mut part, mut place, mut has_dot) = (start, start, false);
+        let (mut part, mut index, mut has_dot) = (start, start, false);
         loop {
-            while self.at(place).is_some_and(|c| is_plain(c) || matches!(c, '+' | '#')) {
-                place += 1;
+            while self.at(index).is_some_and(|c| is_plain(c) || matches!(c, '+' | '#')) {
+                index += 1;
             }
-            parts.push((part, place));
-            let joins = match self.at(place) {
-                Some('&') => self.is_letter(place + 1).then_some(place + 1),
+            parts.push((part, index));
+            let joins = match self.at(index) {
+                Some('&') => self.is_letter(index + 1).then_some(index + 1),
                 Some('.') if is_name => {
-                    let joins = self.is_letter(place + 1).then_some(place + 1);
+                    let joins = self.is_letter(index + 1).then_some(index + 1);
                     has_dot |= joins.is_some();
                     joins
                 }
-                // R & D: only single letters are joined over spaces.
-                Some(' ') if parts.len() == 1 && place == start + 1 && self.stands_alone(start) => {
-                    self.joined_letter(place)
+                // Only single letters are joined across spaces: R & D.
+                Some(' ') if parts.len() == 1 && index == start + 1 && self.is_single_letter_word(start) => {
+                    self.joined_letter(index)
                 }
                 _ => None,
             };
             let Some(next) = joins else { break };
             part = next;
-            place = next;
+            index = next;
         }
         if let [(from, to)] = parts[..] {
-            if to > from + 1 || is_name && self.stands_alone(from) {
+            if to > from + 1 || is_name && self.is_single_letter_word(from) {
                 self.push(from, to);
             }
         } else {
-            self.joined(&parts, has_dot);
+            self.push_compound(&parts, has_dot);
         }
         *self.parts = parts;
-        place
+        index
     }
 
-    /// A word of several parts, and the parts.
-    fn joined(&mut self, parts: &[(usize, usize)], has_dot: bool) {
+    /// Emits a compound word and its parts.
+    fn push_compound(&mut self, parts: &[(usize, usize)], has_dot: bool) {
         let (Some(&(start, _)), Some(&(last, end))) = (parts.first(), parts.last()) else { return };
         self.push_chars(self.chars[start..end].iter().filter(|c| **c != ' '), end);
         for &(from, to) in parts.iter().filter(|(from, to)| to > &(from + 1)) {
             self.push(from, to);
         }
         if has_dot && end > last + 1 && self.chars[last - 1] == '.' {
-            // asp.net is .net too.
+            // asp.net contains .net.
             self.push(last - 1, end);
         }
         if has_dot && parts.iter().all(|(from, to)| *to == from + 1) {
-            // u.s.a is usa.
+            // u.s.a is found as usa too.
             self.push_chars(parts.iter().map(|(from, _)| &self.chars[*from]), end);
         }
     }
 
-    /// Whether the letter at `place` is no part of a word cut at a hyphen or an apostrophe (e-commerce, driver's), nor what follows a dot.
-    fn stands_alone(&self, place: usize) -> bool {
+    /// Returns whether the letter at `index` is a word by itself: it is not separated by a hyphen or an apostrophe from
+    /// a word (e-commerce, driver's) and does not follow a dot.
+    fn is_single_letter_word(&self, index: usize) -> bool {
         let is_joint = |c: char| matches!(c, '-' | '\u{2010}' | '\u{2011}');
         let is_apostrophe = |c: char| matches!(c, '\'' | '\u{2019}' | '\u{2bc}' | '`' | '_' | '@');
-        let before = place.checked_sub(1).and_then(|place| self.at(place));
-        let after = self.at(place + 1);
+        let before = index.checked_sub(1).and_then(|index| self.at(index));
+        let after = self.at(index + 1);
         let is_cut_before = before.is_some_and(|c| {
-            c == '.' || is_apostrophe(c) || is_joint(c) && place > 1 && self.is_letter(place - 2)
+            c == '.' || is_apostrophe(c) || is_joint(c) && index > 1 && self.is_letter(index - 2)
         });
         let is_cut_after =
-            after.is_some_and(|c| is_apostrophe(c) || is_joint(c) && self.is_letter(place + 2));
+            after.is_some_and(|c| is_apostrophe(c) || is_joint(c) && self.is_letter(index + 2));
         !is_cut_before && !is_cut_after
     }
 
-    /// Where the second letter of `r & d` is, whose first ends at `place`.
-    fn joined_letter(&self, place: usize) -> Option<usize> {
-        let skip = |mut place: usize| {
-            while self.at(place) == Some(' ') {
-                place += 1;
+    /// Index of the second letter of `r & d`, whose first letter ends at `index`.
+    fn joined_letter(&self, index: usize) -> Option<usize> {
+        let skip = |mut index: usize| {
+            while self.at(index) == Some(' ') {
+                index += 1;
             }
-            place
+            index
         };
-        let and = skip(place);
+        let and = skip(index);
         let letter = skip(and + 1);
         let is_letter =
             self.at(and) == Some('&') && self.is_letter(letter) && self.chars[letter].is_alphabetic();
@@ -243,21 +248,21 @@ impl<F: FnMut(&str, usize)> Scan<'_, F> {
         (is_letter && ends).then_some(letter)
     }
 
-    fn unspaced(&mut self, start: usize, cut: Cut) -> usize {
+    fn unspaced(&mut self, start: usize, unspaced: Unspaced) -> usize {
         let mut end = start;
         while self.at(end).is_some_and(is_unspaced) {
             end += 1;
         }
-        if cut == Cut::None {
+        if unspaced == Unspaced::Whole {
             if end > start + 1 {
                 self.push(start, end);
             }
             return end;
         }
-        if cut == Cut::All || end == start + 1 {
-            (start..end).for_each(|place| self.push(place, place + 1));
+        if unspaced == Unspaced::CharsAndBigrams || end == start + 1 {
+            (start..end).for_each(|index| self.push(index, index + 1));
         }
-        (start + 1..end).for_each(|place| self.push(place - 1, place + 1));
+        (start + 1..end).for_each(|index| self.push(index - 1, index + 1));
         end
     }
 
@@ -268,15 +273,15 @@ impl<F: FnMut(&str, usize)> Scan<'_, F> {
     fn push_chars<'c>(&mut self, chars: impl Iterator<Item = &'c char>, end: usize) {
         self.word.clear();
         self.word.extend(chars);
-        let is_short = self.word.len() <= LONGEST || self.word.chars().nth(LONGEST).is_none();
+        let is_short = self.word.len() <= MAX_WORD_CHARS || self.word.chars().nth(MAX_WORD_CHARS).is_none();
         if is_short && self.word.chars().any(char::is_alphabetic) {
             (self.found)(self.word, end);
         }
     }
 }
 
-/// What is typed of a word whose second part is still to come: `r&`, `r & `, `node.`.
-fn unfinished(chars: &[char]) -> Option<String> {
+/// The beginning of a compound word at the end of a query whose second part is not typed yet: `r&`, `r & `, `node.`.
+fn incomplete_compound(chars: &[char]) -> Option<String> {
     let (joint, before) = match chars {
         [before @ .., '&'] | [before @ .., '&', ' '] => ('&', before),
         [before @ .., '.'] => ('.', before),
@@ -290,18 +295,19 @@ fn unfinished(chars: &[char]) -> Option<String> {
         .take_while(|c| is_plain(**c) || matches!(c, '+' | '#' | '.' | '&'))
         .copied()
         .collect();
-    // Only single letters are joined over spaces.
+    // Only single letters are joined across spaces.
     let is_joined = !typed.is_empty() && (spaces == 0 || joint == '&' && typed.len() == 1);
     let has_letter = typed.iter().any(|c| c.is_alphabetic());
     (is_joined && has_letter).then(|| typed.into_iter().rev().chain([joint]).collect())
 }
 
-/// A letter or digit of a script that has spaces.
+/// Returns whether `c` is a letter or digit of a script with spaces between words.
 fn is_plain(c: char) -> bool {
     c.is_ascii_alphanumeric() || !c.is_ascii() && c.is_alphanumeric() && !is_unspaced(c)
 }
 
-/// A character of a script that puts no spaces between words: Chinese, Japanese, Thai, Lao, Khmer, Burmese, with their marks.
+/// Returns whether `c` belongs to a script without spaces between words: Chinese, Japanese, Thai, Lao, Khmer and
+/// Burmese, with their marks.
 fn is_unspaced(c: char) -> bool {
     matches!(c,
         '\u{e01}'..='\u{e4e}' | '\u{e81}'..='\u{ecd}' | '\u{edc}'..='\u{edf}' | '\u{1000}'..='\u{103f}' | '\u{1050}'..='\u{108f}'
@@ -315,16 +321,16 @@ fn is_unspaced(c: char) -> bool {
 mod tests {
     use super::*;
 
-    fn of(text: &str) -> Vec<String> {
+    fn words_of(text: &str) -> Vec<String> {
         words(text).collect()
     }
 
-    fn asked(text: &str) -> Vec<(String, bool)> {
-        words_of_query(text).into_iter().map(|asked| (asked.word, asked.is_open)).collect()
+    fn query_words(text: &str) -> Vec<(String, bool)> {
+        words_of_query(text).into_iter().map(|query_word| (query_word.word, query_word.is_prefix)).collect()
     }
 
     #[test]
-    fn names_of_the_trade_are_words() {
+    fn technical_terms_are_words() {
         for (text, expected) in [
             ("R&D Engineer", vec!["r&d", "engineer"]),
             ("R & D, F&amp;B", vec!["r&d", "f&b"]),
@@ -343,12 +349,12 @@ mod tests {
             ("", vec![]),
             (". & - + # ..a", vec![]),
         ] {
-            assert_eq!(of(text), expected, "{text}");
+            assert_eq!(words_of(text), expected, "{text}");
         }
     }
 
     #[test]
-    fn prose_has_no_words_that_only_names_have() {
+    fn long_texts_have_no_single_letters_or_compounds_with_dots() {
         let mut text = Vec::new();
         let prose = "o Does R&D.Must know C, e.g. ASP.NET 寻找厨师";
         Scanner::default().words_of_prose(prose, |word| text.push(word.to_owned()));
@@ -356,11 +362,11 @@ mod tests {
     }
 
     #[test]
-    fn the_last_word_of_a_query_may_be_typed_halfway() {
+    fn the_last_word_of_a_query_is_a_prefix() {
         let expect = |text: &str, expected: &[(&str, bool)]| {
             let expected: Vec<(String, bool)> =
-                expected.iter().map(|(word, is_open)| ((*word).to_owned(), *is_open)).collect();
-            assert_eq!(asked(text), expected, "{text}");
+                expected.iter().map(|(word, is_prefix)| ((*word).to_owned(), *is_prefix)).collect();
+            assert_eq!(query_words(text), expected, "{text}");
         };
         expect("night nur", &[("night", false), ("nur", true)]);
         expect("nurse ", &[("nurse", false)]);

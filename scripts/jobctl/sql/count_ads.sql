@@ -1,4 +1,4 @@
--- Sightings, ads, and rows that repeat a sighting. A sighting without source or id is of no ad.
+-- Sightings, distinct ads and distinct sightings. A row without source or id belongs to no ad.
 SELECT
     (SELECT count(*) FROM cleaned_jobs) AS sightings,
     (

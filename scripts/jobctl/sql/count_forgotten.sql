@@ -1,4 +1,4 @@
--- Ads that were taken down, and how many of them have sightings again, which nothing reads.
+-- Ads that were taken down, and how many of them have rows in cleaned_jobs, which every reader ignores.
 SELECT
     (SELECT count(*) FROM (SELECT DISTINCT source, job_id FROM forgotten_ads) AS gone) AS forgotten,
     (

@@ -1,2 +1,2 @@
--- Everything in one table.
+-- All rows of one table.
 SELECT * FROM {table}

@@ -1,4 +1,4 @@
-//! A value of a query as text.
+//! Formats values of query results as text and as JSON.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use common::storage::warehouse::{Cell, ColumnType, cell};
 use crate::table::Align;
 use crate::timestamp;
 
-/// The value in full; NULL is empty.
+/// The complete value as text; NULL is the empty string.
 pub(crate) fn plain(value: &Cell) -> Cow<'_, str> {
     match value {
         Cell::Null => Cow::Borrowed(""),
@@ -34,7 +34,8 @@ fn list(elements: impl Iterator<Item = String>) -> Cow<'static, str> {
     format!("[{}]", elements.collect::<Vec<_>>().join(",")).into()
 }
 
-/// The value as JSON: exact digits for numbers, and text for what is none there (`NaN`, `Infinity`, dates, bytes).
+/// The value as JSON. Numbers keep all their digits; values without a JSON type (`NaN`, `Infinity`, dates, bytes)
+/// are strings.
 pub(crate) fn json(value: &Cell) -> Cow<'_, str> {
     match value {
         Cell::Null => Cow::Borrowed("null"),
@@ -54,7 +55,7 @@ pub(crate) fn json(value: &Cell) -> Cow<'_, str> {
     }
 }
 
-/// The value as a person reads it in a table; NULL is `NULL`.
+/// The value for display in a table; NULL is `NULL`.
 pub(crate) fn readable(value: &Cell) -> Cow<'_, str> {
     match value {
         Cell::Null => Cow::Borrowed("NULL"),
@@ -63,7 +64,7 @@ pub(crate) fn readable(value: &Cell) -> Cow<'_, str> {
     }
 }
 
-/// Numbers stand to the right.
+/// Alignment of a column: right for numbers, left for everything else.
 pub(crate) fn align(kind: ColumnType) -> Align {
     match kind {
         ColumnType::Int | ColumnType::Decimal { .. } | ColumnType::Real | ColumnType::Float => Align::Right,
@@ -76,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_read_as_a_person_writes_them() {
+    fn values_format_in_full_and_for_display() {
         let moment = timestamp::parse("2025-01-31 09:30:00.5").unwrap();
         for (cell, in_full, in_table) in [
             (Cell::Null, "", "NULL"),

@@ -1,43 +1,43 @@
-//! The 23 columns of `cleaned_jobs`: their names, what may stand in them, and their place in a [`JobAd`].
+//! The 23 columns of `cleaned_jobs`: their names, types and the fields of [`JobAd`] that hold their values.
 
 use common::job::{JobAd, Timestamp};
 use common::storage::warehouse::{Cell, ColumnType};
 
-/// Where in a [`JobAd`] a column is, and of which type.
+/// The kind of a column, with an accessor of its field in a [`JobAd`].
 #[derive(Clone, Copy)]
-pub(crate) enum Place {
-    /// Text that may be missing.
+pub(crate) enum ColumnKind {
+    /// Nullable text.
     Text(fn(&mut JobAd) -> &mut Option<String>),
-    /// Text that identifies the ad.
+    /// Required text that is part of the ad's key.
     Key(fn(&mut JobAd) -> &mut String),
-    /// An amount of money.
+    /// A nullable amount of money.
     Salary(fn(&mut JobAd) -> &mut Option<f64>),
-    /// A moment that may be missing.
+    /// A nullable timestamp.
     Moment(fn(&mut JobAd) -> &mut Option<Timestamp>),
-    /// The moment of the sighting.
-    Sighted(fn(&mut JobAd) -> &mut Timestamp),
+    /// The required timestamp of the scrape.
+    ScrapeTimestamp(fn(&mut JobAd) -> &mut Timestamp),
 }
 
 /// A column of `cleaned_jobs`.
 pub(crate) struct Column {
     /// Its name, in lower case.
     pub(crate) name: &'static str,
-    /// Where it is.
-    pub(crate) place: Place,
+    /// Its kind and its field in a [`JobAd`].
+    pub(crate) kind: ColumnKind,
 }
 
 macro_rules! columns {
-    ($($field:ident: $place:ident),+ $(,)?) => {
+    ($($field:ident: $kind:ident),+ $(,)?) => {
         /// Every column, in the table's order.
         pub(crate) const COLUMNS: &[Column] = &[
-            $(Column { name: stringify!($field), place: Place::$place(|ad| &mut ad.$field) }),+
+            $(Column { name: stringify!($field), kind: ColumnKind::$kind(|ad| &mut ad.$field) }),+
         ];
     };
 }
 
 columns! {
     source: Key,
-    scrape_timestamp: Sighted,
+    scrape_timestamp: ScrapeTimestamp,
     bq_timestamp: Moment,
     job_id: Key,
     job_url: Text,
@@ -62,42 +62,42 @@ columns! {
 }
 
 impl Column {
-    /// Says whether every row must have it.
+    /// Returns whether every row must have a value in the column.
     pub(crate) fn is_required(&self) -> bool {
-        matches!(self.place, Place::Key(_) | Place::Sighted(_))
+        matches!(self.kind, ColumnKind::Key(_) | ColumnKind::ScrapeTimestamp(_))
     }
 
-    /// Says whether the column holds identifiers, whose integral floats are written as digits.
+    /// Returns whether the column holds identifiers, in which `84112501.0` is read as `84112501`.
     pub(crate) fn is_id(&self) -> bool {
-        matches!(self.place, Place::Key(_)) || self.name == "company_id"
+        matches!(self.kind, ColumnKind::Key(_)) || self.name == "company_id"
     }
 
-    /// What the column holds, in words.
-    pub(crate) fn holds(&self) -> &'static str {
-        match self.place {
-            Place::Text(_) | Place::Key(_) => "text",
-            Place::Salary(_) => "a number",
-            Place::Moment(_) | Place::Sighted(_) => "a timestamp",
+    /// Name of the column's type in error messages.
+    pub(crate) fn type_name(&self) -> &'static str {
+        match self.kind {
+            ColumnKind::Text(_) | ColumnKind::Key(_) => "text",
+            ColumnKind::Salary(_) => "a number",
+            ColumnKind::Moment(_) | ColumnKind::ScrapeTimestamp(_) => "a timestamp",
         }
     }
 
     /// Type of the column in the warehouse.
     pub(crate) fn column_type(&self) -> ColumnType {
-        match self.place {
-            Place::Text(_) | Place::Key(_) => ColumnType::Text,
-            Place::Salary(_) => ColumnType::Float,
-            Place::Moment(_) | Place::Sighted(_) => ColumnType::Timestamp,
+        match self.kind {
+            ColumnKind::Text(_) | ColumnKind::Key(_) => ColumnType::Text,
+            ColumnKind::Salary(_) => ColumnType::Float,
+            ColumnKind::Moment(_) | ColumnKind::ScrapeTimestamp(_) => ColumnType::Timestamp,
         }
     }
 
     /// Takes the column's value out of `ad`.
     fn take(&self, ad: &mut JobAd) -> Cell {
-        match self.place {
-            Place::Text(field) => field(ad).take().map_or(Cell::Null, Cell::Text),
-            Place::Key(field) => Cell::Text(std::mem::take(field(ad))),
-            Place::Salary(field) => field(ad).map_or(Cell::Null, Cell::Float),
-            Place::Moment(field) => field(ad).map_or(Cell::Null, Cell::Timestamp),
-            Place::Sighted(field) => Cell::Timestamp(*field(ad)),
+        match self.kind {
+            ColumnKind::Text(field) => field(ad).take().map_or(Cell::Null, Cell::Text),
+            ColumnKind::Key(field) => Cell::Text(std::mem::take(field(ad))),
+            ColumnKind::Salary(field) => field(ad).map_or(Cell::Null, Cell::Float),
+            ColumnKind::Moment(field) => field(ad).map_or(Cell::Null, Cell::Timestamp),
+            ColumnKind::ScrapeTimestamp(field) => Cell::Timestamp(*field(ad)),
         }
     }
 }
@@ -107,18 +107,18 @@ pub(crate) fn cells(mut ad: JobAd) -> Vec<Cell> {
     COLUMNS.iter().map(|column| column.take(&mut ad)).collect()
 }
 
-/// Names and types as a query of the whole table gives them.
+/// Names and types of the columns of `SELECT *`.
 pub(crate) fn query_columns() -> Vec<(String, ColumnType)> {
     COLUMNS.iter().map(|column| (column.name.to_owned(), column.column_type())).collect()
 }
 
-/// Place in [`COLUMNS`] of the column that a file calls `name`, whatever the case.
+/// Index in [`COLUMNS`] of the column `name`, without regard to case and surrounding white space.
 pub(crate) fn find(name: &str) -> Option<usize> {
     COLUMNS.iter().position(|column| column.name.eq_ignore_ascii_case(name.trim()))
 }
 
-/// The beginning of a text from a file.
-pub(crate) fn shortened(text: &str) -> String {
+/// The first 40 characters of `text`, with `…` appended where characters were cut off.
+pub(crate) fn truncated(text: &str) -> String {
     const SHOWN_CHARS: usize = 40;
     let mut shown: String = text.chars().take(SHOWN_CHARS).collect();
     if shown.len() < text.len() {
@@ -127,11 +127,11 @@ pub(crate) fn shortened(text: &str) -> String {
     shown
 }
 
-/// What an ad is after a format that has no NULL.
+/// The ad with its NULL texts replaced by `''`, as a format without NULL returns it.
 #[cfg(test)]
 pub(crate) fn null_texts_to_empty(mut ad: JobAd) -> JobAd {
     for column in COLUMNS {
-        if let Place::Text(field) = column.place {
+        if let ColumnKind::Text(field) = column.kind {
             field(&mut ad).get_or_insert_default();
         }
     }

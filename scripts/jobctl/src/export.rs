@@ -1,4 +1,4 @@
-//! `jobctl export`: a table into a file.
+//! `jobctl export`: writes a table to a file.
 
 use std::path::PathBuf;
 
@@ -14,10 +14,10 @@ use crate::{output, warehouse};
 
 /// Write a table to a Parquet, CSV or NDJSON file.
 ///
-/// What is exported from `cleaned_jobs` can be loaded again and is the same, except that CSV has no NULL: a missing
-/// text comes back as ''. Vectors are lists of floats in Parquet and NDJSON and `[…]` in CSV; timestamps are UTC to
-/// the microsecond; numbers have all their digits, and in NDJSON NaN and infinity are the texts NaN, Infinity and
-/// -Infinity. The file appears whole, in place of an earlier one, or not at all.
+/// An export of `cleaned_jobs` loads back unchanged, except that CSV has no NULL: a NULL text comes back as ''.
+/// Vectors are lists of floats in Parquet and NDJSON and `[…]` in CSV; timestamps are UTC to the microsecond; numbers
+/// keep all their digits, and in NDJSON NaN and infinity are the strings NaN, Infinity and -Infinity. The file is
+/// written completely and replaces an existing one, or nothing is written.
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {
     /// Table to export; `jobctl inspect` lists them
@@ -32,9 +32,9 @@ pub(crate) async fn run(settings: &StorageSettings, args: ExportArgs) -> Result<
     FileFormat::of(&args.file)?;
     let warehouse = open_warehouse(settings, Access::Read).await?;
     let table = warehouse::table(warehouse.as_ref(), &args.table).await?;
-    let sql = warehouse::of_table(include_str!("../sql/whole_table.sql"), &table)?;
+    let sql = warehouse::with_table(include_str!("../sql/whole_table.sql"), &table)?;
     let answer = warehouse.query(&sql).await?;
-    let (rows, bytes) = RowFile::fill(args.file.clone(), answer.columns, answer.pages).await?;
+    let (rows, bytes) = RowFile::write_all(args.file.clone(), answer.columns, answer.pages).await?;
     output::print(&format!(
         "{}: {} rows of {}, {:.1} MB\n",
         args.file.display(),

@@ -1,10 +1,10 @@
-//! The three file formats, told apart by the file's name.
+//! The three output formats, chosen by the extension of the file name.
 
 use std::path::Path;
 
 use common::{Error, Result};
 
-/// How a file holds rows.
+/// A file format of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FileFormat {
     /// `.parquet`
@@ -16,10 +16,10 @@ pub(crate) enum FileFormat {
 }
 
 impl FileFormat {
-    /// The format that `path`'s extension names.
+    /// The format of the extension of `path`, without regard to case.
     ///
     /// # Errors
-    /// `InvalidInput` where it names none.
+    /// `InvalidInput` if the extension is missing or belongs to no format.
     pub(crate) fn of(path: &Path) -> Result<Self> {
         let extension = path.extension().map(|text| text.to_string_lossy().to_ascii_lowercase());
         match extension.as_deref() {
@@ -27,7 +27,7 @@ impl FileFormat {
             Some("csv") => Ok(Self::Csv),
             Some("ndjson" | "jsonl") => Ok(Self::Ndjson),
             _ => Err(Error::invalid_input(format!(
-                "{}: the name must end in .parquet, .csv, .ndjson or .jsonl",
+                "invalid file name \"{}\": expected the extension .parquet, .csv, .ndjson or .jsonl",
                 path.display()
             ))),
         }

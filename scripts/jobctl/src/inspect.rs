@@ -1,4 +1,4 @@
-//! `jobctl inspect`: what is in the warehouse.
+//! `jobctl inspect`: summarizes the contents of the warehouse.
 
 use clap::Args;
 use common::Result;
@@ -10,16 +10,16 @@ use serde::Serialize;
 use crate::table::{Align, Table, count};
 use crate::{cell, output, warehouse};
 
-/// Where the ads are.
+/// The table of ads.
 const ADS: &str = "cleaned_jobs";
-/// Embeddings of one model or another.
+/// Prefix of the tables of embeddings.
 const EMBEDDINGS: &str = "job_embeddings";
-/// The states of runs; a view has one row a run.
+/// The log of run states; the view `vw_runs` has one row a run.
 const RUNS: &str = "ml_runs";
-/// The column of that table that is as old as the view.
+/// The column that was added to [`RUNS`] together with the view.
 const RECORDED_AT: &str = "recorded_at";
 
-/// Show the tables, how much of the ads is embedded, and the last runs.
+/// Show the tables, how many of the ads are embedded, and the last runs.
 #[derive(Debug, Args)]
 pub(crate) struct InspectArgs {
     /// Print one JSON object instead of tables
@@ -27,7 +27,7 @@ pub(crate) struct InspectArgs {
     json: bool,
 }
 
-/// Everything that is shown.
+/// The report.
 #[derive(Debug, Serialize)]
 struct Inspection {
     warehouse: String,
@@ -56,9 +56,9 @@ struct Ads {
 
 #[derive(Debug, Serialize)]
 struct Takedowns {
-    /// Ads that were taken down and are kept out.
+    /// Ads that were taken down.
     ads: u64,
-    /// Those of them that something else than this program has put back into `cleaned_jobs`.
+    /// Those of them that are in `cleaned_jobs` again, inserted by another program.
     seen_again: u64,
 }
 
@@ -99,7 +99,7 @@ async fn inspect(warehouse: &dyn Warehouse, name: String) -> Result<Inspection> 
     let names = warehouse.tables().await?;
     let mut tables = Vec::new();
     for table in &names {
-        let sql = warehouse::of_table(include_str!("../sql/count_rows.sql"), table)?;
+        let sql = warehouse::with_table(include_str!("../sql/count_rows.sql"), table)?;
         let [rows] = warehouse::counts(warehouse, &sql).await?;
         tables.push(TableSize { name: table.clone(), rows });
     }
@@ -119,7 +119,7 @@ async fn inspect(warehouse: &dyn Warehouse, name: String) -> Result<Inspection> 
     }
     let mut embeddings = Vec::new();
     for table in names.iter().filter(|table| has_ads && table.starts_with(EMBEDDINGS)) {
-        let sql = warehouse::of_table(include_str!("../sql/coverage.sql"), table)?;
+        let sql = warehouse::with_table(include_str!("../sql/coverage.sql"), table)?;
         let [rows, embedding_spaces, model_versions, ads_embedded] =
             warehouse::counts(warehouse, &sql).await?;
         embeddings.push(Coverage {
@@ -139,15 +139,15 @@ async fn inspect(warehouse: &dyn Warehouse, name: String) -> Result<Inspection> 
             include_str!("../sql/last_runs_of_before.sql")
         };
         let rows = warehouse::rows(warehouse, sql).await?;
-        last_runs = rows.iter().map(|row| Run::of(row)).collect();
+        last_runs = rows.iter().map(|row| Run::from_row(row)).collect();
     }
     Ok(Inspection { warehouse: name, tables, ads, forgotten, embeddings, last_runs })
 }
 
 impl Run {
-    fn of(row: &[Cell]) -> Self {
+    fn from_row(row: &[Cell]) -> Self {
         let text =
-            |place: usize| row.get(place).map(|value| cell::plain(value).into_owned()).unwrap_or_default();
+            |index: usize| row.get(index).map(|value| cell::plain(value).into_owned()).unwrap_or_default();
         let is_over = row.get(4).is_some_and(|value| *value != Cell::Null);
         Self {
             function: text(0),
@@ -180,7 +180,7 @@ impl Inspection {
             let again = match seen_again {
                 0 => String::new(),
                 _ => format!(
-                    "; sightings of {} are there again and left out: jobctl forget removes them",
+                    "; cleaned_jobs contains sightings of {} of them, which are ignored: jobctl forget removes them",
                     count(seen_again)
                 ),
             };

@@ -1,11 +1,11 @@
 //! `jobctl`, the operator's tool: load, generate, inspect, artifacts, sql, export, forget.
 //!
-//! - [`load`]: files into `cleaned_jobs`, each whole or not at all
-//! - [`generate`]: a market of our own, the same for the same seed
-//! - [`inspect`], [`sql`]: what is in the warehouse
-//! - [`artifacts`]: what is published in the artifact store
-//! - [`export`]: a table into a file
-//! - [`forget`]: a takedown
+//! - [`load`]: appends files to `cleaned_jobs`, each file completely or not at all
+//! - [`generate`]: makes a synthetic job market that depends only on its flags
+//! - [`inspect`], [`sql`]: show the contents of the warehouse
+//! - [`artifacts`]: lists and shows published artifacts
+//! - [`export`]: writes a table to a file
+//! - [`forget`]: takes ads down
 
 mod artifacts;
 mod cell;
@@ -36,14 +36,14 @@ use common::storage::settings::StorageSettings;
 use common::{Error, Result, rooms};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// What log lines call this program.
+/// Name and version of this program in log lines.
 const TOOL: Function =
     Function { name: "jobctl", version: env!("CARGO_PKG_VERSION"), about: "The operator's tool" };
 
-/// Threads that a finished command may leave behind get this long to clean up.
-const WIND_DOWN: Duration = Duration::from_secs(2);
+/// How long threads that outlive the command may take to clean up.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The operator's tool: ads in, answers out.
+/// The operator's tool: load, generate, inspect, query, export and take down job ads.
 #[derive(Debug, Parser)]
 #[command(name = "jobctl", version, max_term_width = 100, disable_help_subcommand = true)]
 struct Cli {
@@ -93,15 +93,19 @@ fn start(matches: &ArgMatches) -> Result<()> {
     let outcome = runtime.block_on(async {
         tokio::select! {
             outcome = run(&settings.storage, cli.command) => outcome,
-            name = signalled() => Err(Error::cancelled(format!("{name}: stopped; nothing is half-written"))),
+            name = wait_for_signal() => {
+                Err(Error::cancelled(format!("stopped by {name}; no partial result was written")))
+            }
         }
     });
-    runtime.shutdown_timeout(WIND_DOWN);
+    runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
     outcome
 }
 
-/// Waits for SIGINT or SIGTERM. Where they cannot be listened to, they end the process as they always do.
-async fn signalled() -> &'static str {
+/// Waits for SIGINT or SIGTERM and returns its name.
+///
+/// A signal whose handler cannot be installed keeps its default action, which ends the process.
+async fn wait_for_signal() -> &'static str {
     let listen = |kind| signal(kind).ok();
     let wait = async |listener: Option<Signal>| match listener {
         Some(mut listener) => drop(listener.recv().await),

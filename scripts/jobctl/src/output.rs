@@ -1,4 +1,4 @@
-//! Standard output, which may be closed by whoever reads it (`jobctl sql … | head`).
+//! Standard output, whose reader may close the pipe early (`jobctl sql … | head`).
 
 use std::io::{self, Write};
 
@@ -10,12 +10,12 @@ pub(crate) fn print(text: &str) -> Result<()> {
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(failed)
 }
 
-/// An error of standard output; keeps its cause for [`is_closed`].
+/// Wraps an error of standard output; keeps its cause for [`is_closed`].
 pub(crate) fn failed(error: io::Error) -> Error {
     Error::unavailable("cannot write to standard output").caused_by(error)
 }
 
-/// Says whether the reader of standard output has gone, which is no error of ours.
+/// Returns whether the reader of standard output closed the pipe, which is not reported as an error.
 pub(crate) fn is_closed(error: &Error) -> bool {
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {

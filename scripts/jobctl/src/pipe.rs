@@ -1,4 +1,4 @@
-//! Between threads that block (files, arithmetic) and the runtime: [`feed`], with as many batches in between as files need.
+//! Streams between blocking threads (file I/O, parsing) and the async runtime: [`feed`] with the queue size of files.
 
 use common::feed::{self, Receiver};
 use common::storage::warehouse::Cell;
@@ -6,11 +6,11 @@ use common::{Result, failpoint};
 use futures::stream::BoxStream;
 use tokio::sync::oneshot;
 
-/// Batches that may wait between two threads.
-const DEPTH: usize = 2;
+/// Batches that are queued between two threads at most.
+const QUEUE_BATCHES: usize = 2;
 
-/// Runs `produce`, which does `what`, on a thread of its own; what it passes to its argument comes out of the stream, and its value out of
-/// the second half.
+/// Runs `produce` on a new thread. The stream yields the items that it passes to its argument, and the receiver its
+/// return value. `what` describes the work in errors.
 pub(crate) fn from_thread<T, V>(
     what: impl Into<String>,
     produce: impl FnOnce(&mut dyn FnMut(T) -> Result<()>) -> Result<V> + Send + 'static,
@@ -19,7 +19,7 @@ where
     T: Send + 'static,
     V: Send + 'static,
 {
-    feed::from_thread(what, DEPTH, |emit| {
+    feed::from_thread(what, QUEUE_BATCHES, |emit| {
         let value = produce(&mut |batch| {
             failpoint::reach("jobctl::read");
             emit(batch)
@@ -29,26 +29,28 @@ where
     })
 }
 
-/// Rows on their way to a thread that writes them.
+/// Pages of rows, received by a blocking thread.
 pub(crate) struct Pages<'a>(&'a Receiver<Vec<Vec<Cell>>>);
 
 impl Pages<'_> {
     /// The next page, or `None` after the last one.
     ///
     /// # Errors
-    /// What stopped the pages before their end.
+    /// The error of the stream of pages.
     pub(crate) fn next(&mut self) -> Result<Option<Vec<Vec<Cell>>>> {
         failpoint::reach("jobctl::write");
         self.0.next_blocking()
     }
 }
 
-/// Lets `consume`, which does `what`, read `pages` on a thread of its own, and returns what it returns. Its work is made final after the last
-/// page and only then.
+/// Runs `consume` on a new thread that receives `pages`, and returns its value. `what` describes the work in errors.
+///
+/// `consume` must make its result permanent only after [`Pages::next`] has returned `None`: before that, an error of
+/// the stream can still follow.
 pub(crate) async fn into_thread<V: Send + 'static>(
     what: impl Into<String>,
     pages: BoxStream<'static, Result<Vec<Vec<Cell>>>>,
     consume: impl FnOnce(Pages<'_>) -> Result<V> + Send + 'static,
 ) -> Result<V> {
-    feed::into_thread(what, DEPTH, pages, move |pages| consume(Pages(pages))).await
+    feed::into_thread(what, QUEUE_BATCHES, pages, move |pages| consume(Pages(pages))).await
 }

@@ -1,4 +1,4 @@
-//! What is in the ads that are being written: counted on their way, printed after.
+//! Quality statistics of ads, counted while they are written and printed afterwards.
 
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -9,18 +9,18 @@ use serde::Serialize;
 
 use crate::table::{Align, Table, count};
 
-/// Below this a month is not paid.
+/// Monthly pay below this is implausible.
 const LEAST_PER_MONTH: f64 = 500.0;
-/// Above this a month is not paid.
+/// Monthly pay above this is implausible.
 const MOST_PER_MONTH: f64 = 100_000.0;
-/// From here on, a figure that is said to be monthly and was taken over unchanged is more likely annual.
-const ANNUAL_LOOKING_FROM: f64 = 30_000.0;
+/// From this amount on, monthly pay that equals the raw figure is probably annual.
+const PROBABLY_ANNUAL_FROM: f64 = 30_000.0;
 
-/// A column and how to read it.
-type Watched = (&'static str, fn(&JobAd) -> Option<&str>);
+/// The name of a text column and its accessor.
+type TextColumn = (&'static str, fn(&JobAd) -> Option<&str>);
 
-/// Columns whose gaps are worth a line.
-const WATCHED: [Watched; 8] = [
+/// Columns whose missing values are reported.
+const REPORTED_COLUMNS: [TextColumn; 8] = [
     ("job_title", |ad| ad.job_title.as_deref()),
     ("job_description", |ad| ad.job_description.as_deref()),
     ("job_location", |ad| ad.job_location.as_deref()),
@@ -31,10 +31,10 @@ const WATCHED: [Watched; 8] = [
     ("company_size", |ad| ad.company_size.as_deref()),
 ];
 
-/// A name, and a test of an ad with the lower and the upper end of its monthly pay.
+/// A name, and a test of an ad with the lower and the upper bound of its monthly pay.
 type Rule = (&'static str, fn(&JobAd, f64, f64) -> bool);
 
-/// What makes a salary implausible. They overlap.
+/// Reasons why a salary is implausible; several can apply to one ad.
 const RULES: [Rule; 5] = [
     ("min above max", |_, low, high| low > high),
     ("below 500 a month", |_, low, high| low.min(high) < LEAST_PER_MONTH),
@@ -45,32 +45,32 @@ const RULES: [Rule; 5] = [
     }),
 ];
 
-/// Counts over a stream of sightings. Keeps a 64-bit hash per ad and per text, nothing else that grows.
+/// Counts over a stream of sightings. Memory grows by one 64-bit hash per ad and per text.
 #[derive(Debug, Default, Clone, Serialize)]
 pub(crate) struct Quality {
     /// Sightings.
     pub(crate) rows: u64,
     /// Distinct (source, `job_id`).
     pub(crate) ads: u64,
-    /// Ads whose title and description are those of another ad.
+    /// Ads with the same title and description as another ad.
     pub(crate) exact_reposts: u64,
     /// Sightings with a description.
     pub(crate) with_description: u64,
-    /// Per watched column: NULL, and empty or blank.
+    /// Missing values per reported column.
     pub(crate) missing: BTreeMap<&'static str, Missing>,
     /// Sightings with a monthly salary.
     pub(crate) with_salary: u64,
-    /// Monthly salaries that no filter can compare.
+    /// Monthly salaries that no salary filter can compare.
     pub(crate) unread_pay: Unread,
-    /// Sightings per broken rule.
+    /// Sightings per rule of [`RULES`] that they break.
     pub(crate) implausible_salaries: BTreeMap<&'static str, u64>,
-    /// Sightings without the moment of posting.
+    /// Sightings without a posting timestamp.
     pub(crate) posted_missing: u64,
-    /// Sightings that were scraped before they were posted.
+    /// Sightings with a posting timestamp after their scrape.
     pub(crate) posted_after_scraped: u64,
-    /// First and last.
+    /// First and last posting timestamp.
     pub(crate) posted: Option<(Timestamp, Timestamp)>,
-    /// First and last.
+    /// First and last scrape timestamp.
     pub(crate) scraped: Option<(Timestamp, Timestamp)>,
     /// Sightings per source.
     pub(crate) sources: BTreeMap<String, u64>,
@@ -80,12 +80,12 @@ pub(crate) struct Quality {
     texts: HashSet<u64>,
 }
 
-/// How a column's value is missing.
+/// Missing values of a column.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) struct Missing {
     /// NULL.
     pub(crate) null: u64,
-    /// Empty, or white space alone.
+    /// Empty or only white space.
     pub(crate) blank: u64,
 }
 
@@ -109,14 +109,14 @@ impl Quality {
         self.with_description += u64::from(description.is_some());
         if self.keys.insert(hash((&ad.source, &ad.job_id))) {
             self.ads += 1;
-            // Equal titles alone are no repost: there are many cashiers.
+            // Titles alone do not identify a repost: many ads have the title "Cashier".
             if let Some(description) = description
                 && !self.texts.insert(hash((&ad.job_title, description)))
             {
                 self.exact_reposts += 1;
             }
         }
-        for (column, value) in WATCHED {
+        for (column, value) in REPORTED_COLUMNS {
             let missing = self.missing.entry(column).or_default();
             match value(ad) {
                 None => missing.null += 1,
@@ -146,7 +146,7 @@ impl Quality {
         }
     }
 
-    /// Rows that show an ad that an earlier row had shown.
+    /// Rows of an ad that an earlier row contains.
     pub(crate) fn repeated(&self) -> u64 {
         self.rows - self.ads
     }
@@ -172,12 +172,12 @@ impl Quality {
         line("exact reposts", format!("{} ads repeat another ad's text", count(self.exact_reposts)));
         line("with salary", self.share(self.with_salary));
         if self.unread_pay.unknown_currency > 0 {
-            let said = self.unread_pay.unknown_currencies.iter();
-            let said = said.map(|(said, rows)| format!("{said:?} {}", count(*rows))).collect::<Vec<_>>();
+            let names = self.unread_pay.unknown_currencies.iter();
+            let names = names.map(|(name, rows)| format!("{name:?} {}", count(*rows))).collect::<Vec<_>>();
             let rows = count(self.unread_pay.unknown_currency);
             line(
                 "unknown currency",
-                format!("{rows} with a salary that no filter finds: {}", said.join(", ")),
+                format!("{rows} with a salary that filters ignore: {}", names.join(", ")),
             );
         }
         let broken = self.implausible_salaries.iter().map(|(rule, rows)| format!("{} {rule}", count(*rows)));
@@ -220,21 +220,21 @@ fn hash(value: impl Hash) -> u64 {
     hasher.finish()
 }
 
-/// A pay said to be monthly, taken over as it was, at a height that only years reach; or a pay said to be yearly
-/// that nobody divided.
+/// Returns whether the monthly columns contain annual pay: the raw figure unchanged, and either marked as yearly or
+/// at least [`PROBABLY_ANNUAL_FROM`].
 fn is_annual_figure(ad: &JobAd, low: f64, _high: f64) -> bool {
     let is_unchanged =
-        ad.job_salary_min_sgd_raw.or(ad.job_salary_max_sgd_raw).is_some_and(|raw| same(raw, low));
+        ad.job_salary_min_sgd_raw.or(ad.job_salary_max_sgd_raw).is_some_and(|raw| nearly_equal(raw, low));
     match ad.job_salary_type.as_deref().map(str::to_lowercase).as_deref() {
         Some("yearly" | "annual" | "annually" | "year") => is_unchanged && low > 0.0,
-        _ => is_unchanged && low >= ANNUAL_LOOKING_FROM,
+        _ => is_unchanged && low >= PROBABLY_ANNUAL_FROM,
     }
 }
 
 fn is_twelvefold(raw: Option<f64>, monthly: f64) -> bool {
-    raw.is_some_and(|raw| raw > 0.0 && same(raw * 12.0, monthly))
+    raw.is_some_and(|raw| raw > 0.0 && nearly_equal(raw * 12.0, monthly))
 }
 
-fn same(a: f64, b: f64) -> bool {
+fn nearly_equal(a: f64, b: f64) -> bool {
     (a - b).abs() <= 1e-6 * a.abs().max(b.abs())
 }

@@ -1,4 +1,4 @@
-//! `jobctl sql`: one question to the warehouse.
+//! `jobctl sql`: runs one read-only query.
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 
@@ -12,15 +12,15 @@ use crate::table::{self, Align, Layout};
 use crate::write::{CsvRows, JsonRows, RowWriter};
 use crate::{cell, output, pipe, write};
 
-/// Rows that decide how wide the columns of a table are.
+/// Number of rows from which the widths of a table's columns are computed.
 const SAMPLE_ROWS: usize = 1_000;
-/// Widest cell on a terminal.
+/// Maximum width of a cell on a terminal.
 const TERMINAL_CELL: usize = 48;
 
-/// Ask the warehouse something; nothing can be written this way.
+/// Run a query; statements that write are refused.
 #[derive(Debug, Args)]
 pub(crate) struct SqlArgs {
-    /// One statement in the warehouse's own dialect
+    /// One statement in the warehouse's SQL dialect
     #[arg(value_name = "STATEMENT")]
     statement: String,
     /// How to print the rows
@@ -30,29 +30,32 @@ pub(crate) struct SqlArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// Aligned columns; on a terminal long cells are cut
+    /// Aligned columns; on a terminal long cells are cut off
     Table,
-    /// A header and a line a row; NULL is an empty cell
+    /// A header and one line per row; NULL is an empty cell
     Csv,
-    /// A list of objects; numbers have all their digits, NaN and infinity are text
+    /// A list of objects; numbers keep all their digits, NaN and infinity are strings
     Json,
 }
 
 pub(crate) async fn run(settings: &StorageSettings, args: SqlArgs) -> Result<()> {
     if args.statement.trim().is_empty() {
-        return Err(Error::invalid_input("the statement is empty"));
+        return Err(Error::invalid_input(
+            "invalid STATEMENT: expected one SQL statement, found an empty text",
+        ));
     }
     let warehouse = open_warehouse(settings, Access::Read).await?;
     let QueryResult { columns, pages } = warehouse.query(&args.statement).await?;
     if args.format == Format::Json
-        && let Some((place, (name, _))) = columns
+        && let Some((index, (name, _))) = columns
             .iter()
             .enumerate()
-            .find(|(place, (name, _))| columns[..*place].iter().any(|(other, _)| other == name))
+            .find(|(index, (name, _))| columns[..*index].iter().any(|(other, _)| other == name))
     {
         return Err(Error::invalid_input(format!(
-            "invalid column {}: there is another {name:?}, and readers of JSON keep one of them: name it apart with AS",
-            place + 1
+            "invalid column {} {name:?}: expected a name that no other column has, because JSON parsers keep only one of \
+             them; rename it with AS",
+            index + 1
         )));
     }
     let out = BufWriter::new(io::stdout());
@@ -64,7 +67,7 @@ pub(crate) async fn run(settings: &StorageSettings, args: SqlArgs) -> Result<()>
         Format::Csv => Box::new(CsvRows::new(out, &columns).map_err(output::failed)?),
         Format::Json => Box::new(JsonRows::new(out, &columns, write::Layout::List)),
     };
-    pipe::into_thread("printing the answer", pages, move |mut pages| {
+    pipe::into_thread("printing the rows", pages, move |mut pages| {
         while let Some(page) = pages.next()? {
             rows.write(&page).map_err(output::failed)?;
         }
@@ -73,12 +76,13 @@ pub(crate) async fn run(settings: &StorageSettings, args: SqlArgs) -> Result<()>
     .await
 }
 
-/// Rows on their way into an aligned table: the first ones set the widths, the rest is printed as it comes.
+/// Writes rows as an aligned table. The first [`SAMPLE_ROWS`] rows are buffered to compute the widths; later rows are
+/// printed immediately.
 struct TableRows<W: Write> {
     out: W,
     columns: Vec<(String, Align)>,
     limit: Option<usize>,
-    waiting: Vec<Vec<String>>,
+    buffered: Vec<Vec<String>>,
     layout: Option<Layout>,
     rows: u64,
 }
@@ -87,16 +91,16 @@ impl<W: Write> TableRows<W> {
     fn new(out: W, columns: &write::Columns, limit: Option<usize>) -> Self {
         let columns =
             columns.iter().map(|(name, kind)| (table::one_line(name, limit), cell::align(*kind))).collect();
-        Self { out, columns, limit, waiting: Vec::new(), layout: None, rows: 0 }
+        Self { out, columns, limit, buffered: Vec::new(), layout: None, rows: 0 }
     }
 
-    /// Fixes the widths and prints the rows that waited for them.
-    fn settle(&mut self) -> io::Result<()> {
+    /// Computes the widths and prints the header and the buffered rows, if that has not happened yet.
+    fn print_buffered(&mut self) -> io::Result<()> {
         if self.layout.is_none() {
-            let waiting = std::mem::take(&mut self.waiting);
-            let layout = Layout::of(&self.columns, &waiting);
+            let buffered = std::mem::take(&mut self.buffered);
+            let layout = Layout::new(&self.columns, &buffered);
             layout.header(&mut self.out)?;
-            waiting.iter().try_for_each(|row| layout.row(&mut self.out, row))?;
+            buffered.iter().try_for_each(|row| layout.row(&mut self.out, row))?;
             self.layout = Some(layout);
         }
         Ok(())
@@ -111,17 +115,17 @@ impl<W: Write + Send> RowWriter for TableRows<W> {
             self.rows += 1;
             match &self.layout {
                 Some(layout) => layout.row(&mut self.out, &cells)?,
-                None => self.waiting.push(cells),
+                None => self.buffered.push(cells),
             }
-            if self.waiting.len() >= SAMPLE_ROWS {
-                self.settle()?;
+            if self.buffered.len() >= SAMPLE_ROWS {
+                self.print_buffered()?;
             }
         }
         Ok(())
     }
 
     fn finish(mut self: Box<Self>) -> io::Result<()> {
-        self.settle()?;
+        self.print_buffered()?;
         let rows = if self.rows == 1 { "row" } else { "rows" };
         writeln!(self.out, "({} {rows})", table::count(self.rows))?;
         self.out.flush()

@@ -1,49 +1,49 @@
-//! Aligned plain-text tables, as wide as the text needs, whatever script it is in.
+//! Aligned plain-text tables. Widths are terminal columns, so that wide scripts such as Chinese line up too.
 
 use std::io::{self, Write};
 
 use unicode_width::UnicodeWidthStr;
 
-/// Where a column's text stands.
+/// Alignment of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Align {
-    /// Text.
+    /// For text.
     Left,
-    /// Numbers.
+    /// For numbers.
     Right,
 }
 
-/// A table that is printed once all its rows are known.
+/// A table that is held in memory and rendered at once.
 pub(crate) struct Table {
     columns: Vec<(String, Align)>,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    /// A table of these columns.
+    /// An empty table with these columns.
     pub(crate) fn new(columns: impl IntoIterator<Item = (impl Into<String>, Align)>) -> Self {
         let columns = columns.into_iter().map(|(name, align)| (name.into(), align)).collect();
         Self { columns, rows: Vec::new() }
     }
 
-    /// Adds a row with one cell a column.
+    /// Appends a row, with one cell per column.
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         self.rows.push(cells.into_iter().collect());
     }
 
-    /// Header, rule and rows.
+    /// The header, a rule and the rows.
     pub(crate) fn render(&self) -> String {
         let mut text = Vec::new();
-        let layout = Layout::of(&self.columns, &self.rows);
-        // Writing to memory does not fail.
+        let layout = Layout::new(&self.columns, &self.rows);
+        // Writing to a `Vec` is infallible.
         let _ = layout.header(&mut text).and_then(|()| self.body(&layout, &mut text));
         String::from_utf8(text).unwrap_or_default()
     }
 
-    /// The rows alone.
+    /// The rows without header and rule.
     pub(crate) fn render_body(&self) -> String {
         let mut text = Vec::new();
-        let _ = self.body(&Layout::of(&self.columns, &self.rows), &mut text);
+        let _ = self.body(&Layout::new(&self.columns, &self.rows), &mut text);
         String::from_utf8(text).unwrap_or_default()
     }
 
@@ -52,23 +52,23 @@ impl Table {
     }
 }
 
-/// Widths of the columns, found from the header and some rows; for tables too long to hold.
+/// Widths of columns, computed from the header and some of the rows, for tables that do not fit into memory.
 pub(crate) struct Layout {
     columns: Vec<(String, Align)>,
     widths: Vec<usize>,
 }
 
 impl Layout {
-    /// Columns as wide as the widest of `sample`.
-    pub(crate) fn of(columns: &[(String, Align)], sample: &[Vec<String>]) -> Self {
-        let widths = columns.iter().enumerate().map(|(place, (name, _))| {
-            let cells = sample.iter().filter_map(|row| row.get(place)).map(|cell| cell.width());
+    /// Columns as wide as the widest cell of the header and of `sample`.
+    pub(crate) fn new(columns: &[(String, Align)], sample: &[Vec<String>]) -> Self {
+        let widths = columns.iter().enumerate().map(|(index, (name, _))| {
+            let cells = sample.iter().filter_map(|row| row.get(index)).map(|cell| cell.width());
             cells.fold(name.width(), usize::max)
         });
         Self { widths: widths.collect(), columns: columns.to_vec() }
     }
 
-    /// Writes the names and a rule under them.
+    /// Writes the column names and a rule below them.
     pub(crate) fn header(&self, out: &mut impl Write) -> io::Result<()> {
         let names: Vec<String> = self.columns.iter().map(|(name, _)| name.clone()).collect();
         self.row(out, &names)?;
@@ -79,12 +79,12 @@ impl Layout {
     /// Writes one row; a cell wider than its column pushes the rest to the right.
     pub(crate) fn row(&self, out: &mut impl Write, cells: &[String]) -> io::Result<()> {
         let mut line = String::new();
-        for (place, (cell, width)) in cells.iter().zip(&self.widths).enumerate() {
-            if place > 0 {
+        for (index, (cell, width)) in cells.iter().zip(&self.widths).enumerate() {
+            if index > 0 {
                 line.push_str("  ");
             }
             let gap = " ".repeat(width.saturating_sub(cell.width()));
-            let is_right = self.columns.get(place).is_some_and(|(_, align)| *align == Align::Right);
+            let is_right = self.columns.get(index).is_some_and(|(_, align)| *align == Align::Right);
             let (first, second) =
                 if is_right { (gap.as_str(), cell.as_str()) } else { (cell.as_str(), gap.as_str()) };
             line.push_str(first);
@@ -94,7 +94,7 @@ impl Layout {
     }
 }
 
-/// `text` on one line: control characters are escaped, and where it is wider than `limit` its end is cut.
+/// `text` on one line: control and invisible characters are escaped, and text wider than `limit` is cut off.
 pub(crate) fn one_line(text: &str, limit: Option<usize>) -> String {
     let mut line = String::new();
     let mut width = 0;
@@ -113,17 +113,17 @@ pub(crate) fn one_line(text: &str, limit: Option<usize>) -> String {
     line
 }
 
-/// Characters that would change the direction of the line or split it, unseen.
+/// Returns whether `c` is invisible and may change the direction of the line or break it.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
-/// A count with its thousands set apart.
+/// A number with commas between groups of three digits.
 pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

@@ -1,14 +1,14 @@
-//! Timestamps as files write them.
+//! Parses and formats timestamps in files.
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use common::job::Timestamp;
 
-/// Reads RFC 3339, `YYYY-MM-DD HH:MM[:SS[.f]]` with an optional ` UTC` or offset, or `YYYY-MM-DD`.
+/// Parses RFC 3339, `YYYY-MM-DD HH:MM[:SS[.f]]` with an optional ` UTC` or offset, or `YYYY-MM-DD`.
 ///
-/// Without a zone it is UTC. A bare number is not read here.
+/// A text without a zone is UTC. Returns `None` for any other text, epoch numbers included.
 pub(crate) fn parse(text: &str) -> Option<Timestamp> {
     let text = text.trim();
-    if !has_shape_of_date(text) {
+    if !begins_with_date(text) {
         return None;
     }
     if text.len() == "YYYY-MM-DD".len() {
@@ -36,24 +36,24 @@ pub(crate) fn parse(text: &str) -> Option<Timestamp> {
     None
 }
 
-/// Four digits, two and two: chrono alone would take `1-2-3` and years of any length.
-fn has_shape_of_date(text: &str) -> bool {
+/// Returns whether `text` begins with `YYYY-MM-DD`. chrono alone accepts `1-2-3` and years of any length.
+fn begins_with_date(text: &str) -> bool {
     let bytes = text.as_bytes();
     bytes.len() >= 10
-        && bytes[..10].iter().enumerate().all(|(place, byte)| match place {
+        && bytes[..10].iter().enumerate().all(|(index, byte)| match index {
             4 | 7 => *byte == b'-',
             _ => byte.is_ascii_digit(),
         })
         && bytes.get(10).is_none_or(|byte| matches!(byte, b' ' | b'T'))
 }
 
-/// `moment` to the microsecond, where it is in the years 1 to 9999: BigQuery takes no others.
-pub(crate) fn in_calendar(moment: Timestamp) -> Option<Timestamp> {
+/// `moment` truncated to the microsecond, or `None` outside the years 1 to 9999, the range of BigQuery's TIMESTAMP.
+pub(crate) fn in_supported_range(moment: Timestamp) -> Option<Timestamp> {
     let moment = DateTime::from_timestamp_micros(moment.timestamp_micros())?;
     (1..=9999).contains(&moment.year()).then_some(moment)
 }
 
-/// RFC 3339 in UTC with the digits that are needed: what [`parse`] reads back to the same microsecond.
+/// RFC 3339 in UTC with as many decimals as needed; [`parse`] returns the same timestamp.
 pub(crate) fn format(moment: &Timestamp) -> String {
     moment.format("%Y-%m-%dT%H:%M:%S%.fZ").to_string()
 }
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn accepts_what_warehouses_and_spreadsheets_write() {
+    fn the_formats_of_warehouses_and_spreadsheets_are_parsed() {
         for (text, expected) in [
             ("2025-01-31T09:30:00Z", "2025-01-31T09:30:00Z"),
             ("2025-01-31t09:30:00z", ""),
@@ -102,12 +102,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_parsed_or_refused(text in ".{0,40}") {
+        fn any_text_is_parsed_or_rejected_without_panicking(text in ".{0,40}") {
             let _ = parse(&text);
         }
 
         #[test]
-        fn what_is_written_is_read_back(micros in -62_135_596_800_000_000i64..253_402_300_800_000_000) {
+        fn format_and_parse_round_trip(micros in -62_135_596_800_000_000i64..253_402_300_800_000_000) {
             let moment = DateTime::from_timestamp_micros(micros).unwrap();
             prop_assert_eq!(parse(&format(&moment)), Some(moment));
         }

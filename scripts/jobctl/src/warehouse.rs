@@ -1,38 +1,39 @@
-//! What the commands ask of the warehouse besides its own methods.
+//! Queries that the commands share.
 
 use common::storage::Warehouse;
 use common::storage::warehouse::{Cell, ColumnType, QueryResult};
 use common::{Error, Result};
 use futures::StreamExt;
 
-/// The table that `name` names.
+/// Checks that the table `name` exists, and returns its name.
 ///
 /// # Errors
-/// `NotFound` with the names of the tables there are.
+/// `NotFound`, with the names of the existing tables, if it does not.
 pub(crate) async fn table(warehouse: &dyn Warehouse, name: &str) -> Result<String> {
     let tables = warehouse.tables().await?;
     if tables.iter().any(|table| table == name) {
         return Ok(name.to_owned());
     }
     let known = if tables.is_empty() { "none".to_owned() } else { tables.join(", ") };
-    Err(Error::not_found(format!("there is no table {name:?}; the tables are: {known}")))
+    Err(Error::not_found(format!("invalid TABLE {name:?}: expected one of {known}")))
 }
 
-/// Puts the name of a table, which is one of [`Warehouse::tables`], into a statement.
+/// Replaces `{table}` in `sql` by the name of a table, which must be one of [`Warehouse::tables`].
 ///
-/// Both engines take a plain name without quotes; any other is refused, because their quotes differ.
-pub(crate) fn of_table(sql: &str, table: &str) -> Result<String> {
+/// # Errors
+/// `InvalidInput` if the name would need quotes, whose syntax differs between the engines.
+pub(crate) fn with_table(sql: &str, table: &str) -> Result<String> {
     let is_plain = table.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
         && table.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     if !is_plain {
         return Err(Error::invalid_input(format!(
-            "table {table:?} has a name that needs quotes; rename it to letters, digits and underscores"
+            "invalid table name {table:?}: expected letters, digits and underscores; rename the table"
         )));
     }
     Ok(sql.replace("{table}", table))
 }
 
-/// All rows of a statement that has few.
+/// All rows of a query; use it only for small results.
 pub(crate) async fn rows(warehouse: &dyn Warehouse, sql: &str) -> Result<Vec<Vec<Cell>>> {
     let mut pages = warehouse.query(sql).await?.pages;
     let mut rows = Vec::new();
@@ -42,7 +43,7 @@ pub(crate) async fn rows(warehouse: &dyn Warehouse, sql: &str) -> Result<Vec<Vec
     Ok(rows)
 }
 
-/// The counts in the only row of a statement.
+/// The counts in the single row of a query.
 pub(crate) async fn counts<const N: usize>(warehouse: &dyn Warehouse, sql: &str) -> Result<[u64; N]> {
     let rows = rows(warehouse, sql).await?;
     let counts = rows.first().map(|row| {
@@ -51,12 +52,12 @@ pub(crate) async fn counts<const N: usize>(warehouse: &dyn Warehouse, sql: &str)
             .collect()
     });
     let counts: Vec<u64> = counts.unwrap_or_default();
-    counts.try_into().map_err(|_| Error::internal("a count came back with another shape"))
+    counts.try_into().map_err(|_| Error::internal(format!("a query of counts did not return {N} columns")))
 }
 
 /// The columns of a table.
 pub(crate) async fn columns(warehouse: &dyn Warehouse, table: &str) -> Result<Vec<(String, ColumnType)>> {
     let QueryResult { columns, .. } =
-        warehouse.query(&of_table(include_str!("../sql/columns.sql"), table)?).await?;
+        warehouse.query(&with_table(include_str!("../sql/columns.sql"), table)?).await?;
     Ok(columns)
 }

@@ -1,4 +1,4 @@
-//! Cells and columns: keys, numbers, dates, maps and sets, and the types of Parquet.
+//! Cases for keys, numbers, dates, `--map`, `--set` and the types of Parquet.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{BrotliLevel, Compression as Codec};
 use parquet::file::properties::WriterProperties;
 
-use super::Want::{Ads, Refused};
+use super::Expected::{Ads, Refused};
 use super::{Case, cell, csv, gzip, json_ad};
 
 #[allow(clippy::too_many_lines)] // A table.
@@ -40,7 +40,7 @@ pub(super) fn cases() -> Vec<Case> {
             "all_skipped.csv",
             cell("null", "", ""),
             &["--bad-cells", "skip-row"],
-            Refused("every row would be left out"),
+            Refused("every row would be skipped"),
         ),
         ("float_id.jsonl", json_ad("84112501.0", "").into(), &[], Ads(&["84112501|NULL|NULL|NULL"])),
         (
@@ -50,7 +50,7 @@ pub(super) fn cases() -> Vec<Case> {
             Ads(&["1|None|NULL|NULL", "2|-|NULL|NULL"]),
         ),
         ("thousands.csv", cell("1", "1,234,567.5", ""), &[], Ads(&["1|Cook|1234567.5|NULL"])),
-        ("comma_decimals.csv", cell("1", "5,5", ""), &[], Refused("commas set groups of three digits apart")),
+        ("comma_decimals.csv", cell("1", "5,5", ""), &[], Refused("commas between groups of three digits")),
         ("german.csv", cell("1", "1.234,56", ""), &[], Refused("such as 1234.56")),
         (
             "german_missing.csv",
@@ -67,7 +67,7 @@ pub(super) fn cases() -> Vec<Case> {
         ),
         ("day_number.csv", cell("1", "", "20250608"), &[], Refused("--date-format")),
         (
-            "day_number_said.csv",
+            "day_number_with_format.csv",
             cell("1", "", "20250608"),
             &["--date-format", "%Y%m%d"],
             Ads(&["1|Cook|NULL|2025-06-08T00:00:00Z"]),
@@ -82,7 +82,7 @@ pub(super) fn cases() -> Vec<Case> {
         ("month_name.csv", cell("1", "", "March 19, 2026"), &[], Ads(&["1|Cook|NULL|2026-03-19T00:00:00Z"])),
         ("day_month.csv", cell("1", "", "03/04/2026"), &[], Refused("--date-format %d/%m/%Y")),
         (
-            "day_month_said.csv",
+            "day_month_with_format.csv",
             cell("1", "", "03/04/2026"),
             &["--date-format", "%d/%m/%Y"],
             Ads(&["1|Cook|NULL|2026-04-03T00:00:00Z"]),
@@ -112,7 +112,7 @@ pub(super) fn cases() -> Vec<Case> {
             "mistyped.csv",
             b"id,at\n5,2025-06-08\n".to_vec(),
             &["--map", "ID=job_id", "--map", "when=scrape_timestamp", "--set", "source=x"],
-            Refused("invalid --map when=scrape_timestamp: there is no column when; the file has id, at"),
+            Refused("invalid --map when=scrape_timestamp: expected a column of the file: id, at"),
         ),
         (
             "unknown_target.csv",

@@ -1,5 +1,5 @@
-//! Files in the shapes that people have: each is loaded with the right ads, or refused with a sentence that says what
-//! to do. Their content is invented.
+//! A table of files in many formats: each is loaded with the expected ads, or refused with an error that names the
+//! remedy. The content is invented.
 
 mod cells;
 mod texts;
@@ -12,16 +12,16 @@ use std::io::Write as _;
 use super::{file, jobctl, text};
 use crate::support::Market;
 
-/// What loading a file must do.
-enum Want {
-    /// The ads, as `job_id|job_title|pay a month|posted`.
+/// The expected result of loading a file.
+enum Expected {
+    /// The ads, as `job_id|job_title|monthly pay|posted`.
     Ads(&'static [&'static str]),
-    /// A part of the sentence of the refusal.
+    /// A part of the error.
     Refused(&'static str),
 }
-use Want::{Ads, Refused};
+use Expected::{Ads, Refused};
 
-type Case = (&'static str, Vec<u8>, &'static [&'static str], Want);
+type Case = (&'static str, Vec<u8>, &'static [&'static str], Expected);
 
 const HEADER: &str =
     "source,job_id,scrape_timestamp,job_title,job_salary_min_sgd_monthly,job_posted_timestamp";
@@ -52,8 +52,8 @@ fn json_ad(id: &str, rest: &str) -> String {
     format!("{{\"source\":\"B\",\"job_id\":{id},\"scrape_timestamp\":\"2025-06-08\"{rest}}}")
 }
 
-/// The ads in the warehouse, as [`Want::Ads`] writes them; they are taken out of it.
-fn take(market: &Market) -> Vec<String> {
+/// The ads in the warehouse in the format of [`Expected::Ads`]. The ads are removed from the warehouse.
+fn drain_ads(market: &Market) -> Vec<String> {
     let connection = duckdb::Connection::open(market.file()).unwrap();
     let sql = "SELECT job_id, job_title, job_salary_min_sgd_monthly, epoch_ms(job_posted_timestamp) \
                FROM cleaned_jobs ORDER BY job_id";
@@ -74,23 +74,23 @@ fn take(market: &Market) -> Vec<String> {
 }
 
 #[test]
-fn files_of_every_shape_are_loaded_rightly_or_refused_with_the_reason() {
+fn files_of_many_formats_are_loaded_or_refused_with_the_remedy() {
     let market = Market::empty();
     let cases: Vec<Case> =
         texts::cases().into_iter().chain(cells::cases()).chain(cells::parquets()).collect();
     assert!(cases.len() >= 50);
     let mut wrong = String::new();
-    for (name, bytes, flags, want) in cases {
+    for (name, bytes, flags, expected) in cases {
         let path = file(&market, name, bytes);
         let ended = jobctl(&market, &[&["load", text(&path)], flags].concat());
-        let is_right = match want {
-            Ads(ads) => ended.code == Some(0) && take(&market) == ads,
+        let is_expected = match expected {
+            Ads(ads) => ended.code == Some(0) && drain_ads(&market) == ads,
             Refused(part) => {
                 let lines: Vec<&str> = ended.stderr.lines().collect();
                 ended.code == Some(2) && lines.len() == 1 && ended.stderr.contains(part)
             }
         };
-        if !is_right {
+        if !is_expected {
             let _ = writeln!(wrong, "{name}: {ended:?}");
         }
     }

@@ -1,17 +1,17 @@
-//! By content: formats, encodings, delimiters, quotes, documents, compression, and files of other kinds.
+//! Cases for formats, encodings, delimiters, quotes, JSON documents, compression and unsupported formats.
 
-use super::Want::{Ads, Refused};
+use super::Expected::{Ads, Refused};
 use super::{Case, HEADER, csv, gzip, json_ad, utf16};
 
 const ROW: &str = "B,1,2025-06-08,Cook,5000,2025-06-01\n";
 
-/// One ad in CSV, cells apart by `delimiter`.
-fn apart_by(delimiter: u8) -> Vec<u8> {
+/// One ad in CSV with this delimiter.
+fn delimited_by(delimiter: u8) -> Vec<u8> {
     csv(ROW).iter().map(|byte| if *byte == b',' { delimiter } else { *byte }).collect()
 }
 
-/// CSV of these rows, each `\x01` a byte of another encoding.
-fn byte(rows: &str, byte: u8) -> Vec<u8> {
+/// CSV of these rows with every `\x01` replaced by `byte`.
+fn csv_with_byte(rows: &str, byte: u8) -> Vec<u8> {
     csv(rows).iter().map(|b| if *b == 1 { byte } else { *b }).collect()
 }
 
@@ -23,10 +23,10 @@ pub(super) fn cases() -> Vec<Case> {
         [&mark[..], &utf16(&format!("{HEADER}\n{ROW}"), little)].concat()
     };
     vec![
-        ("semicolons.csv", apart_by(b';'), &[], one()),
-        ("tabs.tsv", apart_by(b'\t'), &[], one()),
-        ("pipes.txt", apart_by(b'|'), &[], one()),
-        ("sep_semicolon.csv", [b"sep=;\r\n", &apart_by(b';')[..]].concat(), &[], one()),
+        ("semicolons.csv", delimited_by(b';'), &[], one()),
+        ("tabs.tsv", delimited_by(b'\t'), &[], one()),
+        ("pipes.txt", delimited_by(b'|'), &[], one()),
+        ("sep_semicolon.csv", [b"sep=;\r\n", &delimited_by(b';')[..]].concat(), &[], one()),
         ("no_extension", csv(ROW), &[], one()),
         ("csv_named.parquet", csv(ROW), &[], one()),
         ("csv_named.json", csv(ROW), &[], one()),
@@ -40,18 +40,23 @@ pub(super) fn cases() -> Vec<Case> {
             "utf16_cut.csv",
             marked(true)[..101].to_vec(),
             &[],
-            Refused("there are bytes that are not UTF-16LE"),
+            Refused("the file has bytes that are invalid in UTF-16LE"),
         ),
-        ("latin.csv", byte("B,1,2025-06-08,Caf\u{1},1,\n", 0xe9), &[], Refused("--encoding windows-1252")),
+        (
+            "latin.csv",
+            csv_with_byte("B,1,2025-06-08,Caf\u{1},1,\n", 0xe9),
+            &[],
+            Refused("--encoding windows-1252"),
+        ),
         (
             "latin_declared.csv",
-            byte("B,1,2025-06-08,Caf\u{1},1,\n", 0xe9),
+            csv_with_byte("B,1,2025-06-08,Caf\u{1},1,\n", 0xe9),
             &["--encoding", "windows-1252"],
             Ads(&["1|Café|1|NULL"]),
         ),
         (
             "euros.csv",
-            byte("B,1,2025-06-08,\u{1} shop,1,\n", 0x80),
+            csv_with_byte("B,1,2025-06-08,\u{1} shop,1,\n", 0x80),
             &["--encoding", "windows-1252"],
             Ads(&["1|€ shop|1|NULL"]),
         ),
@@ -156,12 +161,12 @@ pub(super) fn cases() -> Vec<Case> {
             "cut.json",
             format!("[{},", json_ad("1", "")).into(),
             &[],
-            Refused("is not closed after 1 values; the file is cut short"),
+            Refused("is not closed after 1 values; the file is truncated"),
         ),
         ("zipped.csv.gz", gzip(&csv(ROW)), &[], one()),
         ("zipped_twice", gzip(&gzip(&csv(ROW))), &[], one()),
         ("zipped.json", gzip(json_ad("1", "").as_bytes()), &[], Ads(&["1|NULL|NULL|NULL"])),
-        ("cut.csv.gz", gzip(&csv(ROW))[..60].to_vec(), &[], Refused("the gzip data is damaged or cut short")),
+        ("cut.csv.gz", gzip(&csv(ROW))[..60].to_vec(), &[], Refused("the gzip data is damaged or truncated")),
         (
             "workbook.csv",
             b"PK\x03\x04\x14\0\x06\0[Content_Types].xml xl/workbook.xml".to_vec(),

@@ -12,7 +12,7 @@ fn numbers(count: u8) -> impl Stream<Item = Result<u8>> {
 }
 
 #[test]
-fn a_thread_that_panics_is_not_the_end_of_a_stream() {
+fn a_panic_of_the_thread_is_an_error_of_the_stream() {
     runtime().block_on(async {
         let (items, value) = from_thread::<u8, ()>("reading ads from jobs.duckdb", 1, |emit| {
             emit(1)?;
@@ -53,7 +53,7 @@ fn an_error_of_the_thread_is_the_last_item() {
 }
 
 #[test]
-fn a_stream_has_the_end_of_all_its_producers() {
+fn a_stream_ends_after_all_producers_and_fails_if_one_panics() {
     let (first, items) = channel::<u8>("embedding", 9);
     let second = first.clone();
     first.send_blocking(1).unwrap();
@@ -73,7 +73,7 @@ fn a_stream_has_the_end_of_all_its_producers() {
 }
 
 #[test]
-fn an_end_is_an_end_for_every_consumer() {
+fn every_consumer_receives_the_end() {
     let (sender, items) = channel::<u8>("planning", 1);
     sender.end(Ok(()));
     for consumer in [items.clone(), items] {
@@ -82,7 +82,7 @@ fn an_end_is_an_end_for_every_consumer() {
 }
 
 #[test]
-fn who_sends_hears_that_nobody_reads() {
+fn sending_fails_without_receivers() {
     let (sender, items) = channel::<u8>("planning", 1);
     drop(items);
     assert_eq!(sender.send_blocking(1), Err(Unread));
@@ -97,7 +97,7 @@ fn sum(items: &Receiver<u8>) -> Result<u32> {
 }
 
 #[test]
-fn nothing_is_made_final_after_an_error() {
+fn an_error_of_the_stream_prevents_the_end() {
     runtime().block_on(async {
         assert_eq!(into_thread("adding", 2, numbers(5), sum).await.unwrap(), 10);
         let broken = numbers(5).chain(stream::iter([Err(Error::corrupt("broken"))]));
@@ -106,7 +106,7 @@ fn nothing_is_made_final_after_an_error() {
 }
 
 #[test]
-fn an_error_of_the_work_comes_back_and_ends_what_feeds_it() {
+fn an_error_of_the_work_is_returned_and_ends_the_stream() {
     runtime().block_on(async {
         let full = |_: &Receiver<u8>| Err::<(), _>(Error::exhausted("the disk is full"));
         let endless = stream::iter((0..=u8::MAX).cycle().map(Ok));
@@ -116,7 +116,7 @@ fn an_error_of_the_work_comes_back_and_ends_what_feeds_it() {
 }
 
 #[test]
-fn work_that_panics_says_so() {
+fn a_panic_of_the_work_is_an_error() {
     runtime().block_on(async {
         let panics = |_: &Receiver<u8>| -> Result<()> { panic!("no room") };
         let error = into_thread("writing ads.csv", 2, numbers(50), panics).await.unwrap_err();

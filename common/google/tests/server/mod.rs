@@ -1,4 +1,4 @@
-//! A server that answers as a test tells it to, and remembers what it was asked.
+//! A server whose responses a test scripts, and which records its requests.
 
 use std::convert::Infallible;
 use std::io;
@@ -17,20 +17,20 @@ use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpSocket;
 
-/// What becomes of a request.
+/// The behaviour for one request.
 #[derive(Debug, Clone)]
 pub(crate) enum Step {
-    /// An answer: status, headers, body.
+    /// Respond with status, headers and body.
     Answer(u16, Vec<(&'static str, String)>, Bytes),
-    /// The connection ends while the request is read.
+    /// Close the connection while the request is read.
     Cut,
-    /// The connection ends in the middle of an answer.
+    /// Close the connection in the middle of the response.
     Truncated,
-    /// There is no answer for so long.
+    /// Respond after this time.
     Late(Duration),
-    /// The request is read in parts of so many bytes, with a pause after each.
+    /// Read the request in chunks of this size, with a pause after each.
     Slow(usize, Duration),
-    /// The answer comes in so many parts, with a pause before each but the first.
+    /// Send the response in this many chunks, with a pause between them.
     Drip(usize, Duration),
 }
 
@@ -43,7 +43,7 @@ impl Step {
         Self::Answer(status, Vec::new(), Bytes::from(body.into()))
     }
 
-    /// A failure in BigQuery's words.
+    /// An error response in BigQuery's format.
     pub(crate) fn error(status: u16, reason: &str, message: &str) -> Self {
         let error =
             serde_json::json!({"message": message, "errors": [{"reason": reason, "message": message}]});
@@ -58,7 +58,7 @@ impl Step {
     }
 }
 
-/// A request that was read to its end.
+/// A complete request.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
     pub(crate) method: String,
@@ -74,7 +74,7 @@ impl Seen {
     }
 }
 
-/// A running server; it ends with the test's runtime.
+/// A running server; it ends with the runtime of the test.
 pub(crate) struct Server {
     pub(crate) url: String,
     seen: Arc<Mutex<Vec<Seen>>>,
@@ -82,10 +82,10 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// `answer` is told the number of the request, from 0.
-    #[allow(clippy::unused_async)] // It takes a runtime.
+    /// Starts a server; `answer` returns the behaviour for a request by its number, from 0.
+    #[allow(clippy::unused_async)] // It must be called in a runtime.
     pub(crate) async fn start(answer: impl Fn(usize) -> Step + Send + Sync + 'static) -> Self {
-        // Its system would else take megabytes from a client before the server reads the first of them.
+        // With the default buffer, the kernel would accept megabytes before the server reads.
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(256 << 10).unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -105,7 +105,7 @@ impl Server {
                     serve(request, answer(number), Arc::clone(&all))
                 });
                 tokio::spawn(async move {
-                    // A connection that breaks is what some tests are about.
+                    // Some tests break connections on purpose.
                     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
                 });
             }
@@ -113,12 +113,12 @@ impl Server {
         Self { url, seen, arrivals }
     }
 
-    /// Requests that were read to their end.
+    /// The complete requests so far.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
 
-    /// When each request began.
+    /// The start time of each request.
     pub(crate) fn arrivals(&self) -> Vec<Instant> {
         self.arrivals.lock().unwrap().clone()
     }
@@ -133,7 +133,7 @@ async fn serve(request: Request<Incoming>, step: Step, seen: Arc<Mutex<Vec<Seen>
         return Err(io::ErrorKind::ConnectionAborted.into());
     }
     let body = match step {
-        Step::Slow(part, pause) => slowly(body, part, pause).await?,
+        Step::Slow(part, pause) => read_slowly(body, part, pause).await?,
         _ => body.collect().await.map_err(io::Error::other)?.to_bytes(),
     };
     let (method, address) = (parts.method.to_string(), parts.uri.to_string());
@@ -163,8 +163,8 @@ async fn serve(request: Request<Incoming>, step: Step, seen: Arc<Mutex<Vec<Seen>
     }
 }
 
-/// The whole of `body`, read as a slow line lets it through.
-async fn slowly(mut body: Incoming, part: usize, pause: Duration) -> io::Result<Bytes> {
+/// Reads `body` with a pause after every `part` bytes.
+async fn read_slowly(mut body: Incoming, part: usize, pause: Duration) -> io::Result<Bytes> {
     let (mut read, mut paused) = (Vec::new(), 0);
     while let Some(frame) = body.frame().await {
         read.extend(frame.map_err(io::Error::other)?.into_data().unwrap_or_default());
@@ -176,10 +176,10 @@ async fn slowly(mut body: Incoming, part: usize, pause: Duration) -> io::Result<
     Ok(read.into())
 }
 
-/// A part of an answer that comes in parts.
+/// A chunk of a response of [`Step::Drip`].
 const PART: &[u8] = b"part of it";
 
-/// A body that comes in parts.
+/// The body of [`Step::Drip`].
 struct Drip {
     left: usize,
     pause: Duration,
@@ -206,7 +206,7 @@ impl Body for Drip {
     }
 }
 
-/// A body that breaks off after what it holds.
+/// A body that fails after its content.
 struct Half(Option<Bytes>);
 
 impl Body for Half {

@@ -1,4 +1,4 @@
-//! The index as its users meet it: built, opened, searched, grown, and refused where it is not as it was written.
+//! The public interface of the index: build, open, search, extend, and errors for damaged folders.
 
 #![allow(clippy::unwrap_used, clippy::cast_possible_wrap)]
 
@@ -32,7 +32,7 @@ fn options(graph_texts: usize) -> BuildOptions {
     }
 }
 
-/// Unit vectors in a few clusters.
+/// A unit vector in one of 20 clusters.
 fn vector(seed: u64) -> Vec<f32> {
     let mut centre = ChaCha8Rng::seed_from_u64(seed % 20);
     let mut own = ChaCha8Rng::seed_from_u64(seed + 1000);
@@ -96,8 +96,8 @@ fn ids(index: &JobIndex, hits: &[Hit]) -> Vec<String> {
     hits.iter().map(|hit| index.ad(hit.row).job_id.to_owned()).collect()
 }
 
-/// The nearest of `ads` that pass, by hand: one ad a text.
-fn by_hand(ads: &[IndexedAd], vector: &[f32], k: usize, passes: impl Fn(&IndexedAd) -> bool) -> Vec<f32> {
+/// The similarities of the `k` nearest of the `ads` that pass, one ad per text, by brute force.
+fn brute_force(ads: &[IndexedAd], vector: &[f32], k: usize, passes: impl Fn(&IndexedAd) -> bool) -> Vec<f32> {
     let mut texts = HashSet::new();
     let mut all: Vec<f32> = ads
         .iter()
@@ -109,11 +109,11 @@ fn by_hand(ads: &[IndexedAd], vector: &[f32], k: usize, passes: impl Fn(&Indexed
     all
 }
 
-/// Whether a filter lets an ad pass, by hand.
+/// The predicate of a filter for the brute-force search.
 type Passes = fn(&IndexedAd) -> bool;
 
 #[test]
-fn searches_find_what_comparing_everything_finds_with_and_without_filters() {
+fn searches_agree_with_brute_force_with_and_without_filters() {
     let folder = tempfile::tempdir().unwrap();
     let ads: Vec<IndexedAd> = (0..6000).map(ad).collect();
     let manifest = build(folder.path(), ads.clone(), 1000, None);
@@ -148,7 +148,7 @@ fn searches_find_what_comparing_everything_finds_with_and_without_filters() {
         let (mut found, mut wanted) = (0, 0);
         for seed in 0..40 {
             let vector = vector(seed * 131 + 7);
-            let exact = by_hand(&ads, &vector, 10, passes);
+            let exact = brute_force(&ads, &vector, 10, passes);
             let hits = index.search(&query(&vector, filter));
             assert_eq!(hits.len(), exact.len(), "{filter:?}");
             let all = index.search(&Query { exact: true, ..query(&vector, filter) });
@@ -163,7 +163,7 @@ fn searches_find_what_comparing_everything_finds_with_and_without_filters() {
 }
 
 #[test]
-fn an_ad_and_its_reposts_are_no_neighbours_unless_they_are_asked_for() {
+fn an_ad_and_its_reposts_are_excluded_unless_reposts_are_included() {
     let folder = tempfile::tempdir().unwrap();
     let mut ads: Vec<IndexedAd> = (0..30).map(ad).collect();
     ads.extend((100..105).map(|n| ad_of_text(n, 3)));
@@ -180,17 +180,17 @@ fn an_ad_and_its_reposts_are_no_neighbours_unless_they_are_asked_for() {
     assert_eq!(hits.len(), 34);
     assert!(hits[..5].iter().all(|hit| hit.similarity > 0.999));
     assert!(!hits.iter().any(|hit| hit.row == row));
-    // Somebody else's neighbours hold the text once: its newest ad, and how many more there are.
+    // A query that excludes no ad returns the text once: its newest ad, with the number of reposts.
     let hits = index.search(&Query { top_k: 1, ..query(index.vector(row), &filter) });
     assert_eq!((ids(&index, &hits), hits[0].reposts), (vec!["job-104".to_owned()], 5));
-    // Of a text's ads, those that the filter lets pass.
+    // A filter applies to each ad of a text.
     let odd = Filter { source: vec!["O'Hara 100%".into()], ..Filter::default() };
     let hits = index.search(&Query { top_k: 1, ..query(index.vector(row), &odd) });
     assert_eq!((ids(&index, &hits), hits[0].reposts), (vec!["job-103".to_owned()], 2));
 }
 
 #[test]
-fn an_index_of_no_ad_and_one_of_one_ad_answer() {
+fn indexes_of_zero_and_one_ad_are_searchable() {
     for count in [0, 1] {
         let folder = tempfile::tempdir().unwrap();
         build(folder.path(), (0..count).map(ad).collect(), 1, None);
@@ -210,12 +210,12 @@ fn an_index_of_no_ad_and_one_of_one_ad_answer() {
 }
 
 #[test]
-fn a_grown_index_finds_what_a_new_one_finds() {
+fn an_extended_graph_has_the_recall_of_a_new_one() {
     let (first, second, third) =
         (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     build(first.path(), (0..4000).map(ad).collect(), 500, None);
     let last = JobIndex::open(first.path()).unwrap();
-    // A tenth comes, a twentieth goes, some change.
+    // 400 texts are added and 200 removed, which is below the limit.
     let ads: Vec<IndexedAd> = (200..4400).map(ad).collect();
     let grown = build(second.path(), ads.clone(), 500, Some(&last));
     assert_eq!((grown.body.grown_from.as_deref(), grown.body.changed_texts), (Some(""), 600));
@@ -226,17 +226,17 @@ fn a_grown_index_finds_what_a_new_one_finds() {
     let filter = Filter::default();
     let nearest = index.search(&Query { top_k: 1, ..query(index.vector(row), &filter) });
     assert_eq!(ids(&index, &nearest), ["job-4300"]);
-    // Too much has changed: from scratch.
+    // Above the limit, the graph is rebuilt.
     let anew = build(third.path(), (3000..7000).map(ad).collect(), 500, Some(&last));
     assert_eq!(anew.body.grown_from, None);
 }
 
 #[test]
-fn the_same_ads_make_the_same_index_in_any_order_and_on_any_number_of_threads() {
+fn the_index_does_not_depend_on_the_order_of_ads_or_the_number_of_threads() {
     let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut ads: Vec<IndexedAd> = (0..1500).map(|n| ad_of_text(n, n / 2)).collect();
     for (n, ad) in ads.iter_mut().enumerate() {
-        // Two words that tell as much as each other; which is met first depends on the order of the ads.
+        // Two equally distinctive words; which one is added first depends on the order of the ads.
         let (text, pair) = (n / 2, n / 2 % 40);
         let words = [format!("yeast{pair}"), format!("malt{pair}")];
         let (one, other) = (&words[text / 40 % 2], &words[1 - text / 40 % 2]);
@@ -251,10 +251,10 @@ fn the_same_ads_make_the_same_index_in_any_order_and_on_any_number_of_threads() 
 }
 
 #[test]
-fn a_file_that_is_missing_or_short_is_refused_by_its_name() {
+fn errors_name_files_that_are_missing_or_truncated() {
     let folder = tempfile::tempdir().unwrap();
     let manifest = build(folder.path(), (0..300).map(ad).collect(), 100, None);
-    let refused = |name: &str| {
+    let assert_corrupt = |name: &str| {
         let error = JobIndex::open(folder.path()).map(|_| ()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt);
         assert!(error.chain().contains(name), "{name}: {}", error.chain());
@@ -263,16 +263,16 @@ fn a_file_that_is_missing_or_short_is_refused_by_its_name() {
         let path = folder.path().join(name);
         let whole = std::fs::read(&path).unwrap();
         std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
-        refused(name);
+        assert_corrupt(name);
         std::fs::remove_file(&path).unwrap();
-        refused(name);
+        assert_corrupt(name);
         std::fs::write(&path, &whole).unwrap();
     }
     assert_eq!(JobIndex::open(folder.path()).unwrap().manifest(), &manifest);
 }
 
 #[test]
-fn a_graph_of_no_or_of_endless_degree_is_refused() {
+fn a_graph_with_an_invalid_degree_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("manifest.json");
     build(folder.path(), (0..300).map(ad).collect(), 100, None);
@@ -287,7 +287,7 @@ fn a_graph_of_no_or_of_endless_degree_is_refused() {
 }
 
 #[test]
-fn a_graph_that_cannot_be_walked_is_refused() {
+fn a_graph_with_an_invalid_width_or_entry_file_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("manifest.json");
     build(folder.path(), (0..300).map(ad).collect(), 100, None);
@@ -310,20 +310,20 @@ fn a_graph_that_cannot_be_walked_is_refused() {
 
 proptest! {
     #[test]
-    fn no_manifest_makes_the_reader_panic(text in ".{0,400}") {
+    fn any_text_is_parsed_as_a_manifest_without_panicking(text in ".{0,400}") {
         let _ = Manifest::parse(text.as_bytes(), "manifest.json");
     }
 
     #[test]
-    fn no_change_of_a_manifest_makes_the_reader_panic(place in 0usize..2000, byte in any::<u8>()) {
+    fn a_manifest_with_any_changed_byte_is_opened_without_panicking(index_of_byte in 0usize..2000, byte in any::<u8>()) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("manifest.json");
         build(folder.path(), (0..3).map(ad).collect(), 1, None);
         let mut bytes = std::fs::read(&path).unwrap();
-        let place = place % bytes.len();
-        bytes[place] = byte;
+        let index_of_byte = index_of_byte % bytes.len();
+        bytes[index_of_byte] = byte;
         std::fs::write(&path, bytes).unwrap();
-        // Either it is refused, or what it says holds together.
+        // An index that opens must be searchable.
         if let Ok(index) = JobIndex::open(folder.path()) {
             index.search(&query(&vector(1)[..index.manifest().body.dimension.min(DIMENSION)], &Filter::default()));
         }

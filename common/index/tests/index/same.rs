@@ -1,12 +1,12 @@
-//! Which ads are the same ad: folded into one answer, and no neighbour of themselves.
+//! Reposts: grouped into one result, and excluded from the neighbours of the ad.
 
 use common_core::job::{ContentHash, IndexedAd};
 use common_index::{Filter, JobIndex, Query};
 
 use crate::{ad, build, ids, query, vector};
 
-/// An ad that is only a title: its text and vector are those of every such ad.
-fn titled(n: u64, title: &str, company: Option<&str>) -> IndexedAd {
+/// An ad without a description. All ads with this title share text and vector.
+fn title_only(n: u64, title: &str, company: Option<&str>) -> IndexedAd {
     IndexedAd {
         content_hash: ContentHash::of(title),
         embedding: vector(title.len() as u64),
@@ -20,24 +20,24 @@ fn titled(n: u64, title: &str, company: Option<&str>) -> IndexedAd {
 
 fn market() -> Vec<IndexedAd> {
     let mut ads = vec![
-        titled(0, "Data Engineer", Some("Alpha")),
-        titled(1, "Data Engineer", Some(" ALPHA ")),
-        titled(2, "Data Engineer", Some("Beta")),
-        titled(3, "Data Engineer", Some("Gamma")),
-        titled(4, "Data Engineer", None),
-        titled(5, "Data Engineer", Some("")),
-        titled(6, "Cashier", Some("Alpha")),
+        title_only(0, "Data Engineer", Some("Alpha")),
+        title_only(1, "Data Engineer", Some(" ALPHA ")),
+        title_only(2, "Data Engineer", Some("Beta")),
+        title_only(3, "Data Engineer", Some("Gamma")),
+        title_only(4, "Data Engineer", None),
+        title_only(5, "Data Engineer", Some("")),
+        title_only(6, "Cashier", Some("Alpha")),
     ];
-    // With a description, an ad is the same wherever it is.
+    // Ads with the same description are reposts even at different companies.
     for (n, company) in [(7, "Alpha"), (8, "Beta")] {
-        let text = titled(n, "Data Engineer, Spark", Some(company));
+        let text = title_only(n, "Data Engineer, Spark", Some(company));
         ads.push(IndexedAd { job_description: Some("Builds pipelines".into()), ..text });
     }
     ads
 }
 
 #[test]
-fn equal_titles_of_different_companies_are_different_ads() {
+fn equal_titles_of_different_companies_are_not_reposts() {
     // With and without a graph.
     for graph_texts in [1000, 1] {
         let folder = tempfile::tempdir().unwrap();
@@ -58,7 +58,8 @@ fn equal_titles_of_different_companies_are_different_ads() {
         };
         let plain = query(&[], Box::leak(Box::default()));
         let (found, reposts) = like(0, plain);
-        // Others of the title first; of the two without a company, and of the described two, one each.
+        // The other companies come first; the two ads without a company are one group, and the two with a description
+        // another.
         assert_eq!(
             found[..3].iter().filter(|id| ["job-2", "job-3", "job-4"].contains(&id.as_str())).count(),
             3,
@@ -72,19 +73,19 @@ fn equal_titles_of_different_companies_are_different_ads() {
         assert!(!found.contains(&"job-8".to_owned()) && found.len() == 5, "{found:?}");
         let (found, _) = like(0, Query { include_reposts: true, ..plain });
         assert!(found.len() == 8 && found.contains(&"job-1".to_owned()), "{found:?}");
-        // Fewer than there are, and a filter that leaves one of them.
+        // top_k limits the results, and a filter applies to each ad.
         assert_eq!(like(0, Query { top_k: 2, ..plain }).0.len(), 2);
         let beta = Filter { company: vec!["beta".into()], ..Filter::default() };
         let vector = index.vector(row(0));
         let of_beta = index.search(&Query { not: Some(row(0)), ..query(vector, &beta) });
         assert_eq!(ids(&index, &of_beta), ["job-2", "job-8"]);
-        // An ad that is alone of its text is no neighbour of itself.
+        // An ad whose text has no other ads is not its own neighbour.
         assert!(!like(6, plain).0.contains(&"job-6".to_owned()));
     }
 }
 
 #[test]
-fn with_words_the_company_that_is_asked_for_comes_first() {
+fn words_of_the_company_decide_between_ads_of_one_text() {
     let folder = tempfile::tempdir().unwrap();
     build(folder.path(), market(), 1000, None);
     let index = JobIndex::open(folder.path()).unwrap();
@@ -96,11 +97,11 @@ fn with_words_the_company_that_is_asked_for_comes_first() {
 }
 
 #[test]
-fn ads_of_one_title_come_newest_first_and_fold_into_the_newest() {
+fn reposts_are_grouped_under_the_newest() {
     let folder = tempfile::tempdir().unwrap();
     let posted = |n: u64, company: &str, day: i64| IndexedAd {
         job_posted_timestamp: Some(chrono::DateTime::UNIX_EPOCH + chrono::TimeDelta::days(day)),
-        ..titled(n, "Data Engineer", Some(company))
+        ..title_only(n, "Data Engineer", Some(company))
     };
     let ads = vec![posted(1, "Alpha", 1), posted(2, "Beta", 5), posted(3, "Alpha", 9), posted(4, "Gamma", 7)];
     build(folder.path(), ads, 1000, None);

@@ -1,4 +1,4 @@
-//! What an index says of its vectors, and what pay is to it.
+//! Model versions in the manifest, and invalid pay.
 
 use common_core::job::IndexedAd;
 use common_index::{Filter, JobIndex, Manifest};
@@ -6,14 +6,14 @@ use common_index::{Filter, JobIndex, Manifest};
 use super::{ad, ad_of_text, build, ids, query, vector};
 
 #[test]
-fn a_manifest_names_the_versions_of_the_vectors_in_it() {
+fn the_manifest_counts_the_model_versions_of_the_vectors() {
     let folder = tempfile::tempdir().unwrap();
-    // No vector is of the configured version.
+    // The configured model version is not that of the vectors.
     let all = build(folder.path(), (0..30).map(ad).collect(), 0, None);
     assert_eq!(all.body.model_version, "model/weights/t1/int8");
     assert_eq!(all.body.model_versions, [("model/weights/t1/int8".to_owned(), 30)].into());
 
-    // Two of one space, and an ad that shares its text's vector.
+    // Two model versions of one space, and an ad whose text has a vector already.
     let last = JobIndex::open(folder.path()).unwrap();
     let next = tempfile::tempdir().unwrap();
     let mut ads: Vec<IndexedAd> = (0..30).map(ad).collect();
@@ -55,7 +55,7 @@ fn an_index_of_an_older_format_is_refused_with_the_command_that_builds_a_new_one
 }
 
 #[test]
-fn pay_that_is_none_passes_no_filter_and_is_not_shown() {
+fn invalid_pay_passes_no_filter_and_is_not_returned() {
     let folder = tempfile::tempdir().unwrap();
     let paid = |n: u64, min: f64, max: Option<f64>, currency: &str| IndexedAd {
         salary_min_monthly: Some(min),
@@ -85,7 +85,7 @@ fn pay_that_is_none_passes_no_filter_and_is_not_shown() {
     };
     assert_eq!([pay(0), pay(1), pay(2)], [(None, None); 3]);
     assert_eq!([pay(3), pay(4)], [(None, Some(4000.0)), (Some(5000.0), Some(3000.0))]);
-    // One currency however it is spelled.
+    // Spellings of one currency are equal.
     let reasons = index.reasons_between(
         index.row_of("O'Hara 100%", "job-3").unwrap(),
         index.row_of("MCF", "job-4").unwrap(),

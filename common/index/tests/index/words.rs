@@ -1,4 +1,4 @@
-//! Words: beside the vector in a search, as reasons, and alone.
+//! Words: hybrid search, reasons, and search by words alone.
 
 use common_core::job::IndexedAd;
 use common_index::ads::Column;
@@ -8,14 +8,14 @@ use common_index::{Filter, JobIndex, Query, Reason};
 use crate::{Passes, ad, build, ids, query, vector};
 
 #[test]
-fn words_beside_the_vector_bring_ads_forward_as_far_as_they_weigh() {
+fn hybrid_search_adds_the_weighted_word_score() {
     let folder = tempfile::tempdir().unwrap();
     let ads: Vec<IndexedAd> = (0..300).map(ad).collect();
     build(folder.path(), ads.clone(), 1000, None);
     let index = JobIndex::open(folder.path()).unwrap();
     let vector = vector(6);
-    // BM25 of one word that a title has once: of ads that have it, those with fewer words in title and company weigh more. Titles have
-    // four words, and three of four ads have a company's one.
+    // BM25 of one word. Ads with fewer words in title and company name score higher. Titles have four words, and three
+    // of four ads have a company name of one word.
     let length = |ad: &IndexedAd| if ad.company_name.is_some() { 5.0 } else { 4.0 };
     let bm25 = |ad: &IndexedAd| 1.0 / (1.0 + 1.2 * (0.25 + 0.75 * length(ad) / 4.75));
     let mcf = Filter { source: vec!["MCF".into()], ..Filter::default() };
@@ -24,7 +24,7 @@ fn words_beside_the_vector_bring_ads_forward_as_far_as_they_weigh() {
     {
         let has = |ad: &&IndexedAd| ad.job_title.as_ref().unwrap().ends_with("sourdough6");
         let best = ads.iter().filter(has).map(bm25).fold(0.0, f32::max);
-        let mut by_hand: Vec<(f32, f32, &str)> = ads
+        let mut expected_order: Vec<(f32, f32, &str)> = ads
             .iter()
             .filter(|ad| passes(ad))
             .map(|ad| {
@@ -33,19 +33,23 @@ fn words_beside_the_vector_bring_ads_forward_as_far_as_they_weigh() {
                 (cosine + WORDS_WEIGHT * words, cosine, ad.key.job_id.as_str())
             })
             .collect();
-        by_hand.sort_by(|a, b| b.0.total_cmp(&a.0));
+        expected_order.sort_by(|a, b| b.0.total_cmp(&a.0));
         let plain = query(&vector, &filter);
         let both = Query { words: Some("the Sourdough6"), ..plain };
         let hits = index.search(&both);
-        let expected: Vec<&str> = by_hand[..10].iter().map(|(_, _, id)| *id).collect();
+        let expected: Vec<&str> = expected_order[..10].iter().map(|(_, _, id)| *id).collect();
         assert_eq!(ids(&index, &hits), expected);
-        assert_ne!(ids(&index, &index.search(&plain)), expected, "the words change nothing");
-        for (hit, (_, cosine, id)) in hits.iter().zip(&by_hand) {
+        assert_ne!(ids(&index, &index.search(&plain)), expected, "the words do not change the order");
+        for (hit, (_, cosine, id)) in hits.iter().zip(&expected_order) {
             assert!((hit.similarity - cosine).abs() < 1e-5, "{id}: {hit:?} {cosine}");
         }
         let near = index.search(&Query { min_similarity: Some(0.5), ..both });
-        let expected: Vec<&str> =
-            by_hand.iter().filter(|(_, cosine, _)| *cosine >= 0.5).take(10).map(|(_, _, id)| *id).collect();
+        let expected: Vec<&str> = expected_order
+            .iter()
+            .filter(|(_, cosine, _)| *cosine >= 0.5)
+            .take(10)
+            .map(|(_, _, id)| *id)
+            .collect();
         assert_eq!(ids(&index, &near), expected);
         for nothing in ["", "of the and", "xyzzy"] {
             assert_eq!(
@@ -58,7 +62,7 @@ fn words_beside_the_vector_bring_ads_forward_as_far_as_they_weigh() {
 }
 
 #[test]
-fn numbers_are_no_words_and_spellings_are_counted_together() {
+fn numbers_are_not_words_and_spellings_are_counted_together() {
     let folder = tempfile::tempdir().unwrap();
     let spelled = |n: u64, class: &str| IndexedAd { job_classification: Some(class.into()), ..ad(n) };
     let ads = vec![spelled(1, "Zoology"), spelled(2, "zoology"), spelled(3, "Zoology"), spelled(4, "Art")];
@@ -67,7 +71,7 @@ fn numbers_are_no_words_and_spellings_are_counted_together() {
     for nothing in ["1234", "4 2", ""] {
         assert_eq!(index.find(nothing, 0, 10), (vec![], false), "{nothing}");
     }
-    // Half a word is one while it is typed.
+    // A single letter matches as a prefix.
     assert_eq!(index.find("b", 0, 10).0.len(), 4);
     let counted = index.facets(Column::Classification);
     assert_eq!(counted, [("Zoology".to_owned(), 3), ("Art".to_owned(), 1)]);
@@ -77,13 +81,13 @@ fn numbers_are_no_words_and_spellings_are_counted_together() {
 }
 
 #[test]
-fn a_word_that_every_ad_has_hides_no_ad_with_a_rarer_one() {
+fn frequent_words_do_not_displace_ads_with_rare_words() {
     let folder = tempfile::tempdir().unwrap();
-    // More texts than are compared for their words.
+    // More texts than MAX_WORD_CANDIDATES contain the frequent word.
     build(folder.path(), (0..4500).map(ad).collect(), 100_000, None);
     let index = JobIndex::open(folder.path()).unwrap();
     let filter = Filter::default();
-    // The clusters in which the rarer word is.
+    // Queries in the clusters that contain the rarer word.
     for seed in (6..200).step_by(10) {
         let vector = vector(seed);
         let both = Query { words: Some("baker sourdough6"), ..query(&vector, &filter) };
@@ -97,12 +101,13 @@ fn a_word_that_every_ad_has_hides_no_ad_with_a_rarer_one() {
 }
 
 #[test]
-fn reasons_are_what_both_ads_say() {
+fn reasons_contain_only_what_both_ads_share() {
     let folder = tempfile::tempdir().unwrap();
     build(folder.path(), (0..300).map(ad).collect(), 1000, None);
     let index = JobIndex::open(folder.path()).unwrap();
     let row = |n: u64| index.row_of(&ad(n).key.source, &ad(n).key.job_id).unwrap();
-    // 10 and 190: the same class, level, sourdough and ferment; salaries of 3,000 to 3,500 and 4,000 to 4,500... or none.
+    // 10 and 190: the same class, level, sourdough and ferment; salaries of 3,000 to 3,500 and 4,000 to 4,500... or
+    // none.
     let reasons = index.reasons_between(row(10), row(190));
     assert!(reasons.contains(&Reason::Classification("Class 1".into())), "{reasons:?}");
     let Some(Reason::Terms(terms)) = reasons.iter().find(|reason| matches!(reason, Reason::Terms(_))) else {
@@ -130,7 +135,7 @@ fn reasons_are_what_both_ads_say() {
 }
 
 #[test]
-fn words_of_both_titles_are_a_reason_however_frequent_they_are() {
+fn words_of_both_titles_are_reasons_even_if_frequent() {
     let folder = tempfile::tempdir().unwrap();
     build(folder.path(), (0..300).map(ad).collect(), 1000, None);
     let index = JobIndex::open(folder.path()).unwrap();
@@ -141,18 +146,19 @@ fn words_of_both_titles_are_a_reason_however_frequent_they_are() {
             _ => None,
         })
     };
-    // Every title has baker; 3 and 4 share it alone, 10 and 40 the sourdough too, which is rarer. "of" is no reason.
+    // Every title contains baker. Ads 3 and 4 share only that, 10 and 40 also the rarer sourdough10. "of" is a stop
+    // word.
     assert_eq!(terms(index.reasons_between(row(3), row(4))).unwrap(), ["baker"]);
     let both = terms(index.reasons_between(row(10), row(40))).unwrap();
     assert_eq!(both[..2], ["sourdough10", "baker"], "{both:?}");
     assert_eq!(terms(index.reasons_for_text("Baker (night)", row(10))).unwrap(), ["baker"]);
-    // Every description has bakery, which tells nothing and is in no title.
+    // Every description and no title contains bakery, so that it is not distinctive.
     assert!(!both.contains(&"bakery".to_owned()), "{both:?}");
     assert_eq!(terms(index.reasons_for_text("bakery", row(10))), None);
 }
 
 #[test]
-fn ads_are_found_by_words_of_title_and_company_the_last_typed_halfway() {
+fn ads_are_found_by_words_with_a_prefix_at_the_end() {
     let folder = tempfile::tempdir().unwrap();
     build(folder.path(), (0..300).map(ad).collect(), 1000, None);
     let index = JobIndex::open(folder.path()).unwrap();
@@ -172,7 +178,7 @@ fn ads_are_found_by_words_of_title_and_company_the_last_typed_halfway() {
 }
 
 #[test]
-fn names_of_the_trade_folded_words_and_chinese_are_found_first_by_their_own_word() {
+fn technical_terms_and_non_latin_words_rank_first() {
     let folder = tempfile::tempdir().unwrap();
     let titles = [
         ("R&D Engineer", vec!["R&D", "r & d", "r&", "Ｒ＆Ｄ", "r&d eng"]),
@@ -209,7 +215,7 @@ fn names_of_the_trade_folded_words_and_chinese_are_found_first_by_their_own_word
             assert_eq!(found.first(), Some(title), "{query}: {found:?}");
         }
     }
-    // A reason says a word once, whole.
+    // A reason contains compound words without their parts.
     let row = |n: u64| index.row_of(&ad(n).key.source, &ad(n).key.job_id).unwrap();
     let terms = index.reasons_for_text("ASP.NET", row(8));
     assert_eq!(terms, [Reason::Terms(vec!["asp.net".into()])]);

@@ -1,20 +1,20 @@
-//! The boards that ads are seen on, and what each makes of an ad.
+//! The job boards of the market, which differ in ids, URLs and missing values.
 
 use super::dice::Dice;
 
-/// A site that publishes ads. `MCF` is shaped like the public portal's data; the other two are invented.
+/// A job board. `MCF` resembles the data of the public portal; the other two are invented.
 pub(super) struct Board {
     pub(super) source: &'static str,
     weight: u32,
-    /// Ads without pay, in a thousand.
-    pub(super) hides_pay: u32,
-    /// Ads without classification, in a thousand.
-    pub(super) lacks_classification: u32,
-    /// Whether a missing text is `''` here and not NULL.
+    /// Share of ads without pay, per mille.
+    pub(super) missing_pay: u32,
+    /// Share of ads without classification, per mille.
+    pub(super) missing_classification: u32,
+    /// Whether a missing text is `''` rather than NULL.
     writes_empty: bool,
-    /// Whether it knows registration numbers and sizes of companies.
+    /// Whether its ads have registration numbers of companies, and fewer company columns missing.
     pub(super) knows_companies: bool,
-    /// Whether it states the day of posting alone.
+    /// Whether posting timestamps are truncated to the day.
     pub(super) posts_by_day: bool,
 }
 
@@ -22,8 +22,8 @@ const BOARDS: [Board; 3] = [
     Board {
         source: "MCF",
         weight: 62,
-        hides_pay: 50,
-        lacks_classification: 8,
+        missing_pay: 50,
+        missing_classification: 8,
         writes_empty: false,
         knows_companies: true,
         posts_by_day: true,
@@ -31,8 +31,8 @@ const BOARDS: [Board; 3] = [
     Board {
         source: "JobHarbour",
         weight: 26,
-        hides_pay: 205,
-        lacks_classification: 50,
+        missing_pay: 205,
+        missing_classification: 50,
         writes_empty: true,
         knows_companies: false,
         posts_by_day: false,
@@ -40,8 +40,8 @@ const BOARDS: [Board; 3] = [
     Board {
         source: "LionJobs",
         weight: 12,
-        hides_pay: 300,
-        lacks_classification: 90,
+        missing_pay: 300,
+        missing_classification: 90,
         writes_empty: true,
         knows_companies: false,
         posts_by_day: false,
@@ -49,22 +49,27 @@ const BOARDS: [Board; 3] = [
 ];
 
 impl Board {
-    /// The board of an ad.
+    /// Picks the board of an ad.
     pub(super) fn pick(dice: &mut Dice) -> &'static Self {
         &BOARDS[dice.weighted(BOARDS.iter().map(|board| board.weight))]
     }
 
-    /// What a missing text looks like here; now and then the other way round.
+    /// A missing text: NULL or `''`, usually the one of this board.
     pub(super) fn missing(&self, dice: &mut Dice) -> Option<String> {
         (self.writes_empty != dice.happens(60)).then(String::new)
     }
 
-    /// `text`, or the board's missing text in so many of a thousand cases.
-    pub(super) fn sometimes(&self, dice: &mut Dice, lacks: u32, text: &str) -> Option<String> {
-        if dice.happens(lacks) { self.missing(dice) } else { Some(text.to_owned()) }
+    /// `text`, or a missing text with a probability of `missing_per_mille`.
+    pub(super) fn text_or_missing(
+        &self,
+        dice: &mut Dice,
+        missing_per_mille: u32,
+        text: &str,
+    ) -> Option<String> {
+        if dice.happens(missing_per_mille) { self.missing(dice) } else { Some(text.to_owned()) }
     }
 
-    /// The id of ad `number` in the board's own style; never the same for two numbers, nor for two seeds in practice.
+    /// The id of ad `number` in the style of the board. Ids are unique per seed, and practically unique across seeds.
     pub(super) fn job_id(&self, seed: u64, number: u64, dice: &mut Dice) -> String {
         match self.source {
             "MCF" => format!("{:016x}{:08x}{number:08x}", dice.number(), seed as u32),
@@ -75,7 +80,7 @@ impl Board {
         }
     }
 
-    /// Where the board shows the ad.
+    /// The URL of the ad on the board.
     pub(super) fn job_url(&self, job_id: &str) -> String {
         format!("https://jobs.example/{}/{job_id}", self.source.to_lowercase())
     }

@@ -1,10 +1,10 @@
-//! What an ad says: role, level, employer, place and pay, decided before a word is written.
+//! The facts of an ad: role, level, employer, place and pay. Its text is generated from them.
 
 use super::dice::{Dice, Purpose};
 use super::employer::{Employer, Employers};
 use super::vocabulary::{Field, Industry, Ladder, Place, Role, Vocabulary, percent};
 
-/// A step of a career.
+/// A career level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     Intern,
@@ -14,16 +14,16 @@ pub(super) enum Step {
     Lead,
 }
 
-/// A step as a ladder has it.
+/// A level of a career ladder.
 #[derive(Debug)]
 pub(super) struct Level {
     pub(super) step: Step,
-    /// How titles say it; the first is the usual way.
+    /// Prefixes of titles, repeated by their frequency.
     pub(super) prefixes: &'static [&'static str],
     /// Pay relative to [`Role::sgd_per_month`].
     factor: f64,
     weight: u32,
-    /// Least and most years that an ad asks for.
+    /// Range of years of experience that ads require.
     pub(super) years: (u32, u32),
 }
 
@@ -58,34 +58,34 @@ const MANAGERIAL: &[Level] = ladder! {
     Senior ["Senior", "Senior", "Sr."], 1.29, 24, (8, 12);
 };
 
-/// Pay of interns in SGD a month, whatever the field.
+/// Pay of interns in SGD per month, in every field.
 const INTERN_SGD_PER_MONTH: (u32, u32) = (800, 1_600);
-/// How much more the last ads of the span pay than the first.
-const GROWTH_OF_PAY: f64 = 0.05;
-/// What a further required skill adds.
+/// Growth of pay from the first to the last day of the market.
+const PAY_GROWTH: f64 = 0.05;
+/// Growth of pay with each required skill beyond the second.
 const SKILL_PREMIUM: f64 = 0.02;
 
 /// The facts of one ad.
 pub(super) struct Content<'a> {
     pub(super) field: &'a Field,
-    /// What the board files it under: its field, or a neighbour by mistake.
+    /// The classification on the board: the field, or by mistake a related one.
     pub(super) classification: &'a str,
     pub(super) role: &'a Role,
     pub(super) level: &'static Level,
     pub(super) employer: &'a Employer,
-    /// Where the work is: the employer's industry, or that of an agency's client.
+    /// The industry of the employer, or of the client if the employer is an agency.
     pub(super) industry: &'a Industry,
     pub(super) place: &'a Place,
     pub(super) specialism: Option<&'static str>,
     pub(super) work_type: &'static str,
     pub(super) skills: Vec<&'static str>,
     pub(super) tasks: Vec<&'static str>,
-    /// Lower and upper end in SGD a month.
+    /// Lower and upper bound in SGD per month.
     pub(super) pay: (f64, f64),
 }
 
 impl<'a> Content<'a> {
-    /// The ad of this number, posted when `time` (0 to 1) of the span had gone.
+    /// Generates the facts of an ad that is posted at `time`, where 0 is the first and 1 the last day of the market.
     pub(super) fn new(words: &'a Vocabulary, employers: &'a Employers, dice: &mut Dice, time: f64) -> Self {
         let field = &words.fields[dice.weighted(words.fields.iter().map(|field| field.weight))];
         let role = dice.pick(&field.roles);
@@ -102,15 +102,15 @@ impl<'a> Content<'a> {
         let classification = if is_misfiled { dice.pick(&field.near) } else { field.name };
         let work_type = work_type(dice, field.ladder, level.step);
         let count = 2 + dice.below(3) as usize;
-        let skills: Vec<&str> = dice.some(&role.skills, count).into_iter().copied().collect();
+        let skills: Vec<&str> = dice.sample(&role.skills, count).into_iter().copied().collect();
         let count = 2 + dice.below(3) as usize;
-        let mut tasks: Vec<&str> = dice.some(&role.tasks, count).into_iter().copied().collect();
+        let mut tasks: Vec<&str> = dice.sample(&role.tasks, count).into_iter().copied().collect();
         let count = 1 + dice.below(2) as usize;
-        tasks.extend(dice.some(&field.tasks, count));
+        tasks.extend(dice.sample(&field.tasks, count));
         let factor = employer.pay_factor
             * percent(place.pay_percent)
             * specialism.map_or(1.0, |(_, pay)| percent(*pay))
-            * (1.0 + GROWTH_OF_PAY * time)
+            * (1.0 + PAY_GROWTH * time)
             * (1.0 + SKILL_PREMIUM * (skills.len() as f64 - 2.0));
         let pay = pay(dice, role, level, factor);
         let specialism = specialism.map(|(name, _)| *name);
@@ -132,7 +132,7 @@ impl<'a> Content<'a> {
 }
 
 fn industry(dice: &mut Dice, industries: &[usize]) -> usize {
-    // The first industry of a field is its home.
+    // The first industry of a field is its main one.
     if dice.happens(300) { industries[0] } else { *dice.pick(industries) }
 }
 
@@ -165,21 +165,21 @@ fn pay(dice: &mut Dice, role: &Role, level: &Level, factor: f64) -> (f64, f64) {
         return (low, low + f64::from(dice.below(5) * 50));
     }
     let mut middle = role.sgd_per_month * level.factor * factor * dice.factor(0.085);
-    // Some employers are far off the market.
+    // Some employers pay far more or less than the market.
     if dice.happens(40) {
-        middle *= 0.75 + 0.6 * dice.share();
+        middle *= 0.75 + 0.6 * dice.uniform();
     }
-    let half = if dice.happens(80) { 0.0 } else { 0.05 + 0.14 * dice.share() };
+    let half = if dice.happens(80) { 0.0 } else { 0.05 + 0.14 * dice.uniform() };
     (rounded(middle * (1.0 - half)), rounded(middle * (1.0 + half)))
 }
 
-/// To fifty dollars below 5,000 and to a hundred above, as ads do; never below what anybody is paid.
+/// Rounds pay as ads do, to 50 below 5,000 and to 100 above, and to at least 1,200.
 fn rounded(amount: f64) -> f64 {
     let step = if amount < 5_000.0 { 50.0 } else { 100.0 };
     ((amount / step).round() * step).max(1_200.0)
 }
 
-/// The chance that decides what the ad of this number says.
+/// The random numbers for the content of ad `number`.
 pub(super) fn dice(seed: u64, number: u64) -> Dice {
     Dice::new(seed, Purpose::Content, number)
 }

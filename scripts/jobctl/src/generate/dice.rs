@@ -1,24 +1,25 @@
-//! Chance that falls the same way on every machine.
+//! Random numbers that are the same on every machine.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
-/// What a stream of chance decides about; streams of different purposes never mix.
+/// Separates streams of random numbers by what they are used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
     /// The employers.
     Employers = 1,
-    /// What an ad says.
+    /// The content of an ad.
     Content = 2,
-    /// Where and when it is posted.
+    /// Board and time of the posting of an ad.
     Posting = 3,
-    /// When it is seen and how it has changed then.
+    /// Times of sightings and changes between them.
     Sightings = 4,
 }
 
-/// Chance for one purpose and one number: what it decides does not depend on anything decided before.
+/// A stream of random numbers for one purpose and one ad. It does not depend on other streams.
 ///
-/// Whole numbers only, and floats through `+ - * /` alone: those round the same everywhere, `ln` and `exp` do not.
+/// It uses only integers and the float operations `+ - * /`, which round the same on every platform, unlike `ln` and
+/// `exp`.
 pub(super) struct Dice(ChaCha8Rng);
 
 impl Dice {
@@ -30,65 +31,65 @@ impl Dice {
         Self(generator)
     }
 
-    /// A whole number from 0 to `bound`, exclusive; 0 where `bound` is 0.
+    /// An integer from 0 to `bound`, exclusive; 0 if `bound` is 0.
     pub(super) fn below(&mut self, bound: u32) -> u32 {
         ((u64::from(self.0.next_u32()) * u64::from(bound)) >> 32) as u32
     }
 
-    /// A whole number from `least` to `most`, both included.
+    /// An integer from `least` to `most`, inclusive.
     pub(super) fn between(&mut self, least: u32, most: u32) -> u32 {
         least + self.below(most.saturating_sub(least) + 1)
     }
 
-    /// Whether something happens that happens this often in a thousand cases.
+    /// Returns `true` with a probability of `per_mille`.
     pub(super) fn happens(&mut self, per_mille: u32) -> bool {
         self.below(1_000) < per_mille
     }
 
-    /// One of `items`, which are not empty.
+    /// One of `items`, which must not be empty.
     pub(super) fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
         &items[self.below(items.len() as u32) as usize]
     }
 
-    /// One of `words`, which are not empty.
+    /// One of `words`, which must not be empty.
     pub(super) fn word(&mut self, words: &[&'static str]) -> &'static str {
         words[self.below(words.len() as u32) as usize]
     }
 
-    /// Some of `items`, each at most once, in the order in which they were drawn.
-    pub(super) fn some<'a, T>(&mut self, items: &'a [T], count: usize) -> Vec<&'a T> {
-        let mut places: Vec<usize> = (0..items.len()).collect();
+    /// Up to `count` of `items` without replacement.
+    pub(super) fn sample<'a, T>(&mut self, items: &'a [T], count: usize) -> Vec<&'a T> {
+        let mut indexes: Vec<usize> = (0..items.len()).collect();
         let mut drawn = Vec::with_capacity(count);
-        while drawn.len() < count && !places.is_empty() {
-            let place = self.below(places.len() as u32) as usize;
-            drawn.push(&items[places.swap_remove(place)]);
+        while drawn.len() < count && !indexes.is_empty() {
+            let index = self.below(indexes.len() as u32) as usize;
+            drawn.push(&items[indexes.swap_remove(index)]);
         }
         drawn
     }
 
-    /// The place of one of some weights, whose sum is above 0.
+    /// An index with a probability proportional to its weight. The sum of the weights must not be 0.
     pub(super) fn weighted(&mut self, weights: impl Iterator<Item = u32> + Clone) -> usize {
         let mut left = self.below(weights.clone().sum());
-        for (place, weight) in weights.enumerate() {
+        for (index, weight) in weights.enumerate() {
             if left < weight {
-                return place;
+                return index;
             }
             left -= weight;
         }
         0
     }
 
-    /// A factor around 1, shaped nearly like a log-normal one: the product of six even ones of 1 ± `width`.
+    /// A factor around 1 that is approximately log-normal: the product of six uniform numbers in 1 ± `width`.
     pub(super) fn factor(&mut self, width: f64) -> f64 {
-        (0..6).map(|_| 1.0 + width * (2.0 * self.share() - 1.0)).product()
+        (0..6).map(|_| 1.0 + width * (2.0 * self.uniform() - 1.0)).product()
     }
 
-    /// An even number from 0 to 1.
-    pub(super) fn share(&mut self) -> f64 {
+    /// A uniform number from 0 to 1.
+    pub(super) fn uniform(&mut self) -> f64 {
         f64::from(self.0.next_u32()) / f64::from(u32::MAX)
     }
 
-    /// A whole number of any size.
+    /// Any 64-bit integer.
     pub(super) fn number(&mut self) -> u64 {
         self.0.next_u64()
     }
@@ -99,13 +100,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_stream_says_the_same_on_every_machine() {
+    fn random_numbers_are_the_same_on_every_machine() {
         let mut dice = Dice::new(7, Purpose::Content, 3);
         let first: Vec<u32> = (0..5).map(|_| dice.below(1_000)).collect();
         assert_eq!(
             first,
             [977, 810, 859, 704, 723],
-            "pinned: if this changes, every generated market changes"
+            "if these numbers change, every generated market changes"
         );
     }
 
@@ -127,7 +128,7 @@ mod tests {
             assert!((0.7..1.4).contains(&dice.factor(0.05)));
             assert_ne!(dice.weighted([1, 0, 2].into_iter()), 1);
         }
-        let drawn = dice.some(&[1, 2, 3], 9);
+        let drawn = dice.sample(&[1, 2, 3], 9);
         assert_eq!(drawn.len(), 3);
     }
 }

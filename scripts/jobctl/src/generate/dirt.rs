@@ -1,12 +1,12 @@
-//! What real ads suffer from: broken encodings, odd characters, empty fields, decoration.
+//! Defects of real descriptions: wrong encodings, unusual characters, blank texts, emoji.
 
 use super::dice::Dice;
 
-/// The description as it looks after a board, two copies and a scraper.
-pub(super) fn describe(mut text: String, dice: &mut Dice) -> String {
+/// Adds at most one defect to a description.
+pub(super) fn add_defects(mut text: String, dice: &mut Dice) -> String {
     match dice.below(1_000) {
         0..25 => decorate(&mut text, dice),
-        // Typographic quotes, whole and after a wrong decoding.
+        // Typographic quotes, intact and after decoding UTF-8 as Windows-1252.
         25..175 => text = text.replace('\'', "\u{2019}"),
         175..187 => text = text.replace('\'', "â€™").replace("• ", "â€¢ "),
         187..207 => text = text.replace('\n', "\r\n"),
@@ -22,7 +22,7 @@ pub(super) fn describe(mut text: String, dice: &mut Dice) -> String {
     text
 }
 
-/// A description that is there and says nothing.
+/// A description of only white space.
 pub(super) fn blank(dice: &mut Dice) -> &'static str {
     const BLANKS: [&str; 5] = [" ", "\n", "\t \n", "\u{a0}", "   "];
     dice.word(&BLANKS)
@@ -37,7 +37,7 @@ fn decorate(text: &mut String, dice: &mut Dice) {
     }
 }
 
-/// Letters and digits as East Asian fonts have them, in the first words.
+/// Replaces the first characters by their full-width forms.
 fn full_width(text: &str) -> String {
     const SHIFTED: usize = 60;
     let widened = text.chars().take(SHIFTED).map(|c| match c {

@@ -1,9 +1,9 @@
-//! The employers: composed names, the same ones for the same seed.
+//! The employers of the market, generated from the seed.
 
 use super::dice::{Dice, Purpose};
 use super::vocabulary::{Vocabulary, percent};
 
-/// Somebody who posts ads.
+/// A company that posts ads.
 pub(super) struct Employer {
     pub(super) id: String,
     pub(super) url: String,
@@ -11,14 +11,14 @@ pub(super) struct Employer {
     pub(super) description: String,
     pub(super) industry: &'static str,
     pub(super) size: &'static str,
-    /// Whether it searches for clients, whose name it keeps to itself.
+    /// Whether it is a recruitment agency, whose ads do not name the client.
     pub(super) is_agency: bool,
-    /// How much more or less than others it pays: industry, size and habit.
+    /// Factor of its pay relative to the market: of the industry, the size and the employer itself.
     pub(super) pay_factor: f64,
     weight: u32,
 }
 
-/// All employers, by industry.
+/// All employers by industry, an index into [`Vocabulary::industries`].
 pub(super) struct Employers(Vec<Vec<Employer>>);
 
 impl Employers {
@@ -37,7 +37,7 @@ impl Employers {
                 let size = &words.sizes[dice.weighted(words.sizes.iter().map(|size| size.weight))];
                 number += 1;
                 Employer {
-                    // Shaped like a registration number, with a type letter that the register does not use.
+                    // Has the format of a registration number, with a type letter that the register does not assign.
                     id: format!(
                         "X{:02}XX{number:04}{}",
                         dice.below(100),
@@ -55,7 +55,7 @@ impl Employers {
                     size: size.label,
                     is_agency: industry.name == "Recruitment",
                     pay_factor: percent(industry.pay_percent) * percent(size.pay_percent) * dice.factor(0.04),
-                    // A few employers post most of the ads.
+                    // A few employers post most ads.
                     weight: 10_000 / (rank + 2),
                 }
             };
@@ -64,7 +64,7 @@ impl Employers {
         Self(employers.collect())
     }
 
-    /// One employer of an industry.
+    /// Picks an employer of an industry.
     pub(super) fn pick(&self, dice: &mut Dice, industry: usize) -> &Employer {
         let employers = &self.0[industry];
         &employers[dice.weighted(employers.iter().map(|employer| employer.weight))]
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_ids_are_unique_and_the_same_again() {
+    fn names_and_ids_are_unique_and_reproducible() {
         let words = Vocabulary::parse().unwrap();
         let all: Vec<Employer> = Employers::new(&words, 1).0.into_iter().flatten().collect();
         assert!(all.len() > 500);

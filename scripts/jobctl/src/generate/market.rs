@@ -1,4 +1,4 @@
-//! The market over time: ads are posted, seen, seen again, changed, and posted again under a new id.
+//! The market over time: when ads are posted, scraped, changed and reposted under a new id.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -16,16 +16,16 @@ use super::{dirt, text};
 
 /// A day, in seconds.
 const DAY: u32 = 86_400;
-/// Singapore is ahead of UTC by this much, the whole year.
+/// Singapore's offset from UTC, all year round.
 const SINGAPORE: Duration = Duration::hours(8);
-/// A repeated sighting comes at most this much later.
-const SEEN_WITHIN_DAYS: u32 = 45;
-/// Ads that repeat an earlier one under a new id, in a thousand.
-const REPOSTS: u32 = 35;
-/// How many ads back the repeated one is at most.
-const REPOST_REACH: u32 = 4_000;
+/// Maximum time between two sightings of an ad.
+const MAX_DAYS_BETWEEN_SIGHTINGS: u32 = 45;
+/// Share of ads that repeat an earlier one under a new id, per mille.
+const REPOSTS_PER_MILLE: u32 = 35;
+/// Maximum distance of a repost from the repeated ad, in ads.
+const MAX_REPOST_DISTANCE: u32 = 4_000;
 
-/// What a market is made from; the same plan makes the same rows, byte for byte.
+/// The parameters of a market, which determine its rows completely.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) seed: u64,
@@ -41,7 +41,7 @@ pub(crate) struct Plan {
     pub(crate) titles_only: bool,
 }
 
-/// Makes any sighting of any ad without the others.
+/// A generator of sightings. Each one is generated independently of the others.
 pub(crate) struct Market {
     plan: Plan,
     words: Vocabulary,
@@ -55,22 +55,23 @@ impl Market {
         Ok(Self { plan, words, employers })
     }
 
-    /// Every sighting, nearly in the order of scraping. Holds the moments of sightings to come, and no text.
+    /// All sightings, approximately in the order of scraping. Memory holds only the times of sightings that are still
+    /// due.
     pub(crate) fn sightings(&self) -> impl Iterator<Item = JobAd> {
         let mut number = 0;
-        let mut later: BinaryHeap<Reverse<(Timestamp, u64, usize)>> = BinaryHeap::new();
+        let mut due_sightings: BinaryHeap<Reverse<(Timestamp, u64, usize)>> = BinaryHeap::new();
         std::iter::from_fn(move || {
-            let is_more = number < self.plan.ads;
-            let now = is_more.then(|| self.posted(number));
-            if later.peek().is_some_and(|Reverse((due, ..))| now.is_none_or(|now| *due <= now)) {
-                let Reverse((_, ad, sighting)) = later.pop()?;
+            let has_more = number < self.plan.ads;
+            let now = has_more.then(|| self.posted(number));
+            if due_sightings.peek().is_some_and(|Reverse((due, ..))| now.is_none_or(|now| *due <= now)) {
+                let Reverse((_, ad, sighting)) = due_sightings.pop()?;
                 return Some(self.sighting(ad, sighting));
             }
-            if !is_more {
+            if !has_more {
                 return None;
             }
             let scrapes = self.scrapes(number);
-            later.extend(
+            due_sightings.extend(
                 scrapes.iter().enumerate().skip(1).map(|(sighting, due)| Reverse((*due, number, sighting))),
             );
             number += 1;
@@ -78,21 +79,21 @@ impl Market {
         })
     }
 
-    /// The ad whose words this one repeats: itself, unless it is a repost.
+    /// The number of the ad whose content this one has: its own, unless it is a repost.
     fn original(&self, mut number: u64) -> u64 {
         loop {
             let mut dice = Dice::new(self.plan.seed, Purpose::Posting, number);
-            if number == 0 || !dice.happens(REPOSTS) {
+            if number == 0 || !dice.happens(REPOSTS_PER_MILLE) {
                 return number;
             }
-            let reach = u32::try_from(number).unwrap_or(u32::MAX).min(REPOST_REACH);
+            let reach = u32::try_from(number).unwrap_or(u32::MAX).min(MAX_REPOST_DISTANCE);
             number -= u64::from(dice.between(1, reach));
         }
     }
 
-    /// Share of the market's time that has gone when an ad is posted: a little more ads every month.
+    /// Time of the posting of an ad, from 0 to 1. The rate of ads grows over time.
     fn time(&self, number: u64) -> f64 {
-        let jitter = Dice::new(self.plan.seed, Purpose::Posting, number).share();
+        let jitter = Dice::new(self.plan.seed, Purpose::Posting, number).uniform();
         let share = (number as f64 + jitter) / self.plan.ads as f64;
         ((0.49 + 1.2 * share).sqrt() - 0.7) / 0.6
     }
@@ -103,7 +104,7 @@ impl Market {
         let moment = start + Duration::seconds((span * self.time(number)) as i64);
         let mut dice = Dice::new(self.plan.seed, Purpose::Sightings, number);
         let local = moment + SINGAPORE;
-        // Few people post on a weekend, and few at night.
+        // Most ads are posted on weekdays in office hours.
         let back = match local.weekday() {
             Weekday::Sat if dice.happens(780) => dice.between(1, 5).into(),
             Weekday::Sun if dice.happens(780) => dice.between(2, 6).into(),
@@ -114,12 +115,12 @@ impl Market {
         midnight(day) + Duration::seconds(second.into()) - SINGAPORE
     }
 
-    /// When an ad was scraped, first to last; never after the market's last day.
+    /// The times of the sightings of an ad in ascending order, until the last day of the market.
     fn scrapes(&self, number: u64) -> Vec<Timestamp> {
         let posted = self.posted(number);
         let end = midnight(self.plan.until) + Duration::days(1);
         let mut dice = Dice::new(self.plan.seed, Purpose::Sightings, number);
-        // The second stretch of this stream: the first has decided about the posting.
+        // A different seed, because `posted` uses this stream too.
         let mut dice = Dice::new(self.plan.seed ^ dice.number(), Purpose::Sightings, number);
         let first = posted + Duration::seconds(dice.between(1_800, 2 * DAY - 1).into());
         let mut scrapes = vec![first.min(end - Duration::seconds(1)) + micros(&mut dice)];
@@ -128,13 +129,13 @@ impl Market {
         while dice.below(1_000_000) < again {
             let last = scrapes[scrapes.len() - 1];
             let left = u32::try_from((end - last).num_seconds()).unwrap_or_default();
-            let wait = dice.between(1, (SEEN_WITHIN_DAYS * DAY).min(left).max(2) - 1);
+            let wait = dice.between(1, (MAX_DAYS_BETWEEN_SIGHTINGS * DAY).min(left).max(2) - 1);
             scrapes.push(last + Duration::seconds(wait.into()));
         }
         scrapes
     }
 
-    /// One sighting of one ad.
+    /// Generates one sighting of an ad.
     pub(crate) fn sighting(&self, number: u64, sighting: usize) -> JobAd {
         let seed = self.plan.seed;
         let original = self.original(number);
@@ -150,26 +151,26 @@ impl Market {
         let job_url = board.job_url(&job_id);
         let mut ad = JobAd {
             source: board.source.to_owned(),
-            job_url: board.sometimes(&mut dice, 15, &job_url),
+            job_url: board.text_or_missing(&mut dice, 15, &job_url),
             job_id,
-            job_title: board.sometimes(&mut dice, 2, &title),
+            job_title: board.text_or_missing(&mut dice, 2, &title),
             job_description: if self.plan.titles_only { board.missing(&mut dice) } else { Some(description) },
             job_location: location(&content, board, &mut dice),
-            job_classification: board.sometimes(
+            job_classification: board.text_or_missing(
                 &mut dice,
-                board.lacks_classification,
+                board.missing_classification,
                 content.classification,
             ),
-            job_work_type: board.sometimes(&mut dice, 35, content.work_type),
+            job_work_type: board.text_or_missing(&mut dice, 35, content.work_type),
             job_posted_timestamp: self.stated_posting(board, number, &mut dice),
             ..JobAd::default()
         };
         if dice.happens(34) {
             ad.job_description = board.missing(&mut dice);
         }
-        super::pay::state(&mut ad, content.pay, board, &mut dice);
+        super::pay::set_salary(&mut ad, content.pay, board, &mut dice);
         employer(&mut ad, &content, board, &mut dice);
-        self.see(&mut ad, number, sighting);
+        self.apply_sighting(&mut ad, number, sighting);
         ad
     }
 
@@ -182,7 +183,7 @@ impl Market {
             30..34 => dirt::blank(dice).to_owned(),
             _ => words,
         };
-        dirt::describe(words, dice)
+        dirt::add_defects(words, dice)
     }
 
     fn stated_posting(&self, board: &Board, number: u64, dice: &mut Dice) -> Option<Timestamp> {
@@ -191,19 +192,19 @@ impl Market {
         (!dice.happens(9)).then_some(stated)
     }
 
-    /// Time stamps of the sighting, and what has changed since the first.
-    fn see(&self, ad: &mut JobAd, number: u64, sighting: usize) {
+    /// Sets the timestamps of the sighting, and applies the changes since the first sighting.
+    fn apply_sighting(&self, ad: &mut JobAd, number: u64, sighting: usize) {
         let scrapes = self.scrapes(number);
         let mut dice = Dice::new(self.plan.seed ^ 0x5EE5, Purpose::Sightings, number);
-        for (place, scraped) in scrapes.iter().enumerate().take(sighting + 1) {
+        for (index, scraped) in scrapes.iter().enumerate().take(sighting + 1) {
             ad.scrape_timestamp = *scraped;
             let loaded = *scraped + Duration::seconds(dice.between(120, 5_400).into());
             ad.bq_timestamp = (!dice.happens(40)).then_some(loaded);
-            if place > 0 {
+            if index > 0 {
                 self.change(ad, &mut dice);
             }
         }
-        // Some boards show the text a day late.
+        // The description is sometimes missing in the first of several sightings.
         if sighting == 0 && scrapes.len() > 1 && dice.happens(20) {
             ad.job_description = None;
         }
@@ -232,7 +233,7 @@ fn midnight(day: NaiveDate) -> Timestamp {
     day.and_time(NaiveTime::MIN).and_utc()
 }
 
-/// Scrapers note fractions of a second.
+/// A random fraction of a second.
 fn micros(dice: &mut Dice) -> Duration {
     Duration::microseconds(dice.below(1_000_000).into())
 }
@@ -249,16 +250,16 @@ fn location(content: &Content<'_>, board: &Board, dice: &mut Dice) -> Option<Str
 
 fn employer(ad: &mut JobAd, content: &Content<'_>, board: &Board, dice: &mut Dice) {
     let employer = content.employer;
-    let hides = |share| if board.knows_companies { share } else { share * 3 };
-    ad.company_name = board.sometimes(dice, 10, &employer.name);
-    ad.company_url = board.sometimes(dice, hides(90), &employer.url);
-    ad.company_description = board.sometimes(dice, hides(200), &employer.description);
-    ad.company_industry = board.sometimes(dice, hides(60), employer.industry);
-    ad.company_size = board.sometimes(dice, hides(110), employer.size);
-    ad.company_id = board.sometimes(dice, if board.knows_companies { 20 } else { 1_000 }, &employer.id);
+    let missing_per_mille = |share| if board.knows_companies { share } else { share * 3 };
+    ad.company_name = board.text_or_missing(dice, 10, &employer.name);
+    ad.company_url = board.text_or_missing(dice, missing_per_mille(90), &employer.url);
+    ad.company_description = board.text_or_missing(dice, missing_per_mille(200), &employer.description);
+    ad.company_industry = board.text_or_missing(dice, missing_per_mille(60), employer.industry);
+    ad.company_size = board.text_or_missing(dice, missing_per_mille(110), employer.size);
+    ad.company_id = board.text_or_missing(dice, if board.knows_companies { 20 } else { 1_000 }, &employer.id);
 }
 
-/// The last day of a market unless another is asked for: fixed, so that the same command makes the same rows.
+/// The default last day of a market. It is a constant, so that a command generates the same rows on any day.
 pub(crate) fn default_until() -> NaiveDate {
     DateTime::from_timestamp(1_761_868_800, 0).map(|moment| moment.date_naive()).unwrap_or_default()
 }

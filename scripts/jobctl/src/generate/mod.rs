@@ -1,4 +1,4 @@
-//! `jobctl generate`: a market of our own.
+//! `jobctl generate`: generates a synthetic job market.
 
 mod board;
 mod content;
@@ -21,33 +21,33 @@ use common::{Error, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use crate::load::{self, Standing};
+use crate::load::{self, TableCounts};
 use crate::quality::Quality;
 use crate::write::RowFile;
 use crate::{columns, output, pipe};
 use market::{Market, Plan};
 
-/// Rows that travel together.
+/// Number of rows of a batch.
 const BATCH_ROWS: usize = 1_000;
 const GENERATING: &str = "generating ads";
 
-/// Make a Singapore-like job market of invented ads, into the warehouse or a file.
+/// Generate a synthetic job market like Singapore's, into the warehouse or a file.
 ///
-/// The same flags make the same rows, byte for byte, on any machine. Ads are posted, seen more than once, changed
-/// and reposted over two years; pay depends on role, level, industry, size, place and specialism; some of it is
-/// missing, misfiled or broken, as in real data. No employer, person or ad in it is real.
+/// The same flags generate the same rows, byte for byte, on any machine. Ads are posted, scraped repeatedly, changed
+/// and reposted over two years; pay depends on role, level, industry, company size, place and specialism; as in real
+/// data, some values are missing, misclassified or damaged. All employers, persons and ads are invented.
 #[derive(Debug, Args)]
 pub(crate) struct GenerateArgs {
-    /// How many distinct ads
+    /// Number of distinct ads
     #[arg(long, value_name = "N", default_value_t = 3_000, value_parser = clap::value_parser!(u64).range(1..=50_000_000))]
     jobs: u64,
-    /// Which market: another seed is another one
+    /// Seed of the market: another seed generates other ads
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
     /// Mean number of sightings of an ad, from 1 to 20
     #[arg(long, value_name = "MEAN", default_value_t = 1.1)]
     sightings_per_job: f64,
-    /// Leave descriptions out
+    /// Generate ads without descriptions
     #[arg(long)]
     titles_only: bool,
     /// Day of the last scrape, YYYY-MM-DD
@@ -56,7 +56,7 @@ pub(crate) struct GenerateArgs {
     /// Length of the market in days
     #[arg(long, value_name = "DAYS", default_value_t = 730, value_parser = clap::value_parser!(u32).range(8..=36_500))]
     days: u32,
-    /// Write this file (.parquet, .csv, .ndjson, .jsonl) and leave the warehouse alone
+    /// Write to this file (.parquet, .csv, .ndjson, .jsonl) instead of the warehouse
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Print the report as one line of JSON
@@ -67,7 +67,7 @@ pub(crate) struct GenerateArgs {
 pub(crate) async fn run(settings: &StorageSettings, args: GenerateArgs) -> Result<()> {
     if !(1.0..=20.0).contains(&args.sightings_per_job) {
         return Err(Error::invalid_input(format!(
-            "--sightings-per-job is {}; allowed is a number from 1 to 20",
+            "invalid --sightings-per-job \"{}\": expected a number from 1 to 20",
             args.sightings_per_job
         )));
     }
@@ -87,23 +87,24 @@ pub(crate) async fn run(settings: &StorageSettings, args: GenerateArgs) -> Resul
     };
     if args.json {
         let mut report = json!({"quality": quality});
-        if let (Some(report), Outcome::Warehouse(standing, forgotten)) = (report.as_object_mut(), &outcome) {
-            report.insert("cleaned_jobs".to_owned(), standing.json());
+        if let (Some(report), Outcome::Warehouse(counts, forgotten)) = (report.as_object_mut(), &outcome) {
+            report.insert("cleaned_jobs".to_owned(), counts.json());
             report.insert("forgotten_sightings".to_owned(), json!(forgotten));
         }
         return output::print(&format!("{report}\n"));
     }
     let closing = match outcome {
-        Outcome::Warehouse(standing, forgotten) => load::left_out(forgotten) + &standing.sentence(settings),
+        Outcome::Warehouse(counts, forgotten) => load::left_out(forgotten) + &counts.sentence(settings),
         Outcome::File(path, bytes) => format!("{}: {:.1} MB\n", path.display(), bytes as f64 / 1e6),
     };
     output::print(&format!("{}\n{closing}", quality.render(&format!("generated, seed {}", args.seed))))
 }
 
-/// Where the ads went.
+/// Where the ads were written.
 enum Outcome {
-    /// The table, and how many sightings were left out because their ads were taken down.
-    Warehouse(Standing, u64),
+    /// The table, and the number of sightings that were left out because of takedowns.
+    Warehouse(TableCounts, u64),
+    /// The file and its size.
     File(PathBuf, u64),
 }
 
@@ -116,15 +117,16 @@ async fn to_warehouse(
     let (batches, quality) = pipe::from_thread(GENERATING, move |emit| each_batch(&market, &progress, emit));
     let target = load::Target::Warehouse(Arc::clone(&warehouse));
     let (quality, appended) = load::append(&target, batches, quality).await?;
-    Ok((quality, Outcome::Warehouse(Standing::of(warehouse.as_ref()).await?, appended.forgotten)))
+    Ok((quality, Outcome::Warehouse(TableCounts::query(warehouse.as_ref()).await?, appended.forgotten)))
 }
 
 async fn to_file(market: Arc<Market>, path: PathBuf, progress: ProgressBar) -> Result<(Quality, Outcome)> {
     let (pages, quality) = pipe::from_thread(GENERATING, move |emit| {
         each_batch(&market, &progress, &mut |ads| emit(ads.into_iter().map(columns::cells).collect()))
     });
-    let (_, bytes) = RowFile::fill(path.clone(), columns::query_columns(), pages).await?;
-    let quality = quality.await.map_err(|_| Error::internal("ads were generated without a report"))?;
+    let (_, bytes) = RowFile::write_all(path.clone(), columns::query_columns(), pages).await?;
+    let quality =
+        quality.await.map_err(|_| Error::internal("the generator of ads ended without a report"))?;
     Ok((quality, Outcome::File(path, bytes)))
 }
 

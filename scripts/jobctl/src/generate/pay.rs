@@ -1,18 +1,18 @@
-//! How a board states pay: monthly, yearly, by the day or the hour, hidden, or wrong.
+//! The salary columns of an ad: monthly, yearly, daily or hourly pay, missing pay, and typical mistakes.
 
 use common::job::JobAd;
 
 use super::board::Board;
 use super::dice::Dice;
 
-/// Hours and days that boards count for a month.
+/// Hours and days of work per month.
 const HOURS_PER_MONTH: f64 = 190.0;
 const DAYS_PER_MONTH: f64 = 22.0;
 
-/// Fills in the salary columns from the pay in SGD a month.
-pub(super) fn state(ad: &mut JobAd, pay: (f64, f64), board: &Board, dice: &mut Dice) {
+/// Sets the salary columns from the pay in SGD per month.
+pub(super) fn set_salary(ad: &mut JobAd, pay: (f64, f64), board: &Board, dice: &mut Dice) {
     ad.job_currency = if dice.happens(6) { board.missing(dice) } else { Some("SGD".to_owned()) };
-    if dice.happens(board.hides_pay) {
+    if dice.happens(board.missing_pay) {
         ad.job_salary_type = Some("unknown".to_owned());
         return;
     }
@@ -23,7 +23,8 @@ pub(super) fn state(ad: &mut JobAd, pay: (f64, f64), board: &Board, dice: &mut D
             let hourly = |amount: f64| (amount / HOURS_PER_MONTH * 2.0).round() / 2.0;
             set(ad, "hourly", (hourly(low), hourly(high)), |raw| raw * HOURS_PER_MONTH);
         }
-        // Mistakes of people: a year's pay as a month's, ends swapped, a figure in thousands, twelve months twice.
+        // Mistakes of employers: annual pay as monthly pay, bounds swapped, a figure in thousands, pay multiplied by
+        // twelve.
         0..4 => set(ad, "monthly", (low * 12.0, high * 12.0), |raw| raw),
         4..5 => set(ad, "monthly", (high + 100.0, low), |raw| raw),
         5..7 => set(ad, "monthly", ((low / 1_000.0).round(), (high / 1_000.0).round()), |raw| raw),
@@ -42,7 +43,7 @@ pub(super) fn state(ad: &mut JobAd, pay: (f64, f64), board: &Board, dice: &mut D
     }
 }
 
-/// A later sighting pays a little more.
+/// Raises the pay for a later sighting of the ad.
 pub(super) fn raise(ad: &mut JobAd) {
     if ad.job_salary_type.as_deref() != Some("monthly") {
         return;

@@ -1,4 +1,4 @@
-//! The market as a whole: the same again for the same seed, and shaped like a real one.
+//! A generated market is reproducible, and its distributions resemble a real one.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::OnceLock;
@@ -17,7 +17,7 @@ fn rows(plan: Plan) -> Vec<JobAd> {
     Market::new(plan).unwrap().sightings().collect()
 }
 
-/// One market for all tests that only look.
+/// One market shared by the tests.
 fn sample() -> &'static [JobAd] {
     static SAMPLE: OnceLock<Vec<JobAd>> = OnceLock::new();
     SAMPLE.get_or_init(|| rows(plan(1, 6_000)))
@@ -28,7 +28,7 @@ fn first_sightings() -> Vec<&'static JobAd> {
     sample().iter().filter(|ad| seen.insert(ad.key())).collect()
 }
 
-/// Monthly midpoint, where it is a plausible one.
+/// The midpoint of the monthly pay, if it is plausible.
 fn middle(ad: &JobAd) -> Option<f64> {
     let middle = f64::midpoint(ad.job_salary_min_sgd_monthly?, ad.job_salary_max_sgd_monthly?);
     (500.0..30_000.0).contains(&middle).then_some(middle)
@@ -37,7 +37,7 @@ fn middle(ad: &JobAd) -> Option<f64> {
 fn median(ads: impl Iterator<Item = JobAd>) -> f64 {
     let mut middles: Vec<f64> = ads.filter_map(|ad| middle(&ad)).collect();
     middles.sort_by(f64::total_cmp);
-    assert!(middles.len() > 20, "too few to say anything: {}", middles.len());
+    assert!(middles.len() > 20, "too few samples: {}", middles.len());
     middles[middles.len() / 2]
 }
 
@@ -46,24 +46,24 @@ fn share(part: usize) -> f64 {
 }
 
 #[test]
-fn the_same_plan_makes_the_same_bytes_on_any_machine() {
+fn a_plan_generates_the_same_bytes_on_every_machine() {
     let lines: Vec<String> = rows(plan(1, 500)).iter().map(|ad| serde_json::to_string(ad).unwrap()).collect();
     let digest = ContentHash::of(&lines.join("\n")).to_string();
     assert_eq!(
         digest, "54a7d6397146ca4dc0c7674e409604c704e0d88d4e3f40b2c73ba1aed044f6d4",
-        "pinned: a change here is a new market for everybody"
+        "if this changes, the ads of every seed change"
     );
 }
 
 #[test]
-fn another_seed_is_another_market() {
+fn markets_of_different_seeds_have_different_keys() {
     let (one, other) = (rows(plan(1, 300)), rows(plan(2, 300)));
     let keys: HashSet<_> = one.iter().map(JobAd::key).collect();
-    assert!(other.iter().all(|ad| !keys.contains(&ad.key())), "two markets may be loaded side by side");
+    assert!(other.iter().all(|ad| !keys.contains(&ad.key())), "markets of different seeds share a key");
 }
 
 #[test]
-fn there_are_as_many_ads_as_asked_for_and_a_tenth_is_seen_again() {
+fn the_numbers_of_ads_and_sightings_follow_the_plan() {
     assert_eq!(first_sightings().len(), 6_000);
     let mean = sample().len() as f64 / 6_000.0;
     assert!((1.07..1.13).contains(&mean), "{mean}");
@@ -74,7 +74,7 @@ fn there_are_as_many_ads_as_asked_for_and_a_tenth_is_seen_again() {
 }
 
 #[test]
-fn sightings_have_an_order_and_some_change() {
+fn sightings_are_in_order_and_some_differ() {
     let mut by_ad: HashMap<_, Vec<&JobAd>> = HashMap::new();
     for ad in sample() {
         by_ad.entry(ad.key()).or_default().push(ad);
@@ -97,7 +97,7 @@ fn sightings_have_an_order_and_some_change() {
 }
 
 #[test]
-fn it_is_as_incomplete_as_a_real_one() {
+fn values_are_missing_as_often_as_in_real_ads() {
     let count = |test: fn(&JobAd) -> bool| share(sample().iter().filter(|ad| test(ad)).count());
     let no_pay = count(|ad| ad.job_salary_min_sgd_monthly.or(ad.job_salary_max_sgd_monthly).is_none());
     assert!((0.10..0.14).contains(&no_pay), "{no_pay}");
@@ -151,8 +151,8 @@ fn in_it_and(ad: &JobAd, word: &str) -> bool {
 }
 
 #[test]
-fn words_say_what_the_ad_is_about() {
-    // Of the ads of one field, most name a skill that no other field has.
+fn descriptions_name_the_skills_of_their_field() {
+    // The share of ads of a field whose description contains one of the words.
     let share = |field: &str, words: [&str; 3]| {
         let ads = sample().iter().filter(|ad| ad.job_classification.as_deref() == Some(field));
         let texts: Vec<&str> = ads.filter_map(|ad| ad.job_description.as_deref()).collect();
@@ -164,7 +164,7 @@ fn words_say_what_the_ad_is_about() {
 }
 
 #[test]
-fn descriptions_are_as_long_as_an_embedding_reads() {
+fn descriptions_have_realistic_lengths() {
     let words: Vec<usize> = sample()
         .iter()
         .filter_map(|ad| ad.job_description.as_deref())
@@ -172,13 +172,13 @@ fn descriptions_are_as_long_as_an_embedding_reads() {
         .map(|text| text.split_whitespace().count())
         .collect();
     let mean = words.iter().sum::<usize>() as f64 / words.len() as f64;
-    // A word is a good 1.3 word pieces.
+    // A word has about 1.3 tokens.
     assert!((95.0..140.0).contains(&mean), "{mean}");
     assert!(words.iter().any(|&count| count < 45) && words.iter().any(|&count| count > 200));
 }
 
 #[test]
-fn titles_alone_are_possible() {
+fn titles_only_leaves_descriptions_empty() {
     let ads = rows(Plan { titles_only: true, ..plan(1, 300) });
     assert!(ads.iter().all(|ad| ad.job_description.as_deref().unwrap_or_default().is_empty()));
     assert!(
@@ -187,7 +187,7 @@ fn titles_alone_are_possible() {
 }
 
 #[test]
-fn no_address_leads_anywhere() {
+fn urls_are_in_the_example_domain() {
     for ad in sample() {
         for url in [&ad.job_url, &ad.company_url].into_iter().flatten().filter(|url| !url.is_empty()) {
             assert!(url.contains(".example/"), "{url}");
@@ -199,7 +199,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn any_plan_holds_what_the_table_needs(
+    fn any_plan_generates_valid_rows(
         seed in any::<u64>(), ads in 1u64..60, days in 8u32..900, sightings in 1.0..4.0f64, titles_only in any::<bool>(),
     ) {
         let plan = Plan {

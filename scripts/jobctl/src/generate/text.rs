@@ -1,4 +1,4 @@
-//! From the facts of an ad to its title and description.
+//! Generates the title and the description of an ad from its facts.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use super::content::{Content, Step};
 use super::dice::Dice;
 use super::vocabulary::{Phrases, Sites};
 
-/// How a description is laid out.
+/// The layout of a description.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Style {
     Prose,
@@ -18,7 +18,7 @@ enum Style {
     Loud,
 }
 
-/// How much there is to read.
+/// The length of a description.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Length {
     Short,
@@ -29,11 +29,11 @@ enum Length {
 /// A part of a description.
 enum Part {
     Paragraph(Vec<String>),
-    /// Heading, items, and how the items begin in running text.
+    /// Heading, items, and the beginning of the sentence that lists the items in prose.
     List(&'static str, Vec<String>, &'static str),
 }
 
-/// The title: level, role, and what employers add to it.
+/// The title: level, role, specialism and typical additions.
 pub(super) fn title(content: &Content<'_>, phrases: &Phrases, dice: &mut Dice) -> String {
     let role = content.role.title;
     let prefix = dice.word(content.level.prefixes);
@@ -63,7 +63,7 @@ pub(super) fn title(content: &Content<'_>, phrases: &Phrases, dice: &mut Dice) -
     title
 }
 
-/// The description, with what it says depending on the facts and how it says it on chance.
+/// The description. Its statements follow from the facts; wording and layout are random.
 pub(super) fn description(content: &Content<'_>, phrases: &Phrases, dice: &mut Dice) -> String {
     let style = match dice.below(100) {
         0..30 => Style::Prose,
@@ -97,12 +97,12 @@ pub(super) fn description(content: &Content<'_>, phrases: &Phrases, dice: &mut D
     })
 }
 
-/// A sentence that a later version of the ad adds.
+/// A sentence that is added to the description in a later sighting.
 pub(super) fn update(phrases: &Phrases, dice: &mut Dice) -> &'static str {
     dice.word(&phrases.update)
 }
 
-/// The same ad in a few words of another language of Singapore.
+/// A short summary of the ad in Chinese, Malay or Tamil.
 pub(super) fn translation(content: &Content<'_>, phrases: &Phrases, dice: &mut Dice) -> String {
     let sentences = match dice.below(10) {
         0..6 => &phrases.chinese,
@@ -120,7 +120,7 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn say(&self, dice: &mut Dice, sentences: &[&'static str]) -> String {
+    fn sentence(&self, dice: &mut Dice, sentences: &[&'static str]) -> String {
         self.slots.fill(dice.word(sentences))
     }
 
@@ -130,11 +130,11 @@ impl Writer<'_> {
         let mut beginning = Vec::new();
         if length != Length::Short || dice.happens(300) {
             let intros = if content.employer.is_agency { &words.agency } else { &words.intro };
-            beginning.push(self.say(dice, intros));
+            beginning.push(self.sentence(dice, intros));
         }
-        beginning.push(self.say(dice, &words.opening));
+        beginning.push(self.sentence(dice, &words.opening));
         if content.specialism.is_some() {
-            beginning.push(self.say(dice, &words.specialism));
+            beginning.push(self.sentence(dice, &words.specialism));
         }
         parts.push(Part::Paragraph(beginning));
         let tasks = content.tasks.iter().map(|task| (*task).to_owned()).collect();
@@ -143,22 +143,23 @@ impl Writer<'_> {
         let mut end = Vec::new();
         if length != Length::Short && dice.happens(350) {
             let is_office = content.field.sites == Sites::Office;
-            end.push(self.say(dice, if is_office { &words.hours } else { &words.shifts }));
+            end.push(self.sentence(dice, if is_office { &words.hours } else { &words.shifts }));
         }
         if dice.happens(42) {
-            end.push(self.say(dice, &words.pay));
+            end.push(self.sentence(dice, &words.pay));
         }
         if length == Length::Long {
             let count = 1 + dice.below(3) as usize;
-            end.extend(dice.some(&words.long, count).into_iter().map(|sentence| self.slots.fill(sentence)));
+            end.extend(dice.sample(&words.long, count).into_iter().map(|sentence| self.slots.fill(sentence)));
         }
         if length != Length::Short && dice.happens(700) {
             let count = dice.between(2, 5) as usize;
-            let benefits = dice.some(&words.benefits, count).into_iter().map(|benefit| (*benefit).to_owned());
+            let benefits =
+                dice.sample(&words.benefits, count).into_iter().map(|benefit| (*benefit).to_owned());
             parts.push(Part::List(dice.word(&words.benefits_heading), benefits.collect(), "We offer "));
         }
         if length != Length::Short && dice.happens(650) {
-            end.push(self.say(dice, &words.closing));
+            end.push(self.sentence(dice, &words.closing));
         }
         if !end.is_empty() {
             parts.push(Part::Paragraph(end));
@@ -175,11 +176,11 @@ impl Writer<'_> {
             Step::Senior => &words.senior,
             Step::Lead => &words.lead,
         };
-        let mut needs = vec![self.say(dice, level), self.say(dice, &words.skills)];
+        let mut needs = vec![self.sentence(dice, level), self.sentence(dice, &words.skills)];
         if length != Length::Short {
-            needs.insert(0, self.say(dice, &words.study));
+            needs.insert(0, self.sentence(dice, &words.study));
             let count = dice.below(3) as usize;
-            needs.extend(dice.some(&words.traits, count).into_iter().map(|&trait_| trait_.to_owned()));
+            needs.extend(dice.sample(&words.traits, count).into_iter().map(|&trait_| trait_.to_owned()));
         }
         needs
     }
@@ -203,7 +204,7 @@ impl Part {
             (Self::List(heading, items, _), Style::Loud) => {
                 format!("{}\n{}", heading.to_uppercase(), marked(items, "- "))
             }
-            // Items that are sentences already stand side by side.
+            // The items are complete sentences.
             (Self::List(_, items, ""), _) => items.join(" "),
             (Self::List(_, items, beginning), _) => {
                 let items: Vec<String> = items.iter().map(|item| lowered(item)).collect();
@@ -242,7 +243,7 @@ fn capitalised(text: &str) -> String {
     sentence
 }
 
-/// The text as it goes on within a sentence; words in capitals stay.
+/// The text with a lower-case first letter for use within a sentence; words in capitals are unchanged.
 fn lowered(text: &str) -> String {
     let mut chars = text.chars();
     match (chars.next(), chars.next()) {
@@ -253,14 +254,14 @@ fn lowered(text: &str) -> String {
     }
 }
 
-/// `an` goes by the sound: before "HR" too, and not before "UX".
+/// The title with `a` or `an`, by its first sound: "an HR Manager", "a UX Designer".
 fn with_article(title: &str) -> String {
     let beginnings = ["A", "E", "I", "O", "HR ", "NOC ", "Underwriter"];
     let article = if beginnings.iter().any(|sound| title.starts_with(sound)) { "an" } else { "a" };
     format!("{article} {title}")
 }
 
-/// What the slots of a sentence stand for.
+/// The values of the slots of a sentence.
 struct Slots<'a> {
     content: &'a Content<'a>,
     years: String,
@@ -298,7 +299,7 @@ impl Slots<'_> {
             "study" => content.field.study,
             "years" => &self.years,
             "skills" => &self.skills,
-            // A test knows every slot that the vocabulary uses.
+            // A test checks that the vocabulary uses no other slot.
             _ => "",
         })
     }
@@ -310,7 +311,7 @@ mod tests {
     use crate::generate::vocabulary::Vocabulary;
 
     #[test]
-    fn every_slot_of_every_sentence_is_known() {
+    fn the_vocabulary_uses_only_known_slots() {
         let known = [
             "low",
             "high",
@@ -338,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_put_together_as_people_do() {
+    fn lists_and_capitals_are_formatted() {
         assert_eq!(joined(&["a", "b", "c"], "and"), "a, b and c");
         assert_eq!(joined::<&str>(&[], "and"), "");
         assert_eq!(capitalised("élan"), "Élan");

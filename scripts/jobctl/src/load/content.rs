@@ -1,4 +1,4 @@
-//! What a file is, by its first bytes and not by its name.
+//! Detects the format of a file from its first bytes.
 
 use std::fs::File;
 use std::io::{Read, Seek};
@@ -7,35 +7,38 @@ use std::path::Path;
 use common::{Error, Result};
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
-use super::decode::{Decoded, Gunzip, Peeked, Source, read_failed};
+use super::decode::{Decode, Gunzip, Peeked, Source, read_failed};
 use super::reader::refuse;
 
-/// How much is looked at.
+/// Number of bytes from which format, encoding and CSV dialect are detected.
 const HEAD_BYTES: usize = 1 << 18;
-/// How many gzip files may be within each other: a download may add a second one.
-const GZIP_LAYERS: usize = 2;
+/// Maximum number of nested gzip layers: servers sometimes compress a file that is compressed already.
+const MAX_GZIP_LAYERS: usize = 2;
 
-/// A file's content, ready to be read.
+/// An opened file by format.
 pub(super) enum Content {
     Parquet(File),
     Json(Text),
     Csv(Text),
 }
 
-/// Text in UTF-8, without a byte order mark, as far as it has been looked at.
+/// The content of a text file. It is UTF-8 without a byte order mark unless the file is invalid, which readers check.
 pub(super) struct Text {
     pub(super) peeked: Peeked,
-    /// What was done to get there, for the report.
+    /// Notes for the report about compression and encoding.
     pub(super) notes: Vec<String>,
-    /// Whether the encoding was declared, by a mark or by the user.
+    /// Whether the encoding is known from a byte order mark or from `--encoding`.
     pub(super) is_declared: bool,
 }
 
-/// Opens `path` and finds out what is in it.
+/// Opens `path` and detects its format. `declared` is the encoding of `--encoding`.
+///
+/// # Errors
+/// That of opening and reading the file; `InvalidInput`, with a remedy, if it is empty or in an unsupported format.
 pub(super) fn open(path: &Path, declared: Option<&'static Encoding>) -> Result<Content> {
     let mut file = File::open(path).map_err(|error| Error::from(error).context(path.display()))?;
     if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
-        return Err(refuse(path, "this is a folder; name the files in it"));
+        return Err(refuse(path, "expected a file, found a folder; name the files in it"));
     }
     let failed = |error| read_failed(path, error);
     let mut magic = Vec::new();
@@ -48,7 +51,7 @@ pub(super) fn open(path: &Path, declared: Option<&'static Encoding>) -> Result<C
     let whole: Source = Box::new(std::io::Cursor::new(magic).chain(file));
     let mut peeked = Peeked::of(whole, HEAD_BYTES).map_err(failed)?;
     let mut notes = Vec::new();
-    for _ in 0..GZIP_LAYERS {
+    for _ in 0..MAX_GZIP_LAYERS {
         if !peeked.head.starts_with(&[0x1f, 0x8b]) {
             break;
         }
@@ -60,14 +63,14 @@ pub(super) fn open(path: &Path, declared: Option<&'static Encoding>) -> Result<C
         .extension()
         .is_some_and(|extension| ["ndjson", "jsonl"].iter().any(|name| extension.eq_ignore_ascii_case(name)));
     if is_empty && is_named_lines {
-        // The export of an empty table.
+        // `jobctl export` of an empty table writes such a file.
         notes.push("an empty file".to_owned());
         return Ok(Content::Json(Text { peeked, notes, is_declared: false }));
     }
     if is_empty {
         return Err(refuse(path, "the file is empty"));
     }
-    if let Some(what) = foreign(&peeked.head) {
+    if let Some(what) = unsupported_binary(&peeked.head) {
         return Err(refuse(path, what));
     }
     let is_named_parquet =
@@ -81,7 +84,7 @@ pub(super) fn open(path: &Path, declared: Option<&'static Encoding>) -> Result<C
     if begin.is_empty() && text.peeked.is_whole {
         return Err(refuse(path, "the file is empty"));
     }
-    if let Some(what) = foreign_text(begin) {
+    if let Some(what) = unsupported_text(begin) {
         return Err(refuse(path, what));
     }
     if matches!(begin.first(), Some(b'{' | b'[')) {
@@ -90,7 +93,7 @@ pub(super) fn open(path: &Path, declared: Option<&'static Encoding>) -> Result<C
     Ok(Content::Csv(text))
 }
 
-/// The text of a file by its mark, by `declared`, or else as UTF-8.
+/// Decodes a text file by its byte order mark, or else by `declared`, or else as UTF-8.
 fn decode(
     path: &Path,
     peeked: Peeked,
@@ -107,20 +110,20 @@ fn decode(
         None => (declared, 0),
     };
     if let Some(encoding) = encoding.filter(|encoding| *encoding != UTF_8) {
-        if mark == 0 && encoding.is_single_byte() && is_wide_utf8(head, peeked.is_whole) {
+        if mark == 0 && encoding.is_single_byte() && is_non_ascii_utf8(head, peeked.is_whole) {
             let what = format!("this is UTF-8, not {}; load it without --encoding", encoding.name());
             return Err(refuse(path, what));
         }
         notes.push(encoding.name().to_owned());
-        let source: Source = Box::new(Decoded::new(peeked.into_source(0), encoding));
+        let source: Source = Box::new(Decode::new(peeked.into_source(0), encoding));
         let peeked = Peeked::of(source, HEAD_BYTES).map_err(failed)?;
         return Ok(Text { peeked, notes, is_declared: true });
     }
     if mark == 0
-        && let Some(guess) = unmarked_utf16(head)
+        && let Some(guess) = utf16_without_bom(head)
     {
         let what = format!(
-            "this looks like UTF-16 without a mark; load it with --encoding {}",
+            "this looks like UTF-16 without a byte order mark; load it with --encoding {}",
             guess.name().to_lowercase()
         );
         return Err(refuse(path, what));
@@ -138,8 +141,9 @@ fn decode(
     Ok(Text { peeked, notes, is_declared: encoding.is_some() })
 }
 
-/// Says whether bytes beyond ASCII all make sense as UTF-8, which those of another encoding do by no accident.
-fn is_wide_utf8(head: &[u8], is_whole: bool) -> bool {
+/// Returns whether `head` contains non-ASCII characters and is valid UTF-8, which text in a single-byte encoding is
+/// only by rare accident.
+fn is_non_ascii_utf8(head: &[u8], is_whole: bool) -> bool {
     let is_utf8 = match std::str::from_utf8(head) {
         Ok(_) => true,
         Err(error) => error.error_len().is_none() && !is_whole,
@@ -147,8 +151,8 @@ fn is_wide_utf8(head: &[u8], is_whole: bool) -> bool {
     is_utf8 && !head.is_ascii()
 }
 
-/// Latin text in UTF-16: every other byte is zero.
-fn unmarked_utf16(head: &[u8]) -> Option<&'static Encoding> {
+/// Detects UTF-16 without a byte order mark. It assumes mostly Latin text, in which every other byte is zero.
+fn utf16_without_bom(head: &[u8]) -> Option<&'static Encoding> {
     let pairs = head.len().min(64) / 2;
     let zeros = |odd: usize| (0..pairs).filter(|pair| head[pair * 2 + odd] == 0).count();
     let (high_first, low_first) = (zeros(0), zeros(1));
@@ -160,7 +164,7 @@ fn unmarked_utf16(head: &[u8]) -> Option<&'static Encoding> {
     }
 }
 
-/// Says whether the first bytes could be text: no control characters but white space, and few bytes that are no UTF-8.
+/// Returns whether the first 512 bytes could be text: at most 5 % are control characters other than white space.
 fn begins_as_text(head: &[u8]) -> bool {
     let first = &head[..head.len().min(512)];
     let controls =
@@ -168,26 +172,30 @@ fn begins_as_text(head: &[u8]) -> bool {
     controls * 20 <= first.len()
 }
 
-/// What a file of another kind is, and what to do with it.
-fn foreign(head: &[u8]) -> Option<&'static str> {
-    let holds = |text: &[u8]| memchr::memmem::find(head, text).is_some();
+/// The error for a binary file in a known format that is not supported: the format and the remedy.
+fn unsupported_binary(head: &[u8]) -> Option<&'static str> {
+    let contains = |text: &[u8]| memchr::memmem::find(head, text).is_some();
     Some(match head {
-        [b'P', b'K', 3 | 5 | 7, ..] if holds(b"xl/") || holds(b"[Content_Types].xml") => {
+        [b'P', b'K', 3 | 5 | 7, ..] if contains(b"xl/") || contains(b"[Content_Types].xml") => {
             "this is an Excel workbook (.xlsx); save the sheet as \"CSV UTF-8\" and load that"
         }
         [b'P', b'K', 3 | 5 | 7, ..] => "this is a zip archive; unpack it and load the files in it",
         [0xd0, 0xcf, 0x11, 0xe0, ..] => {
             "this is an old Excel workbook (.xls); save the sheet as \"CSV UTF-8\" and load that"
         }
-        [0x1f, 0x8b, ..] => "this is gzip within gzip within gzip; unpack it first",
+        [0x1f, 0x8b, ..] => "this file is compressed with gzip more than twice; unpack it first",
         [b'P', b'A', b'R', b'1', ..] => {
             "this is a Parquet file inside gzip; unpack it with gunzip and load that"
         }
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => "this is compressed by zstd; unpack it with unzstd and load that",
-        [b'B', b'Z', b'h', ..] if head.len() > 10 && head[4..].starts_with(&[0x31, 0x41, 0x59]) => {
-            "this is compressed by bzip2; unpack it with bunzip2 and load that"
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => {
+            "this file is compressed with zstd; unpack it with unzstd and load that"
         }
-        [0xfd, b'7', b'z', b'X', b'Z', ..] => "this is compressed by xz; unpack it with unxz and load that",
+        [b'B', b'Z', b'h', ..] if head.len() > 10 && head[4..].starts_with(&[0x31, 0x41, 0x59]) => {
+            "this file is compressed with bzip2; unpack it with bunzip2 and load that"
+        }
+        [0xfd, b'7', b'z', b'X', b'Z', ..] => {
+            "this file is compressed with xz; unpack it with unxz and load that"
+        }
         [b'7', b'z', 0xbc, 0xaf, ..] => "this is a 7z archive; unpack it and load the files in it",
         [b'R', b'a', b'r', b'!', 0x1a, ..] => "this is a rar archive; unpack it and load the files in it",
         [b'%', b'P', b'D', b'F', b'-', ..] => "this is a PDF document; expected Parquet, CSV or JSON",
@@ -214,8 +222,8 @@ fn foreign(head: &[u8]) -> Option<&'static str> {
     })
 }
 
-/// The same for files of another kind that are text.
-fn foreign_text(begin: &[u8]) -> Option<&'static str> {
+/// The same for formats that are text.
+fn unsupported_text(begin: &[u8]) -> Option<&'static str> {
     let begin = String::from_utf8_lossy(&begin[..begin.len().min(64)]).to_ascii_lowercase();
     match () {
         () if begin.starts_with("version https://git-lfs") => {

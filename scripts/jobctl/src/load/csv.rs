@@ -1,4 +1,4 @@
-//! CSV with a header row: quotes as RFC 4180 has them, cells set apart by what the file shows.
+//! Reads CSV with a header row. Quoting follows RFC 4180; the delimiter is detected from the file.
 
 use std::io::{Chain, Read};
 use std::path::Path;
@@ -9,24 +9,24 @@ use csv::{ByteRecord, ReaderBuilder};
 use super::builder::{Builder, Row};
 use super::content::Text;
 use super::decode::read_failed;
-use super::dialect::{self, Seen};
-use super::plan::{Plan, is_name};
-use super::quotes::{ESCAPE_FLAG, Quoted};
-use super::reader::{Built, Notes, Place, Rows, refuse};
+use super::dialect::{self, Detected};
+use super::plan::{Plan, is_same_name};
+use super::quotes::{ESCAPE_FLAG, NormalizedQuotes};
+use super::reader::{Built, Location, Notes, Rows, refuse};
 use super::recipe::Recipe;
 use super::value::Value;
 use common::{Error, Result};
 
-/// Follows the file's last byte. Where it does not come back as a row of its own, a quote was never closed.
+/// A row that is appended to the file. If it does not come back as a row, the file has a quote that is never closed.
 const END: &[u8] = b"\n\x04end of file\x04\n";
-/// What [`END`] reads as.
+/// The only cell of the row [`END`].
 const END_CELL: &[u8] = b"\x04end of file\x04";
 const BUFFER_BYTES: usize = 1 << 18;
 
 /// The rows of a CSV file.
 pub(super) struct CsvRows {
     path: Arc<Path>,
-    rows: csv::Reader<Chain<Quoted, &'static [u8]>>,
+    rows: csv::Reader<Chain<NormalizedQuotes, &'static [u8]>>,
     record: ByteRecord,
     cells: usize,
     plan: Plan,
@@ -37,17 +37,18 @@ pub(super) struct CsvRows {
 impl CsvRows {
     pub(super) fn open(path: &Path, text: Text, recipe: &Recipe) -> Result<Self> {
         let Text { peeked, notes: mut read_as, is_declared } = text;
-        let is_known =
-            |name: &str| recipe.wanted.iter().any(|wanted| wanted.names.iter().any(|of| is_name(of, name)));
-        let Seen { dialect, has_sep_line } =
-            dialect::of(&peeked.head, peeked.is_whole, recipe.escape, is_known);
+        let is_known = |name: &str| {
+            recipe.wanted.iter().any(|wanted| wanted.names.iter().any(|known| is_same_name(known, name)))
+        };
+        let Detected { dialect, has_sep_line } =
+            dialect::detect(&peeked.head, peeked.is_whole, recipe.escape, is_known);
         if dialect.delimiter != b',' {
-            read_as.push(format!("cells apart by {:?}", char::from(dialect.delimiter)));
+            read_as.push(format!("delimiter {:?}", char::from(dialect.delimiter)));
         }
         if let Some(escape) = dialect.escape {
             read_as.push(format!("quotes escaped by {}", char::from(escape)));
         }
-        let quoted = Quoted::new(peeked.into_source(0), dialect, 1 + u64::from(has_sep_line));
+        let quoted = NormalizedQuotes::new(peeked.into_source(0), dialect, 1 + u64::from(has_sep_line));
         let mut rows = ReaderBuilder::new()
             .flexible(true)
             .delimiter(dialect.delimiter)
@@ -56,8 +57,8 @@ impl CsvRows {
             .from_reader(quoted.chain(END));
         let mut header = ByteRecord::new();
         for _ in 0..=usize::from(has_sep_line) {
-            let is_there = rows.read_byte_record(&mut header).map_err(|error| broken(path, error))?;
-            if !is_there || is_end(&header) {
+            let has_record = rows.read_byte_record(&mut header).map_err(|error| broken(path, error))?;
+            if !has_record || is_end(&header) {
                 return Err(refuse(path, "the file is empty; its first row must name the columns"));
             }
         }
@@ -81,8 +82,8 @@ impl CsvRows {
 }
 
 impl CsvRows {
-    /// What to try where quotes may be read wrongly.
-    fn hint(&self) -> String {
+    /// A hint about the escape character for errors that wrongly read quotes may cause.
+    fn escape_hint(&self) -> String {
         let quoted = &self.rows.get_ref().get_ref().0;
         match (quoted.has_backslashed_quotes(), quoted.escape()) {
             (true, None) => format!("; where \\\" stands for a quote, load the file with {ESCAPE_FLAG}"),
@@ -100,34 +101,37 @@ impl Row for ByteRecord {
         })
     }
 
-    fn lacks(&self, _columns: &[usize]) -> String {
-        // Every row has as many cells as the header.
-        " lacks a cell".to_owned()
+    fn missing_columns(&self, _columns: &[usize]) -> String {
+        // Unreachable: `CsvRows::next` returns an error for a row with fewer cells than the header.
+        " has too few cells".to_owned()
     }
 }
 
 impl Rows for CsvRows {
     fn next(&mut self, builder: &mut Builder) -> Result<Option<Built>> {
         let line = self.rows.position().line();
-        let is_there =
+        let has_record =
             self.rows.read_byte_record(&mut self.record).map_err(|error| broken(&self.path, error))?;
-        if is_there && is_end(&self.record) {
+        if has_record && is_end(&self.record) {
             return Ok(None);
         }
-        // The reader skips blank lines before a row; the row knows where it begins.
-        let line = self.record.position().filter(|_| is_there).map_or(line, csv::Position::line);
-        let place = Place { file: Arc::clone(&self.path), row: self.row + 1, line: Some(line) };
+        // The position before reading may be on a blank line; that of the record is exact.
+        let line = self.record.position().filter(|_| has_record).map_or(line, csv::Position::line);
+        let location = Location { file: Arc::clone(&self.path), row: self.row + 1, line: Some(line) };
         let is_unclosed = self.record.iter().next_back().is_some_and(|cell| cell.ends_with(END));
-        if !is_there || is_unclosed {
-            return Err(place.error(format_args!(" opens a quote that is never closed{}", self.hint())));
+        if !has_record || is_unclosed {
+            return Err(
+                location.error(format_args!(" opens a quote that is never closed{}", self.escape_hint()))
+            );
         }
         let found = self.record.len();
         if found != self.cells {
-            let hint = self.hint();
-            return Err(place.error(format_args!(" has {found} cells and the header {}{hint}", self.cells)));
+            let hint = self.escape_hint();
+            return Err(location
+                .error(format_args!(" has {found} cells, expected {} as in the header{hint}", self.cells)));
         }
         self.row += 1;
-        builder.build(&self.plan, &self.record, &place).map(Some)
+        builder.build(&self.plan, &self.record, &location).map(Some)
     }
 
     fn notes(&self) -> Notes {

@@ -1,4 +1,4 @@
-//! Dates that are not ISO 8601: epochs, written months, RFC 2822, and the formats of `--date-format`.
+//! Parses dates other than ISO 8601: epochs, month names, RFC 2822, and the formats of `--date-format`.
 
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
@@ -11,29 +11,29 @@ use super::rules::Rule;
 use super::value::quoted;
 use crate::timestamp;
 
-/// What a refusal asks for.
+/// The expectation in errors about timestamps.
 pub(super) const EXPECTED: &str =
     "expected a timestamp such as 2025-01-31T09:30:00Z, 2025-01-31 09:30 or 2025-01-31";
 
-/// Numbers from here to [`MOST_SECONDS`] are seconds (1973 to 2286), of either sign.
-const LEAST_SECONDS: i128 = 100_000_000;
-const MOST_SECONDS: i128 = 9_999_999_999;
-/// Numbers from here (1973) to [`MOST_MILLISECONDS`] (2286) are milliseconds, of either sign.
-const LEAST_MILLISECONDS: i128 = 100_000_000_000;
-const MOST_MILLISECONDS: i128 = 9_999_999_999_999;
-/// The last year of the calendar, a placeholder for "no date", in seconds, which milliseconds would put into 1978.
-const LAST_YEAR_IN_SECONDS: std::ops::RangeInclusive<i128> = 253_370_764_800..=253_402_300_799;
-/// The same in milliseconds.
-const LAST_YEAR_IN_MILLISECONDS: std::ops::RangeInclusive<i128> = 253_370_764_800_000..=253_402_300_799_999;
-/// Years in which a number such as 20250131093000 is taken for a date without separators.
+/// Numbers whose absolute value is between this and [`MAX_SECONDS`] are seconds since 1970 (1973 to 2286).
+const MIN_SECONDS: i128 = 100_000_000;
+const MAX_SECONDS: i128 = 9_999_999_999;
+/// Numbers whose absolute value is between this and [`MAX_MILLISECONDS`] are milliseconds since 1970 (1973 to 2286).
+const MIN_MILLISECONDS: i128 = 100_000_000_000;
+const MAX_MILLISECONDS: i128 = 9_999_999_999_999;
+/// The year 9999, a placeholder for "no date", in seconds. Read as milliseconds the numbers would be in 1978.
+const YEAR_9999_IN_SECONDS: std::ops::RangeInclusive<i128> = 253_370_764_800..=253_402_300_799;
+/// The year 9999 in milliseconds.
+const YEAR_9999_IN_MILLISECONDS: std::ops::RangeInclusive<i128> = 253_370_764_800_000..=253_402_300_799_999;
+/// Years in which a number such as 20250131093000 could be a date without separators.
 const YEARS_OF_COMPACT_DATES: std::ops::RangeInclusive<i32> = 1900..=2100;
 
-/// How `--date-format` says that dates are written.
+/// A value of `--date-format`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum DateFormat {
     /// A strftime pattern.
     Pattern(String),
-    /// A number since 1970; how many of its units are a second.
+    /// A number since 1970; the value is the number of units per second.
     Epoch(i128),
 }
 
@@ -49,7 +49,7 @@ impl FromStr for DateFormat {
             _ => {}
         }
         let format = Self::Pattern(text.to_owned());
-        // A pattern that cannot give a date back (no year, `dd/mm/yyyy`) would refuse every cell.
+        // A pattern that cannot parse a complete date (no year, `dd/mm/yyyy`) would reject every cell.
         let sample = Utc.with_ymd_and_hms(2001, 2, 13, 14, 5, 6).single().ok_or("no such date")?;
         let mut written = String::new();
         let is_pattern = StrftimeItems::new(text).all(|item| !matches!(item, Item::Error))
@@ -76,7 +76,7 @@ impl fmt::Display for DateFormat {
 }
 
 impl DateFormat {
-    /// The moment that `text` is in this format; without a zone it is UTC, without a time midnight.
+    /// Parses `text` in this format. The default zone is UTC and the default time is midnight.
     fn read(&self, text: &str) -> Option<Timestamp> {
         match self {
             Self::Epoch(units) => since_1970(text, *units),
@@ -93,7 +93,7 @@ impl DateFormat {
                 } else {
                     parsed.to_naive_date().ok()?.and_time(NaiveTime::MIN).and_utc()
                 };
-                // `%Y` alone takes 25 for the year 25.
+                // chrono's `%Y` parses 25 as the year 25; a year must have four digits.
                 let is_whole_year = parsed.year().is_none_or(|year| text.contains(&format!("{year:04}")));
                 is_whole_year.then_some(moment)
             }
@@ -101,43 +101,44 @@ impl DateFormat {
     }
 }
 
-/// The moment that a trimmed text says, and the rule by which, where it is not plain ISO 8601.
-pub(super) fn of_text(text: &str, formats: &[DateFormat]) -> Result<(Timestamp, Option<Rule>), String> {
+/// Parses a trimmed text, and returns the rule that was used if it is not ISO 8601.
+pub(super) fn parse_date(text: &str, formats: &[DateFormat]) -> Result<(Timestamp, Option<Rule>), String> {
     if let Some(moment) = formats.iter().find_map(|format| format.read(text)) {
         return Ok((moment, Some(Rule::DateFormat)));
     }
     if let Some(moment) = timestamp::parse(text) {
         return Ok((moment, None));
     }
-    if let Some(moment) = written(text) {
+    if let Some(moment) = parse_month_name(text) {
         return Ok((moment, Some(Rule::WrittenDate)));
     }
-    let does_not_fit = |formats: &[DateFormat]| {
-        let given = formats.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
-        format!("is {}, which does not fit --date-format {given}; {EXPECTED}", quoted(text))
+    let mismatch = |formats: &[DateFormat]| {
+        let formats = formats.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
+        format!("is {}, which does not match --date-format {formats}; {EXPECTED}", quoted(text))
     };
     let unsigned = text.strip_prefix('-').unwrap_or(text);
     let is_number = unsigned.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
         && unsigned.matches('.').count() <= 1;
     if is_number && let Some(whole) = text.split('.').next().and_then(|whole| whole.parse::<i128>().ok()) {
         let moment =
-            epoch(text, whole).map_err(|what| if formats.is_empty() { what } else { does_not_fit(formats) });
+            epoch(text, whole).map_err(|what| if formats.is_empty() { what } else { mismatch(formats) });
         return moment.map(|moment| (moment, Some(Rule::Epoch)));
     }
     if !formats.is_empty() {
-        return Err(does_not_fit(formats));
+        return Err(mismatch(formats));
     }
-    if let Some(example) = uncertain_order(text) {
+    if let Some(example) = ambiguous_order(text) {
         return Err(format!(
-            "is {}; the order of day and month is not certain: say it, for example --date-format {example}",
+            "is {}, in which the order of day and month is ambiguous; give it, for example with --date-format {example}",
             quoted(text)
         ));
     }
     Err(format!("is {}; {EXPECTED}", quoted(text)))
 }
 
-/// A format for three numbers with `/`, `.` or `-` between them, which may have several meanings.
-fn uncertain_order(text: &str) -> Option<String> {
+/// A likely format of a date of three numbers separated by `/`, `.` or `-`, whose order is ambiguous. `None` for any
+/// other text.
+fn ambiguous_order(text: &str) -> Option<String> {
     let date = text.split([' ', 'T']).next().unwrap_or_default();
     let separator = date.chars().find(|c| matches!(c, '/' | '.' | '-'))?;
     let parts: Vec<&str> = date.split(separator).collect();
@@ -156,26 +157,27 @@ fn uncertain_order(text: &str) -> Option<String> {
 fn epoch(text: &str, whole: i128) -> Result<Timestamp, String> {
     if let Some((format, unit)) = compact_date(text) {
         return Err(format!(
-            "is the number {text}, which may be a date without separators: say what it is with --date-format {format} or {unit}"
+            "is the number {text}, which could be a date without separators; give its format with --date-format {format} or {unit}"
         ));
     }
     let size = whole.abs();
     let units = match size {
-        LEAST_SECONDS..=MOST_SECONDS => 1,
-        LEAST_MILLISECONDS..=MOST_MILLISECONDS if !LAST_YEAR_IN_SECONDS.contains(&whole) => 1_000,
-        _ if LAST_YEAR_IN_MILLISECONDS.contains(&whole) => 1_000,
+        MIN_SECONDS..=MAX_SECONDS => 1,
+        MIN_MILLISECONDS..=MAX_MILLISECONDS if !YEAR_9999_IN_SECONDS.contains(&whole) => 1_000,
+        _ if YEAR_9999_IN_MILLISECONDS.contains(&whole) => 1_000,
         0 if text.bytes().all(|byte| matches!(byte, b'0' | b'.' | b'-')) => 1_000,
         _ => {
             return Err(format!(
-                "is the number {text}; expected a timestamp, or seconds or milliseconds since 1970 from 1973 on: say what it \
-                 is with --date-format seconds, milliseconds, microseconds, nanoseconds or %Y%m%d"
+                "is the number {text}; expected a timestamp, or seconds or milliseconds since 1970 from 1973 on; give its \
+                 format with --date-format seconds, milliseconds, microseconds, nanoseconds or %Y%m%d"
             ));
         }
     };
     since_1970(text, units).ok_or_else(|| format!("is the number {text}; {EXPECTED}"))
 }
 
-/// The format that a number has as a date and time without separators, and the unit that it has as an epoch, where it may be both.
+/// For a number that could be a date without separators as well as an epoch: the format as a date and the unit as an
+/// epoch.
 fn compact_date(text: &str) -> Option<(&'static str, &'static str)> {
     if !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -190,23 +192,23 @@ fn compact_date(text: &str) -> Option<(&'static str, &'static str)> {
     YEARS_OF_COMPACT_DATES.contains(&moment.year()).then_some((format, unit))
 }
 
-/// The moment so many units after 1970, decimals included.
-fn since_1970(text: &str, units_a_second: i128) -> Option<Timestamp> {
+/// Parses a decimal number of units since 1970.
+fn since_1970(text: &str, units_per_second: i128) -> Option<Timestamp> {
     let (sign, unsigned) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
     let (whole, decimals) = unsigned.split_once('.').unwrap_or((unsigned, ""));
     let are_digits = whole.bytes().chain(decimals.bytes()).all(|byte| byte.is_ascii_digit());
     if whole.is_empty() || !are_digits {
         return None;
     }
-    // Nine decimals are kept as an integer, so that nothing is rounded before the end.
+    // Integer arithmetic on nine decimals avoids intermediate rounding.
     let decimals: i128 = format!("{decimals:0<9.9}").parse().ok()?;
     let nanos = whole.parse::<i128>().ok()?.checked_mul(1_000_000_000)?.checked_add(decimals)? * sign
-        / units_a_second;
+        / units_per_second;
     DateTime::from_timestamp_micros(i64::try_from(nanos.div_euclid(1_000)).ok()?)
 }
 
-/// RFC 2822, or day, year and the month's name in any order, with an optional time of day.
-fn written(text: &str) -> Option<Timestamp> {
+/// Parses RFC 2822, or day, year and the name of the month in any order, with an optional weekday and time.
+fn parse_month_name(text: &str) -> Option<Timestamp> {
     if let Ok(moment) = DateTime::parse_from_rfc2822(text) {
         return Some(moment.to_utc());
     }
@@ -221,17 +223,17 @@ fn written(text: &str) -> Option<Timestamp> {
             () if is_number && word.len() == 4 && year.is_none() => year = word.parse().ok(),
             () if is_number && word.len() <= 2 && day.is_none() => day = word.parse::<u32>().ok(),
             () if word.contains(':') && time.is_none() => {
-                let form = if word.matches(':').count() == 1 { "%H:%M" } else { "%H:%M:%S%.f" };
-                time = Some(NaiveTime::parse_from_str(word, form).ok()?);
+                let format = if word.matches(':').count() == 1 { "%H:%M" } else { "%H:%M:%S%.f" };
+                time = Some(NaiveTime::parse_from_str(word, format).ok()?);
             }
             () if time.is_some() && is_afternoon.is_none() && matches!(lower.as_str(), "am" | "pm") => {
                 is_afternoon = Some(lower == "pm");
             }
             () if time.is_some() && !is_utc && matches!(lower.as_str(), "utc" | "gmt" | "z") => is_utc = true,
-            () if is_first && weekday.is_none() && place_of_name(&lower, &WEEKDAYS).is_some() => {
-                weekday = place_of_name(&lower, &WEEKDAYS);
+            () if is_first && weekday.is_none() && index_of_name(&lower, &WEEKDAYS).is_some() => {
+                weekday = index_of_name(&lower, &WEEKDAYS);
             }
-            () if month.is_none() => month = Some(place_of_name(lower.trim_end_matches('.'), &MONTHS)? + 1),
+            () if month.is_none() => month = Some(index_of_name(lower.trim_end_matches('.'), &MONTHS)? + 1),
             () => return None,
         }
         is_first = false;
@@ -242,12 +244,12 @@ fn written(text: &str) -> Option<Timestamp> {
     }
     let time = match (time, is_afternoon) {
         (time, None) => time.unwrap_or(NaiveTime::MIN),
-        (time, Some(is_afternoon)) => on_a_clock_of_twelve(time?, is_afternoon)?,
+        (time, Some(is_afternoon)) => from_12_hour_clock(time?, is_afternoon)?,
     };
     Some(date.and_time(time).and_utc())
 }
 
-fn on_a_clock_of_twelve(time: NaiveTime, is_afternoon: bool) -> Option<NaiveTime> {
+fn from_12_hour_clock(time: NaiveTime, is_afternoon: bool) -> Option<NaiveTime> {
     use chrono::Timelike;
     let hour = match (time.hour(), is_afternoon) {
         (12, false) => 0,
@@ -275,12 +277,12 @@ const MONTHS: [&str; 12] = [
     "december",
 ];
 
-/// The place of a name, written in full, by its first three letters, or `sept`.
-fn place_of_name(word: &str, names: &[&str]) -> Option<u32> {
-    let place = names
+/// Index of the name that `word` is: in full, its first three letters, or `sept`.
+fn index_of_name(word: &str, names: &[&str]) -> Option<u32> {
+    let index = names
         .iter()
         .position(|name| *name == word || name[..3] == *word || (word == "sept" && *name == "september"));
-    place.and_then(|place| u32::try_from(place).ok())
+    index.and_then(|index| u32::try_from(index).ok())
 }
 
 #[cfg(test)]

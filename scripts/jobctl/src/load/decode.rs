@@ -1,4 +1,4 @@
-//! Bytes on their way to text: decompressed and decoded, and never with a replacement character in silence.
+//! Decompresses and decodes text files. Invalid bytes are errors, never replacement characters.
 
 use std::io::{self, Cursor, Read};
 use std::path::Path;
@@ -11,47 +11,47 @@ use super::reader::refuse;
 
 const BUFFER_BYTES: usize = 1 << 16;
 
-/// Any source of bytes that may change threads.
+/// A source of bytes.
 pub(super) type Source = Box<dyn Read + Send>;
 
-/// A fault of the file's content that a reader found below the level of rows. It travels as an [`io::Error`].
+/// Invalid content of a file, found by a [`Read`] adapter and therefore wrapped in an [`io::Error`].
 #[derive(Debug)]
-pub(super) struct Fault(pub(super) String);
+pub(super) struct InvalidContent(pub(super) String);
 
-impl std::fmt::Display for Fault {
+impl std::fmt::Display for InvalidContent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for InvalidContent {}
 
-impl Fault {
-    /// The same as an error of reading.
+impl InvalidContent {
+    /// An [`io::Error`] with this message.
     pub(super) fn error(what: impl Into<String>) -> io::Error {
         io::Error::other(Self(what.into()))
     }
 }
 
-/// What a failed read of `path` says: `InvalidInput` where the content is at fault.
+/// Converts an error of reading `path`: [`InvalidContent`] becomes `InvalidInput`.
 pub(super) fn read_failed(path: &Path, error: io::Error) -> Error {
-    match error.get_ref().and_then(|inner| inner.downcast_ref::<Fault>()) {
-        Some(Fault(what)) => refuse(path, what),
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<InvalidContent>()) {
+        Some(InvalidContent(what)) => refuse(path, what),
         None => Error::from(error).context(path.display()),
     }
 }
 
-/// The beginning of a source, looked at, and all of it still to be read.
+/// A source whose first bytes are buffered for inspection.
 pub(super) struct Peeked {
     /// The first bytes.
     pub(super) head: Vec<u8>,
-    /// Whether `head` is everything.
+    /// Whether `head` is the complete content.
     pub(super) is_whole: bool,
     rest: Source,
 }
 
 impl Peeked {
-    /// Looks at up to `limit` bytes.
+    /// Buffers up to `limit` bytes.
     pub(super) fn of(mut source: Source, limit: usize) -> io::Result<Self> {
         let mut head = Vec::new();
         source.by_ref().take(limit as u64).read_to_end(&mut head)?;
@@ -59,7 +59,7 @@ impl Peeked {
         Ok(Self { head, is_whole, rest: source })
     }
 
-    /// Everything from byte `from` of the head.
+    /// The content from byte `from` on, which must be within the head.
     pub(super) fn into_source(self, from: usize) -> Source {
         let mut head = Cursor::new(self.head);
         head.set_position(from as u64);
@@ -67,7 +67,7 @@ impl Peeked {
     }
 }
 
-/// What is inside gzip, of one member or several.
+/// Decompresses gzip with one or several members.
 pub(super) struct Gunzip(MultiGzDecoder<Source>);
 
 impl Gunzip {
@@ -80,29 +80,29 @@ impl Read for Gunzip {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         self.0.read(into).map_err(|error| match error.kind() {
             io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
-                Fault::error("the gzip data is damaged or cut short")
+                InvalidContent::error("the gzip data is damaged or truncated")
             }
             _ => error,
         })
     }
 }
 
-/// Text of another encoding as UTF-8; bytes that mean nothing in it are a [`Fault`].
-pub(super) struct Decoded {
+/// Decodes text to UTF-8. Bytes that are invalid in the encoding are an [`InvalidContent`] error.
+pub(super) struct Decode {
     source: Source,
     encoding: &'static Encoding,
     decoder: Decoder,
     raw: Vec<u8>,
-    /// What of `raw` is still to be decoded.
+    /// The part of `raw` that is not decoded yet.
     unread: std::ops::Range<usize>,
     text: Vec<u8>,
-    /// How much of `text` has been taken.
+    /// Number of bytes of `text` that were returned.
     taken: usize,
-    is_end: bool,
-    is_over: bool,
+    is_eof: bool,
+    is_finished: bool,
 }
 
-impl Decoded {
+impl Decode {
     pub(super) fn new(source: Source, encoding: &'static Encoding) -> Self {
         Self {
             source,
@@ -112,34 +112,34 @@ impl Decoded {
             unread: 0..0,
             text: Vec::new(),
             taken: 0,
-            is_end: false,
-            is_over: false,
+            is_eof: false,
+            is_finished: false,
         }
     }
 
     fn fill(&mut self) -> io::Result<()> {
         self.text.clear();
         self.taken = 0;
-        while self.text.is_empty() && !self.is_over {
-            if self.unread.is_empty() && !self.is_end {
+        while self.text.is_empty() && !self.is_finished {
+            if self.unread.is_empty() && !self.is_eof {
                 let length = self.source.read(&mut self.raw)?;
-                self.is_end = length == 0;
+                self.is_eof = length == 0;
                 self.unread = 0..length;
             }
             self.text.resize(BUFFER_BYTES, 0);
             let raw = &self.raw[self.unread.clone()];
             let (result, read, written) =
-                self.decoder.decode_to_utf8_without_replacement(raw, &mut self.text, self.is_end);
+                self.decoder.decode_to_utf8_without_replacement(raw, &mut self.text, self.is_eof);
             self.unread.start += read;
             self.text.truncate(written);
             match result {
                 DecoderResult::Malformed(..) => {
-                    return Err(Fault::error(format!(
-                        "there are bytes that are not {}",
+                    return Err(InvalidContent::error(format!(
+                        "the file has bytes that are invalid in {}",
                         self.encoding.name()
                     )));
                 }
-                DecoderResult::InputEmpty => self.is_over = self.is_end,
+                DecoderResult::InputEmpty => self.is_finished = self.is_eof,
                 DecoderResult::OutputFull => {}
             }
         }
@@ -147,7 +147,7 @@ impl Decoded {
     }
 }
 
-impl Read for Decoded {
+impl Read for Decode {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         if self.taken == self.text.len() {
             self.fill()?;
@@ -159,7 +159,7 @@ impl Read for Decoded {
     }
 }
 
-/// The encoding of this name, as browsers know them: `windows-1252`, `utf-16le`, `gb18030`, `shift_jis`.
+/// Parses a label of the WHATWG Encoding Standard: `windows-1252`, `utf-16le`, `gb18030`, `shift_jis`.
 pub(super) fn encoding(label: &str) -> Result<&'static Encoding, String> {
     match Encoding::for_label(label.as_bytes()) {
         Some(encoding) if encoding != encoding_rs::REPLACEMENT => Ok(encoding),

@@ -1,29 +1,29 @@
-//! The values of a JSON file, one by one and never all at once: one a line, those of a list, or one after another.
+//! Splits a JSON file into its values without parsing them, so that only one value is in memory at a time.
 
 use std::io::{self, BufRead, BufReader, Read};
 
 use memchr::{memchr_iter, memchr2};
 
-use super::decode::{Fault, Source};
+use super::decode::{InvalidContent, Source};
 
-/// A longer value is taken for a file of another kind.
-const ITEM_BYTES: usize = 64 << 20;
+/// Maximum size of a value; a longer one means that the file is not a sequence of ads.
+const MAX_ITEM_BYTES: usize = 64 << 20;
 const BUFFER_BYTES: usize = 1 << 18;
 
-/// How values follow each other.
+/// How values are separated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Layout {
-    /// One a line; blank lines are none.
+    /// One per line; blank lines are skipped.
     Lines,
-    /// Within `[` and `]`, commas between.
+    /// A JSON array at the top level.
     List,
-    /// With white space between, or nothing.
+    /// Concatenated, with optional white space in between.
     Documents,
 }
 
 impl Layout {
-    /// What `head`, which begins with `{` or `[` after white space, is the beginning of.
-    pub(super) fn of(head: &[u8]) -> Self {
+    /// Detects the layout from the beginning of a file, which must be `{` or `[` after white space.
+    pub(super) fn detect(head: &[u8]) -> Self {
         let head = head.trim_ascii_start();
         if head.starts_with(b"[") {
             return Self::List;
@@ -31,7 +31,7 @@ impl Layout {
         let Some(end) = memchr::memchr(b'\n', head) else { return Self::Lines };
         let mut depth = Depth::default();
         match depth.end(&head[..end]) {
-            // A first line that ends inside its object is a document over several lines.
+            // The object continues on the next line.
             None => Self::Documents,
             Some(length) if head[length..end].trim_ascii().is_empty() => Self::Lines,
             Some(length) if head[length..end].trim_ascii_start().starts_with(b"{") => Self::Documents,
@@ -40,7 +40,7 @@ impl Layout {
     }
 }
 
-/// Where in a value the splitter is.
+/// State of the scan for the end of a value.
 #[derive(Debug, Default)]
 struct Depth {
     open: usize,
@@ -49,7 +49,7 @@ struct Depth {
 }
 
 impl Depth {
-    /// The length of what `bytes` has of the value, if it ends in them.
+    /// Scans `bytes`, and returns the length up to the end of the value if it ends there.
     fn end(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut at = 0;
         while at < bytes.len() {
@@ -84,28 +84,28 @@ impl Depth {
     }
 }
 
-/// Reads one value after another.
+/// Iterates over the values of a file.
 pub(super) struct Items {
     source: BufReader<Source>,
     layout: Layout,
-    /// Lines that have begun.
+    /// Number of the current line, from 1.
     line: u64,
-    /// Values so far.
+    /// Number of values returned.
     count: u64,
-    is_begun: bool,
-    is_over: bool,
+    is_started: bool,
+    is_finished: bool,
 }
 
 impl Items {
     pub(super) fn new(source: Source, layout: Layout) -> Self {
         let source = BufReader::with_capacity(BUFFER_BYTES, source);
-        Self { source, layout, line: 1, count: 0, is_begun: false, is_over: false }
+        Self { source, layout, line: 1, count: 0, is_started: false, is_finished: false }
     }
 
-    /// Puts the next value into `item` and gives the line on which it begins; `None` after the last.
+    /// Reads the next value into `item` and returns the line on which it begins, or `None` after the last value.
     pub(super) fn next(&mut self, item: &mut Vec<u8>) -> io::Result<Option<u64>> {
         item.clear();
-        if self.is_over {
+        if self.is_finished {
             return Ok(None);
         }
         let line = match self.layout {
@@ -116,7 +116,7 @@ impl Items {
                 None => None,
             },
         };
-        self.is_over = line.is_none();
+        self.is_finished = line.is_none();
         self.count += 1;
         Ok(line)
     }
@@ -124,12 +124,12 @@ impl Items {
     fn next_line(&mut self, item: &mut Vec<u8>) -> io::Result<Option<u64>> {
         loop {
             item.clear();
-            let length = self.source.by_ref().take(ITEM_BYTES as u64).read_until(b'\n', item)?;
+            let length = self.source.by_ref().take(MAX_ITEM_BYTES as u64).read_until(b'\n', item)?;
             let line = self.line;
             if length == 0 {
                 return Ok(None);
             }
-            if length == ITEM_BYTES && !item.ends_with(b"\n") {
+            if length == MAX_ITEM_BYTES && !item.ends_with(b"\n") {
                 return Err(self.too_long(line));
             }
             self.line += 1;
@@ -140,8 +140,8 @@ impl Items {
     }
 
     fn next_of_list(&mut self, item: &mut Vec<u8>) -> io::Result<Option<u64>> {
-        if !self.is_begun {
-            self.is_begun = true;
+        if !self.is_started {
+            self.is_started = true;
             self.skip_space()?;
             self.source.consume(1);
         }
@@ -156,15 +156,15 @@ impl Items {
                     next = self.skip_space()?;
                 }
                 Some(b']') => return self.end_of_list(),
-                Some(_) => return Err(self.wrong("a comma is missing after")),
+                Some(_) => return Err(self.syntax_error("a comma is missing after")),
                 None => {}
             }
         }
         match next {
             Some(b'{' | b'[') => self.value(item).map(Some),
             Some(_) => self.scalar(item).map(Some),
-            None => Err(Fault::error(format!(
-                "the list that begins the file is not closed after {} values; the file is cut short",
+            None => Err(InvalidContent::error(format!(
+                "the list at the beginning of the file is not closed after {} values; the file is truncated",
                 self.count
             ))),
         }
@@ -174,23 +174,25 @@ impl Items {
         self.source.consume(1);
         match self.skip_space()? {
             None => Ok(None),
-            Some(_) => Err(Fault::error(format!("line {} has text after the end of the list", self.line))),
+            Some(_) => {
+                Err(InvalidContent::error(format!("line {} has text after the end of the list", self.line)))
+            }
         }
     }
 
-    fn wrong(&self, what: &str) -> io::Error {
-        Fault::error(format!("line {}: {what} value {}", self.line, self.count))
+    fn syntax_error(&self, what: &str) -> io::Error {
+        InvalidContent::error(format!("line {}: {what} value {}", self.line, self.count))
     }
 
     fn too_long(&self, line: u64) -> io::Error {
-        Fault::error(format!(
-            "row {} (line {line}) is longer than {} MiB; expected one object an ad",
+        InvalidContent::error(format!(
+            "row {} (line {line}) is longer than {} MiB; expected one object per ad",
             self.count + 1,
-            ITEM_BYTES >> 20
+            MAX_ITEM_BYTES >> 20
         ))
     }
 
-    /// The next byte that is no white space, which stays to be read.
+    /// Skips white space, and returns the next byte without consuming it.
     fn skip_space(&mut self) -> io::Result<Option<u8>> {
         loop {
             let bytes = self.source.fill_buf()?;
@@ -207,7 +209,7 @@ impl Items {
         }
     }
 
-    /// An object or a list, or at the end of the file what there is of it.
+    /// Reads an object or a list; at the end of the file, the part that exists.
     fn value(&mut self, item: &mut Vec<u8>) -> io::Result<u64> {
         let begin = self.line;
         let mut depth = Depth::default();
@@ -224,13 +226,13 @@ impl Items {
             if end.is_some() || length == 0 {
                 return Ok(begin);
             }
-            if item.len() > ITEM_BYTES {
+            if item.len() > MAX_ITEM_BYTES {
                 return Err(self.too_long(begin));
             }
         }
     }
 
-    /// Anything else, up to what may follow it.
+    /// Reads any other value, up to a comma, `]` or the end of the line.
     fn scalar(&mut self, item: &mut Vec<u8>) -> io::Result<u64> {
         loop {
             let bytes = self.source.fill_buf()?;
@@ -239,7 +241,7 @@ impl Items {
             let length = end.unwrap_or(bytes.len());
             item.extend_from_slice(&bytes[..length]);
             self.source.consume(length);
-            if end.is_some() || length == 0 || item.len() > ITEM_BYTES {
+            if end.is_some() || length == 0 || item.len() > MAX_ITEM_BYTES {
                 return Ok(self.line);
             }
         }
@@ -250,7 +252,7 @@ impl Items {
 mod tests {
     use super::*;
 
-    /// Gives one byte a call.
+    /// Returns one byte per call.
     struct Slow(io::Cursor<Vec<u8>>);
 
     impl Read for Slow {
@@ -262,7 +264,7 @@ mod tests {
 
     fn items(text: &str) -> Result<Vec<(u64, String)>, String> {
         let source = Box::new(Slow(io::Cursor::new(text.as_bytes().to_vec())));
-        let mut items = Items::new(source, Layout::of(text.as_bytes()));
+        let mut items = Items::new(source, Layout::detect(text.as_bytes()));
         let (mut item, mut all) = (Vec::new(), Vec::new());
         while let Some(line) = items.next(&mut item).map_err(|error| error.to_string())? {
             all.push((line, String::from_utf8(item.trim_ascii().to_vec()).unwrap()));
@@ -271,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn values_come_one_by_one() {
+    fn values_are_split_in_every_layout() {
         let a = |line, text: &str| (line, text.to_owned());
         for (text, expected) in [
             ("{\"a\":1}\n\n{\"b\":\"}\"}", vec![a(1, "{\"a\":1}"), a(3, "{\"b\":\"}\"}")]),
@@ -290,16 +292,19 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_is_not_whole_is_refused() {
+    fn an_incomplete_list_is_an_error() {
         for (text, expected) in [
-            ("[{},", "the list that begins the file is not closed after 1 values; the file is cut short"),
-            ("[", "the list that begins the file is not closed after 0 values"),
+            (
+                "[{},",
+                "the list at the beginning of the file is not closed after 1 values; the file is truncated",
+            ),
+            ("[", "the list at the beginning of the file is not closed after 0 values"),
             ("[{}\n{}]", "line 2: a comma is missing after value 1"),
             ("[{}]\nx", "line 2 has text after the end of the list"),
             ("[{}] [{}]", "line 1 has text after the end of the list"),
         ] {
-            let said = items(text).unwrap_err();
-            assert!(said.starts_with(expected), "{text}: {said}");
+            let error = items(text).unwrap_err();
+            assert!(error.starts_with(expected), "{text}: {error}");
         }
     }
 }

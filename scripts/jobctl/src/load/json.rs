@@ -1,4 +1,4 @@
-//! JSON: one object an ad, alone on a line, in a list, or in a list inside a document.
+//! Reads JSON: one object per ad, one per line, in a list, or in a list inside a document.
 
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
@@ -13,15 +13,15 @@ use super::decode::read_failed;
 use super::items::{Items, Layout};
 use super::members::{self, Member};
 use super::plan::Plan;
-use super::reader::{Built, Notes, Place, Rows};
+use super::reader::{Built, Location, Notes, Rows};
 use super::recipe::Recipe;
 use super::suggest;
 use super::unique::Unique;
 use super::value::Value;
 use crate::columns::COLUMNS;
 
-/// How many spellings of column names are remembered.
-const NAMES_KNOWN: usize = 1_000;
+/// Maximum number of member names in the cache of [`JsonRows::sources`].
+const MAX_CACHED_NAMES: usize = 1_000;
 
 type Object = Map<String, Json>;
 
@@ -32,13 +32,13 @@ pub(super) struct JsonRows {
     recipe: Arc<Recipe>,
     plan: Plan,
     members: Vec<Member>,
-    /// Of each name of a member, the sources that begin with it.
+    /// A cache of [`Self::sources`].
     names: HashMap<String, Arc<[usize]>>,
-    /// Which sources were found in any row.
+    /// By source, whether a row had it.
     seen: Vec<bool>,
-    /// Ads of a document that has a list of them.
-    waiting: VecDeque<Json>,
-    /// Whether a document had its list of ads.
+    /// The remaining ads of the current document.
+    buffered: VecDeque<Json>,
+    /// Whether a document had a list of ads at the path of the recipe.
     has_list: bool,
     line: u64,
     row: u64,
@@ -47,9 +47,9 @@ pub(super) struct JsonRows {
 
 impl JsonRows {
     pub(super) fn open(path: &Path, text: Text, recipe: &Arc<Recipe>) -> Self {
-        let layout = Layout::of(&text.peeked.head);
+        let layout = Layout::detect(&text.peeked.head);
         let (plan, names) = Plan::of_members(recipe);
-        let members: Vec<Member> = names.iter().map(|name| Member::of(name)).collect();
+        let members: Vec<Member> = names.iter().map(|name| Member::new(name)).collect();
         Self {
             path: path.into(),
             items: Items::new(text.peeked.into_source(0), layout),
@@ -58,7 +58,7 @@ impl JsonRows {
             seen: vec![false; members.len()],
             members,
             names: HashMap::new(),
-            waiting: VecDeque::new(),
+            buffered: VecDeque::new(),
             has_list: false,
             line: 0,
             row: 0,
@@ -66,29 +66,29 @@ impl JsonRows {
         }
     }
 
-    fn place(&self) -> Place {
-        Place { file: Arc::clone(&self.path), row: self.row, line: Some(self.line) }
+    fn location(&self) -> Location {
+        Location { file: Arc::clone(&self.path), row: self.row, line: Some(self.line) }
     }
 
-    /// The next value that is an ad.
+    /// The next ad, from the current document or else from the file.
     fn next_object(&mut self) -> Result<Option<Object>> {
         let mut item = Vec::new();
         loop {
-            if let Some(ad) = self.waiting.pop_front() {
+            if let Some(ad) = self.buffered.pop_front() {
                 self.row += 1;
                 return self.object(ad).map(Some);
             }
             let line = self.items.next(&mut item).map_err(|error| read_failed(&self.path, error))?;
-            let Some(line) = line else { return self.all_asked_for().map(|()| None) };
+            let Some(line) = line else { return self.check_flags().map(|()| None) };
             self.line = line;
             let value = self.parse(&item)?;
-            let is_document = self.recipe.rows.as_ref().and_then(|rows| members::list_of(&value, rows));
-            if is_document.is_none() {
+            let list = self.recipe.rows.as_ref().and_then(|rows| members::list_of(&value, rows));
+            if list.is_none() {
                 self.row += 1;
                 return self.object(value).map(Some);
             }
             self.has_list = true;
-            self.waiting = self
+            self.buffered = self
                 .recipe
                 .rows
                 .as_ref()
@@ -104,89 +104,89 @@ impl JsonRows {
             Ok(Unique(value)) => return Ok(value),
             Err(error) => error,
         };
-        // Python writes NaN and Infinity, for which JSON has no word.
-        if let Some(mended) = members::with_words(item)
-            && let Ok(Unique(value)) = serde_json::from_slice(&mended)
+        // Python writes NaN and Infinity, which are not JSON.
+        if let Some(quoted) = members::quote_non_finite(item)
+            && let Ok(Unique(value)) = serde_json::from_slice(&quoted)
         {
             return Ok(value);
         }
         self.row += 1;
-        let mut place = self.place();
-        place.line = Some(self.line + (error.line() as u64).saturating_sub(1));
+        let mut location = self.location();
+        location.line = Some(self.line + (error.line() as u64).saturating_sub(1));
         let what = error.to_string();
         let what = what.split(" at line ").next().unwrap_or_default();
         let hint = if std::str::from_utf8(item).is_err() {
-            "; it is not UTF-8: load the file with its encoding, for example --encoding windows-1252"
+            "; it is not UTF-8; load the file with its encoding, for example --encoding windows-1252"
         } else {
             ""
         };
-        Err(place.error(format_args!(
-            " is not one JSON object a line: {what} at character {}{hint}",
-            error.column()
-        )))
+        Err(location
+            .error(format_args!(" is not a JSON object: {what} at character {}{hint}", error.column())))
     }
 
     fn object(&self, value: Json) -> Result<Object> {
         match value {
             Json::Object(object) => Ok(object),
             other => Err(self
-                .place()
-                .error(format_args!(" is {}; every ad must be one object", members::kind(&other)))),
+                .location()
+                .error(format_args!(" is {}; expected one object per ad", members::kind(&other)))),
         }
     }
 
-    /// Refuses a file in which no row has what the user mapped.
-    fn all_asked_for(&self) -> Result<()> {
-        if self.recipe.is_rows_asked_for && !self.has_list && self.row > 0 {
+    /// Returns an error if no document had the list of `--rows`, or no row a member of `--map`.
+    fn check_flags(&self) -> Result<()> {
+        if self.recipe.is_rows_from_flag && !self.has_list && self.row > 0 {
             let rows = self.recipe.rows.as_deref().unwrap_or_default().join(".");
-            let what = format_args!("invalid --rows {rows}: no document has a list there");
+            let what = format_args!(
+                "invalid --rows {rows:?}: expected the path of a list, which no document has there"
+            );
             return Err(super::reader::refuse(&self.path, what));
         }
-        for wanted in self.recipe.wanted.iter().filter(|wanted| wanted.is_asked_for && self.row > 0) {
+        for wanted in self.recipe.wanted.iter().filter(|wanted| wanted.is_from_flag && self.row > 0) {
             let sources = self.plan.fields.iter().find(|field| field.column == wanted.column);
             let unseen =
                 sources.into_iter().flat_map(|field| &field.sources).find(|source| !self.seen[**source]);
             if let Some(source) = unseen {
                 let (name, column) = (&self.members[*source].name, COLUMNS[wanted.column].name);
-                let what = format_args!("invalid --map {name}={column}: no row has a member {name}");
+                let what = format_args!("invalid --map {name}={column}: no row has the member {name}");
                 return Err(super::reader::refuse(&self.path, what));
             }
         }
         Ok(())
     }
 
-    /// The sources that begin with a member of this name.
+    /// The sources whose path may begin with the member `name`.
     fn sources(&mut self, name: &str) -> Arc<[usize]> {
         if let Some(known) = self.names.get(name) {
             return Arc::clone(known);
         }
         let members = self.members.iter().enumerate();
         let sources: Arc<[usize]> =
-            members.filter(|(_, member)| member.begins_with(name)).map(|(place, _)| place).collect();
+            members.filter(|(_, member)| member.begins_with(name)).map(|(index, _)| index).collect();
         if sources.is_empty() {
             self.notes.ignore(name);
         }
-        if self.names.len() < NAMES_KNOWN {
+        if self.names.len() < MAX_CACHED_NAMES {
             self.names.insert(name.to_owned(), Arc::clone(&sources));
         }
         sources
     }
 }
 
-/// An object, and what each source finds in it.
-struct Found<'a> {
+/// An object with the value of each source.
+struct ObjectRow<'a> {
     object: &'a Object,
     values: Vec<Option<Value<'a>>>,
     is_first: bool,
     has_preset: bool,
 }
 
-impl Row for Found<'_> {
+impl Row for ObjectRow<'_> {
     fn value(&self, source: usize) -> Option<Value<'_>> {
         self.values[source].clone()
     }
 
-    fn lacks(&self, columns: &[usize]) -> String {
+    fn missing_columns(&self, columns: &[usize]) -> String {
         let names: Vec<&str> = columns.iter().map(|column| COLUMNS[*column].name).collect();
         let begin = match names[..] {
             [only] => format!(", column {only}: is missing"),
@@ -199,13 +199,17 @@ impl Row for Found<'_> {
         let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
         let inner = members::first_of_list(self.object).map(members::paths).unwrap_or_default();
         let inner: Vec<&str> = inner.iter().map(String::as_str).collect();
-        let offer = |names: &[&str]| suggest::preset(names).filter(|_| !self.has_preset);
+        let suggest_preset = |names: &[&str]| suggest::preset(names).filter(|_| !self.has_preset);
         let flags = suggest::remedy(columns, &paths, self.has_preset);
-        let remedy = match (offer(&paths), offer(&inner), members::longest_list(self.object)) {
+        let remedy = match (
+            suggest_preset(&paths),
+            suggest_preset(&inner),
+            members::longest_list(self.object),
+        ) {
             (None, Some(preset), _) => preset,
             (None, None, Some((name, length))) => {
                 format!(
-                    "if its list of {length} objects is the ads, load it with --rows {name}; else {flags}"
+                    "if its list of {length} objects contains the ads, load it with --rows {name}; otherwise {flags}"
                 )
             }
             _ => flags,
@@ -217,32 +221,38 @@ impl Row for Found<'_> {
 impl Rows for JsonRows {
     fn next(&mut self, builder: &mut Builder) -> Result<Option<Built>> {
         let Some(object) = self.next_object()? else { return Ok(None) };
-        let place = self.place();
+        let location = self.location();
         let mut values: Vec<Option<Value<'_>>> = vec![None; self.members.len()];
         for (name, json) in &object {
             for &source in self.sources(name).iter() {
                 let member = &self.members[source];
                 if let Some(value) = member.find(name, json) {
                     if values[source].is_some() {
-                        let column = member.column_name();
-                        return Err(place.error(format_args!(", column {column}: is there twice")));
+                        let name = &member.name;
+                        return Err(
+                            location.error(format_args!(", member {name}: appears twice in the object"))
+                        );
                     }
                     values[source] = Some(value);
                     self.seen[source] = true;
                 }
             }
         }
-        let row =
-            Found { object: &object, values, is_first: self.row == 1, has_preset: self.recipe.has_preset };
-        builder.build(&self.plan, &row, &place).map(Some)
+        let row = ObjectRow {
+            object: &object,
+            values,
+            is_first: self.row == 1,
+            has_preset: self.recipe.has_preset,
+        };
+        builder.build(&self.plan, &row, &location).map(Some)
     }
 
     fn notes(&self) -> Notes {
         let mut notes = self.notes.clone();
         for field in &self.plan.fields {
-            let is_there = field.sources.iter().any(|source| self.seen[*source])
-                || self.recipe.otherwise.iter().any(|(column, _)| *column == field.column);
-            if !is_there && !self.plan.is_worked_out(COLUMNS[field.column].name) {
+            let has_source = field.sources.iter().any(|source| self.seen[*source])
+                || self.recipe.defaults.iter().any(|(column, _)| *column == field.column);
+            if !has_source && !self.plan.is_computed(COLUMNS[field.column].name) {
                 notes.absent.push(COLUMNS[field.column].name);
             }
         }

@@ -1,14 +1,14 @@
-//! Members of JSON objects, found by dotted paths.
+//! Looks up members of JSON objects by dotted paths.
 
 use serde_json::{Map, Value as Json};
 
-use super::plan::is_name;
+use super::plan::is_same_name;
 use super::value::Value;
 
-/// How deep the paths of an object are listed.
-const DEPTH: usize = 3;
+/// Maximum depth of the paths that errors list.
+const MAX_LISTED_DEPTH: usize = 3;
 
-/// A value in an object: `title`, or `salary.type.salaryType`.
+/// The path of a value in an object: `title`, or `salary.type.salaryType`.
 #[derive(Debug)]
 pub(super) struct Member {
     pub(super) name: String,
@@ -16,52 +16,48 @@ pub(super) struct Member {
 }
 
 impl Member {
-    pub(super) fn of(name: &str) -> Self {
+    pub(super) fn new(name: &str) -> Self {
         Self { name: name.to_owned(), parts: name.split('.').map(str::to_owned).collect() }
     }
 
-    /// What to call it in an error.
-    pub(super) fn column_name(&self) -> &str {
-        &self.name
-    }
-
-    /// Says whether a member of this name may hold it: by its whole name, or by the first part of its path.
+    /// Returns whether the value may be in the member `name`: if that is the whole path (a name with dots) or its first
+    /// part.
     pub(super) fn begins_with(&self, name: &str) -> bool {
-        is_name(&self.name, name) || is_name(&self.parts[0], name)
+        is_same_name(&self.name, name) || is_same_name(&self.parts[0], name)
     }
 
-    /// The value within `json`, which an object calls `name`.
+    /// Looks up the value in `json`, the value of the member `name`.
     pub(super) fn find<'a>(&self, name: &str, json: &'a Json) -> Option<Value<'a>> {
-        if is_name(&self.name, name) {
+        if is_same_name(&self.name, name) {
             return Some(plain(json));
         }
         let mut leaves = Vec::new();
-        let is_many = dig(json, &self.parts[1..], &mut leaves);
+        let is_through_list = collect(json, &self.parts[1..], &mut leaves);
         match leaves[..] {
             [] => None,
-            [only] if !is_many && !only.is_array() => Some(plain(only)),
+            [only] if !is_through_list && !only.is_array() => Some(plain(only)),
             _ => Some(joined(&leaves)),
         }
     }
 }
 
-/// Collects what `parts` lead to; says whether the way leads through a list.
-fn dig<'a>(json: &'a Json, parts: &[String], leaves: &mut Vec<&'a Json>) -> bool {
+/// Collects the values at the path `parts`; returns whether the path leads through a list.
+fn collect<'a>(json: &'a Json, parts: &[String], leaves: &mut Vec<&'a Json>) -> bool {
     let Some((part, rest)) = parts.split_first() else {
         leaves.push(json);
         return false;
     };
     match json {
         Json::Object(object) => match member(object, part) {
-            Some(inner) => dig(inner, rest, leaves),
+            Some(inner) => collect(inner, rest, leaves),
             None => false,
         },
         Json::Array(elements) => {
             if let Ok(index) = part.parse::<usize>() {
-                return elements.get(index).is_some_and(|element| dig(element, rest, leaves));
+                return elements.get(index).is_some_and(|element| collect(element, rest, leaves));
             }
             for element in elements {
-                dig(element, parts, leaves);
+                collect(element, parts, leaves);
             }
             true
         }
@@ -70,10 +66,12 @@ fn dig<'a>(json: &'a Json, parts: &[String], leaves: &mut Vec<&'a Json>) -> bool
 }
 
 fn member<'a>(object: &'a Map<String, Json>, name: &str) -> Option<&'a Json> {
-    object.get(name).or_else(|| object.iter().find(|(known, _)| is_name(known, name)).map(|(_, value)| value))
+    object
+        .get(name)
+        .or_else(|| object.iter().find(|(known, _)| is_same_name(known, name)).map(|(_, value)| value))
 }
 
-/// Texts and numbers of a list, with commas between; NULL where there are none.
+/// Joins distinct strings and numbers with commas; NULL if there are none.
 fn joined(leaves: &[&Json]) -> Value<'static> {
     let mut words: Vec<String> = Vec::new();
     for leaf in leaves {
@@ -107,7 +105,7 @@ fn plain(value: &Json) -> Value<'_> {
     }
 }
 
-/// What a value is, in words.
+/// Name of the JSON type of a value in errors.
 pub(super) fn kind(value: &Json) -> &'static str {
     match value {
         Json::Null => "null",
@@ -120,13 +118,13 @@ pub(super) fn kind(value: &Json) -> &'static str {
     }
 }
 
-/// The list that `path` leads to.
+/// The list at `path`.
 pub(super) fn list_of<'a>(document: &'a Json, path: &[String]) -> Option<&'a Vec<Json>> {
     let inner = path.iter().try_fold(document, |json, part| member(json.as_object()?, part))?;
     inner.as_array()
 }
 
-/// The same, taken out of the document.
+/// Removes the list at `path` from the document; empty if there is none.
 pub(super) fn take_list(mut document: Json, path: &[String]) -> Vec<Json> {
     let mut inner = &mut document;
     for part in path {
@@ -134,14 +132,14 @@ pub(super) fn take_list(mut document: Json, path: &[String]) -> Vec<Json> {
         let name = object
             .keys()
             .find(|name| *name == part)
-            .or_else(|| object.keys().find(|name| is_name(name, part)));
+            .or_else(|| object.keys().find(|name| is_same_name(name, part)));
         let Some(next) = name.cloned().and_then(|name| object.get_mut(&name)) else { return Vec::new() };
         inner = next;
     }
     if let Json::Array(elements) = inner { std::mem::take(elements) } else { Vec::new() }
 }
 
-/// The paths of an object's values, and of those in the first object of its longest list.
+/// The paths of the values of an object, down to [`MAX_LISTED_DEPTH`].
 pub(super) fn paths(object: &Map<String, Json>) -> Vec<String> {
     fn collect(object: &Map<String, Json>, before: &str, depth: usize, paths: &mut Vec<String>) {
         for (name, value) in object {
@@ -153,19 +151,19 @@ pub(super) fn paths(object: &Map<String, Json>) -> Vec<String> {
         }
     }
     let mut all = Vec::new();
-    collect(object, "", DEPTH, &mut all);
+    collect(object, "", MAX_LISTED_DEPTH, &mut all);
     all
 }
 
-/// Path and length of the longest list of objects in a document, if it has one.
+/// Path and length of the longest list of objects in a document.
 pub(super) fn longest_list(object: &Map<String, Json>) -> Option<(String, usize)> {
-    let lists = lists(object, "", DEPTH);
+    let lists = lists(object, "", MAX_LISTED_DEPTH);
     lists.into_iter().map(|(name, list)| (name, list.len())).max_by_key(|(_, length)| *length)
 }
 
-/// The first object of the longest list of objects.
+/// The first object of the longest list of objects in a document.
 pub(super) fn first_of_list(object: &Map<String, Json>) -> Option<&Map<String, Json>> {
-    lists(object, "", DEPTH).into_iter().max_by_key(|(_, list)| list.len())?.1.first()?.as_object()
+    lists(object, "", MAX_LISTED_DEPTH).into_iter().max_by_key(|(_, list)| list.len())?.1.first()?.as_object()
 }
 
 fn lists<'a>(object: &'a Map<String, Json>, before: &str, depth: usize) -> Vec<(String, &'a Vec<Json>)> {
@@ -181,36 +179,36 @@ fn lists<'a>(object: &'a Map<String, Json>, before: &str, depth: usize) -> Vec<(
     all
 }
 
-/// `item` with the text `"NaN"` for each bare NaN outside of texts, and so for infinities, if there is one: JSON has no word for them, and
-/// columns judge the text as they do in a CSV file.
-pub(super) fn with_words(item: &[u8]) -> Option<Vec<u8>> {
+/// Quotes every bare `NaN`, `Infinity` and `-Infinity` outside of strings, which are not JSON. Columns then read the
+/// strings as in a CSV file. Returns `None` if there are none.
+pub(super) fn quote_non_finite(item: &[u8]) -> Option<Vec<u8>> {
     const WORDS: [&[u8]; 3] = [b"NaN", b"-Infinity", b"Infinity"];
-    let mut mended = Vec::with_capacity(item.len());
-    let (mut at, mut in_text, mut is_mended) = (0, false, false);
+    let mut quoted = Vec::with_capacity(item.len());
+    let (mut at, mut in_string, mut is_changed) = (0, false, false);
     while at < item.len() {
         match item[at] {
-            b'\\' if in_text => {
-                mended.push(item[at]);
+            b'\\' if in_string => {
+                quoted.push(item[at]);
                 at += 1;
                 if let Some(next) = item.get(at) {
-                    mended.push(*next);
+                    quoted.push(*next);
                 }
             }
             b'"' => {
-                in_text = !in_text;
-                mended.push(b'"');
+                in_string = !in_string;
+                quoted.push(b'"');
             }
-            _ if !in_text && let Some(word) = WORDS.iter().find(|word| item[at..].starts_with(word)) => {
-                mended.push(b'"');
-                mended.extend(*word);
-                mended.push(b'"');
-                (is_mended, at) = (true, at + word.len() - 1);
+            _ if !in_string && let Some(word) = WORDS.iter().find(|word| item[at..].starts_with(word)) => {
+                quoted.push(b'"');
+                quoted.extend(*word);
+                quoted.push(b'"');
+                (is_changed, at) = (true, at + word.len() - 1);
             }
-            byte => mended.push(byte),
+            byte => quoted.push(byte),
         }
         at += 1;
     }
-    is_mended.then_some(mended)
+    is_changed.then_some(quoted)
 }
 
 #[cfg(test)]
@@ -220,7 +218,7 @@ mod tests {
     use super::*;
 
     fn found(path: &str, object: &Json) -> Option<Value<'static>> {
-        let member = Member::of(path);
+        let member = Member::new(path);
         let object = object.as_object().unwrap();
         let (name, json) = object.iter().find(|(name, _)| member.begins_with(name))?;
         member.find(name, json).map(|value| match value {
@@ -232,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_reach_into_members_and_lists() {
+    fn paths_lead_through_members_and_lists() {
         let object = json!({
             "a": {"b": {"C": 7}}, "x.y": "whole", "tags": ["p", "q", "p"], "none": null, "deep": [{"k": [1, 2]}, {"k": [3]}, {}],
         });
@@ -254,14 +252,15 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_nan_is_null_and_a_text_stays() {
-        let mended = with_words(br#"{"a": NaN, "b": "NaN \"NaN", "c": [-Infinity, Infinity]}"#).unwrap();
-        assert_eq!(mended, br#"{"a": "NaN", "b": "NaN \"NaN", "c": ["-Infinity", "Infinity"]}"#);
-        assert_eq!(with_words(br#"{"b": "NaN"}"#), None);
+    fn bare_non_finite_numbers_are_quoted_and_strings_unchanged() {
+        let quoted =
+            quote_non_finite(br#"{"a": NaN, "b": "NaN \"NaN", "c": [-Infinity, Infinity]}"#).unwrap();
+        assert_eq!(quoted, br#"{"a": "NaN", "b": "NaN \"NaN", "c": ["-Infinity", "Infinity"]}"#);
+        assert_eq!(quote_non_finite(br#"{"b": "NaN"}"#), None);
     }
 
     #[test]
-    fn a_document_shows_its_list() {
+    fn lists_of_a_document_are_found() {
         let document = json!({"data": {"jobs": [{"id": 1}, {"id": 2}]}, "ads": [{"x": 1}], "n": [1, 2, 3]});
         assert_eq!(longest_list(document.as_object().unwrap()), Some(("data.jobs".to_owned(), 2)));
         let path = ["data".to_owned(), "Jobs".to_owned()];

@@ -1,4 +1,4 @@
-//! `jobctl load`: files into `cleaned_jobs`.
+//! `jobctl load`: appends files of ads to `cleaned_jobs`.
 
 mod builder;
 mod content;
@@ -48,40 +48,42 @@ use rules::Tally;
 
 /// Append ads from Parquet, CSV or JSON files to `cleaned_jobs`.
 ///
-/// What a file is shows its content, not its name: Parquet; CSV apart by , ; tab or |, with Excel's sep= line or
-/// without; JSON objects one a line, in a list, or in a list inside a document (--rows); each also in gzip. Text is
-/// UTF-8, or UTF-16 with its mark, or what --encoding says.
+/// The format is detected from the content, not from the file name: Parquet; CSV with the delimiter , ; tab or |, with
+/// or without Excel's sep= line; JSON objects, one per line, in a list, or in a list inside a document (--rows); each
+/// of them also compressed with gzip. Text is UTF-8, UTF-16 with a byte order mark, or in the encoding given by
+/// --encoding.
 ///
-/// Columns are found by name, in any case and order, or by --map, --set and --preset. `source`, `job_id` and
-/// `scrape_timestamp` are required; other columns may be absent (NULL), and unknown columns are ignored and named. Each
-/// file is loaded whole or, after the first value that does not fit, not at all (but see --bad-cells).
+/// Columns are matched by name, in any case and order, or given by --map, --set and --preset. `source`, `job_id` and
+/// `scrape_timestamp` are required; other columns may be absent (NULL); unknown columns are ignored and reported. A
+/// file is loaded completely, or not at all if one of its values is invalid (but see --bad-cells).
 ///
-/// The table is append-only: the latest `scrape_timestamp` of an ad counts, and loading a file twice adds its
-/// rows twice without harm. Sightings of ads that were taken down (`jobctl forget`) are left out and counted.
+/// The table is append-only: readers use the row of an ad with the latest `scrape_timestamp`, so that loading a file
+/// twice adds duplicate rows without changing any result. Sightings of ads that were taken down (`jobctl forget`) are
+/// left out and counted.
 ///
-/// Timestamps: RFC 3339, `YYYY-MM-DD HH:MM[:SS]` with or without a zone (none is UTC), `YYYY-MM-DD`, and those of the
-/// rules below; years 1 to 9999. Salaries are finite and not negative. In CSV an empty cell is '' in a text column and
-/// NULL in any other; Parquet and JSON keep NULL and '' apart.
+/// Timestamps: RFC 3339, `YYYY-MM-DD HH:MM[:SS]` with or without a zone (UTC by default), `YYYY-MM-DD`, and the formats
+/// of the rules below; years 1 to 9999. Salaries are finite and not negative. In CSV an empty cell is '' in a text
+/// column and NULL in any other; Parquet and JSON distinguish NULL from ''.
 ///
-/// A scrape by JobSpy, and an answer of MyCareersFuture's API:
+/// A CSV file of JobSpy, and a response of MyCareersFuture's API:
 ///
 ///   jobctl load --preset jobspy jobs.csv
 ///
 ///   jobctl load --preset mycareersfuture page0.json
 ///
-/// A file of your own: jobctl load --map id=job_id --map pay.from=job_salary_min_sgd_monthly --set source=MyBoard
-/// --set scrape_timestamp=2025-01-31 ads.json. A preset file holds the same for many files; those that come with the
-/// tool are in scripts/jobctl/presets.
+/// Any other file: jobctl load --map id=job_id --map pay.from=job_salary_min_sgd_monthly --set source=MyBoard --set
+/// scrape_timestamp=2025-01-31 ads.json. A preset file stores such settings for reuse; the built-in presets are in
+/// scripts/jobctl/presets.
 #[derive(Debug, Args)]
 #[command(after_long_help = rules::help())]
-#[allow(clippy::doc_markdown)] // Names of products, which --help prints.
+#[allow(clippy::doc_markdown)] // --help prints this text, without Markdown.
 pub(crate) struct LoadArgs {
-    /// Files of ads, by content: Parquet, CSV, JSON, also in gzip
+    /// Files of ads: Parquet, CSV or JSON, optionally compressed with gzip
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     #[command(flatten)]
     read: ReadArgs,
-    /// Read and report, and write nothing
+    /// Read the files and print the report without writing anything
     #[arg(long)]
     dry_run: bool,
     /// Print the report as one line of JSON
@@ -90,23 +92,24 @@ pub(crate) struct LoadArgs {
 }
 
 pub(crate) async fn run(settings: &StorageSettings, args: LoadArgs) -> Result<()> {
-    let recipe = Arc::new(Recipe::of(&args.read, Utc::now().trunc_subsecs(6))?);
-    let (files, of_files) = (args.files.clone(), Arc::clone(&recipe));
-    // A mistyped name in the last place shall not be found after the first file is in.
-    let check = move || files.iter().try_for_each(|path| reader::open(path, &of_files).map(drop));
-    feed::blocking("looking at the files", check).await?;
+    let recipe = Arc::new(Recipe::new(&args.read, Utc::now().trunc_subsecs(6))?);
+    let (files, recipe_of_check) = (args.files.clone(), Arc::clone(&recipe));
+    // All files are opened before the first one is loaded, so that a mistyped name is reported before anything is
+    // written.
+    let check = move || files.iter().try_for_each(|path| reader::open(path, &recipe_of_check).map(drop));
+    feed::blocking("opening the files", check).await?;
     let target = if args.dry_run {
-        Target::Nothing(tombstones(settings).await?)
+        Target::DryRun(tombstones(settings).await?)
     } else {
         Target::Warehouse(ready_warehouse(settings).await?)
     };
     let mut total = Quality::default();
     let mut rules = Tally::default();
     let mut reports = Vec::new();
-    for (place, path) in args.files.iter().enumerate() {
+    for (index, path) in args.files.iter().enumerate() {
         let loaded = match load(&target, path, &recipe, total).await {
             Ok(loaded) => loaded,
-            Err(error) => return Err(explain(&error, &args.files[..place], args.dry_run)),
+            Err(error) => return Err(with_loaded_files(&error, &args.files[..index], args.dry_run)),
         };
         if args.json {
             reports.push(loaded.json(path));
@@ -116,13 +119,13 @@ pub(crate) async fn run(settings: &StorageSettings, args: LoadArgs) -> Result<()
         rules.add(&loaded.tally);
         total = loaded.total;
     }
-    let standing = match &target {
-        Target::Warehouse(warehouse) => Some(Standing::of(warehouse.as_ref()).await?),
-        Target::Nothing(_) => None,
+    let counts = match &target {
+        Target::Warehouse(warehouse) => Some(TableCounts::query(warehouse.as_ref()).await?),
+        Target::DryRun(_) => None,
     };
     if args.json {
         let report = json!({
-            "files": reports, "total": total, "rules": rules.json(), "cleaned_jobs": standing.map(|s| s.json()),
+            "files": reports, "total": total, "rules": rules.json(), "cleaned_jobs": counts.map(|counts| counts.json()),
         });
         return output::print(&format!("{report}\n"));
     }
@@ -130,28 +133,28 @@ pub(crate) async fn run(settings: &StorageSettings, args: LoadArgs) -> Result<()
         let total = total.render(&format!("total of {} files", args.files.len()));
         output::print(&format!("{total}{}\n", rules.render()))?;
     }
-    output::print(&match standing {
-        Some(standing) => standing.sentence(settings),
+    output::print(&match counts {
+        Some(counts) => counts.sentence(settings),
         None => "dry run: nothing was written\n".to_owned(),
     })
 }
 
-/// The warehouse, made where there is none, with the tables that ads need.
+/// Opens the warehouse, and creates it and the tables of ads where they do not exist.
 pub(crate) async fn ready_warehouse(settings: &StorageSettings) -> Result<Arc<dyn Warehouse>> {
     let warehouse = open_warehouse(settings, Access::Create).await?;
     warehouse.create_jobs().await?;
     Ok(warehouse)
 }
 
-/// Where ads go.
+/// Destination of ads.
 pub(crate) enum Target {
-    /// Into `cleaned_jobs`.
+    /// Appends to `cleaned_jobs`.
     Warehouse(Arc<dyn Warehouse>),
-    /// Nowhere: a dry run, which leaves out what a load would leave out.
-    Nothing(Tombstones),
+    /// Writes nothing; counts the sightings that a load would leave out because of these tombstones.
+    DryRun(Tombstones),
 }
 
-/// What was taken down of the warehouse; nothing where there is no warehouse yet.
+/// The tombstones of the warehouse; none if there is no warehouse yet.
 async fn tombstones(settings: &StorageSettings) -> Result<Tombstones> {
     match open_warehouse(settings, Access::Read).await {
         Ok(warehouse) => Ok(warehouse.tombstones().await?.into_iter().collect()),
@@ -183,7 +186,8 @@ async fn load(target: &Target, path: &Path, recipe: &Arc<Recipe>, mut total: Qua
     outcome.map(|(loaded, appended)| Loaded { forgotten: appended.forgotten, ..loaded })
 }
 
-/// Lets `batches` flow to their target, and takes what was learned on the way and what was appended.
+/// Sends `batches` to `target`, and returns the value of `learned`, which their producer sends at its end, with what
+/// was appended.
 pub(crate) async fn append<T>(
     target: &Target,
     mut batches: BoxStream<'static, Result<Vec<JobAd>>>,
@@ -192,24 +196,25 @@ pub(crate) async fn append<T>(
     let mut appended = Appended::default();
     match target {
         Target::Warehouse(warehouse) => appended = warehouse.append_jobs(batches).await?,
-        Target::Nothing(tombstones) => {
+        Target::DryRun(tombstones) => {
             while let Some(batch) = batches.next().await {
                 appended.forgotten += tombstones.leave_out(&mut batch?);
             }
         }
     }
-    // The stream has come to its end, and the value is sent before that.
-    let learned = learned.await.map_err(|_| Error::internal("a file was read without a report"))?;
+    // The producer sends its value before the stream ends.
+    let learned =
+        learned.await.map_err(|_| Error::internal("the reader of a file ended without a report"))?;
     Ok((learned, appended))
 }
 
-/// A source or job id as a file's cell of this text is loaded; `None` where such a cell is refused.
-pub(crate) fn key_of(cell: &str) -> Option<String> {
+/// The source or job id that is loaded from a text cell; `None` if the cell is invalid.
+pub(crate) fn normalized_key(cell: &str) -> Option<String> {
     value::key(value::Value::Text(cell.into())).ok().map(|(key, _)| key)
 }
 
-/// The error, and what it left behind.
-fn explain(error: &Error, before: &[PathBuf], is_dry_run: bool) -> Error {
+/// Adds to `error` which files of the same command are in the table.
+fn with_loaded_files(error: &Error, before: &[PathBuf], is_dry_run: bool) -> Error {
     if is_dry_run {
         return Error::new(error.kind(), error.chain());
     }
@@ -221,15 +226,15 @@ fn explain(error: &Error, before: &[PathBuf], is_dry_run: bool) -> Error {
     Error::new(error.kind(), sentence)
 }
 
-/// What `cleaned_jobs` holds afterwards.
-pub(crate) struct Standing {
+/// Row counts of `cleaned_jobs` after the command.
+pub(crate) struct TableCounts {
     sightings: u64,
     ads: u64,
     distinct_sightings: u64,
 }
 
-impl Standing {
-    pub(crate) async fn of(warehouse: &dyn Warehouse) -> Result<Self> {
+impl TableCounts {
+    pub(crate) async fn query(warehouse: &dyn Warehouse) -> Result<Self> {
         let sql = include_str!("../../sql/count_ads.sql");
         let [sightings, ads, distinct_sightings] = warehouse::counts(warehouse, sql).await?;
         Ok(Self { sightings, ads, distinct_sightings })
@@ -247,7 +252,7 @@ impl Standing {
         let note = match repeats {
             0 => String::new(),
             _ => format!(
-                "; {} rows are there more than once (loaded twice?), which does no harm",
+                "; {} rows are duplicates (was a file loaded twice?), which changes no result",
                 count(repeats)
             ),
         };
@@ -260,7 +265,7 @@ impl Standing {
     }
 }
 
-/// Every ad of a file.
+/// All ads of a file.
 #[cfg(test)]
 pub(crate) fn read_all(path: &Path) -> Result<Vec<JobAd>> {
     reader::open(path, &Arc::default())?.try_fold(Vec::new(), |mut ads, batch| {

@@ -1,4 +1,4 @@
-//! Parquet, whatever wrote it.
+//! Reads Parquet files of any writer.
 
 use std::fs::File;
 use std::path::Path;
@@ -22,7 +22,7 @@ use parquet::basic::Type as PhysicalType;
 
 use super::builder::{Builder, Row};
 use super::plan::Plan;
-use super::reader::{BATCH_BYTES, BATCH_ROWS, Built, Notes, Place, Rows, refuse};
+use super::reader::{BATCH_BYTES, BATCH_ROWS, Built, Location, Notes, Rows, refuse};
 use super::recipe::Recipe;
 use super::value::Value;
 use crate::columns::COLUMNS;
@@ -33,13 +33,13 @@ pub(super) struct ParquetRows {
     file: File,
     metadata: ArrowReaderMetadata,
     plan: Plan,
-    /// Of each leaf that is read, its place in the file and the column that it is for.
+    /// For each leaf column that is read, its index in the file and the index in [`COLUMNS`] of its column.
     leaves: Vec<(usize, usize)>,
-    /// For each column of the file, its array in a batch.
+    /// For each column of the file, the index of its array in a batch, if it is read.
     arrays: Vec<Option<usize>>,
     batches: ParquetRecordBatchReader,
     batch: Vec<ArrayRef>,
-    /// Rows of the batch, and those of them that have been taken.
+    /// Number of rows of the batch, and how many of them were returned.
     rows: usize,
     taken: usize,
     notes: Notes,
@@ -60,12 +60,15 @@ impl ParquetRows {
         for field in &plan.fields {
             for &source in &field.sources {
                 let (column, data_type) = (&COLUMNS[field.column], fields[source].data_type());
-                if !fits(data_type, field.column) {
-                    let what =
-                        format_args!("column {} holds {data_type}; expected {}", column.name, column.holds());
+                if !is_compatible(data_type, field.column) {
+                    let what = format_args!(
+                        "column {} holds {data_type}; expected {}",
+                        column.name,
+                        column.type_name()
+                    );
                     return Err(refuse(path, what));
                 }
-                // A plain column is one leaf of its own name at the top of the file's schema.
+                // A column that is not nested has one leaf, with the name of the column as its path.
                 let descriptor = metadata.parquet_schema();
                 let leaf = (0..descriptor.num_columns())
                     .find(|&leaf| descriptor.column(leaf).path().parts() == [fields[source].name().as_str()]);
@@ -78,8 +81,8 @@ impl ParquetRows {
         }
         leaves.sort_unstable();
         let mut arrays = vec![None; fields.len()];
-        for (place, (_, source, _)) in leaves.iter().enumerate() {
-            arrays[*source] = Some(place);
+        for (index, (_, source, _)) in leaves.iter().enumerate() {
+            arrays[*source] = Some(index);
         }
         let leaves: Vec<(usize, usize)> =
             leaves.into_iter().map(|(leaf, _, column)| (leaf, column)).collect();
@@ -100,14 +103,14 @@ impl ParquetRows {
         })
     }
 
-    /// Takes up the next batch; `false` after the last.
+    /// Reads the next batch; returns `false` after the last one.
     fn next_batch(&mut self) -> Result<bool> {
         self.rows_before += self.rows as u64;
         (self.rows, self.taken) = (0, 0);
         let Some(batch) = self.batches.next() else { return Ok(false) };
-        let batch = batch.map_err(|_| self.broken_cell())?;
+        let batch = batch.map_err(|_| self.find_unreadable_cell())?;
         let arrays = batch.columns().iter().zip(&self.leaves).map(|(array, (_, column))| {
-            plain(array, *column).map_err(|error| {
+            normalized(array, *column).map_err(|error| {
                 let what = format!(
                     "column {}: a value is out of range in rows {} to {}",
                     COLUMNS[*column].name,
@@ -122,16 +125,16 @@ impl ParquetRows {
         Ok(true)
     }
 
-    /// Finds the cell that stopped the reader: it reads the columns one by one and row by row.
-    fn broken_cell(&self) -> Error {
+    /// Returns an error that names the unreadable cell. It reads the columns one by one and row by row to find it.
+    fn find_unreadable_cell(&self) -> Error {
         for leaf in &self.leaves {
             let one = std::slice::from_ref(leaf);
             let Ok(rows) = batches(&self.file, &self.metadata, one, 1) else { continue };
             for (row, batch) in (1..).zip(rows) {
                 if let Err(error) = batch {
-                    let place = Place { file: Arc::clone(&self.path), row, line: None };
+                    let location = Location { file: Arc::clone(&self.path), row, line: None };
                     let what = format_args!(", column {}: cannot be read", COLUMNS[leaf.1].name);
-                    return place.error(what).caused_by(error);
+                    return location.error(what).caused_by(error);
                 }
             }
         }
@@ -151,9 +154,9 @@ impl Row for BatchRow<'_> {
         Some(value(array, self.index))
     }
 
-    fn lacks(&self, _columns: &[usize]) -> String {
-        // Every row has the file's columns.
-        " lacks a column".to_owned()
+    fn missing_columns(&self, _columns: &[usize]) -> String {
+        // Unreachable: `Plan::of_names` returns an error for a file without a required column.
+        " has no value of a required column".to_owned()
     }
 }
 
@@ -165,8 +168,8 @@ impl Rows for ParquetRows {
             }
         }
         let row = self.rows_before + self.taken as u64 + 1;
-        let place = Place { file: Arc::clone(&self.path), row, line: None };
-        let ad = builder.build(&self.plan, &BatchRow { rows: self, index: self.taken }, &place);
+        let location = Location { file: Arc::clone(&self.path), row, line: None };
+        let ad = builder.build(&self.plan, &BatchRow { rows: self, index: self.taken }, &location);
         self.taken += 1;
         ad.map(Some)
     }
@@ -176,18 +179,18 @@ impl Rows for ParquetRows {
     }
 }
 
-/// The file's metadata, with a schema that reads timestamps of 96 bits in microseconds: nanoseconds, which the reader
-/// would take, hold the years 1677 to 2262 alone and wrap around beyond them.
+/// The file's metadata, with a schema that reads 96-bit timestamps in microseconds. The reader's default, nanoseconds,
+/// covers only the years 1677 to 2262 and wraps around outside of them.
 fn metadata(file: &File) -> parquet::errors::Result<ArrowReaderMetadata> {
     let metadata = ArrowReaderMetadata::load(file, ArrowReaderOptions::new())?;
     let descriptor = metadata.parquet_schema();
-    let is_wide = |name: &str| {
+    let is_int96 = |name: &str| {
         (0..descriptor.num_columns())
             .map(|leaf| descriptor.column(leaf))
             .any(|column| column.physical_type() == PhysicalType::INT96 && column.path().parts() == [name])
     };
     let fields = metadata.schema().fields().iter().map(|field| match field.data_type() {
-        DataType::Timestamp(TimeUnit::Nanosecond, zone) if is_wide(field.name()) => {
+        DataType::Timestamp(TimeUnit::Nanosecond, zone) if is_int96(field.name()) => {
             let data_type = DataType::Timestamp(TimeUnit::Microsecond, zone.clone());
             Arc::new(Field::new(field.name(), data_type, field.is_nullable()))
         }
@@ -213,7 +216,7 @@ fn batches(
         .build()
 }
 
-/// Rows that come to about [`BATCH_BYTES`], by the size that the file states of its largest row group.
+/// Number of rows per batch so that a batch has about [`BATCH_BYTES`], estimated from the largest row group.
 fn batch_rows(metadata: &ArrowReaderMetadata) -> usize {
     let groups = metadata.metadata().row_groups().iter();
     let row_bytes = groups.map(|group| group.total_byte_size() / group.num_rows().max(1)).max();
@@ -221,11 +224,11 @@ fn batch_rows(metadata: &ArrowReaderMetadata) -> usize {
     (BATCH_BYTES / row_bytes).clamp(1, BATCH_ROWS)
 }
 
-/// Says whether values of `data_type` may stand in the column.
-fn fits(data_type: &DataType, column: usize) -> bool {
+/// Returns whether values of `data_type` can be converted to the type of the column.
+fn is_compatible(data_type: &DataType, column: usize) -> bool {
     let data_type = without_dictionary(data_type);
     let is_text = data_type.is_string() || data_type.is_binary();
-    match COLUMNS[column].holds() {
+    match COLUMNS[column].type_name() {
         _ if is_text || *data_type == DataType::Null => true,
         "text" | "a number" => data_type.is_numeric(),
         _ => {
@@ -239,17 +242,19 @@ fn without_dictionary(data_type: &DataType) -> &DataType {
     if let DataType::Dictionary(_, values) = data_type { values } else { data_type }
 }
 
-/// One of the few types that [`value`] knows.
-fn plain(array: &ArrayRef, column: usize) -> Result<ArrayRef, arrow::error::ArrowError> {
+/// Casts an array to one of the types that [`value`] supports.
+fn normalized(array: &ArrayRef, column: usize) -> Result<ArrayRef, arrow::error::ArrowError> {
     let data_type = without_dictionary(array.data_type());
     let target = match data_type {
         DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 | DataType::Null | DataType::UInt64 => {
             data_type.clone()
         }
-        // Warehouses write integers as decimals of 38 digits; as floats they would lose some.
-        _ if data_type.is_decimal() && COLUMNS[column].holds() != "a number" => DataType::LargeUtf8,
-        // Of few digits: what they lost is looked at value by value.
-        DataType::Float32 | DataType::Float16 if COLUMNS[column].holds() != "a number" => data_type.clone(),
+        // Warehouses write integers as decimals of 38 digits, which floats cannot represent exactly.
+        _ if data_type.is_decimal() && COLUMNS[column].type_name() != "a number" => DataType::LargeUtf8,
+        // Short floats keep their type, so that `value` can reject integers that they do not represent exactly.
+        DataType::Float32 | DataType::Float16 if COLUMNS[column].type_name() != "a number" => {
+            data_type.clone()
+        }
         _ if data_type.is_integer() => DataType::Int64,
         _ if data_type.is_numeric() => DataType::Float64,
         _ if data_type.is_string() => DataType::LargeUtf8,
@@ -282,8 +287,8 @@ fn value(array: &ArrayRef, row: usize) -> Value<'_> {
         },
         DataType::Int64 => Value::Integer(array.as_primitive::<Int64Type>().value(row).into()),
         DataType::UInt64 => Value::Integer(array.as_primitive::<UInt64Type>().value(row).into()),
-        DataType::Float32 => few_digits(array.as_primitive::<Float32Type>().value(row).into(), 24),
-        DataType::Float16 => few_digits(array.as_primitive::<Float16Type>().value(row).into(), 11),
+        DataType::Float32 => short_float(array.as_primitive::<Float32Type>().value(row).into(), 24),
+        DataType::Float16 => short_float(array.as_primitive::<Float16Type>().value(row).into(), 11),
         DataType::Float64 => Value::Number(array.as_primitive::<Float64Type>().value(row)),
         DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => {
             moment(array, row).map_or(Value::Other("outside the years 1 to 9999"), Value::Moment)
@@ -292,8 +297,8 @@ fn value(array: &ArrayRef, row: usize) -> Value<'_> {
     }
 }
 
-/// A float of `bits` binary digits: from 2^`bits` on it may stand for several integers.
-fn few_digits(number: f64, bits: i32) -> Value<'static> {
+/// A float with `bits` binary digits of precision: from 2^`bits` on, it does not represent every integer.
+fn short_float(number: f64, bits: i32) -> Value<'static> {
     match bits {
         _ if number.is_finite() && number.abs() >= 2_f64.powi(bits) => Value::Other(if bits == 24 {
             "a 32-bit float of 2^24 or more, which may have lost digits"
@@ -304,7 +309,7 @@ fn few_digits(number: f64, bits: i32) -> Value<'static> {
     }
 }
 
-/// The instant, whatever the unit. With a zone or without, what is stored counts from 1970 in UTC.
+/// The timestamp in any unit. It is stored relative to 1970 in UTC, with or without a zone.
 fn moment(array: &ArrayRef, row: usize) -> Option<Timestamp> {
     match array.data_type() {
         DataType::Timestamp(TimeUnit::Second, _) => {

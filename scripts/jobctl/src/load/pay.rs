@@ -1,21 +1,21 @@
-//! Pay a month, from pay by another interval.
+//! Computes monthly pay from raw pay and its interval.
 
 use common::job::JobAd;
 
 use super::rules::Rule;
 
-/// What became of a row's pay.
+/// Outcome of [`set_monthly_pay`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pay {
-    /// There is none, or it is monthly, or the month's is there already.
-    Plain,
-    /// It was brought to a month.
-    By(Rule),
-    /// It stays raw: how often it is paid is not known.
-    Unknown,
+    /// No rule was needed: there is no raw pay, the raw pay is monthly, or the row has monthly pay already.
+    Unchanged,
+    /// The raw pay was converted by this rule.
+    Converted(Rule),
+    /// The interval is missing or unknown, so that only the raw columns are set.
+    UnknownInterval,
 }
 
-/// Multiplier, divisor and rule of an interval.
+/// Multiplier, divisor and rule of an interval. The factors assume 52 weeks, 260 days and 2,080 hours of work a year.
 fn interval(text: &str) -> Option<(f64, f64, Option<Rule>)> {
     let text = text.trim().to_lowercase();
     let text =
@@ -32,20 +32,20 @@ fn interval(text: &str) -> Option<(f64, f64, Option<Rule>)> {
     })
 }
 
-/// Fills the monthly columns from the raw ones by `job_salary_type`.
-pub(super) fn by_interval(ad: &mut JobAd) -> Pay {
+/// Sets the monthly columns from the raw columns and the interval in `job_salary_type`.
+pub(super) fn set_monthly_pay(ad: &mut JobAd) -> Pay {
     let (low, high) = (ad.job_salary_min_sgd_raw, ad.job_salary_max_sgd_raw);
     let has_month = ad.job_salary_min_sgd_monthly.or(ad.job_salary_max_sgd_monthly).is_some();
     if has_month || low.or(high).is_none() {
-        return Pay::Plain;
+        return Pay::Unchanged;
     }
     let Some((multiplier, divisor, rule)) = ad.job_salary_type.as_deref().and_then(interval) else {
-        return Pay::Unknown;
+        return Pay::UnknownInterval;
     };
     let month = |raw: f64| Some(raw * multiplier / divisor).filter(|amount| amount.is_finite());
     ad.job_salary_min_sgd_monthly = low.and_then(month);
     ad.job_salary_max_sgd_monthly = high.and_then(month);
-    rule.map_or(Pay::Plain, Pay::By)
+    rule.map_or(Pay::Unchanged, Pay::Converted)
 }
 
 #[cfg(test)]
@@ -53,25 +53,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pay_is_brought_to_a_month() {
+    fn pay_is_converted_to_monthly_pay() {
         for (interval, raw, expected) in [
-            ("yearly", 60_000.0, (Some(5000.0), Pay::By(Rule::Yearly))),
-            ("Monthly", 5000.0, (Some(5000.0), Pay::Plain)),
-            ("weekly", 1200.0, (Some(5200.0), Pay::By(Rule::Weekly))),
-            ("daily", 240.0, (Some(5200.0), Pay::By(Rule::Daily))),
-            ("per hour", 30.0, (Some(5200.0), Pay::By(Rule::Hourly))),
-            ("fortnightly", 30.0, (None, Pay::Unknown)),
-            ("", 30.0, (None, Pay::Unknown)),
+            ("yearly", 60_000.0, (Some(5000.0), Pay::Converted(Rule::Yearly))),
+            ("Monthly", 5000.0, (Some(5000.0), Pay::Unchanged)),
+            ("weekly", 1200.0, (Some(5200.0), Pay::Converted(Rule::Weekly))),
+            ("daily", 240.0, (Some(5200.0), Pay::Converted(Rule::Daily))),
+            ("per hour", 30.0, (Some(5200.0), Pay::Converted(Rule::Hourly))),
+            ("fortnightly", 30.0, (None, Pay::UnknownInterval)),
+            ("", 30.0, (None, Pay::UnknownInterval)),
         ] {
             let mut ad = JobAd {
                 job_salary_max_sgd_raw: Some(raw),
                 job_salary_type: Some(interval.to_owned()),
                 ..JobAd::default()
             };
-            let pay = by_interval(&mut ad);
+            let pay = set_monthly_pay(&mut ad);
             assert_eq!((ad.job_salary_max_sgd_monthly, pay), expected, "{interval}");
             assert_eq!((ad.job_salary_min_sgd_monthly, ad.job_salary_max_sgd_raw), (None, Some(raw)));
         }
-        assert_eq!(by_interval(&mut JobAd::default()), Pay::Plain);
+        assert_eq!(set_monthly_pay(&mut JobAd::default()), Pay::Unchanged);
     }
 }

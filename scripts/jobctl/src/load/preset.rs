@@ -1,4 +1,4 @@
-//! Presets: what a known source calls its columns, in a file that a person can read and copy.
+//! Presets: the column names of a known source, stored as TOML files.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,28 +8,28 @@ use serde::Deserialize;
 
 use crate::columns::{self, COLUMNS};
 
-/// The presets that come with the tool.
-const SHIPPED: [(&str, &str); 2] = [
+/// The presets that are part of the program: name and content.
+const BUILT_IN: [(&str, &str); 2] = [
     ("jobspy", include_str!("../../presets/jobspy.toml")),
     ("mycareersfuture", include_str!("../../presets/mycareersfuture.toml")),
 ];
 
-/// A preset as its file has it.
+/// A deserialized preset file.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Preset {
-    /// What files it is for.
+    /// The kind of files that it is for, for example `JobSpy's CSV`.
     pub(super) about: String,
-    /// Where in a JSON document the list of ads is.
+    /// The path of the list of ads in a JSON document.
     #[serde(default)]
     pub(super) rows: Option<String>,
-    /// Columns by which a file is recognised.
+    /// A file with all of these columns is recognised as a file for this preset.
     #[serde(default)]
     recognise: Vec<String>,
-    /// Of each of our columns, those of the file.
+    /// For each column of `cleaned_jobs`, the columns of the file in order of preference.
     #[serde(default)]
     columns: BTreeMap<String, Names>,
-    /// Values of columns that the file lacks.
+    /// Defaults of columns for which the file has no value.
     #[serde(default)]
     otherwise: BTreeMap<String, String>,
 }
@@ -42,19 +42,20 @@ enum Names {
 }
 
 impl Preset {
-    /// The preset of this name, or in this file.
+    /// The built-in preset `name`, or the preset in the file `name`.
     ///
     /// # Errors
-    /// `InvalidInput` where there is none or it is not readable.
+    /// `InvalidInput` if there is no such preset or file, or the file is invalid; otherwise the error of reading the
+    /// file.
     pub(super) fn named(name: &str) -> Result<Self> {
-        if let Some((_, text)) = SHIPPED.iter().find(|(shipped, _)| *shipped == name) {
+        if let Some((_, text)) = BUILT_IN.iter().find(|(known, _)| *known == name) {
             return Self::parse(name, text);
         }
-        let names = SHIPPED.map(|(name, _)| name).join(", ");
+        let names = BUILT_IN.map(|(name, _)| name).join(", ");
         let path = Path::new(name);
         let is_path = name.contains('/') || path.extension().is_some();
         if is_path && !path.exists() {
-            return Err(Error::invalid_input(format!("invalid --preset {name:?}: there is no such file")));
+            return Err(Error::invalid_input(format!("invalid --preset {name:?}: the file does not exist")));
         }
         if !path.is_file() {
             return Err(Error::invalid_input(format!(
@@ -77,7 +78,7 @@ impl Preset {
         for column in preset.columns.keys().chain(preset.otherwise.keys()) {
             if columns::find(column).is_none() {
                 return Err(Error::invalid_input(format!(
-                    "invalid --preset {name:?}: {column:?} is no column of cleaned_jobs; expected one of {}",
+                    "invalid --preset {name:?}: invalid column {column:?}: expected one of {}",
                     all_columns()
                 )));
             }
@@ -85,7 +86,7 @@ impl Preset {
         Ok(preset)
     }
 
-    /// Pairs of one of our columns and the names of its values in the file, the preferred one first.
+    /// Pairs of an index in [`COLUMNS`] and the column's names in the file, in order of preference.
     pub(super) fn columns(&self) -> impl Iterator<Item = (usize, &[String])> {
         self.columns.iter().filter_map(|(column, names)| {
             let names = match names {
@@ -96,14 +97,14 @@ impl Preset {
         })
     }
 
-    /// Pairs of one of our columns and its value where the file has none.
-    pub(super) fn otherwise(&self) -> impl Iterator<Item = (usize, &str)> {
+    /// Pairs of an index in [`COLUMNS`] and the column's default.
+    pub(super) fn defaults(&self) -> impl Iterator<Item = (usize, &str)> {
         self.otherwise.iter().filter_map(|(column, value)| Some((columns::find(column)?, value.as_str())))
     }
 
-    /// Name and description of the shipped preset that knows files of these columns.
-    pub(super) fn recognised(has: impl Fn(&str) -> bool) -> Option<(&'static str, String)> {
-        SHIPPED.iter().find_map(|(name, text)| {
+    /// Name and description of the built-in preset for a file; `has` returns whether the file has a column.
+    pub(super) fn recognise(has: impl Fn(&str) -> bool) -> Option<(&'static str, String)> {
+        BUILT_IN.iter().find_map(|(name, text)| {
             let preset = Self::parse(name, text).ok()?;
             preset.recognise.iter().all(|column| has(column)).then_some((*name, preset.about))
         })
@@ -120,31 +121,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shipped_presets_are_readable() {
-        for (name, _) in SHIPPED {
+    fn built_in_presets_are_valid() {
+        for (name, _) in BUILT_IN {
             let preset = Preset::named(name).unwrap();
             assert!(preset.columns().count() > 10 && !preset.recognise.is_empty(), "{name}");
         }
         let (name, about) =
-            Preset::recognised(|column| ["site", "job_url", "date_posted"].contains(&column)).unwrap();
+            Preset::recognise(|column| ["site", "job_url", "date_posted"].contains(&column)).unwrap();
         assert_eq!((name, about.as_str()), ("jobspy", "JobSpy's CSV"));
-        assert!(Preset::recognised(|column| column == "site").is_none());
+        assert!(Preset::recognise(|column| column == "site").is_none());
     }
 
     #[test]
-    fn a_preset_that_is_wrong_is_refused_with_its_line() {
+    fn errors_of_presets_name_the_line_or_column() {
         for (text, expected) in [
             (
                 "about = \"x\"\n[columns]\nwages = \"pay\"\n",
-                "\"wages\" is no column of cleaned_jobs; expected one of source,",
+                "invalid column \"wages\": expected one of source,",
             ),
             ("about = \"x\"\nrules = 1\n", "line 2: unknown field `rules`"),
             ("about = \n", "line 1: "),
         ] {
-            let said = Preset::parse("my.toml", text).unwrap_err().to_string();
-            assert!(said.starts_with("invalid --preset \"my.toml\": ") && said.contains(expected), "{said}");
+            let error = Preset::parse("my.toml", text).unwrap_err().to_string();
+            assert!(
+                error.starts_with("invalid --preset \"my.toml\": ") && error.contains(expected),
+                "{error}"
+            );
         }
-        let said = Preset::named("linkedin").unwrap_err().to_string();
-        assert!(said.contains("expected jobspy, mycareersfuture, or a preset file"), "{said}");
+        let error = Preset::named("linkedin").unwrap_err().to_string();
+        assert!(error.contains("expected jobspy, mycareersfuture, or a preset file"), "{error}");
     }
 }

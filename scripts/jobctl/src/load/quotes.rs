@@ -1,96 +1,99 @@
-//! The quotes of CSV, checked before the parser sees them: it takes `"a "b" c"` and `"a \"b\" c"` without a word and
-//! garbles both.
+//! Validates the quoting of CSV and normalizes escapes before the parser: the csv crate parses `"a "b" c"` and
+//! `"a \"b\" c"` without an error and garbles both.
 
 use std::io::{self, Read};
 
 use memchr::{memchr, memchr_iter, memchr2, memchr3};
 
-use super::decode::{Fault, Source};
+use super::decode::{InvalidContent, Source};
 
 const BUFFER_BYTES: usize = 1 << 16;
-/// The longest row. Beyond it is a quote that is never closed, which would else take the rest of the file into memory.
-const ROW_BYTES: usize = 64 << 20;
+/// Maximum size of a row. A longer one has a quote that is never closed, which would load the rest of the file into
+/// memory.
+const MAX_ROW_BYTES: usize = 64 << 20;
 
-/// How cells are set apart and quoted.
+/// Delimiter and escape character of a CSV file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Dialect {
     pub(super) delimiter: u8,
-    /// What stands before a quote inside a quoted cell, besides another quote.
+    /// The character that escapes a quote inside a quoted cell, in addition to doubling the quote.
     pub(super) escape: Option<u8>,
 }
 
-/// Where in a row the reader is.
+/// State of the scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// Before a cell's first byte.
     Start,
     Unquoted,
-    /// After the escape character in a cell without quotes.
+    /// After the escape character in an unquoted cell.
     UnquotedEscaped,
     Quoted,
     /// After the escape character inside a quoted cell.
     Escaped,
-    /// After a quote inside a quoted cell; whether a backslash was before it.
+    /// After a quote inside a quoted cell, which closes the cell unless another one follows; whether a backslash
+    /// precedes it.
     Closed(bool),
-    /// After a space behind a closing quote.
+    /// After spaces that follow a closing quote.
     Padded,
 }
 
-/// Follows the quotes of a file and writes escaped quotes as RFC 4180 does, twice.
+/// Scans the quotes of a file, and rewrites escaped quotes as RFC 4180 does: doubled.
 #[derive(Debug)]
-pub(super) struct Follower {
+pub(super) struct QuoteScanner {
     dialect: Dialect,
     state: State,
-    /// Rows that have ended; blank lines are none.
+    /// Number of complete rows, without blank lines.
     rows: u64,
-    /// Lines that have ended.
+    /// Number of complete lines.
     lines: u64,
     is_blank: bool,
     last: u8,
-    /// Whether a backslash stood before a quote inside a quoted cell.
+    /// Whether a backslash preceded a quote inside a quoted cell.
     pub(super) has_backslashed_quotes: bool,
 }
 
-/// What cannot be read in a dialect.
+/// Text after a closing quote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Broken {
-    /// Rows before it, the header among them.
+pub(super) struct InvalidQuoting {
+    /// Number of rows before it, including the header.
     rows: u64,
     lines: u64,
+    /// Whether a backslash precedes the quote.
     is_backslashed: bool,
 }
 
-impl Broken {
-    /// What to tell of it, with the data row where the header is row 0.
-    pub(super) fn sentence(self, rows_before_data: u64) -> String {
-        let place = match place(self.rows, rows_before_data) {
+impl InvalidQuoting {
+    /// The error message; rows are counted from the first row of data.
+    pub(super) fn message(self, rows_before_data: u64) -> String {
+        let location = match row_name(self.rows, rows_before_data) {
             row if row.starts_with("row") => format!("{row} (line {})", self.lines + 1),
             header => header,
         };
         if self.is_backslashed {
             format!(
-                "{place} has \\\" inside a quoted cell; where that stands for a quote, load the file with {ESCAPE_FLAG}"
+                "{location} has \\\" inside a quoted cell; if that is an escaped quote, load the file with {ESCAPE_FLAG}"
             )
         } else {
             format!(
-                "{place} has text after a closing quote; a quote inside a quoted cell is written twice (\"\")"
+                "{location} has text after a closing quote; expected quotes inside a quoted cell to be doubled (\"\")"
             )
         }
     }
 }
 
-/// The row after `rows` rows, the header among them.
-fn place(rows: u64, rows_before_data: u64) -> String {
+/// Name in errors of the row after the first `rows` rows, which include the header.
+fn row_name(rows: u64, rows_before_data: u64) -> String {
     match (rows + 1).checked_sub(rows_before_data) {
         Some(row @ 1..) => format!("row {row}"),
         _ => "the header".to_owned(),
     }
 }
 
-/// The flag for files that escape quotes by a backslash.
+/// The flag for files that escape quotes with a backslash.
 pub(super) const ESCAPE_FLAG: &str = "--escape '\\'";
 
-impl Follower {
+impl QuoteScanner {
     pub(super) fn new(dialect: Dialect) -> Self {
         Self {
             dialect,
@@ -103,13 +106,13 @@ impl Follower {
         }
     }
 
-    /// Says whether a quoted cell is open.
+    /// Returns whether a quoted cell is open.
     pub(super) fn is_inside_quotes(&self) -> bool {
         matches!(self.state, State::Quoted | State::Escaped)
     }
 
-    /// Appends `bytes` to `out` as RFC 4180 writes them.
-    pub(super) fn follow(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Broken> {
+    /// Scans `bytes`, the continuation of the bytes of earlier calls, and appends them to `out` with doubled quotes.
+    pub(super) fn scan(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), InvalidQuoting> {
         let mut at = 0;
         while at < bytes.len() {
             let byte = bytes[at];
@@ -123,7 +126,7 @@ impl Follower {
                     let end =
                         memchr3(self.dialect.delimiter, b'\n', b'\r', &bytes[at..]).map(|found| at + found);
                     let cell = &bytes[at..end.unwrap_or(bytes.len())];
-                    // At the beginning of a cell it would make a quoted one.
+                    // The first byte of a cell is not unescaped: an escaped quote there would begin a quoted cell.
                     let first = usize::from(self.state == State::Start);
                     let escape = self.dialect.escape.filter(|_| cell.len() > first);
                     if let Some(found) = escape.and_then(|escape| memchr(escape, &cell[first..])) {
@@ -165,10 +168,10 @@ impl Follower {
                     }
                 }
                 State::UnquotedEscaped => {
-                    // `\"` is a quote and `\\` a backslash; before all else it stays.
+                    // `\"` is a quote and `\\` a backslash; before any other byte the backslash is kept.
                     let escape = self.dialect.escape.unwrap_or(b'"');
-                    let is_taken = byte == b'"' || byte == escape;
-                    if is_taken {
+                    let is_unescaped = byte == b'"' || byte == escape;
+                    if is_unescaped {
                         out.push(byte);
                         at += 1;
                     } else {
@@ -177,7 +180,8 @@ impl Follower {
                     (self.state, self.last) = (State::Unquoted, 0);
                 }
                 State::Escaped => {
-                    // `\"` is a quote, `\\` a backslash, an escaped line end a line end; before all else it stays.
+                    // `\"` is a quote, `\\` a backslash and an escaped line break a line break; before any other byte
+                    // the backslash is kept.
                     let escape = self.dialect.escape.unwrap_or(b'"');
                     self.lines += u64::from(byte == b'\n');
                     match byte {
@@ -210,8 +214,8 @@ impl Follower {
         self.last = bytes.last().copied().unwrap_or(self.last);
     }
 
-    /// The byte after a quote, or after spaces behind one.
-    fn after_quote(&mut self, byte: u8, is_backslashed: bool) -> Result<(), Broken> {
+    /// Handles the byte after a quote or after spaces that follow a closing quote.
+    fn after_quote(&mut self, byte: u8, is_backslashed: bool) -> Result<(), InvalidQuoting> {
         self.last = byte;
         self.state = match byte {
             b'"' if self.state != State::Padded => State::Quoted,
@@ -220,7 +224,7 @@ impl Follower {
                 State::Start
             }
             b' ' => State::Padded,
-            _ => return Err(Broken { rows: self.rows, lines: self.lines, is_backslashed }),
+            _ => return Err(InvalidQuoting { rows: self.rows, lines: self.lines, is_backslashed }),
         };
         Ok(())
     }
@@ -236,62 +240,62 @@ impl Follower {
     }
 }
 
-/// A source whose quotes are followed.
-pub(super) struct Quoted {
+/// A CSV source whose quoting is validated and normalized.
+pub(super) struct NormalizedQuotes {
     source: Source,
-    follower: Follower,
-    /// Rows before the first of data: the header, and a `sep=` line.
+    scanner: QuoteScanner,
+    /// Number of rows before the first row of data: the header and a `sep=` line.
     rows_before_data: u64,
-    /// Bytes since the row began, to the length of a buffer.
+    /// Size of the current row, with the precision of one buffer.
     row_bytes: usize,
     raw: Vec<u8>,
     text: Vec<u8>,
     taken: usize,
-    is_over: bool,
+    is_finished: bool,
 }
 
-impl Quoted {
+impl NormalizedQuotes {
     pub(super) fn new(source: Source, dialect: Dialect, rows_before_data: u64) -> Self {
-        let follower = Follower::new(dialect);
+        let scanner = QuoteScanner::new(dialect);
         Self {
             source,
-            follower,
+            scanner,
             rows_before_data,
             row_bytes: 0,
             raw: vec![0; BUFFER_BYTES],
             text: Vec::new(),
             taken: 0,
-            is_over: false,
+            is_finished: false,
         }
     }
 
-    /// What quotes are escaped by.
+    /// The escape character.
     pub(super) fn escape(&self) -> Option<u8> {
-        self.follower.dialect.escape
+        self.scanner.dialect.escape
     }
 
-    /// Says whether a backslash stood before a quote inside a quoted cell.
+    /// Returns whether a backslash preceded a quote inside a quoted cell.
     pub(super) fn has_backslashed_quotes(&self) -> bool {
-        self.follower.has_backslashed_quotes
+        self.scanner.has_backslashed_quotes
     }
 }
 
-impl Read for Quoted {
+impl Read for NormalizedQuotes {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        while self.taken == self.text.len() && !self.is_over {
+        while self.taken == self.text.len() && !self.is_finished {
             self.text.clear();
             self.taken = 0;
             let length = self.source.read(&mut self.raw)?;
-            self.is_over = length == 0;
-            let rows = self.follower.rows;
-            let followed = self.follower.follow(&self.raw[..length], &mut self.text);
-            followed.map_err(|broken| Fault::error(broken.sentence(self.rows_before_data)))?;
-            self.row_bytes = if self.follower.rows == rows { self.row_bytes + length } else { 0 };
-            if self.row_bytes > ROW_BYTES {
-                let place = place(rows, self.rows_before_data);
-                return Err(Fault::error(format!(
-                    "{place} is longer than {} MiB; it may open a quote that is never closed",
-                    ROW_BYTES >> 20
+            self.is_finished = length == 0;
+            let rows = self.scanner.rows;
+            let scanned = self.scanner.scan(&self.raw[..length], &mut self.text);
+            scanned.map_err(|error| InvalidContent::error(error.message(self.rows_before_data)))?;
+            self.row_bytes = if self.scanner.rows == rows { self.row_bytes + length } else { 0 };
+            if self.row_bytes > MAX_ROW_BYTES {
+                let row = row_name(rows, self.rows_before_data);
+                return Err(InvalidContent::error(format!(
+                    "{row} is longer than {} MiB; it may open a quote that is never closed",
+                    MAX_ROW_BYTES >> 20
                 )));
             }
         }
@@ -306,17 +310,17 @@ impl Read for Quoted {
 mod tests {
     use super::*;
 
-    fn follow(text: &str, escape: Option<u8>, piece: usize) -> Result<String, Broken> {
-        let mut follower = Follower::new(Dialect { delimiter: b',', escape });
+    fn scan(text: &str, escape: Option<u8>, piece: usize) -> Result<String, InvalidQuoting> {
+        let mut scanner = QuoteScanner::new(Dialect { delimiter: b',', escape });
         let mut out = Vec::new();
         for bytes in text.as_bytes().chunks(piece) {
-            follower.follow(bytes, &mut out)?;
+            scanner.scan(bytes, &mut out)?;
         }
         Ok(String::from_utf8(out).unwrap())
     }
 
     #[test]
-    fn what_is_well_quoted_passes_unchanged() {
+    fn well_quoted_text_is_unchanged() {
         for text in [
             "a,b\n\"x\"\"y\",z\n",
             "5\" pipe,a\"b\"\n",
@@ -326,47 +330,47 @@ mod tests {
             ",,\n\n\"\",\"\"",
         ] {
             for piece in [1, 2, 3, 100] {
-                assert_eq!(follow(text, None, piece).as_deref(), Ok(text), "{piece}");
+                assert_eq!(scan(text, None, piece).as_deref(), Ok(text), "{piece}");
             }
         }
     }
 
     #[test]
-    fn text_after_a_closing_quote_is_found_with_its_place() {
+    fn text_after_a_closing_quote_is_an_error_with_row_and_line() {
         for (text, expected) in [
             ("h\n\nx,\"a \"b\" c\"\n", "row 1 (line 3) has text after a closing quote"),
             ("h\n\"a\nb\"\nx,\"say \\\"hi\\\"\"\n", "row 2 (line 4) has \\\" inside a quoted cell"),
             ("\"a\" \"b\"\n", "the header has text after a closing quote"),
         ] {
             for piece in [1, 2, 100] {
-                let said = follow(text, None, piece).unwrap_err().sentence(1);
-                assert!(said.starts_with(expected), "{said}");
+                let error = scan(text, None, piece).unwrap_err().message(1);
+                assert!(error.starts_with(expected), "{error}");
             }
         }
     }
 
     #[test]
-    fn a_quote_that_is_never_closed_does_not_take_the_file_into_memory() {
+    fn the_size_of_a_row_with_an_unclosed_quote_is_limited() {
         let (head, rest) = (&b"h\nx\n\"5 inch pipe\n"[..], io::repeat(b'y'));
         let mut source =
-            Quoted::new(Box::new(head.chain(rest)), Dialect { delimiter: b',', escape: None }, 1);
+            NormalizedQuotes::new(Box::new(head.chain(rest)), Dialect { delimiter: b',', escape: None }, 1);
         let error = io::copy(&mut source, &mut io::sink()).unwrap_err();
         let expected = "row 2 is longer than 64 MiB; it may open a quote that is never closed";
         assert_eq!(error.to_string(), expected);
     }
 
     #[test]
-    fn an_escape_becomes_what_it_stands_for() {
+    fn escapes_are_normalized() {
         for (text, expected) in [
             (r#""say \"hi\"""#, r#""say ""hi""""#),
             (r#""a\\","b""#, r#""a\","b""#),
             (r#""C:\new \- x""#, r#""C:\new \- x""#),
             (r#""twice """#, r#""twice """#),
             ("\"line\\\nend\",\\\"", "\"line\nend\",\\\""),
-            (r#"He said \"hi\" in C:\dir\\x\,next"#, r#"He said "hi" in C:\dir\x\,next"#),
+            (r#"He error \"hi\" in C:\dir\\x\,next"#, r#"He error "hi" in C:\dir\x\,next"#),
         ] {
             for piece in [1, 2, 100] {
-                assert_eq!(follow(text, Some(b'\\'), piece).as_deref(), Ok(expected), "{text} {piece}");
+                assert_eq!(scan(text, Some(b'\\'), piece).as_deref(), Ok(expected), "{text} {piece}");
             }
         }
     }

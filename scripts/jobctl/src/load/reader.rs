@@ -1,9 +1,10 @@
-//! Ads from files: one reader of rows a format, one builder of ads, all behind [`Reader`].
+//! Reads ads from files. [`Reader`] combines the row reader of the file's format with the [`Builder`] of ads.
 //!
-//! The rules are the same for every format. Columns are found by the recipe's names, in any case and order. `source`,
-//! `job_id` and `scrape_timestamp` must be there and filled in; any other column may be absent, which is NULL in every
-//! row; unknown columns are ignored and named. Text is taken as it is, except that CSV cannot tell NULL from `''` and
-//! gives `''`; an empty text in a number or timestamp column is NULL in every format. [`super::rules`] has the rest.
+//! The rules are the same for every format. Columns are matched by the names of the recipe, in any case and order.
+//! `source`, `job_id` and `scrape_timestamp` must have a value in every row; any other column may be absent and is then
+//! NULL in every row; unknown columns are ignored and reported. Text is loaded unchanged, except that CSV cannot
+//! distinguish NULL from `''` and yields `''`; an empty text in a number or timestamp column is NULL in every format.
+//! [`super::rules`] lists the other conversions.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,76 +19,76 @@ use super::rules::Tally;
 use crate::columns;
 use crate::load::{csv, json, parquet};
 
-/// Most rows of a batch.
+/// Maximum number of rows of a batch.
 pub(super) const BATCH_ROWS: usize = 2_000;
-/// A batch ends early at this much text, so that memory does not depend on how long descriptions are.
+/// A batch ends at this much text, so that memory is bounded however long descriptions are.
 pub(super) const BATCH_BYTES: usize = 4 << 20;
-/// How many unknown columns are remembered by name.
-const UNKNOWN_NAMED: usize = 20;
+/// Maximum number of unknown columns in a report.
+const MAX_IGNORED_NAMES: usize = 20;
 
-/// The ad of a row, or `None` where the row is left out.
+/// The ad of a row, or `None` if the row is skipped.
 pub(super) type Built = Option<JobAd>;
 
-/// The rows of one file.
+/// A row reader of one file.
 pub(super) trait Rows: Send {
-    /// Builds the next row's ad: `None` after the last row, `Some(None)` where the row is left out.
+    /// Builds the ad of the next row: `None` after the last row, `Some(None)` if the row is skipped.
     fn next(&mut self, builder: &mut Builder) -> Result<Option<Built>>;
 
-    /// What the file has and lacks in columns, as far as it has been read.
+    /// Ignored and absent columns of the rows that were read so far.
     fn notes(&self) -> Notes;
 }
 
-/// How a file's columns differ from the table's, and how it was read.
+/// Differences between the columns of a file and of the table, and how the file was read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Notes {
-    /// Columns that the table does not have; the first [`UNKNOWN_NAMED`] of them.
+    /// The first [`MAX_IGNORED_NAMES`] columns that the table does not have.
     pub(crate) ignored: Vec<String>,
     /// Optional columns that the file does not have.
     pub(crate) absent: Vec<&'static str>,
-    /// How the file was read, where that is not plain: gzip, encoding, delimiter.
+    /// Compression, encoding, dialect and defaults with which the file was read, where they are not the usual ones.
     pub(crate) read_as: Vec<String>,
 }
 
 impl Notes {
     pub(super) fn ignore(&mut self, name: &str) {
         let ignored = &mut self.ignored;
-        let name = columns::shortened(name);
-        if ignored.len() < UNKNOWN_NAMED && !ignored.contains(&name) {
+        let name = columns::truncated(name);
+        if ignored.len() < MAX_IGNORED_NAMES && !ignored.contains(&name) {
             ignored.push(name);
         }
     }
 }
 
-/// The ads of one file in batches of bounded size; after an error there is nothing more.
+/// An iterator over the ads of one file in batches of bounded size. It ends after the first error.
 pub(crate) struct Reader {
     rows: Box<dyn Rows>,
     builder: Builder,
-    is_over: bool,
+    is_finished: bool,
 }
 
-/// Opens `path` in the format that its content shows.
+/// Opens `path` in the format detected from its content.
 ///
 /// # Errors
-/// `NotFound` or `Forbidden` where it cannot be opened, `InvalidInput` where it is not what can be read or lacks a
-/// required column.
+/// `NotFound` or `Forbidden` if it cannot be opened, `InvalidInput` if its format is not supported or a required column
+/// is missing.
 pub(crate) fn open(path: &Path, recipe: &Arc<Recipe>) -> Result<Reader> {
     let rows: Box<dyn Rows> = match content::open(path, recipe.encoding)? {
         Content::Parquet(file) => Box::new(parquet::ParquetRows::open(path, file, recipe)?),
         Content::Csv(text) => Box::new(csv::CsvRows::open(path, text, recipe)?),
         Content::Json(text) => Box::new(json::JsonRows::open(path, text, recipe)),
     };
-    Ok(Reader { rows, builder: Builder::new(Arc::clone(recipe)), is_over: false })
+    Ok(Reader { rows, builder: Builder::new(Arc::clone(recipe)), is_finished: false })
 }
 
 impl Reader {
-    /// What the file has and lacks in columns, as far as it has been read.
+    /// Ignored and absent columns of the rows that were read so far, and how the file is read.
     pub(crate) fn notes(&self) -> Notes {
         let mut notes = self.rows.notes();
         notes.read_as.extend(self.builder.notes());
         notes
     }
 
-    /// What the rules did so far.
+    /// The uses of each rule so far.
     pub(super) fn tally(&self) -> &Tally {
         self.builder.tally()
     }
@@ -108,12 +109,12 @@ impl Iterator for Reader {
 
     fn next(&mut self) -> Option<Self::Item> {
         let mut batch = Batch::default();
-        while !self.is_over && !batch.is_full() {
+        while !self.is_finished && !batch.is_full() {
             match self.next_ad() {
                 Ok(Some(ad)) => batch.push(ad),
-                Ok(None) => self.is_over = true,
+                Ok(None) => self.is_finished = true,
                 Err(error) => {
-                    self.is_over = true;
+                    self.is_finished = true;
                     return Some(Err(error));
                 }
             }
@@ -122,30 +123,30 @@ impl Iterator for Reader {
     }
 }
 
-/// Where in a file something is.
+/// The location of a row, for errors and reports.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
+pub(super) struct Location {
     pub(super) file: Arc<Path>,
-    /// Data row, from 1.
+    /// Number of the row of data, from 1.
     pub(super) row: u64,
-    /// Line of a text file, from 1.
+    /// Line number in a text file, from 1.
     pub(super) line: Option<u64>,
 }
 
-impl Place {
+impl Location {
     /// `row 3 (line 4)`.
-    pub(super) fn spot(&self) -> String {
+    pub(super) fn row_and_line(&self) -> String {
         let line = self.line.map(|line| format!(" (line {line})")).unwrap_or_default();
         format!("row {}{line}", self.row)
     }
 
-    /// `InvalidInput` that says where and `what`.
+    /// `InvalidInput` with the file, the row and `what`, which begins with a space or a comma.
     pub(super) fn error(&self, what: impl std::fmt::Display) -> Error {
-        refuse(&self.file, format_args!("{}{what}", self.spot()))
+        refuse(&self.file, format_args!("{}{what}", self.row_and_line()))
     }
 }
 
-/// `InvalidInput` about a file as a whole.
+/// `InvalidInput` with the file and `what`.
 pub(super) fn refuse(path: &Path, what: impl std::fmt::Display) -> Error {
     Error::invalid_input(format!("{}: {what}", path.display()))
 }
@@ -168,7 +169,7 @@ impl Batch {
         self.ads.len() >= BATCH_ROWS || self.bytes >= BATCH_BYTES
     }
 
-    /// The ads, or `None` where there are none.
+    /// The ads, or `None` if there are none.
     fn finish(self) -> Option<Vec<JobAd>> {
         (!self.ads.is_empty()).then_some(self.ads)
     }

@@ -1,4 +1,4 @@
-//! What the user says about files: how cells are found and read.
+//! The recipe of a load: from the flags and the preset, how columns are found and cells are read.
 
 use clap::{Args, ValueEnum};
 use common::job::{JobAd, Timestamp};
@@ -11,51 +11,51 @@ use super::decode;
 use super::preset::{Preset, all_columns};
 use crate::columns::{self, COLUMNS};
 
-/// What is done with a cell that its column does not take.
+/// What happens to a cell whose value is invalid for its column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[allow(clippy::doc_markdown)] // What --help prints has no backticks.
+#[allow(clippy::doc_markdown)] // --help prints this text, without Markdown.
 pub(crate) enum BadCells {
     /// The file is refused
     Refuse,
     /// The cell is NULL; in source, job_id and scrape_timestamp the file is refused
     Missing,
-    /// The row is left out
+    /// The row is skipped
     SkipRow,
 }
 
-/// The flags that say how files are read.
+/// The flags that control how files are read.
 #[derive(Debug, Clone, Args)]
-#[allow(clippy::doc_markdown)] // What --help prints has no backticks.
+#[allow(clippy::doc_markdown)] // --help prints this text, without Markdown.
 pub(crate) struct ReadArgs {
-    /// What the files are: jobspy, mycareersfuture, or a preset file of your own
+    /// Preset of the source of the files: jobspy, mycareersfuture, or the path of a preset file
     #[arg(long, value_name = "NAME|FILE")]
     preset: Option<String>,
-    /// Take the file's column FROM as our column TO; dots reach into JSON members (pay.from). Of several for one TO the
-    /// first that is filled in counts
+    /// Read column TO from the file's column FROM; dots separate nested JSON members (pay.from). Given several times
+    /// for one TO, the first value that is not missing is used
     #[arg(long = "map", value_name = "FROM=TO", value_parser = map_pair)]
     maps: Vec<(String, String)>,
-    /// Give our column COLUMN this value in every row
+    /// Set COLUMN to VALUE in every row
     #[arg(long = "set", value_name = "COLUMN=VALUE", value_parser = set_pair)]
     sets: Vec<(String, String)>,
-    /// The member of a JSON document that is the list of ads (data.jobs)
+    /// Path of the list of ads in a JSON document (data.jobs)
     #[arg(long, value_name = "PATH")]
     rows: Option<String>,
-    /// Encoding of text files that are not UTF-8, for example windows-1252; a byte order mark is stronger
+    /// Encoding of text files that are not UTF-8, for example windows-1252; a byte order mark takes precedence
     #[arg(long, value_name = "NAME", value_parser = decode::encoding)]
     encoding: Option<&'static Encoding>,
-    /// The character that CSV files put before a quote inside a quoted cell, as Spark and MySQL do with a backslash
+    /// The character that escapes a quote inside a quoted cell of CSV files; Spark and MySQL use a backslash
     #[arg(long, value_name = "CHAR", value_parser = escape)]
     escape: Option<u8>,
-    /// How dates are written that have no sure order, for example %d/%m/%Y; or the unit of numbers: seconds,
-    /// milliseconds, microseconds, nanoseconds. May be given again
+    /// Format of dates that are ambiguous otherwise, for example %d/%m/%Y; or the unit of numeric timestamps: seconds,
+    /// milliseconds, microseconds, nanoseconds. Can be given several times
     #[arg(long = "date-format", value_name = "FORMAT")]
     date_formats: Vec<DateFormat>,
-    /// What to do with a cell that does not fit its column
+    /// What to do with a cell whose value is invalid for its column
     #[arg(long, value_enum, default_value = "refuse")]
     bad_cells: BadCells,
 }
 
-/// FROM=TO; the file's name may hold others.
+/// Splits FROM=TO at the last `=`: FROM may contain others.
 fn map_pair(text: &str) -> Result<(String, String), String> {
     match text.rsplit_once('=') {
         Some((left, right)) if !left.is_empty() && !right.is_empty() => {
@@ -65,7 +65,7 @@ fn map_pair(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// COLUMN=VALUE; the value may hold others.
+/// Splits COLUMN=VALUE at the first `=`: VALUE may contain others.
 fn set_pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((left, right)) if !left.is_empty() => Ok((left.to_owned(), right.to_owned())),
@@ -80,64 +80,65 @@ fn escape(text: &str) -> Result<u8, String> {
     }
 }
 
-/// Where the value of a column may come from.
+/// The names under which a column is looked up in files.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Wanted {
-    /// Its place in [`COLUMNS`].
+pub(super) struct ColumnNames {
+    /// Its index in [`COLUMNS`].
     pub(super) column: usize,
     /// Names in the file, the preferred one first.
     pub(super) names: Vec<String>,
-    /// Whether the user mapped it: a name that is nowhere is then an error.
-    pub(super) is_asked_for: bool,
-    /// Whether somebody mapped it, and not only its own name.
+    /// Whether the names come from `--map`: a name that no file has is then an error.
+    pub(super) is_from_flag: bool,
+    /// Whether the names come from `--map` or a preset, and are not only the column's own name.
     pub(super) is_mapped: bool,
 }
 
-/// What is known about files before one is opened.
+/// The settings for reading files, made before any file is opened.
 #[derive(Debug, Clone)]
 pub(crate) struct Recipe {
     /// Columns whose values come from the file.
-    pub(super) wanted: Vec<Wanted>,
-    /// The values of columns with one for every row.
+    pub(super) wanted: Vec<ColumnNames>,
+    /// An ad with the values of `--set`; every ad starts as a copy of it.
     pub(super) template: JobAd,
-    /// Columns that [`Self::template`] has a value of.
+    /// By index in [`COLUMNS`], whether [`Self::template`] has a value of the column.
     pub(super) is_set: Vec<bool>,
-    /// Values where the file has none.
-    pub(super) otherwise: Vec<(usize, Otherwise)>,
+    /// Defaults of columns, by index in [`COLUMNS`], for files without a value.
+    pub(super) defaults: Vec<(usize, DefaultValue)>,
+    /// The path of the list of ads in a JSON document.
     pub(super) rows: Option<Vec<String>>,
-    /// Whether the user said where the list is, and no preset.
-    pub(super) is_rows_asked_for: bool,
+    /// Whether `rows` comes from `--rows` and not from a preset.
+    pub(super) is_rows_from_flag: bool,
     pub(super) has_preset: bool,
     pub(super) encoding: Option<&'static Encoding>,
     pub(super) escape: Option<u8>,
     pub(super) date_formats: Vec<DateFormat>,
     pub(super) bad_cells: BadCells,
-    /// For the report, what was set.
+    /// Notes for the report about the values of `--set`.
     pub(super) notes: Vec<String>,
 }
 
-/// A value where the file has none.
+/// The default of a column, for files without a value.
 #[derive(Debug, Clone)]
-pub(super) enum Otherwise {
+pub(super) enum DefaultValue {
     Text(String),
-    /// The moment of loading.
+    /// The time of loading.
     Now(Timestamp),
 }
 
 impl Recipe {
-    /// What the flags say, `now` being the moment of loading.
+    /// The recipe of the flags; `now` is the time of loading.
     ///
     /// # Errors
-    /// `InvalidInput` where they contradict each other or name a column that is not ours.
-    pub(crate) fn of(args: &ReadArgs, now: Timestamp) -> Result<Self> {
+    /// `InvalidInput` if flags contradict each other, name an unknown column or have an invalid value.
+    pub(crate) fn new(args: &ReadArgs, now: Timestamp) -> Result<Self> {
         let preset = args.preset.as_deref().map(Preset::named).transpose()?;
         let mut recipe = Self {
             wanted: Vec::new(),
             template: JobAd::default(),
             is_set: vec![false; COLUMNS.len()],
-            otherwise: Vec::new(),
+            defaults: Vec::new(),
             rows: None,
-            is_rows_asked_for: args.rows.is_some(),
+            is_rows_from_flag: args.rows.is_some(),
             has_preset: preset.is_some(),
             encoding: args.encoding,
             escape: args.escape,
@@ -153,7 +154,7 @@ impl Recipe {
             let column = known("--map", to)?;
             if recipe.is_set[column] {
                 return Err(Error::invalid_input(format!(
-                    "--set and --map both give {}; expected one",
+                    "invalid --map TO {0:?}: expected only one of --map and --set for {0}",
                     COLUMNS[column].name
                 )));
             }
@@ -161,20 +162,20 @@ impl Recipe {
         }
         for column in (0..COLUMNS.len()).filter(|column| !recipe.is_set[*column]) {
             let mut names = std::mem::take(&mut mapped[column]);
-            let is_asked_for = !names.is_empty();
-            let of_preset = preset.iter().flat_map(Preset::columns).find(|(of, _)| *of == column);
-            let is_mapped = is_asked_for || of_preset.is_some();
-            if !is_asked_for {
+            let is_from_flag = !names.is_empty();
+            let of_preset = preset.iter().flat_map(Preset::columns).find(|(other, _)| *other == column);
+            let is_mapped = is_from_flag || of_preset.is_some();
+            if !is_from_flag {
                 names.extend(of_preset.into_iter().flat_map(|(_, names)| names.iter().cloned()));
                 names.push(COLUMNS[column].name.to_owned());
             }
-            recipe.wanted.push(Wanted { column, names, is_asked_for, is_mapped });
+            recipe.wanted.push(ColumnNames { column, names, is_from_flag, is_mapped });
         }
-        for (column, value) in preset.iter().flat_map(Preset::otherwise) {
-            let otherwise = if value == "now" && COLUMNS[column].holds() == "a timestamp" {
-                Otherwise::Now(now)
+        for (column, value) in preset.iter().flat_map(Preset::defaults) {
+            let default = if value == "now" && COLUMNS[column].type_name() == "a timestamp" {
+                DefaultValue::Now(now)
             } else {
-                builder::put_text(&mut JobAd::default(), column, value, &recipe.date_formats).map_err(
+                builder::assign_text(&mut JobAd::default(), column, value, &recipe.date_formats).map_err(
                     |what| {
                         Error::invalid_input(format!(
                             "invalid --preset {:?}: [otherwise] {} {what}",
@@ -183,10 +184,10 @@ impl Recipe {
                         ))
                     },
                 )?;
-                Otherwise::Text(value.to_owned())
+                DefaultValue::Text(value.to_owned())
             };
             if !recipe.is_set[column] {
-                recipe.otherwise.push((column, otherwise));
+                recipe.defaults.push((column, default));
             }
         }
         Ok(recipe)
@@ -197,11 +198,13 @@ impl Recipe {
             let column = known("--set", name)?;
             let name = COLUMNS[column].name;
             if std::mem::replace(&mut self.is_set[column], true) {
-                return Err(Error::invalid_input(format!("--set gives {name} twice; expected one value")));
+                return Err(Error::invalid_input(format!(
+                    "invalid --set COLUMN {name:?}: expected one value per column"
+                )));
             }
-            builder::put_text(&mut self.template, column, value, &self.date_formats)
+            builder::assign_text(&mut self.template, column, value, &self.date_formats)
                 .map_err(|what| Error::invalid_input(format!("invalid --set {name}={value:?}: it {what}")))?;
-            self.notes.push(format!("{name} is {value:?} by --set"));
+            self.notes.push(format!("{name} is {value:?} (--set)"));
         }
         Ok(())
     }
@@ -213,7 +216,7 @@ fn known(flag: &str, name: &str) -> Result<usize> {
     })
 }
 
-/// What is read where nothing is said.
+/// The recipe without flags.
 #[cfg(test)]
 impl Default for Recipe {
     fn default() -> Self {
@@ -223,7 +226,7 @@ impl Default for Recipe {
 
 #[cfg(test)]
 impl Recipe {
-    /// What these flags say, at a fixed moment of loading.
+    /// The recipe of these flags, with a fixed time of loading.
     pub(crate) fn of_flags(flags: &[&str]) -> Result<Self> {
         #[derive(clap::Parser)]
         struct Cli {
@@ -234,6 +237,6 @@ impl Recipe {
         let cli = <Cli as clap::Parser>::try_parse_from(line)
             .map_err(|error| Error::invalid_input(error.to_string()))?;
         let now = crate::timestamp::parse("2026-11-25 12:00:00").unwrap_or_default();
-        Self::of(&cli.args, now)
+        Self::new(&cli.args, now)
     }
 }

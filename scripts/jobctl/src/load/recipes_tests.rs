@@ -1,4 +1,4 @@
-//! Maps, sets, presets, bad cells, and timestamps of 96 bits, through the reader.
+//! The reader with `--map`, `--set`, `--preset` and `--bad-cells`, and with 96-bit timestamps.
 
 use std::fs;
 use std::sync::Arc;
@@ -19,10 +19,10 @@ fn load(bytes: impl AsRef<[u8]>, flags: &[&str]) -> Result<(Vec<JobAd>, reader::
     let path = folder.path().join("ads");
     fs::write(&path, bytes).unwrap();
     let recipe = Arc::new(Recipe::of_flags(flags).map_err(|error| error.chain())?);
-    let said = |error: common::Error| error.chain().replace(&format!("{}/", folder.path().display()), "");
-    let mut reader = reader::open(&path, &recipe).map_err(said)?;
+    let message = |error: common::Error| error.chain().replace(&format!("{}/", folder.path().display()), "");
+    let mut reader = reader::open(&path, &recipe).map_err(message)?;
     let batches: common::Result<Vec<Vec<JobAd>>> = reader.by_ref().collect();
-    Ok((batches.map_err(said)?.concat(), reader))
+    Ok((batches.map_err(message)?.concat(), reader))
 }
 
 const JOBSPY: &str = "\
@@ -55,12 +55,12 @@ fn jobspy_loads_with_its_preset() {
     assert_eq!(uses, [1, 1, 1]);
     let notes = reader.notes();
     assert!(
-        notes.read_as[0].starts_with("scrape_timestamp is 2026-11-25T12:00:00Z, the moment of loading"),
+        notes.read_as[0].starts_with("scrape_timestamp is 2026-11-25T12:00:00Z, the time of loading"),
         "{notes:?}"
     );
     assert!(!notes.absent.contains(&"job_salary_min_sgd_monthly"), "{notes:?}");
     assert!(notes.ignored.contains(&"is_remote".to_owned()) && !notes.ignored.contains(&"site".to_owned()));
-    // What the user says is stronger.
+    // Flags take precedence over the preset.
     let flags =
         ["--preset", "jobspy", "--set", "scrape_timestamp=2026-06-12 08:00", "--map", "title=company_name"];
     let (ads, _) = load(JOBSPY, &flags).unwrap();
@@ -69,19 +69,19 @@ fn jobspy_loads_with_its_preset() {
 }
 
 #[test]
-fn what_is_missing_is_said_once_with_the_flags() {
-    let said = load(JOBSPY, &[]).map(drop).unwrap_err();
+fn errors_about_missing_columns_suggest_flags() {
+    let error = load(JOBSPY, &[]).map(drop).unwrap_err();
     for part in [
-        "ads: there are no columns source, scrape_timestamp and job_id; columns that the table does not know: id, site,",
+        "ads: missing columns source, scrape_timestamp and job_id; unknown columns: id, site,",
         "this looks like JobSpy's CSV: load it with --preset jobspy; or load it with --map site=source --set \
          scrape_timestamp=2025-01-31T09:30:00Z (when it was scraped) --map id=job_id --map title=job_title",
     ] {
-        assert!(said.contains(part), "{said}");
+        assert!(error.contains(part), "{error}");
     }
-    let said = load(MCF, &[]).map(drop).unwrap_err();
+    let error = load(MCF, &[]).map(drop).unwrap_err();
     assert!(
-        said.contains("this looks like MyCareersFuture's API: load it with --preset mycareersfuture"),
-        "{said}"
+        error.contains("this looks like MyCareersFuture's API: load it with --preset mycareersfuture"),
+        "{error}"
     );
 }
 
@@ -127,7 +127,7 @@ fn mycareersfuture_loads_with_its_preset() {
     assert_eq!((ads[1].job_salary_min_sgd_monthly, ads[1].job_location.as_deref()), (Some(4_000.0), None));
     assert_eq!(ads[1].job_posted_timestamp, timestamp::parse("2025-05-26"));
     assert!(reader.notes().ignored.contains(&"minimumYearsExperience".to_owned()));
-    // The same ads one by one, in a list, and as two answers on two lines.
+    // The same ads in a list, on separate lines, and as two documents in a list and on two lines.
     let document: serde_json::Value = serde_json::from_str(MCF).unwrap();
     let results = document["results"].as_array().unwrap();
     let lines = format!("{}\n{}\n", results[0], results[1]);
@@ -143,15 +143,15 @@ fn mycareersfuture_loads_with_its_preset() {
 }
 
 #[test]
-fn bad_cells_are_refused_emptied_or_skipped() {
+fn bad_cells_are_refused_set_to_null_or_skipped() {
     let text = "source,job_id,scrape_timestamp,job_salary_min_sgd_raw,job_posted_timestamp\n\
                 A,1,2025-01-01,3k,2025-01-01\nA,nan,2025-01-01,1,\nA,3,2025-01-01,3,soon\nA,4,2025-01-01,4,\n";
-    let said = load(text, &[]).map(drop).unwrap_err();
+    let error = load(text, &[]).map(drop).unwrap_err();
     let expected = "ads: row 1 (line 2), column job_salary_min_sgd_raw: is \"3k\"; expected a number; or load it with \
                     --bad-cells missing or skip-row";
-    assert_eq!(said, expected);
-    let said = load(text, &["--bad-cells", "missing"]).map(drop).unwrap_err();
-    assert!(said.starts_with("ads: row 2 (line 3), column job_id: is \"nan\""), "{said}");
+    assert_eq!(error, expected);
+    let error = load(text, &["--bad-cells", "missing"]).map(drop).unwrap_err();
+    assert!(error.starts_with("ads: row 2 (line 3), column job_id: is \"nan\""), "{error}");
     let (ads, reader) = load(text, &["--bad-cells", "skip-row"]).unwrap();
     assert_eq!((ads.len(), ads[0].job_id.as_str(), reader.tally().uses(Rule::SkippedRow)), (1, "4", 3));
     let (ads, reader) = load(text.replace("nan", "2"), &["--bad-cells", "missing"]).unwrap();
@@ -164,8 +164,8 @@ fn bad_cells_are_refused_emptied_or_skipped() {
     );
 }
 
-/// A file with `job_posted_timestamp` in 96 bits: a Julian day, and nanoseconds of the day.
-fn wide(moments: &[(u32, u64)]) -> Vec<u8> {
+/// A Parquet file with 96-bit timestamps in `job_posted_timestamp`: a Julian day and nanoseconds of the day.
+fn int96_file(moments: &[(u32, u64)]) -> Vec<u8> {
     let schema = "message ads { required binary source (UTF8); required binary job_id (UTF8); \
                   required binary scrape_timestamp (UTF8); required int96 job_posted_timestamp; }";
     let schema = Arc::new(parse_message_type(schema).unwrap());
@@ -173,9 +173,9 @@ fn wide(moments: &[(u32, u64)]) -> Vec<u8> {
     let mut writer = SerializedFileWriter::new(Vec::new(), schema, properties).unwrap();
     let mut group = writer.next_row_group().unwrap();
     let texts = ["MCF".to_owned(), String::new(), "2025-01-01".to_owned()];
-    for (place, text) in texts.iter().enumerate() {
+    for (index, text) in texts.iter().enumerate() {
         let mut column = group.next_column().unwrap().unwrap();
-        let cells = (0..moments.len()).map(|row| if place == 1 { format!("{row}") } else { text.clone() });
+        let cells = (0..moments.len()).map(|row| if index == 1 { format!("{row}") } else { text.clone() });
         let cells: Vec<ByteArray> = cells.map(|cell| cell.as_str().into()).collect();
         column.typed::<ByteArrayType>().write_batch(&cells, None, None).unwrap();
         column.close().unwrap();
@@ -196,25 +196,25 @@ fn wide(moments: &[(u32, u64)]) -> Vec<u8> {
 }
 
 #[test]
-fn timestamps_of_96_bits_do_not_wrap() {
+fn timestamps_of_96_bits_do_not_wrap_around() {
     // Days 1970-01-01, 9999-12-31, 0001-01-01.
     let moments = [(2_440_588, 1_000), (5_373_484, 0), (1_721_426, 43_200_000_000_000)];
-    let (ads, _) = load(wide(&moments), &[]).unwrap();
+    let (ads, _) = load(int96_file(&moments), &[]).unwrap();
     let posted: Vec<String> =
         ads.iter().map(|ad| timestamp::format(&ad.job_posted_timestamp.unwrap())).collect();
     assert_eq!(posted, ["1970-01-01T00:00:00.000001Z", "9999-12-31T00:00:00Z", "0001-01-01T12:00:00Z"]);
     for day in [5_373_485, 1_721_425] {
-        let said = load(wide(&[(2_440_588, 0), (day, 0)]), &[]).map(drop).unwrap_err();
+        let error = load(int96_file(&[(2_440_588, 0), (day, 0)]), &[]).map(drop).unwrap_err();
         assert!(
-            said.starts_with("ads: row 2, column job_posted_timestamp: is ")
-                && said.contains("years 1 to 9999"),
-            "{said}"
+            error.starts_with("ads: row 2, column job_posted_timestamp: is ")
+                && error.contains("years 1 to 9999"),
+            "{error}"
         );
     }
 }
 
 #[test]
-fn a_word_for_missing_is_not_what_fills_a_column_in() {
+fn words_for_missing_values_fall_through_to_the_next_mapped_column() {
     let csv = "a,b,source,job_id,scrape_timestamp\nN/A,2025-01-31,MCF,1,2025-02-01\n2025-01-30,x,MCF,2,2025-02-01\n,null,MCF,3,2025-02-01\n";
     let flags = ["--map", "a=job_posted_timestamp", "--map", "b=job_posted_timestamp"];
     let (ads, _) = load(csv, &flags).unwrap();
@@ -223,68 +223,70 @@ fn a_word_for_missing_is_not_what_fills_a_column_in() {
     let csv = "a,b,source,scrape_timestamp\nNone,7,MCF,2025-02-01\n";
     let (ads, _) = load(csv, &["--map", "a=job_id", "--map", "b=job_id"]).unwrap();
     assert_eq!(ads[0].job_id, "7");
-    // Text is text.
+    // In a text column the word is ordinary text.
     let csv = "a,b,source,job_id,scrape_timestamp\nNone,Cook,MCF,1,2025-02-01\n";
     let (ads, _) = load(csv, &["--map", "a=job_title", "--map", "b=job_title"]).unwrap();
     assert_eq!(ads[0].job_title.as_deref(), Some("None"));
 }
 
 #[test]
-fn a_preset_is_refused_for_a_value_that_does_not_fit() {
+fn a_preset_with_an_invalid_default_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("my.toml");
     for (column, value, what) in [
-        ("job_posted_timestamp", "01/02/2025", "the order of day and month is not certain"),
+        ("job_posted_timestamp", "01/02/2025", "the order of day and month is ambiguous"),
         ("job_salary_min_sgd_raw", "5k", "expected a number"),
-        ("scrape_timestamp", "", "is empty; every sighting needs one"),
+        ("scrape_timestamp", "", "is empty; expected a timestamp in every row"),
     ] {
         fs::write(&path, format!("about = \"mine\"\n[otherwise]\n{column} = \"{value}\"\n")).unwrap();
-        let said = load("source,job_id\nMCF,1\n", &["--preset", path.to_str().unwrap()]).err().unwrap();
-        assert!(said.contains(&format!("[otherwise] {column} is ")) && said.contains(what), "{said}");
+        let error = load("source,job_id\nMCF,1\n", &["--preset", path.to_str().unwrap()]).err().unwrap();
+        assert!(error.contains(&format!("[otherwise] {column} is ")) && error.contains(what), "{error}");
     }
 }
 
 #[test]
-fn a_member_that_an_object_has_twice_is_refused() {
+fn duplicate_members_are_errors() {
     let json = r#"{"source":"MCF","job_id":"1","job_id":"2","scrape_timestamp":"2025-01-31"}"#;
-    let said = load(json, &[]).err().unwrap();
+    let error = load(json, &[]).err().unwrap();
+    assert!(error.contains("row 1 (line 1)") && error.contains("duplicate member \"job_id\""), "{error}");
+}
+
+#[test]
+fn errors_do_not_suggest_flags_that_are_given_already() {
+    let mcf = r#"{"uuid": "1", "title": "Cook", "metadata": {"jobPostId": "MCF-1"}, "postedCompany": {"name": "Inn"}}"#;
+    let preset = ["--preset", "mycareersfuture"];
+    let error = load(format!("{{\"jobs\": [{mcf}]}}"), &preset).err().unwrap();
+    assert!(error.contains("--rows jobs") && !error.contains("--preset mycareersfuture"), "{error}");
+    let error = load("site,title\nindeed,Cook\n", &["--preset", "jobspy"]).err().unwrap();
+    assert!(error.contains("job_id") && !error.contains("--map title"), "{error}");
+    let error = load("{\"a\": 1}", &["--preset", "./mine.toml"]).err().unwrap();
+    assert_eq!(error, "invalid --preset \"./mine.toml\": the file does not exist");
+    let ad = r#"{"source":"MCF","job_id":"1","scrape_timestamp":"2025-01-31"}"#;
+    let error = load(ad, &["--rows", "data.jobs"]).err().unwrap();
     assert!(
-        said.contains("row 1 (line 1)") && said.contains("the member \"job_id\" is given twice"),
-        "{said}"
+        error.ends_with(
+            "invalid --rows \"data.jobs\": expected the path of a list, which no document has there"
+        ),
+        "{error}"
     );
 }
 
 #[test]
-fn what_was_given_already_is_not_the_remedy() {
-    let mcf = r#"{"uuid": "1", "title": "Cook", "metadata": {"jobPostId": "MCF-1"}, "postedCompany": {"name": "Inn"}}"#;
-    let preset = ["--preset", "mycareersfuture"];
-    let said = load(format!("{{\"jobs\": [{mcf}]}}"), &preset).err().unwrap();
-    assert!(said.contains("--rows jobs") && !said.contains("--preset mycareersfuture"), "{said}");
-    let said = load("site,title\nindeed,Cook\n", &["--preset", "jobspy"]).err().unwrap();
-    assert!(said.contains("job_id") && !said.contains("--map title"), "{said}");
-    let said = load("{\"a\": 1}", &["--preset", "./mine.toml"]).err().unwrap();
-    assert_eq!(said, "invalid --preset \"./mine.toml\": there is no such file");
-    let ad = r#"{"source":"MCF","job_id":"1","scrape_timestamp":"2025-01-31"}"#;
-    let said = load(ad, &["--rows", "data.jobs"]).err().unwrap();
-    assert!(said.ends_with("invalid --rows data.jobs: no document has a list there"), "{said}");
-}
-
-#[test]
-fn a_date_that_does_not_exist_is_not_called_uncertain() {
+fn dates_that_do_not_exist_are_not_called_ambiguous() {
     let load = |posted: &str, flags: &[&str]| {
         let csv = format!("source,job_id,scrape_timestamp,job_posted_timestamp\nMCF,1,2025-02-01,{posted}\n");
         load(csv, flags).err().unwrap()
     };
     for posted in ["2025-02-29", "0000-00-00", "2026-03-19T24:00:00Z", "2026-03-19 08:00 PM"] {
-        let said = load(posted, &[]);
-        assert!(said.contains("expected a timestamp") && !said.contains("--date-format"), "{said}");
+        let error = load(posted, &[]);
+        assert!(error.contains("expected a timestamp") && !error.contains("--date-format"), "{error}");
     }
-    let said = load("03/04/2026 10:11", &["--date-format", "%d/%m/%Y"]);
-    assert!(said.contains("does not fit --date-format \"%d/%m/%Y\""), "{said}");
+    let error = load("03/04/2026 10:11", &["--date-format", "%d/%m/%Y"]);
+    assert!(error.contains("does not match --date-format \"%d/%m/%Y\""), "{error}");
 }
 
 #[test]
-fn pythons_words_in_json_are_judged_as_in_csv() {
+fn nan_and_infinity_in_json_are_read_as_in_csv() {
     let ad = |pay: &str| {
         format!(
             "{{\"source\":\"MCF\",\"job_id\":\"1\",\"scrape_timestamp\":\"2025-01-31\",\"job_salary_min_sgd_raw\":{pay}}}"
@@ -292,6 +294,6 @@ fn pythons_words_in_json_are_judged_as_in_csv() {
     };
     let (ads, reader) = load(ad("NaN"), &[]).unwrap();
     assert_eq!((ads[0].job_salary_min_sgd_raw, reader.tally().uses(Rule::MissingWord)), (None, 1));
-    let said = load(ad("-Infinity"), &[]).err().unwrap();
-    assert!(said.contains("a salary is a finite number"), "{said}");
+    let error = load(ad("-Infinity"), &[]).err().unwrap();
+    assert!(error.contains("expected a finite number"), "{error}");
 }

@@ -1,4 +1,4 @@
-//! What a load prints.
+//! The report of a load.
 
 use std::path::Path;
 
@@ -9,10 +9,10 @@ use super::rules::{Rule, Tally};
 use crate::quality::Quality;
 use crate::table::count;
 
-/// What a file turned out to hold.
+/// The statistics of a loaded file.
 pub(super) struct Loaded {
     pub(super) file: Quality,
-    /// Of this file and those before it.
+    /// Statistics of this file and the files before it.
     pub(super) total: Quality,
     pub(super) notes: Notes,
     pub(super) tally: Tally,
@@ -21,7 +21,7 @@ pub(super) struct Loaded {
 }
 
 impl Loaded {
-    /// The file's part of the report, for people.
+    /// The file's part of the report as text.
     pub(super) fn render(&self, path: &Path) -> String {
         let mut text = self.file.render(&path.display().to_string());
         let Notes { ignored, absent, read_as } = &self.notes;
@@ -45,7 +45,7 @@ impl Loaded {
         text
     }
 
-    /// The same for programs.
+    /// The file's part of the report as JSON.
     pub(super) fn json(&self, path: &Path) -> Json {
         json!({
             "file": path, "read_as": self.notes.read_as, "ignored_columns": self.notes.ignored,
@@ -55,7 +55,7 @@ impl Loaded {
     }
 }
 
-/// What was not appended, as a line; nothing where there is none.
+/// A line about sightings that were left out because of takedowns; empty if there are none.
 pub(crate) fn left_out(forgotten: u64) -> String {
     match forgotten {
         0 => String::new(),

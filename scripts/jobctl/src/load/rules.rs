@@ -1,18 +1,18 @@
-//! The rules by which cells are read: one table, which `--help` prints and reports count by.
+//! The rules by which cells are converted. `--help` lists them, and reports count their uses.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::columns::shortened;
-use crate::load::reader::Place;
+use crate::columns::truncated;
+use crate::load::reader::Location;
 use crate::table::{Align, Table, count};
 
-/// Places that a report shows.
-const PLACES_SHOWN: usize = 10;
+/// Maximum number of locations in a report.
+const MAX_LOCATIONS: usize = 10;
 
-/// What was done to a cell or a row, in the order of [`RULES`].
+/// A conversion of a cell or a row; the discriminant is the index in [`RULES`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rule {
     SkippedRow,
@@ -30,24 +30,24 @@ pub(super) enum Rule {
     Hourly,
 }
 
-/// A rule's name and what it does.
+/// Name and description of a rule.
 struct Entry {
     name: &'static str,
-    does: &'static str,
+    description: &'static str,
 }
 
-const fn entry(name: &'static str, does: &'static str) -> Entry {
-    Entry { name, does }
+const fn entry(name: &'static str, description: &'static str) -> Entry {
+    Entry { name, description }
 }
 
-/// Every rule; what a person should look at comes first.
+/// Every rule, those that lose data first.
 const RULES: [Entry; 13] = [
-    entry("row skipped", "--bad-cells skip-row: a row with a cell that does not fit is left out"),
+    entry("row skipped", "--bad-cells skip-row: a row with an invalid cell is skipped"),
     entry(
         "bad cell missing",
-        "--bad-cells missing: a cell that does not fit is NULL; a bad source, job_id or scrape_timestamp is refused",
+        "--bad-cells missing: an invalid cell is NULL; an invalid source, job_id or scrape_timestamp is refused",
     ),
-    entry("unknown pay interval", "the raw columns only: no monthly pay without a known interval"),
+    entry("unknown pay interval", "only the raw columns are set, because monthly pay needs a known interval"),
     entry(
         "missing word",
         "NaN, NaT, None, null, NA, N/A, <NA>, #N/A, - and \\N, in any case: NULL in a number or timestamp column, \
@@ -63,7 +63,7 @@ const RULES: [Entry; 13] = [
     entry("written date", "March 19, 2026, 19 Mar 2026 09:30, and RFC 2822: Sun, 08 Jun 2025 12:40:30 +0000"),
     entry(
         "date format",
-        "--date-format %d/%m/%Y: without it dates that need an order of day and month are refused",
+        "--date-format %d/%m/%Y: without it, dates with an ambiguous order of day and month are refused",
     ),
     entry("yearly pay", "divided by 12"),
     entry("weekly pay", "times 52, divided by 12"),
@@ -71,91 +71,91 @@ const RULES: [Entry; 13] = [
     entry("hourly pay", "times 2,080, divided by 12"),
 ];
 
-/// The table as `--help` shows it.
+/// The list of rules in `--help`.
 pub(super) fn help() -> String {
-    let mut text = String::from("Rules (a report counts what each did, and shows the first ten places):\n");
-    for Entry { name, does } in &RULES {
-        let _ = writeln!(text, "  {name:<21} {does}");
+    let mut text = String::from("Rules (the report counts the uses of each and shows the first ten):\n");
+    for Entry { name, description } in &RULES {
+        let _ = writeln!(text, "  {name:<21} {description}");
     }
     text
 }
 
-/// A place where a rule was used.
+/// One use of a rule.
 #[derive(Debug, Clone)]
-struct Found {
-    place: Place,
+struct Use {
+    location: Location,
     column: &'static str,
     value: String,
 }
 
-/// Uses of each rule, and the first places.
+/// Number of uses of each rule, and the first uses.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tally {
     uses: [u64; RULES.len()],
-    found: [Vec<Found>; RULES.len()],
+    first: [Vec<Use>; RULES.len()],
 }
 
 impl Tally {
     /// Counts one use of `rule`.
-    pub(super) fn note(&mut self, rule: Rule, place: &Place, column: &'static str, value: &str) {
+    pub(super) fn note(&mut self, rule: Rule, location: &Location, column: &'static str, value: &str) {
         let index = rule as usize;
         self.uses[index] += 1;
-        if self.found[index].len() < PLACES_SHOWN {
-            self.found[index].push(Found { place: place.clone(), column, value: shortened(value) });
+        if self.first[index].len() < MAX_LOCATIONS {
+            self.first[index].push(Use { location: location.clone(), column, value: truncated(value) });
         }
     }
 
-    /// How often `rule` was used.
+    /// Number of uses of `rule`.
     pub(super) fn uses(&self, rule: Rule) -> u64 {
         self.uses[rule as usize]
     }
 
-    /// Adds another file's uses.
+    /// Adds the uses of another file.
     pub(super) fn add(&mut self, other: &Self) {
         for index in 0..RULES.len() {
             self.uses[index] += other.uses[index];
-            let free = PLACES_SHOWN - self.found[index].len();
-            self.found[index].extend(other.found[index].iter().take(free).cloned());
+            let free = MAX_LOCATIONS - self.first[index].len();
+            self.first[index].extend(other.first[index].iter().take(free).cloned());
         }
     }
 
-    /// The first places, those of the first rules before others.
-    fn first(&self) -> impl Iterator<Item = (&'static str, &Found)> {
+    /// The first [`MAX_LOCATIONS`] uses in the order of [`RULES`].
+    fn first_uses(&self) -> impl Iterator<Item = (&'static str, &Use)> {
         let all =
-            RULES.iter().zip(&self.found).flat_map(|(rule, found)| found.iter().map(|f| (rule.name, f)));
-        all.take(PLACES_SHOWN)
+            RULES.iter().zip(&self.first).flat_map(|(rule, uses)| uses.iter().map(|one| (rule.name, one)));
+        all.take(MAX_LOCATIONS)
     }
 
-    /// Lines of a report; none where no rule was used.
+    /// The lines of a report; empty if no rule was used.
     pub(super) fn render(&self) -> String {
         let mut counts = Table::new([("", Align::Left), ("", Align::Right)]);
         for (rule, uses) in RULES.iter().zip(self.uses).filter(|(_, uses)| *uses > 0) {
             counts.row([format!("    {}", rule.name), count(uses)]);
         }
         let mut places = Table::new([""; 5].map(|name| (name, Align::Left)));
-        let mut is_any = false;
-        for (rule, Found { place, column, value }) in self.first() {
-            is_any = true;
-            let name = place
+        let mut has_uses = false;
+        for (rule, Use { location, column, value }) in self.first_uses() {
+            has_uses = true;
+            let name = location
                 .file
                 .file_name()
-                .map_or_else(|| place.file.to_string_lossy(), |name| name.to_string_lossy());
+                .map_or_else(|| location.file.to_string_lossy(), |name| name.to_string_lossy());
             let name = crate::table::one_line(&name, Some(40));
             places.row([
                 format!("    {name}"),
-                place.spot(),
+                location.row_and_line(),
                 (*column).to_owned(),
                 crate::table::one_line(&format!("{value:?}"), Some(48)),
                 rule.to_owned(),
             ]);
         }
-        if !is_any {
+        if !has_uses {
             return String::new();
         }
         format!("  rules used\n{}  first places\n{}", counts.render_body(), places.render_body())
     }
 
-    /// The same for programs.
+    /// The uses as JSON.
     pub(super) fn json(&self) -> Json {
         let uses: Map<String, Json> = RULES
             .iter()
@@ -164,11 +164,11 @@ impl Tally {
             .map(|(rule, n)| (rule.name.into(), n.into()))
             .collect();
         let places: Vec<Json> = self
-            .first()
-            .map(|(rule, Found { place, column, value })| {
-                let file: &Path = &place.file;
+            .first_uses()
+            .map(|(rule, Use { location, column, value })| {
+                let file: &Path = &location.file;
                 json!({
-                    "file": file, "row": place.row, "line": place.line, "column": column, "value": value, "rule": rule,
+                    "file": file, "row": location.row, "line": location.line, "column": column, "value": value, "rule": rule,
                 })
             })
             .collect();
@@ -181,14 +181,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_report_shows_ten_places_and_the_worst_first() {
+    fn the_report_shows_ten_uses_in_the_order_of_the_rules() {
         let mut tally = Tally::default();
         assert_eq!(tally.render(), "");
         for row in 1..=30 {
-            let place = Place { file: Path::new("a/ads.csv").into(), row, line: Some(row + 1) };
-            tally.note(Rule::Thousands, &place, "job_salary_min_sgd_raw", "5,000");
+            let location = Location { file: Path::new("a/ads.csv").into(), row, line: Some(row + 1) };
+            tally.note(Rule::Thousands, &location, "job_salary_min_sgd_raw", "5,000");
             if row == 30 {
-                tally.note(Rule::SkippedRow, &place, "job_id", "nan");
+                tally.note(Rule::SkippedRow, &location, "job_id", "nan");
             }
         }
         let text = tally.render();

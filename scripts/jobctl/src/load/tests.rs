@@ -1,4 +1,4 @@
-//! The readers, by what they accept and how they refuse.
+//! The readers of every format: accepted files and errors.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -29,10 +29,10 @@ fn file(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
 }
 
 fn read(path: &Path) -> common::Result<(Vec<JobAd>, Notes)> {
-    read_by(path, &[])
+    read_with(path, &[])
 }
 
-fn read_by(path: &Path, flags: &[&str]) -> common::Result<(Vec<JobAd>, Notes)> {
+fn read_with(path: &Path, flags: &[&str]) -> common::Result<(Vec<JobAd>, Notes)> {
     let mut reader = reader::open(path, &Arc::new(Recipe::of_flags(flags)?))?;
     let mut ads = Vec::new();
     for batch in reader.by_ref() {
@@ -41,7 +41,7 @@ fn read_by(path: &Path, flags: &[&str]) -> common::Result<(Vec<JobAd>, Notes)> {
     Ok((ads, reader.notes()))
 }
 
-/// The error's one line, without the folder.
+/// The error of reading a file with this content, without the path of its folder.
 fn refusal(name: &str, bytes: impl AsRef<[u8]>) -> String {
     let folder = tempfile::tempdir().unwrap();
     let error = read(&file(folder.path(), name, bytes)).unwrap_err();
@@ -52,10 +52,10 @@ fn refusal(name: &str, bytes: impl AsRef<[u8]>) -> String {
 }
 
 #[test]
-fn csv_is_refused_with_row_line_and_column() {
+fn errors_of_csv_name_row_line_and_column() {
     for (rows, expected) in [
-        ("MCF,1,2025-01-01\n", "ads.csv: row 1 (line 2) has 3 cells and the header 5"),
-        ("MCF,1,2025-01-01,Cook,10,\n", "ads.csv: row 1 (line 2) has 6 cells and the header 5"),
+        ("MCF,1,2025-01-01\n", "ads.csv: row 1 (line 2) has 3 cells, expected 5 as in the header"),
+        ("MCF,1,2025-01-01,Cook,10,\n", "ads.csv: row 1 (line 2) has 6 cells, expected 5 as in the header"),
         (
             "MCF,1,2025-01-01,Cook,10\n,2,2025-01-01,Cook,\n",
             "ads.csv: row 2 (line 3), column source: is empty",
@@ -66,11 +66,11 @@ fn csv_is_refused_with_row_line_and_column() {
         ),
         (
             "MCF,1,2025-01-01,Cook,-5\n",
-            "ads.csv: row 1 (line 2), column job_salary_min_sgd_monthly: is -5; a salary is never negative",
+            "ads.csv: row 1 (line 2), column job_salary_min_sgd_monthly: is -5; expected a number that is not negative",
         ),
         (
             "MCF,1,2025-01-01,Cook,inf\n",
-            "ads.csv: row 1 (line 2), column job_salary_min_sgd_monthly: is inf; a salary is a finite number",
+            "ads.csv: row 1 (line 2), column job_salary_min_sgd_monthly: is inf; expected a finite number",
         ),
         (
             "MCF,1,2025-01-01,Cook,3k\n",
@@ -86,44 +86,44 @@ fn csv_is_refused_with_row_line_and_column() {
         ),
         ("MCF,1,2025-01-01,Cook,\"5", "ads.csv: row 1 (line 2) opens a quote that is never closed"),
     ] {
-        let said = refusal("ads.csv", format!("{HEADER}\n{rows}"));
-        assert!(said.starts_with(expected), "{said}");
+        let error = refusal("ads.csv", format!("{HEADER}\n{rows}"));
+        assert!(error.starts_with(expected), "{error}");
     }
     let latin = [HEADER.as_bytes(), b"\nMCF,1,2025-01-01,Caf\xe9,\n"].concat();
-    let said = refusal("ads.csv", latin);
-    let expected = "ads.csv: row 1 (line 2), column job_title: is not UTF-8; expected text: load the file with its \
+    let error = refusal("ads.csv", latin);
+    let expected = "ads.csv: row 1 (line 2), column job_title: is not UTF-8; expected text; load the file with its \
                     encoding, for example --encoding windows-1252";
-    assert_eq!(said, expected);
+    assert_eq!(error, expected);
 }
 
 #[test]
-fn a_header_must_name_the_columns_once() {
+fn errors_of_headers_name_the_columns() {
     for (text, expected) in [
         ("", "ads.csv: the file is empty"),
         ("sep=;\n", "ads.csv: the file is empty; its first row must name the columns"),
         (
             "source,job_id\n",
-            "ads.csv: there is no column scrape_timestamp; columns that the table does not know: none; load it with \
+            "ads.csv: missing column scrape_timestamp; unknown columns: none; load it with \
              --set scrape_timestamp=2025-01-31T09:30:00Z",
         ),
         (
             "source,id,title\n",
-            "ads.csv: there are no columns scrape_timestamp and job_id; columns that the table does not know: id, title; \
+            "ads.csv: missing columns scrape_timestamp and job_id; unknown columns: id, title; \
              load it with --set scrape_timestamp=2025-01-31T09:30:00Z (when it was scraped) --map id=job_id \
              --map title=job_title",
         ),
-        ("source,job_id,SOURCE,scrape_timestamp\n", "ads.csv: column source is there twice"),
+        ("source,job_id,SOURCE,scrape_timestamp\n", "ads.csv: duplicate column source"),
     ] {
-        let said = refusal("ads.csv", text);
-        assert!(said.starts_with(expected), "{said}");
+        let error = refusal("ads.csv", text);
+        assert!(error.starts_with(expected), "{error}");
     }
-    let said = refusal("ads.csv", b"Caf\xe9,source\n");
+    let error = refusal("ads.csv", b"Caf\xe9,source\n");
     let expected = "ads.csv: the header is not UTF-8; load the file with its encoding, for example --encoding windows-1252";
-    assert_eq!(said, expected);
+    assert_eq!(error, expected);
 }
 
 #[test]
-fn csv_is_taken_as_it_is() {
+fn csv_text_is_loaded_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let long = "工".repeat(400_000);
     let text = format!(
@@ -146,12 +146,12 @@ fn csv_is_taken_as_it_is() {
 }
 
 #[test]
-fn ndjson_is_refused_with_row_line_and_column() {
+fn errors_of_ndjson_name_row_line_and_column() {
     let good = r#"{"source":"MCF","job_id":"1","scrape_timestamp":"2025-01-01"}"#;
     for (line, expected) in [
-        ("[", "ads.ndjson: row 2 (line 3) is not one JSON object a line: EOF while parsing a list"),
-        ("[1]", "ads.ndjson: row 2 (line 3) is a list; every ad must be one object"),
-        ("{\"source\":\"MCF\",}", "ads.ndjson: row 2 (line 3) is not one JSON object a line: trailing comma"),
+        ("[", "ads.ndjson: row 2 (line 3) is not a JSON object: EOF while parsing a list"),
+        ("[1]", "ads.ndjson: row 2 (line 3) is a list; expected one object per ad"),
+        ("{\"source\":\"MCF\",}", "ads.ndjson: row 2 (line 3) is not a JSON object: trailing comma"),
         (
             r#"{"source":"MCF"}"#,
             "ads.ndjson: row 2 (line 3), columns scrape_timestamp and job_id: are missing",
@@ -170,26 +170,23 @@ fn ndjson_is_refused_with_row_line_and_column() {
         ),
         (
             r#"{"source":"MCF","job_id":"1","Job_Id":"2","scrape_timestamp":"2025-01-01"}"#,
-            "ads.ndjson: row 2 (line 3), column job_id: is there twice",
+            "ads.ndjson: row 2 (line 3), member job_id: appears twice in the object",
         ),
         (
             r#"{"source":"MCF","job_id":"1","scrape_timestamp":"2025-01-01","job_salary_max_sgd_raw":-0.5}"#,
-            "ads.ndjson: row 2 (line 3), column job_salary_max_sgd_raw: is -0.5; a salary is never negative",
+            "ads.ndjson: row 2 (line 3), column job_salary_max_sgd_raw: is -0.5; expected a number that is not negative",
         ),
-        (r#"{"source":"\ud800"}"#, "ads.ndjson: row 2 (line 3) is not one JSON object a line: "),
+        (r#"{"source":"\ud800"}"#, "ads.ndjson: row 2 (line 3) is not a JSON object: "),
     ] {
-        let said = refusal("ads.ndjson", format!("{good}\n\n{line}\n"));
-        assert!(said.starts_with(expected), "{said}");
+        let error = refusal("ads.ndjson", format!("{good}\n\n{line}\n"));
+        assert!(error.starts_with(expected), "{error}");
     }
-    let said = refusal("ads.ndjson", b"{\"source\":\"Caf\xe9\"}\n");
-    assert!(
-        said.starts_with("ads.ndjson: row 1 (line 1) is not one JSON object a line: invalid unicode"),
-        "{said}"
-    );
+    let error = refusal("ads.ndjson", b"{\"source\":\"Caf\xe9\"}\n");
+    assert!(error.starts_with("ads.ndjson: row 1 (line 1) is not a JSON object: invalid unicode"), "{error}");
 }
 
 #[test]
-fn ndjson_is_taken_as_it_is() {
+fn ndjson_values_are_loaded_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let text = concat!(
         "\u{feff}{\"SOURCE\":\"MCF\",\"job_id\":42,\"scrape_timestamp\":\"2025-01-01 08:00:00.25\",\"tags\":[1]}\r\n",
@@ -216,7 +213,7 @@ fn parquet(columns: Vec<(&str, ArrayRef)>) -> Vec<u8> {
     bytes
 }
 
-/// Two rows with what is required, and one column more.
+/// Two rows with the required columns and one more.
 fn two_rows(name: &'static str, column: ArrayRef) -> Vec<u8> {
     parquet(vec![
         ("source", Arc::new(StringArray::from(vec!["MCF", "MCF"]))),
@@ -227,7 +224,7 @@ fn two_rows(name: &'static str, column: ArrayRef) -> Vec<u8> {
 }
 
 #[test]
-fn parquet_of_any_writer_is_taken() {
+fn every_supported_parquet_type_is_loaded() {
     let folder = tempfile::tempdir().unwrap();
     let texts: Vec<ArrayRef> = vec![
         Arc::new(StringArray::from(vec![Some(""), None])),
@@ -236,11 +233,11 @@ fn parquet_of_any_writer_is_taken() {
         Arc::new(DictionaryArray::<Int32Type>::from_iter([Some(""), None])),
         Arc::new(BinaryArray::from(vec![Some(&b""[..]), None])),
     ];
-    for (place, array) in texts.into_iter().enumerate() {
-        let path = file(folder.path(), &format!("text{place}.parquet"), two_rows("Job_Title", array));
+    for (index, array) in texts.into_iter().enumerate() {
+        let path = file(folder.path(), &format!("text{index}.parquet"), two_rows("Job_Title", array));
         let (ads, _) = read(&path).unwrap();
         let titles: Vec<Option<&str>> = ads.iter().map(|ad| ad.job_title.as_deref()).collect();
-        assert_eq!(titles, [Some(""), None], "{place}");
+        assert_eq!(titles, [Some(""), None], "{index}");
         assert_eq!(ads[1].scrape_timestamp, timestamp::parse("1970-01-01T00:01:00Z").unwrap());
     }
     let moments: Vec<ArrayRef> = vec![
@@ -251,11 +248,11 @@ fn parquet_of_any_writer_is_taken() {
         Arc::new(Date32Array::from(vec![Some(1), None])),
         Arc::new(StringArray::from(vec![Some("1970-01-02"), None])),
     ];
-    for (place, array) in moments.into_iter().enumerate() {
+    for (index, array) in moments.into_iter().enumerate() {
         let path =
-            file(folder.path(), &format!("time{place}.parquet"), two_rows("job_posted_timestamp", array));
+            file(folder.path(), &format!("time{index}.parquet"), two_rows("job_posted_timestamp", array));
         let posted: Vec<_> = read(&path).unwrap().0.iter().map(|ad| ad.job_posted_timestamp).collect();
-        assert_eq!(posted, [timestamp::parse("1970-01-02"), None], "{place}");
+        assert_eq!(posted, [timestamp::parse("1970-01-02"), None], "{index}");
     }
     let amounts: Vec<ArrayRef> = vec![
         Arc::new(Float64Array::from(vec![Some(3500.0), None])),
@@ -263,11 +260,11 @@ fn parquet_of_any_writer_is_taken() {
         Arc::new(UInt64Array::from(vec![Some(3500), None])),
         Arc::new(Decimal128Array::from(vec![Some(350_000), None]).with_precision_and_scale(12, 2).unwrap()),
     ];
-    for (place, array) in amounts.into_iter().enumerate() {
+    for (index, array) in amounts.into_iter().enumerate() {
         let path =
-            file(folder.path(), &format!("pay{place}.parquet"), two_rows("job_salary_max_sgd_raw", array));
+            file(folder.path(), &format!("pay{index}.parquet"), two_rows("job_salary_max_sgd_raw", array));
         let pay: Vec<_> = read(&path).unwrap().0.iter().map(|ad| ad.job_salary_max_sgd_raw).collect();
-        assert_eq!(pay, [Some(3500.0), None], "{place}");
+        assert_eq!(pay, [Some(3500.0), None], "{index}");
     }
     let ids = two_rows("company_id", Arc::new(Int64Array::from(vec![Some(-7), None])));
     let (ads, notes) = read(&file(folder.path(), "ids.parquet", ids)).unwrap();
@@ -276,7 +273,7 @@ fn parquet_of_any_writer_is_taken() {
 }
 
 #[test]
-fn parquet_is_refused_with_row_and_column() {
+fn errors_of_parquet_name_row_and_column() {
     for (bytes, expected) in [
         (
             two_rows("job_salary_min_sgd_raw", Arc::new(BooleanArray::from(vec![true, false]))),
@@ -292,7 +289,7 @@ fn parquet_is_refused_with_row_and_column() {
         ),
         (
             two_rows("job_salary_min_sgd_raw", Arc::new(Float64Array::from(vec![f64::NAN, f64::INFINITY]))),
-            "ads.parquet: row 2, column job_salary_min_sgd_raw: is inf; a salary is a finite number",
+            "ads.parquet: row 2, column job_salary_min_sgd_raw: is inf; expected a finite number",
         ),
         (
             two_rows("job_title", Arc::new(BinaryArray::from(vec![&b"ok"[..], b"\xff"]))),
@@ -308,46 +305,46 @@ fn parquet_is_refused_with_row_and_column() {
         ),
         (
             two_rows("Source", Arc::new(StringArray::from(vec!["MCF", "MCF"]))),
-            "ads.parquet: column source is there twice",
+            "ads.parquet: duplicate column source",
         ),
         (
             parquet(vec![("source", Arc::new(StringArray::from(vec!["MCF"])))]),
-            "ads.parquet: there are no columns scrape_timestamp and job_id",
+            "ads.parquet: missing columns scrape_timestamp and job_id",
         ),
         (b"PAR1 and then nothing".to_vec(), "ads.parquet: not a readable Parquet file"),
         (Vec::new(), "ads.parquet: the file is empty"),
         (vec![0, 1, 2], "ads.parquet: not a readable Parquet file: it does not begin with PAR1"),
     ] {
-        let said = refusal("ads.parquet", bytes);
-        assert!(said.starts_with(expected), "{said}");
+        let error = refusal("ads.parquet", bytes);
+        assert!(error.starts_with(expected), "{error}");
     }
 }
 
 #[test]
-fn a_broken_page_is_named() {
-    // The text's bytes are damaged in place: the footer still promises UTF-8.
+fn the_error_of_a_damaged_page_names_row_and_column() {
+    // A byte of the text is overwritten; the footer still declares UTF-8.
     let text = "unmistakable title";
     let mut bytes = two_rows("job_title", Arc::new(StringArray::from(vec!["fine", text])));
-    let place = bytes.windows(text.len()).position(|window| window == text.as_bytes()).unwrap();
-    bytes[place + 3] = 0xff;
-    let said = refusal("ads.parquet", bytes);
-    assert!(said.starts_with("ads.parquet: row "), "{said}");
-    assert!(said.contains("column job_title: cannot be read"), "{said}");
+    let index = bytes.windows(text.len()).position(|window| window == text.as_bytes()).unwrap();
+    bytes[index + 3] = 0xff;
+    let error = refusal("ads.parquet", bytes);
+    assert!(error.starts_with("ads.parquet: row "), "{error}");
+    assert!(error.contains("column job_title: cannot be read"), "{error}");
 }
 
 #[test]
-fn what_cannot_be_opened_is_said() {
+fn files_that_cannot_be_opened_are_errors() {
     let folder = tempfile::tempdir().unwrap();
     let missing = read(&folder.path().join("none.csv")).unwrap_err();
     assert_eq!(missing.kind(), ErrorKind::NotFound);
     assert!(missing.to_string().contains("none.csv"), "{missing}");
     fs::create_dir(folder.path().join("folder.csv")).unwrap();
     let error = read(&folder.path().join("folder.csv")).unwrap_err();
-    assert!(error.to_string().contains("this is a folder"), "{error}");
+    assert!(error.to_string().contains("found a folder"), "{error}");
 }
 
 #[test]
-fn long_texts_end_a_batch_early() {
+fn the_size_of_batches_is_bounded() {
     let folder = tempfile::tempdir().unwrap();
     let title = "x".repeat(1 << 20);
     let row =
@@ -377,7 +374,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..300), header in any::<bool>()) {
+    fn any_bytes_are_loaded_or_rejected_without_panicking(bytes in proptest::collection::vec(any::<u8>(), 0..300), header in any::<bool>()) {
         let folder = tempfile::tempdir().unwrap();
         let text = if header { [HEADER.as_bytes(), b"\n", &bytes].concat() } else { bytes.clone() };
         for (name, bytes) in [("a.csv", &text), ("a.ndjson", &bytes), ("a.parquet", &bytes)] {

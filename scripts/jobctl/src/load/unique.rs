@@ -1,11 +1,11 @@
-//! JSON whose objects have each member once: of two, a reader takes the last without a word.
+//! Parses JSON and rejects objects with duplicate members, of which `serde_json` silently keeps the last.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value as Json};
 
-/// Any JSON; deserialising names a member that its object has twice.
+/// A JSON value. Deserialising it fails on a duplicate member, which the error names.
 pub(super) struct Unique(pub(super) Json);
 
 impl<'de> Deserialize<'de> for Unique {
@@ -63,7 +63,7 @@ impl<'de> Visitor<'de> for Values {
         let mut object = Map::new();
         while let Some((name, Unique(value))) = members.next_entry::<String, _>()? {
             if object.contains_key(&name) {
-                return Err(A::Error::custom(format!("the member {name:?} is given twice")));
+                return Err(A::Error::custom(format!("duplicate member {name:?}")));
             }
             object.insert(name, value);
         }
@@ -76,17 +76,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_of_value_is_read_as_serde_json_reads_it() {
+    fn values_equal_those_of_serde_json() {
         let text = r#"{"a": [1, -1, 18446744073709551615, 1.5, 1e300], "b": {"c": null, "d": true, "é\n": "x\u00e9"}, "e": []}"#;
         let Unique(read) = serde_json::from_str(text).unwrap();
         assert_eq!(read, serde_json::from_str::<Json>(text).unwrap());
     }
 
     #[test]
-    fn a_member_that_is_there_twice_is_named() {
+    fn duplicate_members_are_errors() {
         for text in [r#"{"id": 1, "id": 1}"#, r#"[{"pay": {"id": 1, "\u0069d": 2}}]"#] {
-            let said = serde_json::from_str::<Unique>(text).err().unwrap().to_string();
-            assert!(said.starts_with("the member \"id\" is given twice"), "{said}");
+            let error = serde_json::from_str::<Unique>(text).err().unwrap().to_string();
+            assert!(error.starts_with("duplicate member \"id\""), "{error}");
         }
         assert!(serde_json::from_str::<Unique>(r#"[{"id": 1}, {"id": 2, "ID": 3}]"#).is_ok());
     }

@@ -1,4 +1,4 @@
-//! CSV with a header row. NULL and `''` are both an empty cell.
+//! Writes CSV with a header row. NULL and `''` are both an empty cell.
 
 use std::io::{self, Write};
 
@@ -7,7 +7,7 @@ use common::storage::warehouse::Cell;
 use super::{Columns, RowWriter};
 use crate::cell;
 
-/// Rows on their way into CSV.
+/// A [`RowWriter`] of CSV.
 pub(crate) struct CsvRows<W: Write> {
     out: csv::Writer<W>,
 }
@@ -42,7 +42,7 @@ impl<W: Write + Send> RowWriter for CsvRows<W> {
     }
 }
 
-/// The device's own error where it is one: csv's conversion would forget its kind.
+/// The I/O error inside `error`, if it is one, whose kind csv's own conversion would lose.
 fn failed(error: csv::Error) -> io::Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error,

@@ -1,8 +1,8 @@
-//! Rows into files: one writer a format, all behind [`RowWriter`], and a file that is there whole or not at all.
+//! Writes rows to files. [`RowWriter`] is implemented by each format; [`RowFile`] replaces a file atomically.
 //!
-//! Parquet and NDJSON keep NULL and `''` apart. CSV cannot: both are an empty cell. Timestamps are UTC to the
-//! microsecond; numbers have all their digits. JSON has no number for `NaN`, `Infinity` and `-Infinity`: they are text there. Lists and
-//! structures are JSON: of their own in JSON, a text in CSV and Parquet, where lists of floats are lists.
+//! Parquet and NDJSON distinguish NULL from `''`; in CSV both are an empty cell. Timestamps are UTC to the microsecond;
+//! numbers keep all their digits. In JSON, `NaN`, `Infinity` and `-Infinity` are strings. Lists and structs are JSON
+//! values in JSON and JSON texts in CSV and Parquet, except that lists of floats are lists in Parquet.
 
 mod csv;
 mod ndjson;
@@ -28,22 +28,23 @@ const BUFFER_BYTES: usize = 1 << 18;
 /// Name and type of every column.
 pub(crate) type Columns = [(String, ColumnType)];
 
-/// Takes rows, in pages, as long as the columns it was made with.
+/// Writes pages of rows in one format. Every row must have as many cells as the writer has columns.
 pub(crate) trait RowWriter: Send {
     /// Writes some rows.
     ///
     /// # Errors
-    /// Those of the device, and what the format cannot hold.
+    /// I/O errors, and values that the format cannot represent.
     fn write(&mut self, rows: &[Vec<Cell>]) -> io::Result<()>;
 
-    /// Writes what belongs at the end.
+    /// Writes the end of the file and flushes it.
     ///
     /// # Errors
-    /// Those of the device.
+    /// I/O errors.
     fn finish(self: Box<Self>) -> io::Result<()>;
 }
 
-/// A file under a temporary name in its folder until [`RowFile::finish`] renames it into place.
+/// A file that is written under a temporary name in the same folder and renamed by [`RowFile::finish`]. Dropping it
+/// before that removes the temporary file.
 pub(crate) struct RowFile {
     rows: Box<dyn RowWriter>,
     temporary: NamedTempFile,
@@ -51,23 +52,24 @@ pub(crate) struct RowFile {
 }
 
 impl RowFile {
-    /// Begins the file; its name says its format.
+    /// Creates the temporary file. The format is that of the extension of `path`.
     ///
     /// # Errors
-    /// `InvalidInput` where the name says no format, `NotFound` where there is no such folder.
+    /// `InvalidInput` if the extension belongs to no format or `path` is a folder, `NotFound` if its folder does not
+    /// exist, otherwise I/O errors.
     pub(crate) fn create(path: &Path, columns: &Columns) -> Result<Self> {
         let format = FileFormat::of(path)?;
         if path.is_dir() {
-            return Err(Error::invalid_input(format!("{}: this is a folder", path.display())));
+            return Err(Error::invalid_input(format!("{}: expected a file, found a folder", path.display())));
         }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         if !folder.is_dir() {
             let (path, folder) = (path.display(), folder.display());
-            return Err(Error::not_found(format!("{path}: there is no folder {folder}")));
+            return Err(Error::not_found(format!("{path}: folder {folder} not found")));
         }
         let failed =
             |error: io::Error| Error::from(error).context(format!("cannot write in {}", folder.display()));
-        let temporary = named_like_any_file().tempfile_in(folder).map_err(failed)?;
+        let temporary = temporary_file().tempfile_in(folder).map_err(failed)?;
         let out = BufWriter::with_capacity(BUFFER_BYTES, temporary.reopen().map_err(failed)?);
         let rows: Box<dyn RowWriter> = match format {
             FileFormat::Parquet => Box::new(parquet::ParquetRows::new(out, columns).map_err(failed)?),
@@ -77,11 +79,11 @@ impl RowFile {
         Ok(Self { rows, temporary, path: path.to_owned() })
     }
 
-    /// Writes a file on a thread of its own; returns how many rows and bytes it has.
+    /// Writes `pages` to a file on a new thread; returns the number of rows and the size of the file.
     ///
     /// # Errors
-    /// Those of [`RowFile::create`], of `pages` and of the device; then there is no file, or still the old one.
-    pub(crate) async fn fill(
+    /// Those of [`RowFile::create`] and of `pages`, and I/O errors; an existing file is then unchanged.
+    pub(crate) async fn write_all(
         path: PathBuf,
         columns: Vec<(String, ColumnType)>,
         pages: BoxStream<'static, Result<Vec<Vec<Cell>>>>,
@@ -104,7 +106,7 @@ impl RowFile {
         self.rows.write(rows).map_err(|error| Error::from(error).context(self.path.display()))
     }
 
-    /// Writes the end and puts the file in place of whatever has its name; returns its size.
+    /// Completes the file, syncs it, and renames it to its path, replacing an existing file; returns its size.
     pub(crate) fn finish(self) -> Result<u64> {
         let finish = || {
             self.rows.finish()?;
@@ -118,8 +120,9 @@ impl RowFile {
     }
 }
 
-/// A temporary file is readable by its owner alone; what becomes of it follows the user's umask.
-fn named_like_any_file() -> tempfile::Builder<'static, 'static> {
+/// A builder of temporary files with permissions by the umask. The default, access for the owner only, would stay after
+/// the rename.
+fn temporary_file() -> tempfile::Builder<'static, 'static> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".jobctl-").suffix(".tmp");
     #[cfg(unix)]
@@ -130,7 +133,7 @@ fn named_like_any_file() -> tempfile::Builder<'static, 'static> {
     builder
 }
 
-/// Ends `out` where it buffers.
+/// Flushes the buffer of `out`.
 fn flush(mut out: impl Write) -> io::Result<()> {
     out.flush()
 }

@@ -1,4 +1,4 @@
-//! JSON: one object a line, or a list of objects.
+//! Writes JSON: one object per line, or a list of objects.
 
 use std::io::{self, Write};
 
@@ -8,26 +8,26 @@ use common::storage::warehouse::cell::text_json;
 use super::{Columns, RowWriter, flush};
 use crate::cell;
 
-/// How the objects stand in the file.
+/// The separation of objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Layout {
-    /// One a line.
+    /// One object per line.
     Lines,
-    /// One list of them.
+    /// One list of objects.
     List,
 }
 
-/// Rows on their way into JSON.
+/// A [`RowWriter`] of JSON.
 pub(crate) struct JsonRows<W: Write> {
     out: W,
-    /// In JSON's quotes.
+    /// Column names as JSON strings.
     names: Vec<String>,
     layout: Layout,
     rows: u64,
 }
 
 impl<W: Write> JsonRows<W> {
-    /// Objects whose keys are the columns' names.
+    /// A writer of objects whose members have the names of the columns.
     pub(crate) fn new(out: W, columns: &Columns, layout: Layout) -> Self {
         Self { out, names: columns.iter().map(|(name, _)| text_json(name)).collect(), layout, rows: 0 }
     }
@@ -56,11 +56,11 @@ impl<W: Write + Send> RowWriter for JsonRows<W> {
     }
 }
 
-/// By hand: a serializer knows no number beyond its own types.
+/// Writes an object. `serde_json` is not used because it has no type for decimals of more than 64 bits.
 fn object(out: &mut impl Write, names: &[String], row: &[Cell]) -> io::Result<()> {
     out.write_all(b"{")?;
-    for (place, (name, value)) in names.iter().zip(row).enumerate() {
-        let comma = if place == 0 { "" } else { "," };
+    for (index, (name, value)) in names.iter().zip(row).enumerate() {
+        let comma = if index == 0 { "" } else { "," };
         write!(out, "{comma}{name}:{}", cell::json(value))?;
     }
     out.write_all(b"}")

@@ -1,4 +1,4 @@
-//! Parquet, compressed with zstd.
+//! Writes Parquet, compressed with zstd.
 
 use std::fs::File;
 use std::io::{self, BufWriter};
@@ -17,10 +17,10 @@ use parquet::file::properties::WriterProperties;
 
 use super::{Columns, RowWriter};
 
-/// A row group is closed at this size: what the writer holds in memory.
+/// Size at which a row group is written. It bounds the memory of the writer.
 const ROW_GROUP_BYTES: usize = 32 << 20;
 
-/// Rows on their way into Parquet.
+/// A [`RowWriter`] of Parquet.
 pub(super) struct ParquetRows {
     out: ArrowWriter<BufWriter<File>>,
     schema: SchemaRef,
@@ -42,7 +42,7 @@ impl ParquetRows {
 
 impl RowWriter for ParquetRows {
     fn write(&mut self, rows: &[Vec<Cell>]) -> io::Result<()> {
-        let arrays = self.types.iter().enumerate().map(|(place, kind)| array(rows, place, *kind));
+        let arrays = self.types.iter().enumerate().map(|(index, kind)| array(rows, index, *kind));
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays.collect::<io::Result<_>>()?)
             .map_err(io::Error::other)?;
         self.out.write(&batch).map_err(failed)?;
@@ -57,7 +57,7 @@ impl RowWriter for ParquetRows {
     }
 }
 
-/// The device's own error where it is one, so that a full disk is called a full disk.
+/// The I/O error inside `error`, if it is one, so that the message names a full disk.
 fn failed(error: parquet::errors::ParquetError) -> io::Error {
     match error {
         parquet::errors::ParquetError::External(cause) => match cause.downcast::<io::Error>() {
@@ -88,9 +88,10 @@ fn data_type(kind: ColumnType) -> DataType {
     }
 }
 
-/// One column of some rows; a cell of another type than its column's is NULL, which no backend produces.
-fn array(rows: &[Vec<Cell>], place: usize, kind: ColumnType) -> io::Result<ArrayRef> {
-    let cells = rows.iter().map(|row| row.get(place).unwrap_or(&Cell::Null));
+/// One column of `rows` as an array. A cell whose type differs from the column's would become NULL; backends do not
+/// return such cells.
+fn array(rows: &[Vec<Cell>], index: usize, kind: ColumnType) -> io::Result<ArrayRef> {
+    let cells = rows.iter().map(|row| row.get(index).unwrap_or(&Cell::Null));
     macro_rules! build {
         ($builder:expr, $($variant:ident($value:ident) => $read:expr),+) => {{
             let mut builder = $builder;
@@ -106,7 +107,7 @@ fn array(rows: &[Vec<Cell>], place: usize, kind: ColumnType) -> io::Result<Array
     Ok(match kind {
         ColumnType::Bool => build!(BooleanBuilder::new(), Bool(value) => *value),
         ColumnType::Int => build!(Int64Builder::new(), Int(value) => *value),
-        ColumnType::Decimal { .. } => return decimals(rows, place, &data_type(kind)),
+        ColumnType::Decimal { .. } => return decimals(rows, index, &data_type(kind)),
         ColumnType::Real => build!(Float32Builder::new(), Real(value) => *value),
         ColumnType::Float => build!(Float64Builder::new(), Float(value) => *value),
         ColumnType::Text => build!(StringBuilder::new(), Text(value) => value),
@@ -133,9 +134,9 @@ fn array(rows: &[Vec<Cell>], place: usize, kind: ColumnType) -> io::Result<Array
     })
 }
 
-/// Exact numbers from their digits.
-fn decimals(rows: &[Vec<Cell>], place: usize, of_type: &DataType) -> io::Result<ArrayRef> {
-    let digits = rows.iter().map(|row| match row.get(place) {
+/// An array of decimals from their digits.
+fn decimals(rows: &[Vec<Cell>], index: usize, of_type: &DataType) -> io::Result<ArrayRef> {
+    let digits = rows.iter().map(|row| match row.get(index) {
         Some(Cell::Decimal(digits)) => Some(digits.as_str()),
         _ => None,
     });

@@ -1,4 +1,4 @@
-//! What is written is read back, and a file is whole or absent.
+//! Round trips through every format, and atomic replacement of files.
 
 use std::fs;
 use std::path::Path;
@@ -48,14 +48,14 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn what_is_written_is_read_back(ads in ads()) {
+    fn ads_round_trip_through_every_format(ads in ads()) {
         let folder = tempfile::tempdir().unwrap();
         for name in ["ads.parquet", "ads.ndjson"] {
             let path = folder.path().join(name);
             write(&path, &ads);
             prop_assert_eq!(&load::read_all(&path).unwrap(), &ads, "{}", name);
         }
-        // CSV has no NULL: a missing text comes back empty, and everything else as it was.
+        // CSV has no NULL: a missing text comes back as '', and every other value unchanged.
         let path = folder.path().join("ads.csv");
         write(&path, &ads);
         let with_empty_texts = ads.iter().cloned().map(columns::null_texts_to_empty).collect::<Vec<_>>();
@@ -132,7 +132,7 @@ fn a_list_of_objects_is_json_with_any_number_of_rows() {
 }
 
 #[test]
-fn an_unfinished_file_leaves_nothing_and_spares_the_old_one() {
+fn an_unfinished_file_is_removed_and_an_existing_one_kept() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ads.ndjson");
     fs::write(&path, "old").unwrap();
@@ -144,19 +144,19 @@ fn an_unfinished_file_leaves_nothing_and_spares_the_old_one() {
 }
 
 #[test]
-fn where_a_file_cannot_be_is_said() {
+fn invalid_paths_are_errors() {
     let folder = tempfile::tempdir().unwrap();
     let columns = columns::query_columns();
     let refusal = |path: &Path| RowFile::create(path, &columns).err().unwrap().to_string();
-    assert!(refusal(&folder.path().join("none/ads.csv")).contains("there is no folder"));
-    assert!(refusal(&folder.path().join("ads.xlsx")).contains("must end in .parquet"));
+    assert!(refusal(&folder.path().join("none/ads.csv")).contains("none not found"));
+    assert!(refusal(&folder.path().join("ads.xlsx")).contains("expected the extension .parquet"));
     fs::create_dir(folder.path().join("folder.csv")).unwrap();
-    assert!(refusal(&folder.path().join("folder.csv")).contains("this is a folder"));
+    assert!(refusal(&folder.path().join("folder.csv")).contains("found a folder"));
 }
 
 #[cfg(unix)]
 #[test]
-fn a_file_may_be_read_by_those_whom_the_umask_allows() {
+fn permissions_of_files_follow_the_umask() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
     let (ours, plain) = (folder.path().join("ads.csv"), folder.path().join("plain"));

@@ -1,10 +1,11 @@
-//! The words of the market, from the text files beside this one. All of it is invented: no employer, person or ad
-//! here is a real one.
+//! The vocabulary of the market, parsed from text files. Everything in it is invented: no employer, person or ad is
+//! real.
 //!
-//! In every file `#` begins a comment and `= name` a section. A section of a field of work holds settings (first
-//! word: name, rest: value), tasks that any role of the field may have (`- task`) and its roles (`* title | pay in
-//! SGD a month | tasks; … | skills, …`, and the specialisms that fit the role, where not all of the field do). `market.txt` holds tables and lists, `phrases.txt` one sentence a line with
-//! `{slots}` that [`super::text`] fills.
+//! In every file `#` begins a comment and `= name` a section. The section of a field of work has settings (`name
+//! value`), tasks of every role of the field (`- task`), and roles (`* title | pay in SGD per month | tasks; … |
+//! skills, …`, with an optional fifth cell for the specialisms of the role, which by default are those of the field).
+//! `market.txt` has tables and lists; `phrases.txt` has one sentence per line with `{slots}` that [`super::text`]
+//! fills.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +21,7 @@ const FIELDS: [&str; 5] = [
 const MARKET: &str = include_str!("market.txt");
 const PHRASES: &str = include_str!("phrases.txt");
 
-/// Everything that ads are made of.
+/// All words, names and sentences of generated ads.
 pub(crate) struct Vocabulary {
     pub(super) fields: Vec<Field>,
     pub(super) industries: Vec<Industry>,
@@ -30,11 +31,11 @@ pub(crate) struct Vocabulary {
     pub(super) phrases: Phrases,
 }
 
-/// A field of work: what boards call a classification.
+/// A field of work, which job boards call a classification.
 pub(super) struct Field {
     pub(super) name: &'static str,
     pub(super) weight: u32,
-    /// Fields that its ads are sometimes filed under by mistake.
+    /// Related fields, under which its ads are sometimes misclassified.
     pub(super) near: Vec<&'static str>,
     /// Indexes into [`Vocabulary::industries`].
     pub(super) industries: Vec<usize>,
@@ -46,17 +47,17 @@ pub(super) struct Field {
     pub(super) roles: Vec<Role>,
 }
 
-/// A role, at the level of somebody with a few years behind them.
+/// A role, with the pay of the level [`super::content::Step::Mid`].
 pub(super) struct Role {
     pub(super) title: &'static str,
     pub(super) sgd_per_month: f64,
     pub(super) tasks: Vec<&'static str>,
     pub(super) skills: Vec<&'static str>,
-    /// Name and effect on pay in percent; may be empty.
+    /// Name of each specialism and its effect on pay in percent.
     pub(super) specialisms: Vec<(&'static str, i32)>,
 }
 
-/// Which steps a career in a field has.
+/// The career ladder of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ladder {
     Professional,
@@ -64,7 +65,7 @@ pub(super) enum Ladder {
     Clinical,
 }
 
-/// Where the work is done, as far as it decides about the town.
+/// The kind of workplace, which determines the distribution of towns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sites {
     Office = 0,
@@ -90,11 +91,11 @@ pub(super) struct Place {
     pub(super) town: &'static str,
     pub(super) region: &'static str,
     pub(super) pay_percent: i32,
-    /// By [`Sites`].
+    /// Weight of the place for each of [`Sites`].
     pub(super) weights: [u32; 3],
 }
 
-/// What company names are composed of.
+/// Parts of company names.
 pub(super) struct Names {
     pub(super) first: Vec<&'static str>,
     pub(super) second: Vec<&'static str>,
@@ -103,7 +104,7 @@ pub(super) struct Names {
 
 macro_rules! phrases {
     ($($field:ident = $section:literal),+ $(,)?) => {
-        /// Sentences by purpose, with slots.
+        /// Sentences with slots, by purpose.
         pub(super) struct Phrases {
             $(pub(super) $field: Vec<&'static str>,)+
         }
@@ -111,7 +112,7 @@ macro_rules! phrases {
         impl Phrases {
             fn parse() -> Result<Self> {
                 let mut sections: BTreeMap<_, _> = sections(PHRASES).into_iter().collect();
-                Ok(Self { $($field: filled(sections.remove($section).unwrap_or_default(), $section)?,)+ })
+                Ok(Self { $($field: non_empty(sections.remove($section).unwrap_or_default(), $section)?,)+ })
             }
         }
     };
@@ -127,13 +128,13 @@ phrases! {
 }
 
 impl Vocabulary {
-    /// Reads the files that are part of the program.
+    /// Parses the files, which are compiled into the program.
     ///
     /// # Errors
-    /// `Internal`, with the line, where one of them is not as described above.
+    /// `Internal`, with the line, if a file is invalid.
     pub(crate) fn parse() -> Result<Self> {
         let mut market: BTreeMap<_, _> = sections(MARKET).into_iter().collect();
-        let mut lines = |name| filled(market.remove(name).unwrap_or_default(), name);
+        let mut lines = |name| non_empty(market.remove(name).unwrap_or_default(), name);
         let industries = lines("industries")?.into_iter().map(industry).collect::<Result<Vec<_>>>()?;
         let sizes = lines("sizes")?.into_iter().map(size).collect::<Result<_>>()?;
         let places = lines("places")?.into_iter().map(place).collect::<Result<_>>()?;
@@ -161,35 +162,35 @@ fn sections(file: &'static str) -> Vec<(&'static str, Vec<&'static str>)> {
     sections
 }
 
-fn wrong(line: &str) -> Error {
-    Error::internal(format!("the vocabulary has a line that nobody can read: {line:?}"))
+fn invalid(line: &str) -> Error {
+    Error::internal(format!("invalid line in the vocabulary: {line:?}"))
 }
 
-fn filled<T>(lines: Vec<T>, section: &str) -> Result<Vec<T>> {
-    if lines.is_empty() { Err(wrong(section)) } else { Ok(lines) }
+fn non_empty<T>(lines: Vec<T>, section: &str) -> Result<Vec<T>> {
+    if lines.is_empty() { Err(invalid(section)) } else { Ok(lines) }
 }
 
 fn list(text: &'static str, separator: char) -> Vec<&'static str> {
     text.split(separator).map(str::trim).filter(|part| !part.is_empty()).collect()
 }
 
-/// The words of all lines.
+/// The comma-separated words of all lines.
 fn words(lines: &[&'static str]) -> Vec<&'static str> {
     lines.iter().flat_map(|line| list(line, ',')).collect()
 }
 
 fn cells<const N: usize>(line: &'static str) -> Result<[&'static str; N]> {
     let cells: Vec<&str> = line.split('|').map(str::trim).collect();
-    cells.try_into().map_err(|_| wrong(line))
+    cells.try_into().map_err(|_| invalid(line))
 }
 
 fn number<N: std::str::FromStr>(text: &str, line: &str) -> Result<N> {
-    text.parse().map_err(|_| wrong(line))
+    text.parse().map_err(|_| invalid(line))
 }
 
 fn industry(line: &'static str) -> Result<Industry> {
     let [name, pay, employers, nouns, does] = cells(line)?;
-    let nouns = filled(list(nouns, ','), line)?;
+    let nouns = non_empty(list(nouns, ','), line)?;
     Ok(Industry { name, pay_percent: number(pay, line)?, employers: number(employers, line)?, nouns, does })
 }
 
@@ -202,7 +203,7 @@ fn place(line: &'static str) -> Result<Place> {
     let [town, region, pay, weights] = cells(line)?;
     let weights: Vec<u32> =
         weights.split_whitespace().map(|weight| number(weight, line)).collect::<Result<_>>()?;
-    let weights = weights.try_into().map_err(|_| wrong(line))?;
+    let weights = weights.try_into().map_err(|_| invalid(line))?;
     Ok(Place { town, region, pay_percent: number(pay, line)?, weights })
 }
 
@@ -214,16 +215,16 @@ fn field(name: &'static str, lines: &[&'static str], industries: &[Industry]) ->
         } else if let Some(text) = line.strip_prefix("* ") {
             roles.push(role(text, &specialisms)?);
         } else {
-            let (setting, value) = line.split_once(' ').ok_or_else(|| wrong(line))?;
+            let (setting, value) = line.split_once(' ').ok_or_else(|| invalid(line))?;
             if setting == "specialisms" {
                 specialisms = list(value, ',').into_iter().map(specialism).collect::<Result<_>>()?;
             }
             settings.insert(setting, value.trim());
         }
     }
-    let setting = |key: &str| settings.get(key).copied().ok_or_else(|| wrong(name));
+    let setting = |key: &str| settings.get(key).copied().ok_or_else(|| invalid(name));
     let industry = |wanted: &str| {
-        industries.iter().position(|industry| industry.name == wanted).ok_or_else(|| wrong(wanted))
+        industries.iter().position(|industry| industry.name == wanted).ok_or_else(|| invalid(wanted))
     };
     Ok(Field {
         name,
@@ -234,7 +235,7 @@ fn field(name: &'static str, lines: &[&'static str], industries: &[Industry]) ->
             "professional" => Ladder::Professional,
             "trade" => Ladder::Trade,
             "clinical" => Ladder::Clinical,
-            other => return Err(wrong(other)),
+            other => return Err(invalid(other)),
         },
         study: setting("study")?,
         team: setting("team")?,
@@ -243,18 +244,18 @@ fn field(name: &'static str, lines: &[&'static str], industries: &[Industry]) ->
             "plant" | "warehouse" | "site" | "workshop" | "lab" => Sites::Plant,
             _ => Sites::Anywhere,
         },
-        tasks: filled(tasks, name)?,
-        roles: filled(roles, name)?,
+        tasks: non_empty(tasks, name)?,
+        roles: non_empty(roles, name)?,
     })
 }
 
-/// 1.05 for 5 percent.
+/// The factor of an effect in percent: 1.05 for 5.
 pub(super) fn percent(effect: i32) -> f64 {
     1.0 + f64::from(effect) / 100.0
 }
 
 fn specialism(text: &'static str) -> Result<(&'static str, i32)> {
-    let (name, pay_percent) = text.rsplit_once(' ').ok_or_else(|| wrong(text))?;
+    let (name, pay_percent) = text.rsplit_once(' ').ok_or_else(|| invalid(text))?;
     Ok((name, number(pay_percent, text)?))
 }
 
@@ -263,9 +264,9 @@ fn role(line: &'static str, of_field: &[(&'static str, i32)]) -> Result<Role> {
         Ok([title, pay, tasks, skills, fitting]) => ([title, pay, tasks, skills], list(fitting, ',')),
         Err(_) => (cells(line)?, of_field.iter().map(|(name, _)| *name).collect()),
     };
-    let (tasks, skills) = (filled(list(tasks, ';'), line)?, filled(list(skills, ','), line)?);
+    let (tasks, skills) = (non_empty(list(tasks, ';'), line)?, non_empty(list(skills, ','), line)?);
     let specialism = |name: &str| of_field.iter().find(|(known, _)| *known == name).copied();
-    let specialisms = fitting.into_iter().map(|name| specialism(name).ok_or_else(|| wrong(name)));
+    let specialisms = fitting.into_iter().map(|name| specialism(name).ok_or_else(|| invalid(name)));
     let specialisms = specialisms.collect::<Result<_>>()?;
     Ok(Role { title, sgd_per_month: number(pay, line)?, tasks, skills, specialisms })
 }
@@ -277,13 +278,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_market_is_wide_enough() {
+    fn the_vocabulary_is_large_enough() {
         let words = Vocabulary::parse().unwrap();
         assert!(words.fields.len() >= 30, "{}", words.fields.len());
         let roles: Vec<&Role> = words.fields.iter().flat_map(|field| &field.roles).collect();
         assert!(roles.len() >= 240, "{}", roles.len());
         let titles: HashSet<&str> = roles.iter().map(|role| role.title).collect();
-        assert_eq!(titles.len(), roles.len(), "a title is there twice");
+        assert_eq!(titles.len(), roles.len(), "duplicate title");
         assert!(roles.iter().all(|role| role.tasks.len() >= 4 && role.skills.len() >= 4));
         assert!(roles.iter().all(|role| (1_500.0..=15_000.0).contains(&role.sgd_per_month)));
         let employers: u32 = words.industries.iter().map(|industry| industry.employers).sum();
@@ -292,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn every_name_that_is_used_exists() {
+    fn references_between_sections_are_valid() {
         let words = Vocabulary::parse().unwrap();
         let fields: HashSet<&str> = words.fields.iter().map(|field| field.name).collect();
         for field in &words.fields {

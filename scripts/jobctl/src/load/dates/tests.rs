@@ -2,11 +2,11 @@ use super::*;
 
 fn read(text: &str, formats: &[&str]) -> Result<String, String> {
     let formats: Vec<DateFormat> = formats.iter().map(|format| format.parse().unwrap()).collect();
-    of_text(text, &formats).map(|(moment, _)| timestamp::format(&moment))
+    parse_date(text, &formats).map(|(moment, _)| timestamp::format(&moment))
 }
 
 #[test]
-fn dates_are_read_in_the_forms_that_have_one_meaning() {
+fn unambiguous_dates_are_parsed() {
     for (text, expected) in [
         ("1749386430", "2025-06-08T12:40:30Z"),
         ("1749386430000", "2025-06-08T12:40:30Z"),
@@ -34,7 +34,7 @@ fn dates_are_read_in_the_forms_that_have_one_meaning() {
 }
 
 #[test]
-fn numbers_that_may_be_dates_or_epochs_are_what_the_flag_says() {
+fn numbers_that_could_be_dates_or_epochs_need_a_date_format() {
     for (text, format, expected) in [
         ("20250131093000", "%Y%m%d%H%M%S", "2025-01-31T09:30:00Z"),
         ("202501310930", "%Y%m%d%H%M", "2025-01-31T09:30:00Z"),
@@ -44,19 +44,19 @@ fn numbers_that_may_be_dates_or_epochs_are_what_the_flag_says() {
         assert!(read(text, &[]).unwrap_err().contains("--date-format %Y%m%d%H"), "{text}");
         assert_eq!(read(text, &[format]).as_deref(), Ok(expected), "{text}");
     }
-    // No such month, or no such year: an epoch alone.
+    // Month 13 does not exist, so that the number can only be an epoch.
     assert_eq!(read("2025133109", &[]).as_deref(), Ok("2034-03-05T00:58:29Z"));
 }
 
 #[test]
-fn dates_with_two_meanings_are_refused_with_the_flag() {
+fn errors_about_ambiguous_dates_suggest_the_flag() {
     for text in
         ["31/12/2025", "01/02/2025", "31.12.2025", "1-2-2025", "12/31/25", "2025/01/31", "31/12/2025 09:30"]
     {
-        let said = read(text, &[]).unwrap_err();
+        let error = read(text, &[]).unwrap_err();
         assert!(
-            said.contains("order of day and month") && said.contains("--date-format %"),
-            "{text}: {said}"
+            error.contains("order of day and month") && error.contains("--date-format %"),
+            "{text}: {error}"
         );
     }
     for text in [
@@ -75,8 +75,8 @@ fn dates_with_two_meanings_are_refused_with_the_flag() {
         "1e12",
         "1.5",
     ] {
-        let said = read(text, &[]).unwrap_err();
-        assert!(said.contains("--date-format") || text == "1e12", "{text}: {said}");
+        let error = read(text, &[]).unwrap_err();
+        assert!(error.contains("--date-format") || text == "1e12", "{text}: {error}");
     }
     for text in [
         "Friday, March 19, 2026",
@@ -92,7 +92,7 @@ fn dates_with_two_meanings_are_refused_with_the_flag() {
 }
 
 #[test]
-fn a_date_format_says_the_order() {
+fn dates_are_parsed_by_the_date_format() {
     for (text, format, expected) in [
         ("01/02/2025", "%d/%m/%Y", "2025-02-01T00:00:00Z"),
         ("01/02/2025", "%m/%d/%Y", "2025-01-02T00:00:00Z"),
@@ -104,7 +104,7 @@ fn a_date_format_says_the_order() {
         ("1749386430000000", "microseconds", "2025-06-08T12:40:30Z"),
         ("86400000", "milliseconds", "1970-01-02T00:00:00Z"),
         ("-1", "seconds", "1969-12-31T23:59:59Z"),
-        // What has one meaning is read beside it.
+        // ISO 8601 is parsed in addition to the given formats.
         ("2025-01-31", "%d/%m/%Y", "2025-01-31T00:00:00Z"),
     ] {
         assert_eq!(read(text, &[format]).as_deref(), Ok(expected), "{text}");

@@ -1,4 +1,4 @@
-//! Whether a transfer goes on: something moves, and not too slowly.
+//! Detects transfers that stall or are too slow.
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -6,43 +6,43 @@ use std::time::{Duration, Instant};
 
 use crate::retry::Limits;
 
-/// One try of a request, as its bytes move.
+/// The progress of one attempt.
 #[derive(Debug)]
-pub(crate) struct Pace {
+pub(crate) struct Transfer {
     limits: Limits,
-    /// How long nothing may happen.
+    /// Maximum time without progress.
     idle: Duration,
     started: Instant,
-    /// Bytes that moved either way, and when the last of them did.
+    /// Number of bytes sent and received, and the time of the last progress.
     moved: Mutex<(u64, Instant)>,
 }
 
-impl Pace {
-    /// Begins now; nothing may happen for `idle`.
+impl Transfer {
+    /// Starts the clock; `idle` is the maximum time without progress.
     pub(crate) fn new(limits: Limits, idle: Duration) -> Self {
         let started = Instant::now();
         Self { limits, idle, started, moved: Mutex::new((0, started)) }
     }
 
-    /// So many more bytes moved.
+    /// Records progress of `bytes`.
     pub(crate) fn advance(&self, bytes: usize) {
         let mut moved = self.moved.lock().unwrap_or_else(PoisonError::into_inner);
         *moved = (moved.0 + bytes as u64, Instant::now());
     }
 
-    /// Says whether a byte moved.
+    /// Returns whether any byte was sent or received.
     pub(crate) fn has_moved(&self) -> bool {
         self.moved.lock().unwrap_or_else(PoisonError::into_inner).0 > 0
     }
 
-    /// When it ends unless more moves until then.
+    /// The time at which the transfer is given up if there is no further progress.
     fn deadline(&self) -> Instant {
         let (bytes, last) = *self.moved.lock().unwrap_or_else(PoisonError::into_inner);
         (last + self.idle).min(self.started + self.idle + self.limits.transfer(bytes))
     }
 
-    /// Returns once it has stalled, or moved too little for the time that it took.
-    pub(crate) async fn stalls(&self) {
+    /// Completes when the transfer has stalled or is slower than [`Limits::least_rate`].
+    pub(crate) async fn stalled(&self) {
         loop {
             let deadline = self.deadline();
             if deadline <= Instant::now() {
@@ -57,22 +57,23 @@ impl Pace {
 mod tests {
     use super::*;
 
-    /// When a transfer ends, in seconds after its begin, that moves `bytes` and `last_s` seconds after its begin the last of them.
+    /// The deadline, in seconds after the start, of a transfer of `bytes` whose last progress was `last_s` seconds
+    /// after the start.
     fn deadline_s(bytes: u64, last_s: u64) -> u64 {
-        let pace = Pace::new(Limits::default(), Duration::from_mins(1));
-        *pace.moved.lock().unwrap() = (bytes, pace.started + Duration::from_secs(last_s));
-        (pace.deadline() - pace.started).as_secs()
+        let transfer = Transfer::new(Limits::default(), Duration::from_mins(1));
+        *transfer.moved.lock().unwrap() = (bytes, transfer.started + Duration::from_secs(last_s));
+        (transfer.deadline() - transfer.started).as_secs()
     }
 
     #[test]
-    fn the_limit_fits_the_size_and_a_stall_ends() {
+    fn the_deadline_grows_with_the_size_and_is_limited_by_stalls() {
         assert_eq!(deadline_s(0, 0), 60, "no answer");
-        // 2.4 GB at 20 Mbit/s take 960 s, and what is under way is left alone.
+        // 2.4 GB at 20 Mbit/s take 960 s. A transfer with progress is not interrupted.
         for seconds in [1, 100, 500, 960] {
             let moved = seconds * 2_500_000;
             assert_eq!(deadline_s(moved, seconds), seconds + 60, "ends a minute after it stalls");
         }
-        // A trickle of 1 KB/s never stalls, and ends.
+        // 1 KB/s never stalls, but is too slow.
         assert!(deadline_s(100 << 10, 100) < 100);
     }
 }
