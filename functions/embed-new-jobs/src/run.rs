@@ -8,8 +8,8 @@ use common::embedding::{self, Identity, Reader};
 use common::feed::{self, Sender};
 use common::job::Timestamp;
 use common::shim::Invocation;
-use common::storage::warehouse::{EmbeddingTable, JobCount, JobScan, refuse_fewer};
-use common::storage::{Access, Run, Warehouse, open_warehouse};
+use common::storage::warehouse::{EmbeddingStore, EmbeddingTable, JobCount, JobScan, JobStore, refuse_fewer};
+use common::storage::{Access, Run, open_warehouse};
 use common::{Error, Result, failpoint};
 use futures::{StreamExt, TryStreamExt};
 use tokio_util::sync::CancellationToken;
@@ -30,7 +30,7 @@ pub(crate) async fn run(invocation: Invocation<Options>) -> Result<Report> {
     let started = Instant::now();
     let access = if invocation.dry_run { Access::Read } else { Access::Write };
     let warehouse = open_warehouse(&invocation.config, access).await?;
-    let work = Box::pin(work(&invocation, warehouse.as_ref(), started));
+    let work = Box::pin(work(&invocation, warehouse.as_ref(), warehouse.as_ref(), started));
     if invocation.dry_run {
         return work.await;
     }
@@ -39,7 +39,8 @@ pub(crate) async fn run(invocation: Invocation<Options>) -> Result<Report> {
 
 async fn work(
     invocation: &Invocation<Options>,
-    warehouse: &dyn Warehouse,
+    jobs: &dyn JobStore,
+    embeddings: &dyn EmbeddingStore,
     started: Instant,
 ) -> Result<Report> {
     let config = Arc::clone(&invocation.config);
@@ -53,18 +54,20 @@ async fn work(
         shard: invocation.config.shard,
         source: invocation.options.source.clone(),
     };
-    let job = Job { warehouse, scan: &scan, identity: &identity, reader: Arc::new(reader), invocation };
+    let job =
+        Job { jobs, embeddings, scan: &scan, identity: &identity, reader: Arc::new(reader), invocation };
     if invocation.dry_run {
         return job.estimate(workers, started).await;
     }
-    warehouse.create_embeddings(&scan.embeddings).await?;
+    embeddings.create_embeddings(&scan.embeddings).await?;
     let mut report = job.embed(workers).await?;
     report.measure(started.elapsed().as_secs_f64());
     Ok(report)
 }
 
 struct Job<'a> {
-    warehouse: &'a dyn Warehouse,
+    jobs: &'a dyn JobStore,
+    embeddings: &'a dyn EmbeddingStore,
     scan: &'a JobScan,
     identity: &'a Identity,
     reader: Arc<Reader>,
@@ -74,7 +77,7 @@ struct Job<'a> {
 impl Job<'_> {
     fn planner(&self, in_flight: InFlight) -> Planner<'_> {
         Planner {
-            warehouse: self.warehouse,
+            embeddings: self.embeddings,
             table: &self.scan.embeddings,
             space: &self.identity.embedding_space,
             reader: Arc::clone(&self.reader),
@@ -91,7 +94,7 @@ impl Job<'_> {
 
     async fn blank_report(&self) -> Result<Report> {
         let JobCount { ads, nameless_sightings, timestamps_out_of_range, forgotten_ads } =
-            self.warehouse.count_jobs(self.scan).await?;
+            self.jobs.count_jobs(self.scan).await?;
         if nameless_sightings > 0 {
             tracing::warn!(nameless_sightings, "sightings without source or job_id are left out");
         }
@@ -123,7 +126,7 @@ impl Job<'_> {
         progress.start(report.ads, "ads");
         let in_flight = InFlight::default();
         let writer = Writer {
-            warehouse: self.warehouse,
+            embeddings: self.embeddings,
             table: &self.scan.embeddings,
             identity: self.identity,
             created_at: self.invocation.started_at,
@@ -164,7 +167,7 @@ impl Job<'_> {
         }
         // No ads at all is how a table looks that is being swapped, not how a market ends.
         if !interrupted && report.ads + report.forgotten > 0 {
-            report.removed += self.warehouse.prune_embeddings(self.scan).await?;
+            report.removed += self.embeddings.prune_embeddings(self.scan).await?;
         }
         report.refuse_total_failure()?;
         if report.unreadable > 0 {
@@ -180,7 +183,7 @@ impl Job<'_> {
     }
 
     async fn refuse_fewer(&self, seen: u64, counted: u64) -> Result<()> {
-        let recount = async { Ok(self.warehouse.count_jobs(self.scan).await?.ads) };
+        let recount = async { Ok(self.jobs.count_jobs(self.scan).await?.ads) };
         refuse_fewer(seen, counted, recount).await.map_err(|error| {
             error.context("reading cleaned_jobs").remedy("what was embedded is kept; run again")
         })
@@ -194,7 +197,7 @@ impl Job<'_> {
         plans: Sender<PagePlan>,
         chunks: Sender<Vec<Pending>>,
     ) -> Result<Read> {
-        let mut pages = self.warehouse.scan_jobs(self.scan.clone());
+        let mut pages = self.jobs.scan_jobs(self.scan.clone());
         let mut seen = 0;
         let mut is_over = false;
         while !is_over && let Some(page) = pages.next().await {
@@ -241,12 +244,12 @@ impl Job<'_> {
             ads_to_refresh: 0,
             estimated_seconds: 0.0,
             sampled_ads: 0,
-            queries: self.warehouse.costs(self.scan).await?,
+            queries: self.embeddings.costs(self.scan).await?,
             estimated_query_usd: 0.0,
         };
         estimate.price_queries();
         let mut sample = Vec::new();
-        let mut pages = self.warehouse.scan_jobs(self.scan.clone());
+        let mut pages = self.jobs.scan_jobs(self.scan.clone());
         let mut seen = 0;
         while let Some(page) = pages.next().await {
             let page = page?;

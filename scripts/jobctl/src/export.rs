@@ -33,7 +33,7 @@ pub(crate) async fn run(config: &Config, args: ExportArgs) -> Result<()> {
     let warehouse = open_warehouse(config, Access::Read).await?;
     let table = warehouse::table(warehouse.as_ref(), &args.table).await?;
     let sql = warehouse::of_table(include_str!("../sql/whole_table.sql"), &table)?;
-    let answer = warehouse.query(&sql).await?;
+    let answer = warehouse.query(&sql, &[]).await?;
     let (rows, bytes) = RowFile::fill(args.file.clone(), answer.columns, answer.pages).await?;
     output::print(&format!(
         "{}: {} rows of {}, {:.1} MB\n",

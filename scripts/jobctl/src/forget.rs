@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use clap::Args;
 use common::config::Config;
 use common::job::JobKey;
-use common::storage::warehouse::{Forgotten, Traces};
-use common::storage::{Access, Warehouse, open_warehouse};
+use common::storage::warehouse::{Forgotten, Takedowns, Traces};
+use common::storage::{Access, open_warehouse};
 use common::{Error, Result};
 
 use crate::table::{Align, Table, count};
@@ -100,7 +100,7 @@ fn trimmed(stored: &HashSet<JobKey>) -> HashSet<JobKey> {
     stored.iter().map(trim).collect()
 }
 
-async fn forget(warehouse: &dyn Warehouse, asked: &[Asked], is_dry_run: bool) -> Result<String> {
+async fn forget(warehouse: &dyn Takedowns, asked: &[Asked], is_dry_run: bool) -> Result<String> {
     let Traces { tables, present, .. } = warehouse.trace(&keys(asked)).await?;
     // Each spelling that a table has is taken down: with white space around it, or as it was typed.
     let keys: HashSet<JobKey> =
@@ -128,7 +128,7 @@ async fn forget(warehouse: &dyn Warehouse, asked: &[Asked], is_dry_run: bool) ->
     Ok(text)
 }
 
-async fn undo(warehouse: &dyn Warehouse, asked: &[Asked], is_dry_run: bool) -> Result<String> {
+async fn undo(warehouse: &dyn Takedowns, asked: &[Asked], is_dry_run: bool) -> Result<String> {
     let spelled = warehouse.trace(&keys(asked)).await?.forgotten;
     let lifted = if is_dry_run {
         spelled

@@ -43,7 +43,7 @@ pub(crate) async fn run(config: &Config, args: SqlArgs) -> Result<()> {
         return Err(Error::invalid_input("the statement is empty"));
     }
     let warehouse = open_warehouse(config, Access::Read).await?;
-    let QueryResult { columns, pages } = warehouse.query(&args.statement).await?;
+    let QueryResult { columns, pages } = warehouse.query(&args.statement, &[]).await?;
     if args.format == Format::Json
         && let Some((place, (name, _))) = columns
             .iter()

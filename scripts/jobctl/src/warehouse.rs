@@ -1,7 +1,6 @@
 //! What the commands ask of the warehouse besides its own methods.
 
-use common::storage::Warehouse;
-use common::storage::warehouse::{Cell, ColumnType, QueryResult};
+use common::storage::warehouse::{Cell, ColumnType, OperatorQueries, QueryResult};
 use common::{Error, Result};
 use futures::StreamExt;
 
@@ -9,7 +8,7 @@ use futures::StreamExt;
 ///
 /// # Errors
 /// `NotFound` with the names of the tables there are.
-pub(crate) async fn table(warehouse: &dyn Warehouse, name: &str) -> Result<String> {
+pub(crate) async fn table(warehouse: &dyn OperatorQueries, name: &str) -> Result<String> {
     let tables = warehouse.tables().await?;
     if tables.iter().any(|table| table == name) {
         return Ok(name.to_owned());
@@ -18,7 +17,7 @@ pub(crate) async fn table(warehouse: &dyn Warehouse, name: &str) -> Result<Strin
     Err(Error::not_found(format!("there is no table {name:?}; the tables are: {known}")))
 }
 
-/// Puts the name of a table, which is one of [`Warehouse::tables`], into a statement.
+/// Puts the name of a table, which is one of [`OperatorQueries::tables`], into a statement.
 ///
 /// Both engines take a plain name without quotes; any other is refused, because their quotes differ.
 pub(crate) fn of_table(sql: &str, table: &str) -> Result<String> {
@@ -33,8 +32,8 @@ pub(crate) fn of_table(sql: &str, table: &str) -> Result<String> {
 }
 
 /// All rows of a statement that has few.
-pub(crate) async fn rows(warehouse: &dyn Warehouse, sql: &str) -> Result<Vec<Vec<Cell>>> {
-    let mut pages = warehouse.query(sql).await?.pages;
+pub(crate) async fn rows(warehouse: &dyn OperatorQueries, sql: &str) -> Result<Vec<Vec<Cell>>> {
+    let mut pages = warehouse.query(sql, &[]).await?.pages;
     let mut rows = Vec::new();
     while let Some(page) = pages.next().await {
         rows.extend(page?);
@@ -43,7 +42,7 @@ pub(crate) async fn rows(warehouse: &dyn Warehouse, sql: &str) -> Result<Vec<Vec
 }
 
 /// The counts in the only row of a statement.
-pub(crate) async fn counts<const N: usize>(warehouse: &dyn Warehouse, sql: &str) -> Result<[u64; N]> {
+pub(crate) async fn counts<const N: usize>(warehouse: &dyn OperatorQueries, sql: &str) -> Result<[u64; N]> {
     let rows = rows(warehouse, sql).await?;
     let counts = rows.first().map(|row| {
         row.iter()
@@ -55,8 +54,11 @@ pub(crate) async fn counts<const N: usize>(warehouse: &dyn Warehouse, sql: &str)
 }
 
 /// The columns of a table.
-pub(crate) async fn columns(warehouse: &dyn Warehouse, table: &str) -> Result<Vec<(String, ColumnType)>> {
+pub(crate) async fn columns(
+    warehouse: &dyn OperatorQueries,
+    table: &str,
+) -> Result<Vec<(String, ColumnType)>> {
     let QueryResult { columns, .. } =
-        warehouse.query(&of_table(include_str!("../sql/columns.sql"), table)?).await?;
+        warehouse.query(&of_table(include_str!("../sql/columns.sql"), table)?, &[]).await?;
     Ok(columns)
 }

@@ -3,16 +3,18 @@
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use common_core::job::JobFilter;
 use common_core::{Error, Result};
 use futures::TryStreamExt;
 use serde_json::Value;
 
 use super::dataset::Dataset;
-use super::rows;
 use super::statement::Statement;
+use super::{BigQuery, rows};
+use crate::warehouse::search::{named, spellings};
 use crate::warehouse::{
-    Cell, EmbeddingTable, IndexState, VectorHit, VectorIndexKind, VectorIndexState, VectorQuery, vectors,
+    Cell, EmbeddingTable, VectorHit, VectorIndexKind, VectorIndexState, VectorQuery, VectorSearch,
 };
 
 /// How long the values of a column are kept, and how long where none of them is what is asked for.
@@ -22,34 +24,28 @@ const KEPT_WITHOUT: Duration = Duration::from_secs(10);
 /// BigQuery makes no vector index of fewer rows.
 const INDEXED_ROWS: u64 = 5_000;
 
-impl Dataset {
-    pub(super) async fn index_state(
-        self: &Arc<Self>,
+#[async_trait]
+impl VectorSearch for BigQuery {
+    async fn search_embeddings(
+        &self,
         table: &EmbeddingTable,
         space: &str,
-    ) -> Result<IndexState> {
-        if self.table(&table.name).await?.is_none() {
-            return Ok(IndexState::default());
-        }
-        let sql = include_str!("../../../../infra/bigquery/index_state.sql");
-        let statement = Statement::new("looking at embeddings", sql).on(table).text("space", Some(space));
-        let state = self.collect(statement).await?.into_iter().next().map(rows::index_state);
-        state.unwrap_or_else(|| Ok(IndexState::default()))
+        query: &VectorQuery,
+    ) -> Result<Vec<VectorHit>> {
+        self.0.search(table, space, query.checked(table)?).await
     }
 
-    pub(super) async fn embedding_spaces(
-        self: &Arc<Self>,
+    async fn refresh_vector_index(
+        &self,
         table: &EmbeddingTable,
-    ) -> Result<Vec<(String, u64)>> {
-        if self.table(&table.name).await?.is_none() {
-            return Ok(Vec::new());
-        }
-        let sql = include_str!("../../../../infra/bigquery/embedding_spaces.sql");
-        let found = self.collect(Statement::new("looking for spaces", sql).on(table)).await?;
-        found.into_iter().map(rows::space).collect()
+        kind: VectorIndexKind,
+    ) -> Result<VectorIndexState> {
+        self.0.refresh_vector_index(table, kind).await
     }
+}
 
-    pub(super) async fn search(
+impl Dataset {
+    async fn search(
         self: &Arc<Self>,
         table: &EmbeddingTable,
         space: &str,
@@ -91,9 +87,7 @@ impl Dataset {
         asked: &JobFilter,
     ) -> Result<Option<JobFilter>> {
         let mut filter = asked.clone();
-        for (column, values) in
-            vectors::named(&mut filter).into_iter().filter(|(_, values)| !values.is_empty())
-        {
+        for (column, values) in named(&mut filter).into_iter().filter(|(_, values)| !values.is_empty()) {
             let sql = include_str!("../../../../infra/bigquery/filter_values.sql");
             let statement =
                 Statement::new("looking for the values of a filter", sql.replace("{value_column}", column))
@@ -121,20 +115,20 @@ impl Dataset {
         let name = format!("{} {}", statement.sql, Value::from(statement.parameters.clone()));
         let kept = self.stored_values.lock().unwrap_or_else(PoisonError::into_inner).get(&name).cloned();
         if let Some((since, values)) = kept.filter(|(since, _)| since.elapsed() < KEPT) {
-            let found = vectors::spellings(wanted, values.iter().cloned());
+            let found = spellings(wanted, values.iter().cloned());
             if !found.is_empty() || since.elapsed() < KEPT_WITHOUT {
                 return Ok(found);
             }
         }
         let found = self.collect(statement).await?;
         let values: Arc<Vec<String>> = Arc::new(found.into_iter().map(rows::text).collect::<Result<_>>()?);
-        let found = vectors::spellings(wanted, values.iter().cloned());
+        let found = spellings(wanted, values.iter().cloned());
         let kept = (Instant::now(), values);
         self.stored_values.lock().unwrap_or_else(PoisonError::into_inner).insert(name, kept);
         Ok(found)
     }
 
-    pub(super) async fn refresh_vector_index(
+    async fn refresh_vector_index(
         self: &Arc<Self>,
         table: &EmbeddingTable,
         kind: VectorIndexKind,

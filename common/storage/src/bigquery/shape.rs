@@ -6,7 +6,7 @@ use common_google::{Call, segment};
 use serde_json::Value;
 
 use super::dataset::Dataset;
-use super::jobs::text;
+use super::execute::text;
 use super::statement::Statement;
 use crate::shape::{self, Column};
 use crate::warehouse::{self, EmbeddingTable};

@@ -3,7 +3,7 @@
 use common_core::job::{DESCRIPTION_CHARS, JobKey, Shard, TITLE_CHARS, Timestamp, URL_CHARS};
 use serde_json::{Value, json};
 
-use crate::warehouse::{EmbeddingTable, FilterColumns, RunRecord, SharedRow};
+use crate::warehouse::{EmbeddingTable, FilterColumns, Parameter, RunRecord, SharedRow};
 
 /// One statement of `infra/bigquery`, ready to run.
 #[derive(Debug, Clone)]
@@ -40,8 +40,22 @@ impl Statement {
     }
 
     pub(super) fn moment(self, name: &str, value: Option<Timestamp>) -> Self {
-        let text = value.map(|moment| moment.format("%Y-%m-%d %H:%M:%S%.6f+00:00").to_string());
-        self.with(name, "TIMESTAMP", text.as_deref())
+        self.with(name, "TIMESTAMP", value.map(moment).as_deref())
+    }
+
+    /// Values for the `?` of a statement.
+    pub(super) fn positional(mut self, parameters: &[Parameter]) -> Self {
+        self.parameters.extend(parameters.iter().map(|parameter| {
+            let (of_type, value) = match parameter {
+                Parameter::Bool(value) => ("BOOL", value.to_string()),
+                Parameter::Int(value) => ("INT64", value.to_string()),
+                Parameter::Float(value) => ("FLOAT64", value.to_string()),
+                Parameter::Text(value) => ("STRING", value.clone()),
+                Parameter::Timestamp(value) => ("TIMESTAMP", moment(*value)),
+            };
+            json!({"parameterType": {"type": of_type}, "parameterValue": {"value": value}})
+        }));
+        self
     }
 
     pub(super) fn number(self, name: &str, value: Option<f64>) -> Self {
@@ -83,6 +97,11 @@ impl Statement {
         }));
         self
     }
+}
+
+/// A moment as a parameter's value.
+fn moment(moment: Timestamp) -> String {
+    moment.format("%Y-%m-%d %H:%M:%S%.6f+00:00").to_string()
 }
 
 pub(super) fn key(key: &JobKey) -> Value {

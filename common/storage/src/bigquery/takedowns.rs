@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use async_trait::async_trait;
 use chrono::Utc;
 use common_core::job::JobKey;
 use common_core::{ErrorKind, Result};
@@ -12,8 +13,27 @@ use serde_json::Value;
 
 use super::dataset::Dataset;
 use super::statement::{Statement, key};
-use super::{ADS_A_STATEMENT, STAGED, jobs, rows};
-use crate::warehouse::{FORGOTTEN_ADS, FROM_FORGOTTEN_ADS, Forgotten, Traces};
+use super::{ADS_A_STATEMENT, BigQuery, STAGED, execute, rows};
+use crate::warehouse::{FORGOTTEN_ADS, FROM_FORGOTTEN_ADS, Forgotten, Takedowns, Traces};
+
+#[async_trait]
+impl Takedowns for BigQuery {
+    async fn trace(&self, keys: &[JobKey]) -> Result<Traces> {
+        self.0.trace(keys).await
+    }
+
+    async fn forget(&self, keys: &[JobKey]) -> Result<Vec<Forgotten>> {
+        self.0.forget(keys).await
+    }
+
+    async fn tombstones(&self) -> Result<Vec<JobKey>> {
+        self.0.tombstones().await
+    }
+
+    async fn undo_forget(&self, keys: &[JobKey]) -> Result<HashSet<JobKey>> {
+        self.0.undo_forget(keys).await
+    }
+}
 
 impl Dataset {
     /// The statement, which leaves out what was taken down; where the table of tombstones is not made yet (a reader makes
@@ -35,7 +55,7 @@ impl Dataset {
         found.into_iter().map(|row| rows::key(&mut row.into_iter())).collect()
     }
 
-    pub(super) async fn trace(self: &Arc<Self>, keys: &[JobKey]) -> Result<Traces> {
+    async fn trace(self: &Arc<Self>, keys: &[JobKey]) -> Result<Traces> {
         let mut traces = Traces::default();
         for table in self.tables_of_ads().await?.iter().filter(|table| !table.starts_with(STAGED)) {
             for keys in keys.chunks(ADS_A_STATEMENT) {
@@ -46,7 +66,7 @@ impl Dataset {
     }
 
     /// Tombstones first: whatever stops this between two statements, no ad comes back.
-    pub(super) async fn forget(&self, keys: &[JobKey]) -> Result<Vec<Forgotten>> {
+    async fn forget(&self, keys: &[JobKey]) -> Result<Vec<Forgotten>> {
         self.create_tombstones().await?;
         let now = Utc::now();
         for keys in keys.chunks(ADS_A_STATEMENT) {
@@ -79,7 +99,7 @@ impl Dataset {
         Ok(gone)
     }
 
-    pub(super) async fn undo_forget(self: &Arc<Self>, keys: &[JobKey]) -> Result<HashSet<JobKey>> {
+    async fn undo_forget(self: &Arc<Self>, keys: &[JobKey]) -> Result<HashSet<JobKey>> {
         let mut lifted = HashSet::new();
         if !self.has_tombstones().await? {
             return Ok(lifted);
@@ -117,7 +137,7 @@ impl Dataset {
             let facts = self.table(&table).await?.unwrap_or_default();
             let fields = facts.pointer("/schema/fields").and_then(Value::as_array).into_iter().flatten();
             let names: HashSet<String> =
-                fields.map(|field| jobs::text(field, "/name").to_ascii_lowercase()).collect();
+                fields.map(|field| execute::text(field, "/name").to_ascii_lowercase()).collect();
             if names.contains("source") && names.contains("job_id") {
                 of_ads.push(table);
             }

@@ -8,7 +8,7 @@ use common_core::job::{JobAd, JobKey};
 use common_core::{Result, failpoint, feed};
 use futures::stream::BoxStream;
 
-use super::{Shared, moment, query, takedowns, vectors};
+use super::{Shared, catalogue, moment, takedowns, vectors};
 use crate::warehouse::{EmbeddingRow, EmbeddingTable, IndexedAd};
 
 /// Embeddings a block: some 20 MB of ads. Their sightings are anywhere in their table, and a block reads all descriptions
@@ -32,7 +32,7 @@ fn read_blocks(
 ) -> Result<()> {
     let connection = shared.reader()?;
     let translate = |error| shared.translate(error);
-    if !query::has_table(&connection, &table.name).map_err(translate)? {
+    if !catalogue::has_table(&connection, &table.name).map_err(translate)? {
         return Ok(());
     }
     let end = vectors::end(&connection, table).map_err(translate)?;
@@ -112,9 +112,9 @@ mod tests {
     use futures::{StreamExt, TryStreamExt, stream};
 
     use super::*;
+    use crate::Access;
     use crate::duckdb::DuckDb;
-    use crate::warehouse::FilterColumns;
-    use crate::{Access, Warehouse};
+    use crate::warehouse::{EmbeddingStore, FilterColumns, JobStore};
 
     const ADS: usize = BLOCK_ROWS as usize + 4000;
 

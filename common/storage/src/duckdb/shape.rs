@@ -3,8 +3,8 @@
 
 use ::duckdb::Connection;
 
-use super::write::{Failure, Outcome};
-use super::{query, render};
+use super::errors::{Failure, Outcome};
+use super::{catalogue, render};
 use crate::shape::{self, Column};
 use crate::warehouse::{self, EmbeddingTable};
 
@@ -51,7 +51,7 @@ fn create(connection: &Connection, table: &str, sql: &str) -> Outcome<()> {
 
 fn missing(connection: &Connection, table: &str, sql: &str) -> Outcome<Vec<Column>> {
     let columns: Vec<_> =
-        query::columns(connection)?.into_iter().filter(|column| column.table == table).collect();
+        catalogue::columns(connection)?.into_iter().filter(|column| column.table == table).collect();
     for column in columns.iter().filter(|column| !shape::declares(sql, &column.name)) {
         if column.must_be_given {
             return Err(Failure::Ours(shape::unfillable(table, &column.name)));
@@ -74,7 +74,7 @@ fn missing(connection: &Connection, table: &str, sql: &str) -> Outcome<Vec<Colum
 
 /// Whether the table has columns that are its owner's.
 pub(super) fn has_other_columns(connection: &Connection, table: &EmbeddingTable) -> ::duckdb::Result<bool> {
-    let columns = query::columns(connection)?;
+    let columns = catalogue::columns(connection)?;
     let mut names = columns.iter().filter(|column| column.table == table.name).map(|column| &column.name);
     Ok(names.any(|name| !shape::declares(JOB_EMBEDDINGS, name)))
 }

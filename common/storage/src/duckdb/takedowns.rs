@@ -3,11 +3,36 @@
 use std::collections::HashSet;
 
 use ::duckdb::{Connection, params};
+use async_trait::async_trait;
+use chrono::Utc;
+use common_core::Result;
 use common_core::job::{JobKey, Timestamp};
 
-use super::write::{Outcome, stage_keys};
-use super::{query, render, shape};
-use crate::warehouse::{EmbeddingTable, FORGOTTEN_ADS, FROM_FORGOTTEN_ADS, Forgotten, Traces};
+use super::errors::Outcome;
+use super::{DuckDb, catalogue, render, shape, stage};
+use crate::warehouse::{EmbeddingTable, FORGOTTEN_ADS, FROM_FORGOTTEN_ADS, Forgotten, Takedowns, Traces};
+
+#[async_trait]
+impl Takedowns for DuckDb {
+    async fn trace(&self, keys: &[JobKey]) -> Result<Traces> {
+        let keys = keys.to_vec();
+        self.write(move |connection| trace(connection, &keys)).await
+    }
+
+    async fn forget(&self, keys: &[JobKey]) -> Result<Vec<Forgotten>> {
+        let (keys, now) = (keys.to_vec(), Utc::now());
+        self.write(move |connection| forget(connection, &keys, now)).await
+    }
+
+    async fn tombstones(&self) -> Result<Vec<JobKey>> {
+        self.read(tombstones).await
+    }
+
+    async fn undo_forget(&self, keys: &[JobKey]) -> Result<HashSet<JobKey>> {
+        let keys = keys.to_vec();
+        self.write(move |connection| undo(connection, &keys)).await
+    }
+}
 
 /// A statement that leaves out what was taken down, ready to run; where the table of tombstones is not made yet (a reader makes
 /// nothing), over an empty one.
@@ -16,7 +41,7 @@ pub(super) fn honoured(
     sql: &str,
     table: &EmbeddingTable,
 ) -> ::duckdb::Result<String> {
-    if query::has_table(connection, FORGOTTEN_ADS)? {
+    if catalogue::has_table(connection, FORGOTTEN_ADS)? {
         return Ok(render(sql, table));
     }
     let nothing = include_str!("../../../../infra/duckdb/no_forgotten_ads.sql");
@@ -25,15 +50,15 @@ pub(super) fn honoured(
 
 /// Every ad that was taken down.
 pub(super) fn tombstones(connection: &Connection) -> ::duckdb::Result<Vec<JobKey>> {
-    if !query::has_table(connection, FORGOTTEN_ADS)? {
+    if !catalogue::has_table(connection, FORGOTTEN_ADS)? {
         return Ok(Vec::new());
     }
     let mut statement = connection.prepare(include_str!("../../../../infra/duckdb/list_tombstones.sql"))?;
     statement.query_map([], |row| Ok(JobKey { source: row.get(0)?, job_id: row.get(1)? }))?.collect()
 }
 
-pub(super) fn trace(connection: &Connection, keys: &[JobKey]) -> Outcome<Traces> {
-    stage_keys(connection, keys)?;
+fn trace(connection: &Connection, keys: &[JobKey]) -> Outcome<Traces> {
+    stage::keys(connection, keys)?;
     let mut traces = Traces::default();
     for table in tables_of_ads(connection)? {
         traces.add(&table, count_staged_keys(connection, &table)?);
@@ -41,9 +66,9 @@ pub(super) fn trace(connection: &Connection, keys: &[JobKey]) -> Outcome<Traces>
     Ok(traces)
 }
 
-pub(super) fn forget(connection: &Connection, keys: &[JobKey], now: Timestamp) -> Outcome<Vec<Forgotten>> {
+fn forget(connection: &Connection, keys: &[JobKey], now: Timestamp) -> Outcome<Vec<Forgotten>> {
     shape::create_tombstones(connection)?;
-    stage_keys(connection, keys)?;
+    stage::keys(connection, keys)?;
     let add = include_str!("../../../../infra/duckdb/add_tombstones.sql");
     connection.execute(add, params![now.timestamp_micros()])?;
     let mut gone = Vec::new();
@@ -54,11 +79,11 @@ pub(super) fn forget(connection: &Connection, keys: &[JobKey], now: Timestamp) -
     Ok(gone)
 }
 
-pub(super) fn undo(connection: &Connection, keys: &[JobKey]) -> Outcome<HashSet<JobKey>> {
-    if !query::has_table(connection, FORGOTTEN_ADS)? {
+fn undo(connection: &Connection, keys: &[JobKey]) -> Outcome<HashSet<JobKey>> {
+    if !catalogue::has_table(connection, FORGOTTEN_ADS)? {
         return Ok(HashSet::new());
     }
-    stage_keys(connection, keys)?;
+    stage::keys(connection, keys)?;
     let lifted = count_staged_keys(connection, FORGOTTEN_ADS)?;
     delete_staged_keys(connection, FORGOTTEN_ADS)?;
     Ok(lifted.into_iter().map(|(key, _)| key).filter(|key| keys.contains(key)).collect())
@@ -82,7 +107,7 @@ fn count_staged_keys(connection: &Connection, table: &str) -> Outcome<Vec<(JobKe
 
 /// Tables that name ads, in alphabetical order.
 fn tables_of_ads(connection: &Connection) -> ::duckdb::Result<Vec<String>> {
-    let columns = query::columns(connection)?;
+    let columns = catalogue::columns(connection)?;
     let has = |table: &str, name: &str| {
         columns.iter().any(|column| column.table == table && column.name.eq_ignore_ascii_case(name))
     };

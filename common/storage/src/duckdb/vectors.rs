@@ -10,7 +10,7 @@ use common_core::job::{ContentHash, JobKey, Timestamp};
 use common_core::{Error, Result, failpoint, feed};
 use futures::stream::BoxStream;
 
-use super::{Shared, query, render, takedowns};
+use super::{Shared, catalogue, render, takedowns};
 use crate::warehouse::{EmbeddingRow, EmbeddingTable, FilterColumns};
 
 /// Rows a page: some 6 MB of vectors.
@@ -33,7 +33,7 @@ fn read_pages(
 ) -> Result<()> {
     let connection = shared.reader()?;
     let translate = |error| shared.translate(error);
-    if !query::has_table(&connection, &table.name).map_err(translate)? {
+    if !catalogue::has_table(&connection, &table.name).map_err(translate)? {
         return Ok(());
     }
     let end = end(&connection, table).map_err(translate)?;

@@ -5,9 +5,9 @@ use futures::future::pending;
 use futures::stream;
 
 use super::*;
+use crate::Access;
 use crate::duckdb::DuckDb;
-use crate::warehouse::Cell;
-use crate::{Access, Warehouse};
+use crate::warehouse::{Cell, JobStore, OperatorQueries, RunStore};
 
 const FUNCTION: Function = Function { name: "f", version: "1", about: "" };
 
@@ -53,7 +53,7 @@ impl Market {
     /// Status and report of every run, the oldest first.
     async fn runs(&self) -> Vec<(String, String, String)> {
         let sql = "SELECT run_id, status, report FROM vw_runs ORDER BY started_at";
-        let mut pages = self.warehouse.query(sql).await.unwrap().pages;
+        let mut pages = self.warehouse.query(sql, &[]).await.unwrap().pages;
         let mut runs = Vec::new();
         while let Some(page) = pages.next().await {
             for row in page.unwrap() {

@@ -29,7 +29,7 @@ use chrono::{SubsecRound, Utc};
 use clap::Args;
 use common::config::Config;
 use common::job::JobAd;
-use common::storage::warehouse::{Appended, Tombstones};
+use common::storage::warehouse::{Appended, OperatorQueries, Tombstones};
 use common::storage::{Access, Warehouse, open_warehouse};
 use common::{Error, ErrorKind, Result, feed};
 use futures::StreamExt;
@@ -229,7 +229,7 @@ pub(crate) struct Standing {
 }
 
 impl Standing {
-    pub(crate) async fn of(warehouse: &dyn Warehouse) -> Result<Self> {
+    pub(crate) async fn of(warehouse: &dyn OperatorQueries) -> Result<Self> {
         let sql = include_str!("../../sql/count_ads.sql");
         let [sightings, ads, distinct_sightings] = warehouse::counts(warehouse, sql).await?;
         Ok(Self { sightings, ads, distinct_sightings })

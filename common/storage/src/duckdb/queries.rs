@@ -2,65 +2,41 @@
 
 use std::sync::Arc;
 
-use ::duckdb::Connection;
+use ::duckdb::types::{TimeUnit, Value};
+use ::duckdb::{Connection, params_from_iter};
 use arrow::array::RecordBatch;
+use async_trait::async_trait;
 use common_core::{Error, Result, failpoint, feed};
 use futures::StreamExt;
 
-use super::{Shared, cells, moments};
-use crate::runs::Status;
-use crate::warehouse::{Cell, ColumnType, QueryResult, RunRecord};
+use super::{DuckDb, Shared, catalogue, cells};
+use crate::warehouse::{Cell, ColumnType, OperatorQueries, Parameter, QueryResult};
 
-/// A column as the catalogue knows it.
-pub(super) struct CatalogueColumn {
-    pub(super) table: String,
-    pub(super) name: String,
-    pub(super) data_type: String,
-    /// Whether a row without a value of it is refused.
-    pub(super) must_be_given: bool,
-}
-
-/// Every column of every table, in alphabetical order of the tables.
-pub(super) fn columns(connection: &Connection) -> ::duckdb::Result<Vec<CatalogueColumn>> {
-    let mut statement =
-        connection.prepare_cached(include_str!("../../../../infra/duckdb/list_columns.sql"))?;
-    statement.query_map([], column)?.collect()
-}
-
-pub(super) fn column(row: &::duckdb::Row<'_>) -> ::duckdb::Result<CatalogueColumn> {
-    Ok(CatalogueColumn {
-        table: row.get(0)?,
-        name: row.get(1)?,
-        data_type: row.get(2)?,
-        must_be_given: row.get(3)?,
-    })
-}
-
-/// Whether the file has this table.
-pub(super) fn has_table(connection: &Connection, table: &str) -> ::duckdb::Result<bool> {
-    Ok(columns(connection)?.iter().any(|column| column.table == table))
-}
-
-/// What `vw_runs` shows as running.
-pub(super) fn running_runs(connection: &Connection) -> ::duckdb::Result<Vec<RunRecord>> {
-    let mut statement = connection.prepare(include_str!("../../../../infra/duckdb/running_runs.sql"))?;
-    // A moment outside the calendar, in a row that others wrote, is as good as the first one.
-    let moment = |row: &::duckdb::Row<'_>, place| {
-        Ok::<_, ::duckdb::Error>(moments::moment(row, place)?.unwrap_or_default())
-    };
-    let runs = statement.query_map([], |row| {
-        Ok(RunRecord {
-            function: row.get(0)?,
-            run_id: row.get(1)?,
-            started_at: moment(row, 2)?,
-            finished_at: None,
-            status: Status::Running,
-            report: serde_json::from_str(&row.get::<_, String>(3)?).unwrap_or_default(),
-            code_version: row.get(4)?,
-            recorded_at: moment(row, 5)?,
+#[async_trait]
+impl OperatorQueries for DuckDb {
+    async fn tables(&self) -> Result<Vec<String>> {
+        self.read(|connection| {
+            let mut tables: Vec<String> =
+                catalogue::columns(connection)?.into_iter().map(|column| column.table).collect();
+            tables.dedup();
+            Ok(tables)
         })
-    })?;
-    runs.collect()
+        .await
+    }
+
+    async fn query(&self, sql: &str, parameters: &[Parameter]) -> Result<QueryResult> {
+        query(Arc::clone(&self.shared), sql.to_owned(), parameters.iter().map(value).collect()).await
+    }
+}
+
+fn value(parameter: &Parameter) -> Value {
+    match parameter {
+        Parameter::Bool(value) => Value::Boolean(*value),
+        Parameter::Int(value) => Value::BigInt(*value),
+        Parameter::Float(value) => Value::Double(*value),
+        Parameter::Text(value) => Value::Text(value.clone()),
+        Parameter::Timestamp(moment) => Value::Timestamp(TimeUnit::Microsecond, moment.timestamp_micros()),
+    }
 }
 
 /// First the columns, then pages: what the thread that runs the statement sends.
@@ -69,12 +45,12 @@ enum Message {
     Page(Vec<Vec<Cell>>),
 }
 
-pub(super) async fn query(shared: Arc<Shared>, sql: String) -> Result<QueryResult> {
+async fn query(shared: Arc<Shared>, sql: String, parameters: Vec<Value>) -> Result<QueryResult> {
     if sql.trim().is_empty() {
         return Err(Error::invalid_input("the statement is empty"));
     }
     let doing = shared.doing("answering a query");
-    let (mut messages, _) = feed::from_thread(doing, 2, move |emit| run(&shared, &sql, emit));
+    let (mut messages, _) = feed::from_thread(doing, 2, move |emit| run(&shared, &sql, &parameters, emit));
     let columns = match messages.next().await {
         Some(Ok(Message::Columns(columns))) => columns,
         Some(Err(error)) => return Err(error),
@@ -102,25 +78,41 @@ fn refuse_several(connection: &Connection, sql: &str) -> ::duckdb::Result<Result
 
 /// Why a statement failed while its rows were read. Where several threads work on it, the engine may say that the others were
 /// interrupted, and not by what: its answer to the same statement as a whole does.
-fn reason(connection: &Connection, sql: &str, error: ::duckdb::Error) -> ::duckdb::Error {
+fn reason(
+    connection: &Connection,
+    sql: &str,
+    parameters: &[Value],
+    error: ::duckdb::Error,
+) -> ::duckdb::Error {
     if !error.to_string().contains("INTERRUPT Error") {
         return error;
     }
     let again = || {
         connection.execute_batch("ROLLBACK; BEGIN TRANSACTION READ ONLY")?;
-        connection.prepare(sql)?.query_arrow([]).map(drop)
+        connection.prepare(sql)?.query_arrow(params_from_iter(parameters)).map(drop)
     };
     again().err().unwrap_or(error)
 }
 
-fn run(shared: &Shared, sql: &str, emit: &mut dyn FnMut(Message) -> Result<()>) -> Result<()> {
+fn run(
+    shared: &Shared,
+    sql: &str,
+    parameters: &[Value],
+    emit: &mut dyn FnMut(Message) -> Result<()>,
+) -> Result<()> {
     let connection = shared.reader()?;
     let translate = |error| shared.translate(error);
     connection.execute_batch("BEGIN TRANSACTION READ ONLY").map_err(translate)?;
     refuse_several(&connection, sql).map_err(translate)??;
-    let sql = cells::presentable(&connection, sql);
+    let sql = cells::presentable(&connection, sql, parameters);
     let mut statement = connection.prepare(&sql).map_err(translate)?;
-    let batches = statement.stream_arrow([]).map_err(translate)?;
+    let (needed, given) = (statement.parameter_count(), parameters.len());
+    if needed != given {
+        return Err(Error::invalid_input(format!(
+            "invalid statement: expected {given} parameters, not {needed}"
+        )));
+    }
+    let batches = statement.stream_arrow(params_from_iter(parameters)).map_err(translate)?;
     let schema = batches.get_schema();
     let types: Vec<ColumnType> =
         schema.fields().iter().map(|field| cells::column_type(field.data_type())).collect();
@@ -135,7 +127,7 @@ fn run(shared: &Shared, sql: &str, emit: &mut dyn FnMut(Message) -> Result<()>) 
             Ok(None) => break,
             Err(error) => {
                 drop(statement);
-                return Err(translate(reason(&connection, &sql, error)));
+                return Err(translate(reason(&connection, &sql, parameters, error)));
             }
         };
         failpoint::reach("duckdb::query");

@@ -1,0 +1,33 @@
+//! The tables and columns of the file.
+
+use ::duckdb::Connection;
+
+/// A column as the catalogue knows it.
+pub(super) struct CatalogueColumn {
+    pub(super) table: String,
+    pub(super) name: String,
+    pub(super) data_type: String,
+    /// Whether a row without a value of it is refused.
+    pub(super) must_be_given: bool,
+}
+
+/// Every column of every table, in alphabetical order of the tables.
+pub(super) fn columns(connection: &Connection) -> ::duckdb::Result<Vec<CatalogueColumn>> {
+    let mut statement =
+        connection.prepare_cached(include_str!("../../../../infra/duckdb/list_columns.sql"))?;
+    statement.query_map([], column)?.collect()
+}
+
+fn column(row: &::duckdb::Row<'_>) -> ::duckdb::Result<CatalogueColumn> {
+    Ok(CatalogueColumn {
+        table: row.get(0)?,
+        name: row.get(1)?,
+        data_type: row.get(2)?,
+        must_be_given: row.get(3)?,
+    })
+}
+
+/// Whether the file has this table.
+pub(super) fn has_table(connection: &Connection, table: &str) -> ::duckdb::Result<bool> {
+    Ok(columns(connection)?.iter().any(|column| column.table == table))
+}
