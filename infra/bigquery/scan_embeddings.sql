@@ -2,9 +2,9 @@
 SELECT
     source, job_id, embedding, model_name, created_at, embedding_space, model_version, content_hash,
     job_location, job_classification, job_work_type, job_posted_timestamp, salary_mid
-FROM job_embeddings AS stored
+FROM {job_embeddings} AS stored
 WHERE embedding_space = @space
     AND NOT EXISTS (
-        SELECT 1 FROM forgotten_ads AS gone
+        SELECT 1 FROM {forgotten_ads} AS gone
         WHERE gone.source = stored.source AND gone.job_id = stored.job_id
     );

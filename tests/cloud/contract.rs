@@ -76,6 +76,22 @@ async fn tables_of_others_are_read_and_written_by_name() {
     contract::tables_of_others(warehouse.as_ref(), Cell::Null).await;
 }
 
+#[tokio::test]
+async fn the_view_and_the_pages_have_the_same_sightings() {
+    let Some(world) = World::on_emulators() else { return };
+    // Makes the dataset.
+    let warehouse = world.warehouse().await;
+    let (table, columns) = contract::OTHERS[0];
+    let columns = columns
+        .replace("{text}", "STRING")
+        .replace("{moment}", "TIMESTAMP")
+        .replace("{number}", "FLOAT64")
+        .replace("{tenant}", "tenant STRING");
+    execute(&world, &format!("CREATE TABLE {table} ({columns})"));
+    let foreign = async |sql: String| execute(&world, &sql);
+    contract::latest_sightings(warehouse.as_ref(), &|sql| Box::pin(foreign(sql))).await;
+}
+
 /// Rows as another program could put them there.
 fn insert(world: &World, table: &EmbeddingTable, from: u32, to: u32) {
     let sql = format!(

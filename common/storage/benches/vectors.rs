@@ -62,10 +62,8 @@ fn measure(rows: &str, form: &str) -> Result<()> {
         while let Some(page) = pages.next().await {
             for row in page? {
                 read += 1;
-                checksum = row
-                    .embedding
-                    .iter()
-                    .fold(checksum, |sum, element| sum.rotate_left(5) ^ u64::from(element.to_bits()));
+                let bits = row.embedding.iter().map(|element| u64::from(element.to_bits()));
+                checksum = bits.fold(checksum, |sum, bits| sum.wrapping_mul(31).wrapping_add(bits));
             }
         }
         Ok::<_, Error>(())

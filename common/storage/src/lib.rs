@@ -23,7 +23,9 @@ mod placed;
 pub mod registry;
 pub mod runs;
 #[cfg(any(feature = "duckdb", feature = "gcp"))]
-mod shape;
+mod schema;
+#[cfg(any(feature = "duckdb", feature = "gcp"))]
+mod sql;
 pub mod warehouse;
 
 use std::sync::Arc;

@@ -10,8 +10,8 @@ use common_core::{ErrorKind, Result};
 use common_google::{Body, Call, Client, segment};
 use serde_json::{Value, json};
 
-use super::execute;
 use super::statement::{Statement, key};
+use super::{execute, sql};
 use crate::Access;
 
 /// What a column holds, and when it was asked for.
@@ -121,9 +121,9 @@ impl Dataset {
     }
 
     pub(super) fn delete_keys(&self, table: &str, keys: &[JobKey]) -> Statement {
-        let sql = include_str!("../../../../infra/bigquery/delete_keys.sql")
-            .replace("job_embeddings", &format!("`{table}`"));
         let rows: Vec<Value> = keys.iter().map(key).collect();
-        Statement::new(format!("removing ads from {}", self.name(table)), sql).ads(&rows)
+        Statement::new(format!("removing ads from {}", self.name(table)), sql::DELETE_KEYS)
+            .with_value("table", &format!("`{table}`"))
+            .ads(&rows)
     }
 }

@@ -14,8 +14,9 @@ use serde_json::Value;
 
 use super::dataset::Dataset;
 use super::statement::{Statement, shared};
-use super::{ADS_A_STATEMENT, BigQuery, STAGED, jobs, load, rows};
+use super::{ADS_A_STATEMENT, BigQuery, STAGED, jobs, load, rows, sql};
 use crate::batches;
+use crate::sql::Template;
 use crate::warehouse::{
     EmbeddingRow, EmbeddingStore, EmbeddingTable, IndexState, JobScan, QueryCost, Refused, SharedRow,
     WriteSize,
@@ -37,16 +38,15 @@ impl EmbeddingStore for BigQuery {
         table: &EmbeddingTable,
         space: &str,
     ) -> BoxStream<'static, Result<Vec<EmbeddingRow>>> {
-        let sql = include_str!("../../../../infra/bigquery/scan_embeddings.sql");
-        let statement = Statement::new("reading embeddings", sql).on(table).text("space", Some(space));
+        let statement =
+            Statement::new("reading embeddings", sql::SCAN_EMBEDDINGS).on(table).text("space", Some(space));
         let rows = self.0.stream(statement, rows::VECTOR_PAGE_ROWS);
         rows.map(|page| page?.into_iter().map(rows::embedding).collect::<Result<Vec<_>>>()).boxed()
     }
 
     fn scan_ads(&self, table: &EmbeddingTable, space: &str) -> BoxStream<'static, Result<Vec<IndexedAd>>> {
         let (this, table) = (Arc::clone(&self.0), table.clone());
-        let sql = include_str!("../../../../infra/bigquery/scan_ads.sql");
-        let statement = Statement::new("reading ads", sql).on(&table).text("space", Some(space));
+        let statement = Statement::new("reading ads", sql::SCAN_ADS).on(&table).text("space", Some(space));
         let pages = async move {
             if this.table(&table.name).await?.is_none() {
                 return Ok(futures::stream::empty().boxed());
@@ -117,17 +117,15 @@ impl EmbeddingStore for BigQuery {
         let mut without = HashSet::new();
         for rows in rows.chunks(ADS_A_STATEMENT) {
             let ads: Vec<Value> = rows.iter().map(shared).collect();
-            let statement = |doing: &str, sql: &str| {
-                Statement::new(doing, sql)
+            let statement = |doing: &str, template: Template| {
+                Statement::new(doing, template)
                     .on(table)
                     .ads(&ads)
                     .text("space", Some(space))
                     .moment("since", since)
             };
-            let share = include_str!("../../../../infra/bigquery/share_embeddings.sql");
-            self.0.execute(&statement("sharing vectors", share)).await?;
-            let unshared = include_str!("../../../../infra/bigquery/unshared.sql");
-            for row in self.0.collect(statement("looking for ads without a vector", unshared)).await? {
+            self.0.execute(&statement("sharing vectors", sql::SHARE_EMBEDDINGS)).await?;
+            for row in self.0.collect(statement("looking for ads without a vector", sql::UNSHARED)).await? {
                 without.insert(rows::key(&mut row.into_iter())?);
             }
         }
@@ -137,8 +135,9 @@ impl EmbeddingStore for BigQuery {
     async fn update_filters(&self, table: &EmbeddingTable, rows: Vec<SharedRow>) -> Result<()> {
         for rows in rows.chunks(ADS_A_STATEMENT) {
             let ads: Vec<Value> = rows.iter().map(shared).collect();
-            let sql = include_str!("../../../../infra/bigquery/update_filters.sql");
-            self.0.execute(&Statement::new("updating filter columns", sql).on(table).ads(&ads)).await?;
+            self.0
+                .execute(&Statement::new("updating filter columns", sql::UPDATE_FILTERS).on(table).ads(&ads))
+                .await?;
         }
         Ok(())
     }
@@ -177,8 +176,8 @@ impl Dataset {
         if self.table(&table.name).await?.is_none() {
             return Ok(IndexState::default());
         }
-        let sql = include_str!("../../../../infra/bigquery/index_state.sql");
-        let statement = Statement::new("looking at embeddings", sql).on(table).text("space", Some(space));
+        let statement =
+            Statement::new("looking at embeddings", sql::INDEX_STATE).on(table).text("space", Some(space));
         let state = self.collect(statement).await?.into_iter().next().map(rows::index_state);
         state.unwrap_or_else(|| Ok(IndexState::default()))
     }
@@ -190,8 +189,8 @@ impl Dataset {
         if self.table(&table.name).await?.is_none() {
             return Ok(Vec::new());
         }
-        let sql = include_str!("../../../../infra/bigquery/embedding_spaces.sql");
-        let found = self.collect(Statement::new("looking for spaces", sql).on(table)).await?;
+        let found =
+            self.collect(Statement::new("looking for spaces", sql::EMBEDDING_SPACES).on(table)).await?;
         found.into_iter().map(rows::space).collect()
     }
 
@@ -201,14 +200,14 @@ impl Dataset {
         let file = load::blocking(move || load::parquet(&batch, &[])).await?;
         let staged = format!("{STAGED}embeddings_{}", uuid::Uuid::now_v7().simple());
         let doing = format!("merging {} rows into {}", rows.len(), self.name(&table.name));
-        let named = |sql: &str| sql.replace("staged_embeddings", &format!("`{staged}`"));
-        let stage = named(include_str!("../../../../infra/bigquery/stage_embeddings.sql"));
-        let merge = include_str!("../../../../infra/bigquery/merge_embeddings.sql")
-            .replace("USING staged_embeddings", &format!("USING `{staged}`"));
+        let quoted = format!("`{staged}`");
+        let stage = Statement::new(&doing, sql::STAGE_EMBEDDINGS).with_value("staged_embeddings", &quoted);
+        let merge =
+            Statement::new(&doing, sql::MERGE_EMBEDDINGS).on(table).with_value("staged_embeddings", &quoted);
         let outcome = async {
-            self.execute(&Statement::new(&doing, stage)).await?;
+            self.execute(&stage).await?;
             self.load(&staged, "WRITE_EMPTY", &file).await?;
-            self.execute(&Statement::new(&doing, merge).on(table)).await
+            self.execute(&merge).await
         }
         .await;
         let url = self.dataset_url(&format!("tables/{}", segment(&staged)));
@@ -225,7 +224,7 @@ fn known_texts(
     since: Option<Timestamp>,
 ) -> Statement {
     let joined = hashes.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-    Statement::new("looking for known texts", include_str!("../../../../infra/bigquery/known_texts.sql"))
+    Statement::new("looking for known texts", sql::KNOWN_TEXTS)
         .on(table)
         .text("space", Some(space))
         .text("hashes", Some(&joined))
@@ -233,8 +232,7 @@ fn known_texts(
 }
 
 fn prune_embeddings(scan: &JobScan) -> Statement {
-    let sql = include_str!("../../../../infra/bigquery/prune_embeddings.sql");
-    Statement::new("removing rows of vanished ads", sql)
+    Statement::new("removing rows of vanished ads", sql::PRUNE_EMBEDDINGS)
         .on(&scan.embeddings)
         .share(scan.shard, scan.source.as_deref())
 }

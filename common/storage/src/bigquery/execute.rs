@@ -43,8 +43,7 @@ pub(super) struct Estimate {
 impl Dataset {
     /// Runs one statement to its end.
     pub(super) async fn execute(&self, statement: &Statement) -> Result<Done> {
-        let statement = &self.honouring(statement).await?;
-        let configuration = json!({"query": self.query(statement), "labels": {"app": "job-market"}});
+        let configuration = json!({"query": self.query(statement).await?, "labels": {"app": "job-market"}});
         let done = self.run(&statement.doing, &configuration, None).await?;
         let billed = number(&done.statistics, "/query/totalBytesBilled").unwrap_or_default();
         self.count_billed(billed);
@@ -71,8 +70,7 @@ impl Dataset {
 
     /// What a statement would read, and of what type it is; nothing runs.
     pub(super) async fn estimate(&self, statement: &Statement) -> Result<Estimate> {
-        let statement = &self.honouring(statement).await?;
-        let body = json!({"configuration": {"dryRun": true, "query": self.query(statement)},
+        let body = json!({"configuration": {"dryRun": true, "query": self.query(statement).await?},
             "jobReference": {"projectId": self.project, "location": self.location}});
         let call = Call::post(&statement.doing, self.url("jobs"), Body::Json(body));
         let answer = self.client.json(&call).await.map_err(|failure| failure.into_error(&statement.doing))?;
@@ -85,9 +83,9 @@ impl Dataset {
         })
     }
 
-    fn query(&self, statement: &Statement) -> Value {
+    async fn query(&self, statement: &Statement) -> Result<Value> {
         let mut query = json!({
-            "query": statement.sql,
+            "query": self.text(statement).await?,
             "useLegacySql": false,
             "defaultDataset": {"projectId": self.project, "datasetId": self.id},
         });
@@ -99,7 +97,7 @@ impl Dataset {
         if let Some(most) = self.max_bytes_billed {
             query["maximumBytesBilled"] = most.to_string().into();
         }
-        query
+        Ok(query)
     }
 
     /// Runs a job to its end; one that fails for a passing reason is run again while there is time.

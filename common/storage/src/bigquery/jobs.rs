@@ -10,7 +10,7 @@ use futures::{StreamExt, TryStreamExt};
 
 use super::load::{self, ParquetFile};
 use super::statement::Statement;
-use super::{BigQuery, rows};
+use super::{BigQuery, rows, sql};
 use crate::batches;
 use crate::warehouse::{Appended, Candidate, JobCount, JobScan, JobStore, Tombstones};
 
@@ -62,13 +62,16 @@ impl JobStore for BigQuery {
 }
 
 pub(super) fn count_jobs(scan: &JobScan) -> Statement {
-    let sql = include_str!("../../../../infra/bigquery/count_jobs.sql");
-    Statement::new("counting ads", sql).share(scan.shard, scan.source.as_deref())
+    Statement::new("counting ads", sql::COUNT_JOBS).share(scan.shard, scan.source.as_deref())
 }
 
 pub(super) fn scan_jobs(scan: &JobScan, has_table: bool) -> Statement {
-    let sql = include_str!("../../../../infra/bigquery/scan_jobs.sql");
-    let nothing = format!("JOIN {} AS", include_str!("../../../../infra/bigquery/no_embeddings.sql").trim());
-    let sql = if has_table { sql.to_owned() } else { sql.replace("JOIN job_embeddings AS", &nothing) };
-    Statement::new("reading ads", sql).on(&scan.embeddings).share(scan.shard, scan.source.as_deref())
+    let statement = Statement::new("reading ads", sql::SCAN_JOBS)
+        .on(&scan.embeddings)
+        .share(scan.shard, scan.source.as_deref());
+    if has_table {
+        statement
+    } else {
+        statement.with_value("job_embeddings", sql::NO_EMBEDDINGS.text.trim_end())
+    }
 }

@@ -11,7 +11,8 @@
 //!
 //! What they use:
 //!
-//! - `statement`: a statement of `infra/bigquery` and its parameters
+//! - `sql`: the statements of `infra/bigquery`
+//! - `statement`: one of them and its parameters
 //! - `dataset`: where the tables are, and the requests that are no BigQuery jobs
 //! - `execute`: running a BigQuery job, so that a repeated request runs it once
 //! - `rows`: reading an answer page by page
@@ -30,6 +31,7 @@ mod rows;
 mod runs;
 mod search;
 mod shape;
+pub(crate) mod sql;
 mod statement;
 mod takedowns;
 mod wire;
@@ -42,6 +44,8 @@ use common_core::config::Config;
 use common_google::{Client, Credentials, Limits};
 
 use self::dataset::Dataset;
+#[cfg(test)]
+pub(crate) use self::shape::type_of;
 use crate::Access;
 
 /// Names of tables that hold rows on their way elsewhere begin with this.

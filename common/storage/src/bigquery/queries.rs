@@ -18,7 +18,7 @@ impl OperatorQueries for BigQuery {
         if sql.trim().is_empty() {
             return Err(Error::invalid_input("the statement is empty"));
         }
-        let statement = Statement::new("the statement", sql).positional(parameters);
+        let statement = Statement::ad_hoc("the statement", sql).positional(parameters);
         let estimate = self.0.estimate(&statement).await?;
         if estimate.statement_type != "SELECT" {
             let of_type = estimate.statement_type;

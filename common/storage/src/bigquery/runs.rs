@@ -5,7 +5,7 @@ use common_core::Result;
 use serde_json::Value;
 
 use super::statement::{Statement, run};
-use super::{BigQuery, rows};
+use super::{BigQuery, rows, sql};
 use crate::warehouse::{RunRecord, RunStore};
 
 #[async_trait]
@@ -20,15 +20,14 @@ impl RunStore for BigQuery {
 
     async fn record_runs(&self, runs: &[RunRecord]) -> Result<()> {
         let runs: Vec<Value> = runs.iter().map(run).collect();
-        let sql = include_str!("../../../../infra/bigquery/record_run.sql");
-        let statement =
-            Statement::new("recording a run", sql).text("runs", Some(&Value::from(runs).to_string()));
+        let statement = Statement::new("recording a run", sql::RECORD_RUN)
+            .text("runs", Some(&Value::from(runs).to_string()));
         self.0.execute(&statement).await.map(|_| ())
     }
 
     async fn running_runs(&self) -> Result<Vec<RunRecord>> {
-        let sql = include_str!("../../../../infra/bigquery/running_runs.sql");
-        let rows = self.0.collect(Statement::new("looking for runs that have not ended", sql)).await?;
+        let rows =
+            self.0.collect(Statement::new("looking for runs that have not ended", sql::RUNNING_RUNS)).await?;
         rows.into_iter().map(rows::running_run).collect()
     }
 }

@@ -7,11 +7,10 @@ use async_trait::async_trait;
 use common_core::job::JobFilter;
 use common_core::{Error, Result};
 use futures::TryStreamExt;
-use serde_json::Value;
 
 use super::dataset::Dataset;
 use super::statement::Statement;
-use super::{BigQuery, rows};
+use super::{BigQuery, rows, sql};
 use crate::warehouse::search::{named, spellings};
 use crate::warehouse::{
     Cell, EmbeddingTable, VectorHit, VectorIndexKind, VectorIndexState, VectorQuery, VectorSearch,
@@ -56,12 +55,8 @@ impl Dataset {
             return Ok(Vec::new());
         }
         let Some(filter) = self.as_stored(table, space, &query.filter).await? else { return Ok(Vec::new()) };
-        let sql = if filter.company.is_empty() {
-            include_str!("../../../../infra/bigquery/search_embeddings.sql")
-        } else {
-            include_str!("../../../../infra/bigquery/search_companies.sql")
-        };
-        let mut statement = Statement::new("searching for ads", sql)
+        let template = if filter.company.is_empty() { sql::SEARCH_EMBEDDINGS } else { sql::SEARCH_COMPANIES };
+        let mut statement = Statement::new("searching for ads", template)
             .on(table)
             .text("space", Some(space))
             .numbers("vector", query.vector.iter().copied().map(f64::from))
@@ -88,19 +83,18 @@ impl Dataset {
     ) -> Result<Option<JobFilter>> {
         let mut filter = asked.clone();
         for (column, values) in named(&mut filter).into_iter().filter(|(_, values)| !values.is_empty()) {
-            let sql = include_str!("../../../../infra/bigquery/filter_values.sql");
-            let statement =
-                Statement::new("looking for the values of a filter", sql.replace("{value_column}", column))
-                    .on(table)
-                    .text("space", Some(space));
+            let statement = Statement::new("looking for the values of a filter", sql::FILTER_VALUES)
+                .with_value("value_column", column)
+                .on(table)
+                .text("space", Some(space));
             *values = self.spellings(statement, values).await?;
             if values.is_empty() {
                 return Ok(None);
             }
         }
         if !filter.company.is_empty() {
-            let sql = include_str!("../../../../infra/bigquery/filter_companies.sql");
-            let statement = Statement::new("looking for the companies of a filter", sql).on(table);
+            let statement =
+                Statement::new("looking for the companies of a filter", sql::FILTER_COMPANIES).on(table);
             filter.company = self.spellings(statement, &filter.company).await?;
             if filter.company.is_empty() {
                 return Ok(None);
@@ -112,7 +106,7 @@ impl Dataset {
     /// Those of the values that a statement finds that `wanted` means. What it found is kept a while: a statement takes longer than the
     /// search, and costs as much. Where nothing kept is meant, it may be newer.
     async fn spellings(self: &Arc<Self>, statement: Statement, wanted: &[String]) -> Result<Vec<String>> {
-        let name = format!("{} {}", statement.sql, Value::from(statement.parameters.clone()));
+        let name = statement.identity();
         let kept = self.stored_values.lock().unwrap_or_else(PoisonError::into_inner).get(&name).cloned();
         if let Some((since, values)) = kept.filter(|(since, _)| since.elapsed() < KEPT) {
             let found = spellings(wanted, values.iter().cloned());
@@ -147,19 +141,19 @@ impl Dataset {
         if rows < INDEXED_ROWS {
             return Ok(VectorIndexState::TooFewRows { rows, needed: INDEXED_ROWS });
         }
-        let sql = match kind {
-            VectorIndexKind::Ivf => include_str!("../../../../infra/bigquery/create_ivf_index.sql"),
-            VectorIndexKind::TreeAh => include_str!("../../../../infra/bigquery/create_tree_ah_index.sql"),
+        let template = match kind {
+            VectorIndexKind::Ivf => sql::CREATE_IVF_INDEX,
+            VectorIndexKind::TreeAh => sql::CREATE_TREE_AH_INDEX,
         };
         let doing = format!("making the vector index of {}", self.name(&table.name));
-        self.execute(&Statement::new(doing, sql).on(table)).await?;
+        self.execute(&Statement::new(doing, template).on(table)).await?;
         Ok(self.vector_index(table).await?.unwrap_or(VectorIndexState::Building { coverage_percent: 0 }))
     }
 
     /// The table's vector index as it is now, or `None` where there is none.
     async fn vector_index(self: &Arc<Self>, table: &EmbeddingTable) -> Result<Option<VectorIndexState>> {
-        let sql = include_str!("../../../../infra/bigquery/vector_index.sql");
-        let statement = Statement::new("looking at the vector index", sql).text("table", Some(&table.name));
+        let statement =
+            Statement::new("looking at the vector index", sql::VECTOR_INDEX).text("table", Some(&table.name));
         let answer = self.ad_hoc(statement).await?;
         let found: Vec<Vec<Vec<Cell>>> = answer.pages.try_collect().await?;
         let columns: Vec<&str> = answer.columns.iter().map(|(name, _)| name.as_str()).collect();

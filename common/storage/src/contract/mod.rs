@@ -1,5 +1,5 @@
 //! What every warehouse must do, one suite a role: a backend's tests run each of [`SUITES`] on an empty warehouse of theirs, and so
-//! [`vector_search`], [`takedowns()`] and [`tables_of_others`].
+//! [`vector_search`], [`takedowns()`], [`tables_of_others`] and [`latest_sightings`].
 
 // What a suite cannot unwrap is a failure of the backend.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
@@ -7,6 +7,7 @@
 mod ads;
 mod embeddings;
 mod jobs;
+mod latest;
 mod moments;
 mod others;
 mod pay;
@@ -26,6 +27,7 @@ use crate::warehouse::{
     Candidate, Cell, EmbeddingRow, EmbeddingTable, FilterColumns, JobScan, SharedRow, Warehouse,
 };
 
+pub use latest::latest_sightings;
 pub use others::{OTHERS, tables_of_others};
 pub use registry::registry;
 pub use search::vector_search;
@@ -40,7 +42,7 @@ const COMPANY: &str = "New Ltd";
 pub type Suite = for<'a> fn(&'a dyn Warehouse) -> BoxFuture<'a, ()>;
 
 /// The suites of all roles, by name, but those that want more than a warehouse: [`vector_search`], [`takedowns()`],
-/// [`tables_of_others`].
+/// [`tables_of_others`], [`latest_sightings`].
 pub const SUITES: [(&str, Suite); 6] = [
     ("jobs", |warehouse| Box::pin(jobs::suite(warehouse))),
     ("embeddings", |warehouse| Box::pin(embeddings::suite(warehouse))),

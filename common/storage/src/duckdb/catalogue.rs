@@ -2,6 +2,8 @@
 
 use ::duckdb::Connection;
 
+use super::sql;
+
 /// A column as the catalogue knows it.
 pub(super) struct CatalogueColumn {
     pub(super) table: String,
@@ -13,8 +15,7 @@ pub(super) struct CatalogueColumn {
 
 /// Every column of every table, in alphabetical order of the tables.
 pub(super) fn columns(connection: &Connection) -> ::duckdb::Result<Vec<CatalogueColumn>> {
-    let mut statement =
-        connection.prepare_cached(include_str!("../../../../infra/duckdb/list_columns.sql"))?;
+    let mut statement = connection.prepare_cached(sql::LIST_COLUMNS.text)?;
     statement.query_map([], column)?.collect()
 }
 

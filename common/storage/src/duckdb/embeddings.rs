@@ -11,7 +11,7 @@ use common_core::job::{ContentHash, IndexedAd, JobKey, Timestamp};
 use futures::stream::BoxStream;
 
 use super::errors::Outcome;
-use super::{DuckDb, ads, catalogue, micros, moment, render, shape, stage, takedowns, vectors};
+use super::{DuckDb, ads, catalogue, micros, moment, shape, sql, stage, takedowns, vectors};
 use crate::batches;
 use crate::warehouse::{
     EmbeddingRow, EmbeddingStore, EmbeddingTable, IndexState, JobScan, QueryCost, Refused, SharedRow,
@@ -107,9 +107,10 @@ impl EmbeddingStore for DuckDb {
     }
 
     async fn update_filters(&self, table: &EmbeddingTable, rows: Vec<SharedRow>) -> Result<()> {
-        let sql = render(include_str!("../../../../infra/duckdb/update_filters.sql"), table);
+        let table = table.clone();
         self.write(move |connection| {
             stage::shared(connection, &rows)?;
+            let sql = sql::fill(connection, sql::UPDATE_FILTERS, Some(&table))?;
             Ok(connection.execute_batch(&sql)?)
         })
         .await
@@ -134,13 +135,12 @@ impl EmbeddingStore for DuckDb {
     }
 }
 
-fn index_state(connection: &Connection, table: &EmbeddingTable, space: &str) -> ::duckdb::Result<IndexState> {
+fn index_state(connection: &Connection, table: &EmbeddingTable, space: &str) -> Outcome<IndexState> {
     if !catalogue::has_table(connection, &table.name)? {
         return Ok(IndexState::default());
     }
-    let sql = include_str!("../../../../infra/duckdb/index_state.sql");
-    let sql = takedowns::honoured(connection, sql, table)?;
-    connection.query_row(&sql, [space], |row| {
+    let sql = sql::fill(connection, sql::INDEX_STATE, Some(table))?;
+    let state = connection.query_row(&sql, [space], |row| {
         Ok(IndexState {
             rows: row.get(0)?,
             newest: moment(row, 1)?,
@@ -148,15 +148,17 @@ fn index_state(connection: &Connection, table: &EmbeddingTable, space: &str) -> 
             ads: row.get(3)?,
             timestamps_out_of_range: row.get(4)?,
         })
-    })
+    })?;
+    Ok(state)
 }
 
-fn embedding_spaces(connection: &Connection, table: &EmbeddingTable) -> ::duckdb::Result<Vec<(String, u64)>> {
+fn embedding_spaces(connection: &Connection, table: &EmbeddingTable) -> Outcome<Vec<(String, u64)>> {
     if !catalogue::has_table(connection, &table.name)? {
         return Ok(Vec::new());
     }
-    let sql = render(include_str!("../../../../infra/duckdb/embedding_spaces.sql"), table);
-    connection.prepare(&sql)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+    let mut statement = connection.prepare(&sql::fill(connection, sql::EMBEDDING_SPACES, Some(table))?)?;
+    let spaces = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(spaces.collect::<::duckdb::Result<_>>()?)
 }
 
 /// Which of the hashes, joined by commas, have a vector of `space`, written since `since` where that is given.
@@ -166,19 +168,18 @@ fn known_texts(
     space: &str,
     hashes: &str,
     since: Option<i64>,
-) -> ::duckdb::Result<Vec<String>> {
+) -> Outcome<Vec<String>> {
     if !catalogue::has_table(connection, &table.name)? {
         return Ok(Vec::new());
     }
-    let sql =
-        takedowns::honoured(connection, include_str!("../../../../infra/duckdb/known_texts.sql"), table)?;
+    let sql = sql::fill(connection, sql::KNOWN_TEXTS, Some(table))?;
     let mut statement = connection.prepare_cached(&sql)?;
-    statement.query_map(params![hashes, space, since], |row| row.get(0))?.collect()
+    let known = statement.query_map(params![hashes, space, since], |row| row.get(0))?;
+    Ok(known.collect::<::duckdb::Result<_>>()?)
 }
 
 fn merge_embeddings(connection: &Connection, table: &EmbeddingTable, rows: &[EmbeddingRow]) -> Outcome<()> {
-    connection
-        .execute_batch(&render(include_str!("../../../../infra/duckdb/stage_embeddings.sql"), table))?;
+    connection.execute_batch(&sql::fill(connection, sql::STAGE_EMBEDDINGS, Some(table))?)?;
     stage::rows(connection, "staged_embeddings", batches::embeddings(rows, table.dimension)?)?;
     put_staged(connection, table)
 }
@@ -190,14 +191,11 @@ fn share_staged(
     since: Option<Timestamp>,
 ) -> Outcome<HashSet<JobKey>> {
     fetch_donors(connection, table, space, since)?;
-    for sql in [
-        include_str!("../../../../infra/duckdb/stage_embeddings.sql"),
-        include_str!("../../../../infra/duckdb/share_embeddings.sql"),
-    ] {
-        connection.execute_batch(&render(sql, table))?;
+    for template in [sql::STAGE_EMBEDDINGS, sql::SHARE_EMBEDDINGS] {
+        connection.execute_batch(&sql::fill(connection, template, Some(table))?)?;
     }
     put_staged(connection, table)?;
-    let mut statement = connection.prepare(include_str!("../../../../infra/duckdb/unshared.sql"))?;
+    let mut statement = connection.prepare(sql::UNSHARED.text)?;
     let unshared = statement
         .query_map([], |row| Ok(JobKey { source: row.get(0)?, job_id: row.get(1)? }))?
         .collect::<::duckdb::Result<_>>()?;
@@ -211,16 +209,11 @@ fn fetch_donors(
     space: &str,
     since: Option<Timestamp>,
 ) -> Outcome<()> {
-    connection.execute_batch(&render(include_str!("../../../../infra/duckdb/stage_donors.sql"), table))?;
-    let mut find = connection.prepare(&takedowns::honoured(
-        connection,
-        include_str!("../../../../infra/duckdb/find_donors.sql"),
-        table,
-    )?)?;
+    connection.execute_batch(&sql::fill(connection, sql::STAGE_DONORS, Some(table))?)?;
+    let mut find = connection.prepare(&sql::fill(connection, sql::FIND_DONORS, Some(table))?)?;
     let donors: Vec<i64> =
         find.query_map(params![space, micros(since)], |row| row.get(0))?.collect::<::duckdb::Result<_>>()?;
-    let mut fetch =
-        connection.prepare(&render(include_str!("../../../../infra/duckdb/fetch_donor.sql"), table))?;
+    let mut fetch = connection.prepare(&sql::fill(connection, sql::FETCH_DONOR, Some(table))?)?;
     for donor in donors {
         fetch.execute(params![donor])?;
     }
@@ -230,25 +223,19 @@ fn fetch_donors(
 /// Puts the staged rows in place of those that their ads had. What else the table's owner keeps in a row stays there.
 fn put_staged(connection: &Connection, table: &EmbeddingTable) -> Outcome<()> {
     let statements = if shape::has_other_columns(connection, table)? {
-        [
-            include_str!("../../../../infra/duckdb/update_embeddings.sql"),
-            include_str!("../../../../infra/duckdb/insert_new_embeddings.sql"),
-        ]
+        [sql::UPDATE_EMBEDDINGS, sql::INSERT_NEW_EMBEDDINGS]
     } else {
-        [
-            include_str!("../../../../infra/duckdb/replace_embeddings.sql"),
-            include_str!("../../../../infra/duckdb/insert_embeddings.sql"),
-        ]
+        [sql::REPLACE_EMBEDDINGS, sql::INSERT_EMBEDDINGS]
     };
-    for sql in statements {
-        connection.execute_batch(&render(sql, table))?;
+    for template in statements {
+        connection.execute_batch(&sql::fill(connection, template, Some(table))?)?;
     }
     Ok(())
 }
 
 fn prune_embeddings(connection: &Connection, scan: &JobScan) -> Outcome<u64> {
-    let sql = include_str!("../../../../infra/duckdb/prune_embeddings.sql");
-    let mut statement = connection.prepare(&takedowns::honoured(connection, sql, &scan.embeddings)?)?;
+    let sql = sql::fill(connection, sql::PRUNE_EMBEDDINGS, Some(&scan.embeddings))?;
+    let mut statement = connection.prepare(&sql)?;
     let (shard, source) = (scan.shard, &scan.source);
     let mut removed = 0;
     for part in 0..PRUNE_PARTS {

@@ -14,7 +14,7 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 
 use super::errors::Outcome;
-use super::{DuckDb, Shared, blocking, catalogue, moment, shape, stage, takedowns};
+use super::{DuckDb, Shared, blocking, moment, shape, sql, stage, takedowns};
 use crate::batches;
 use crate::warehouse::{Appended, Candidate, FilterColumns, JobCount, JobScan, JobStore, Stored, Tombstones};
 
@@ -71,17 +71,18 @@ fn append_jobs(
     Ok(counts)
 }
 
-fn count_jobs(connection: &Connection, scan: &JobScan) -> ::duckdb::Result<JobCount> {
-    let sql = include_str!("../../../../infra/duckdb/count_jobs.sql");
-    let sql = takedowns::honoured(connection, sql, &scan.embeddings)?;
-    connection.query_row(&sql, params![scan.shard.count, scan.shard.index, scan.source], |row| {
-        Ok(JobCount {
-            ads: row.get(0)?,
-            nameless_sightings: row.get(1)?,
-            timestamps_out_of_range: row.get(2)?,
-            forgotten_ads: row.get(3)?,
-        })
-    })
+fn count_jobs(connection: &Connection, scan: &JobScan) -> Outcome<JobCount> {
+    let sql = sql::fill(connection, sql::COUNT_JOBS, Some(&scan.embeddings))?;
+    let count =
+        connection.query_row(&sql, params![scan.shard.count, scan.shard.index, scan.source], |row| {
+            Ok(JobCount {
+                ads: row.get(0)?,
+                nameless_sightings: row.get(1)?,
+                timestamps_out_of_range: row.get(2)?,
+                forgotten_ads: row.get(3)?,
+            })
+        })?;
+    Ok(count)
 }
 
 fn scan_jobs(shared: Arc<Shared>, scan: JobScan) -> BoxStream<'static, Result<Vec<Candidate>>> {
@@ -95,11 +96,10 @@ fn read_pages(
 ) -> Result<()> {
     let connection = shared.reader()?;
     let translate = |error| shared.translate(error);
-    let sql = statement(&connection, scan).map_err(translate)?;
+    let sql = shared.settle(sql::fill(&connection, sql::SCAN_JOBS, Some(&scan.embeddings)))?;
+    let end_of_sightings = shared.settle(sql::fill(&connection, sql::END_OF_SIGHTINGS, None))?;
     let statement = RefCell::new(connection.prepare(&sql).map_err(translate)?);
-    let end: i64 = connection
-        .query_row(include_str!("../../../../infra/duckdb/end_of_sightings.sql"), [], |row| row.get(0))
-        .map_err(translate)?;
+    let end: i64 = connection.query_row(&end_of_sightings, [], |row| row.get(0)).map_err(translate)?;
     let mut from = 0;
     while from < end {
         let bounds = params![scan.shard.count, scan.shard.index, scan.source, from, from + PAGE_ROWS];
@@ -113,17 +113,6 @@ fn read_pages(
     }
     failpoint::reach("duckdb::scan_jobs");
     Ok(())
-}
-
-/// The scan's statement; where the embeddings table is not made yet (a dry run makes nothing), over an empty one.
-fn statement(connection: &Connection, scan: &JobScan) -> ::duckdb::Result<String> {
-    let sql = include_str!("../../../../infra/duckdb/scan_jobs.sql");
-    if catalogue::has_table(connection, &scan.embeddings.name)? {
-        return takedowns::honoured(connection, sql, &scan.embeddings);
-    }
-    let nothing = include_str!("../../../../infra/duckdb/no_embeddings.sql");
-    let sql = sql.replace("JOIN job_embeddings AS", &format!("JOIN {nothing} AS"));
-    takedowns::honoured(connection, &sql, &scan.embeddings)
 }
 
 fn candidate(row: &Row<'_>) -> ::duckdb::Result<Candidate> {

@@ -15,6 +15,7 @@ mod queries;
 mod runs;
 mod search;
 mod shape;
+pub(crate) mod sql;
 mod stage;
 mod takedowns;
 mod vectors;
@@ -23,13 +24,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ::duckdb::Connection;
-use common_core::job::{DESCRIPTION_CHARS, TITLE_CHARS, URL_CHARS};
 use common_core::{Error, ErrorKind, Result, failpoint, feed, memory};
 
 use self::errors::{Failure, Outcome};
 use self::moments::{micros, moment};
+#[cfg(test)]
+pub(crate) use self::shape::type_of;
 use crate::Access;
-use crate::warehouse::EmbeddingTable;
 
 /// A warehouse in one DuckDB file.
 pub struct DuckDb {
@@ -74,13 +75,10 @@ impl DuckDb {
     /// Runs `work` on a reader's connection, on a blocking thread.
     async fn read<T: Send + 'static>(
         &self,
-        work: impl Fn(&Connection) -> ::duckdb::Result<T> + Send + 'static,
+        work: impl Fn(&Connection) -> Outcome<T> + Send + 'static,
     ) -> Result<T> {
         let shared = Arc::clone(&self.shared);
-        blocking(move || {
-            shared.with_room(|| work(&shared.reader()?).map_err(|error| shared.translate(error)))
-        })
-        .await
+        blocking(move || shared.with_room(|| shared.settle(work(&shared.reader()?)))).await
     }
 
     /// Runs `work` in one transaction on the writer's connection, on a blocking thread: all of it or none. Work that
@@ -112,10 +110,7 @@ impl Shared {
             transaction.commit()?;
             Ok(value)
         })();
-        outcome.map_err(|failure| match failure {
-            Failure::Engine(error) => self.translate(error),
-            Failure::Ours(error) => error,
-        })
+        self.settle(outcome)
     }
 
     /// Runs `work`, and where it does not fit into a run's memory, again with more.
@@ -149,6 +144,13 @@ impl Shared {
             .map_err(|error| self.translate(error))
     }
 
+    fn settle<T>(&self, outcome: Outcome<T>) -> Result<T> {
+        outcome.map_err(|failure| match failure {
+            Failure::Engine(error) => self.translate(error),
+            Failure::Ours(error) => error,
+        })
+    }
+
     fn translate(&self, error: ::duckdb::Error) -> Error {
         errors::translate(error, &self.path)
     }
@@ -172,15 +174,6 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
         work()
     };
     feed::blocking("a statement of the warehouse", work).await
-}
-
-/// Puts table name and constants into a statement of `infra/duckdb`; values are always parameters.
-fn render(sql: &str, table: &EmbeddingTable) -> String {
-    sql.replace("job_embeddings", &table.name)
-        .replace("{dimension}", &table.dimension.to_string())
-        .replace("{description_chars}", &DESCRIPTION_CHARS.to_string())
-        .replace("{title_chars}", &TITLE_CHARS.to_string())
-        .replace("{url_chars}", &URL_CHARS.to_string())
 }
 
 #[cfg(test)]

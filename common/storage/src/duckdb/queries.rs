@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use common_core::{Error, Result, failpoint, feed};
 use futures::StreamExt;
 
-use super::{DuckDb, Shared, catalogue, cells};
+use super::{DuckDb, Shared, catalogue, cells, sql};
 use crate::warehouse::{Cell, ColumnType, OperatorQueries, Parameter, QueryResult};
 
 #[async_trait]
@@ -65,9 +65,9 @@ async fn query(shared: Arc<Shared>, sql: String, parameters: Vec<Value>) -> Resu
 }
 
 /// Refuses several statements at once, of which the engine would answer the last. It tells how many there are where all are SELECTs.
-fn refuse_several(connection: &Connection, sql: &str) -> ::duckdb::Result<Result<()>> {
-    let count = include_str!("../../../../infra/duckdb/count_statements.sql");
-    let statements: Option<i64> = connection.query_row(count, [sql], |row| row.get(0))?;
+fn refuse_several(connection: &Connection, statement: &str) -> ::duckdb::Result<Result<()>> {
+    let statements: Option<i64> =
+        connection.query_row(sql::COUNT_STATEMENTS.text, [statement], |row| row.get(0))?;
     Ok(match statements {
         Some(several @ 2..) => Err(Error::invalid_input(format!(
             "invalid statement: expected one, not {several}; ask for them one by one"

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use common_core::Result;
 
 use super::errors::Outcome;
-use super::{DuckDb, micros, moments, shape};
+use super::{DuckDb, micros, moments, shape, sql};
 use crate::runs::Status;
 use crate::warehouse::{RunRecord, RunStore};
 
@@ -31,7 +31,7 @@ impl RunStore for DuckDb {
 
 fn record_run(connection: &Connection, run: &RunRecord) -> Outcome<()> {
     connection.execute(
-        include_str!("../../../../infra/duckdb/record_run.sql"),
+        &sql::fill(connection, sql::RECORD_RUN, None)?,
         params![
             run.function,
             run.run_id,
@@ -47,8 +47,8 @@ fn record_run(connection: &Connection, run: &RunRecord) -> Outcome<()> {
 }
 
 /// What `vw_runs` shows as running.
-fn running_runs(connection: &Connection) -> ::duckdb::Result<Vec<RunRecord>> {
-    let mut statement = connection.prepare(include_str!("../../../../infra/duckdb/running_runs.sql"))?;
+fn running_runs(connection: &Connection) -> Outcome<Vec<RunRecord>> {
+    let mut statement = connection.prepare(&sql::fill(connection, sql::RUNNING_RUNS, None)?)?;
     // A moment outside the calendar, in a row that others wrote, is as good as the first one.
     let moment = |row: &::duckdb::Row<'_>, place| {
         Ok::<_, ::duckdb::Error>(moments::moment(row, place)?.unwrap_or_default())
@@ -65,5 +65,5 @@ fn running_runs(connection: &Connection) -> ::duckdb::Result<Vec<RunRecord>> {
             recorded_at: moment(row, 5)?,
         })
     })?;
-    runs.collect()
+    Ok(runs.collect::<::duckdb::Result<_>>()?)
 }

@@ -5,7 +5,9 @@ use async_trait::async_trait;
 use common_core::Result;
 use common_core::job::{ContentHash, JobFilter, JobKey};
 
-use super::{DuckDb, catalogue, micros, render, takedowns};
+use super::errors::Outcome;
+use super::{DuckDb, catalogue, micros, sql};
+use crate::sql::Values;
 use crate::warehouse::search::{named, spellings};
 use crate::warehouse::{
     EmbeddingTable, VectorHit, VectorIndexKind, VectorIndexState, VectorQuery, VectorSearch,
@@ -45,7 +47,7 @@ fn search(
     table: &EmbeddingTable,
     space: &str,
     asked: &VectorQuery,
-) -> ::duckdb::Result<Vec<Found>> {
+) -> Outcome<Vec<Found>> {
     if !catalogue::has_table(connection, &table.name)? {
         return Ok(Vec::new());
     }
@@ -62,14 +64,15 @@ fn search(
         Box::new(filter.salary_min_sgd_per_month),
         Box::new(micros(filter.posted_after)),
     ];
-    let sql = if filter.company.is_empty() {
-        include_str!("../../../../infra/duckdb/search_embeddings.sql")
+    let template = if filter.company.is_empty() {
+        sql::SEARCH_EMBEDDINGS
     } else {
         values.push(Box::new(array(&filter.company)));
-        include_str!("../../../../infra/duckdb/search_companies.sql")
+        sql::SEARCH_COMPANIES
     };
-    let sql = takedowns::honoured(connection, sql, table)?;
-    connection.prepare(&sql)?.query_map(params_from_iter(values), found)?.collect()
+    let sql = sql::fill(connection, template, Some(table))?;
+    let mut statement = connection.prepare(&sql)?;
+    Ok(statement.query_map(params_from_iter(values), found)?.collect::<::duckdb::Result<_>>()?)
 }
 
 /// The filter with its names as they are stored, or `None` where nothing stored is meant by one of them.
@@ -78,18 +81,18 @@ fn as_stored(
     table: &EmbeddingTable,
     space: &str,
     asked: &JobFilter,
-) -> ::duckdb::Result<Option<JobFilter>> {
+) -> Outcome<Option<JobFilter>> {
     let mut filter = asked.clone();
     for (column, values) in named(&mut filter).into_iter().filter(|(_, values)| !values.is_empty()) {
-        let sql =
-            include_str!("../../../../infra/duckdb/filter_values.sql").replace("{value_column}", column);
-        *values = spellings(values, texts(connection, &render(&sql, table), &[&space])?);
+        let value_column = Values::default().with("value_column", column);
+        let sql = sql::fill_with(connection, sql::FILTER_VALUES, Some(table), value_column)?;
+        *values = spellings(values, texts(connection, &sql, &[&space])?);
         if values.is_empty() {
             return Ok(None);
         }
     }
     if !filter.company.is_empty() {
-        let sql = render(include_str!("../../../../infra/duckdb/filter_companies.sql"), table);
+        let sql = sql::fill(connection, sql::FILTER_COMPANIES, Some(table))?;
         filter.company = spellings(&filter.company, texts(connection, &sql, &[])?);
         if filter.company.is_empty() {
             return Ok(None);

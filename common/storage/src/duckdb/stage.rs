@@ -6,6 +6,7 @@ use arrow::datatypes::Schema;
 use common_core::job::JobKey;
 
 use super::errors::Outcome;
+use super::sql;
 use crate::batches;
 use crate::warehouse::SharedRow;
 
@@ -25,11 +26,11 @@ pub(super) fn rows(connection: &Connection, table: &str, batch: RecordBatch) -> 
 }
 
 pub(super) fn shared(connection: &Connection, ads: &[SharedRow]) -> Outcome<()> {
-    connection.execute_batch(include_str!("../../../../infra/duckdb/stage_shared.sql"))?;
+    connection.execute_batch(sql::STAGE_SHARED.text)?;
     rows(connection, "staged_shared", batches::shared(ads)?)
 }
 
 pub(super) fn keys(connection: &Connection, keys: &[JobKey]) -> Outcome<()> {
-    connection.execute_batch(include_str!("../../../../infra/duckdb/stage_keys.sql"))?;
+    connection.execute_batch(sql::STAGE_KEYS.text)?;
     rows(connection, "staged_keys", batches::keys(keys)?)
 }

@@ -9,8 +9,9 @@ use common_core::Result;
 use common_core::job::{JobKey, Timestamp};
 
 use super::errors::Outcome;
-use super::{DuckDb, catalogue, render, shape, stage};
-use crate::warehouse::{EmbeddingTable, FORGOTTEN_ADS, FROM_FORGOTTEN_ADS, Forgotten, Takedowns, Traces};
+use super::{DuckDb, catalogue, shape, sql, stage};
+use crate::sql::{Template, Values};
+use crate::warehouse::{FORGOTTEN_ADS, Forgotten, Takedowns, Traces};
 
 #[async_trait]
 impl Takedowns for DuckDb {
@@ -34,27 +35,14 @@ impl Takedowns for DuckDb {
     }
 }
 
-/// A statement that leaves out what was taken down, ready to run; where the table of tombstones is not made yet (a reader makes
-/// nothing), over an empty one.
-pub(super) fn honoured(
-    connection: &Connection,
-    sql: &str,
-    table: &EmbeddingTable,
-) -> ::duckdb::Result<String> {
-    if catalogue::has_table(connection, FORGOTTEN_ADS)? {
-        return Ok(render(sql, table));
-    }
-    let nothing = include_str!("../../../../infra/duckdb/no_forgotten_ads.sql");
-    Ok(render(&sql.replace(FROM_FORGOTTEN_ADS, &format!("FROM {nothing} AS")), table))
-}
-
 /// Every ad that was taken down.
-pub(super) fn tombstones(connection: &Connection) -> ::duckdb::Result<Vec<JobKey>> {
+pub(super) fn tombstones(connection: &Connection) -> Outcome<Vec<JobKey>> {
     if !catalogue::has_table(connection, FORGOTTEN_ADS)? {
         return Ok(Vec::new());
     }
-    let mut statement = connection.prepare(include_str!("../../../../infra/duckdb/list_tombstones.sql"))?;
-    statement.query_map([], |row| Ok(JobKey { source: row.get(0)?, job_id: row.get(1)? }))?.collect()
+    let mut statement = connection.prepare(&sql::fill(connection, sql::LIST_TOMBSTONES, None)?)?;
+    let keys = statement.query_map([], |row| Ok(JobKey { source: row.get(0)?, job_id: row.get(1)? }))?;
+    Ok(keys.collect::<::duckdb::Result<_>>()?)
 }
 
 fn trace(connection: &Connection, keys: &[JobKey]) -> Outcome<Traces> {
@@ -69,8 +57,8 @@ fn trace(connection: &Connection, keys: &[JobKey]) -> Outcome<Traces> {
 fn forget(connection: &Connection, keys: &[JobKey], now: Timestamp) -> Outcome<Vec<Forgotten>> {
     shape::create_tombstones(connection)?;
     stage::keys(connection, keys)?;
-    let add = include_str!("../../../../infra/duckdb/add_tombstones.sql");
-    connection.execute(add, params![now.timestamp_micros()])?;
+    let add = sql::fill(connection, sql::ADD_TOMBSTONES, None)?;
+    connection.execute(&add, params![now.timestamp_micros()])?;
     let mut gone = Vec::new();
     for table in tables_of_ads(connection)?.into_iter().filter(|table| table != FORGOTTEN_ADS) {
         let rows = delete_staged_keys(connection, &table)?;
@@ -91,14 +79,13 @@ fn undo(connection: &Connection, keys: &[JobKey]) -> Outcome<HashSet<JobKey>> {
 
 /// Removes the staged keys from one table, whose name comes from the catalogue or from [`EmbeddingTable`].
 pub(super) fn delete_staged_keys(connection: &Connection, table: &str) -> Outcome<u64> {
-    let sql = include_str!("../../../../infra/duckdb/delete_keys.sql");
-    Ok(connection.execute(&on(sql, table), [])? as u64)
+    let sql = on(sql::DELETE_KEYS, table)?;
+    Ok(connection.execute(&sql, [])? as u64)
 }
 
 /// How many rows a table has of each staged key that it names.
 fn count_staged_keys(connection: &Connection, table: &str) -> Outcome<Vec<(JobKey, u64)>> {
-    let sql = include_str!("../../../../infra/duckdb/count_keys.sql");
-    let mut statement = connection.prepare(&on(sql, table))?;
+    let mut statement = connection.prepare(&on(sql::COUNT_KEYS, table)?)?;
     let counts = statement
         .query_map([], |row| Ok((JobKey { source: row.get(0)?, job_id: row.get(1)? }, row.get(2)?)))?
         .collect::<::duckdb::Result<_>>()?;
@@ -117,6 +104,7 @@ fn tables_of_ads(connection: &Connection) -> ::duckdb::Result<Vec<String>> {
     Ok(tables)
 }
 
-fn on(sql: &str, table: &str) -> String {
-    sql.replace("job_embeddings", &format!("\"{}\"", table.replace('"', "\"\"")))
+/// A statement about one table.
+fn on(template: Template, table: &str) -> Outcome<String> {
+    Ok(template.fill(&Values::default().with("table", sql::quoted(table)))?)
 }

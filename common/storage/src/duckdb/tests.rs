@@ -58,3 +58,21 @@ async fn tables_of_others_are_read_and_written_by_name() {
     let error = warehouse.create_jobs().await.unwrap_err().to_string();
     assert!(error.contains("column owner of table cleaned_jobs is NOT NULL and has no default"), "{error}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_view_and_the_pages_have_the_same_sightings() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("jobs.duckdb");
+    let engine = Connection::open(&path).unwrap();
+    let (table, columns) = contract::OTHERS[0];
+    let columns = columns
+        .replace("{text}", "VARCHAR")
+        .replace("{moment}", "TIMESTAMP")
+        .replace("{number}", "DOUBLE")
+        .replace("{tenant}", "tenant VARCHAR");
+    engine.execute_batch(&format!("CREATE TABLE {table} ({columns})")).unwrap();
+    drop(engine);
+    let warehouse = DuckDb::open(&path, Access::Write).await.unwrap();
+    let foreign = async |sql: String| warehouse.write(move |c| Ok(c.execute_batch(&sql)?)).await.unwrap();
+    contract::latest_sightings(&warehouse, &|sql| Box::pin(foreign(sql))).await;
+}

@@ -28,8 +28,6 @@ pub use jobs::{Appended, Candidate, FilterColumns, JobCount, JobScan, JobStore, 
 pub use queries::{OperatorQueries, Parameter, QueryResult};
 pub use runs::{RunRecord, RunStore};
 pub use search::{VectorHit, VectorIndexKind, VectorIndexState, VectorQuery, VectorSearch};
-#[cfg(any(feature = "duckdb", feature = "gcp"))]
-pub(crate) use takedowns::FROM_FORGOTTEN_ADS;
 pub use takedowns::{FORGOTTEN_ADS, Forgotten, Takedowns, Tombstones, Traces};
 
 /// Every role: what `open_warehouse` returns.

@@ -10,10 +10,6 @@ use serde::Serialize;
 /// The table of tombstones: one row an ad that was taken down, with its key and the moment of the takedown.
 pub const FORGOTTEN_ADS: &str = "forgotten_ads";
 
-/// How statements name [`FORGOTTEN_ADS`], for engines that read a warehouse without that table.
-#[cfg(any(feature = "duckdb", feature = "gcp"))]
-pub(crate) const FROM_FORGOTTEN_ADS: &str = "FROM forgotten_ads AS";
-
 /// What a takedown removed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Forgotten {
