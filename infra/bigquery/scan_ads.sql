@@ -1,4 +1,4 @@
--- Every ad that has a vector of one space, by its latest sighting.
+-- Every ad that has a vector of one space, by its latest sighting. A vector is one text, as in scan_embeddings.sql.
 WITH ads AS (
     SELECT
         source, job_id, LEFT(job_title, {title_chars}) AS job_title,
@@ -14,7 +14,7 @@ WITH ads AS (
     ) AS latest
 )
 SELECT
-    ads.source, ads.job_id, stored.content_hash, stored.model_version, stored.embedding,
+    ads.source, ads.job_id, stored.content_hash, stored.model_version, TO_JSON_STRING(stored.embedding) AS embedding,
     ads.job_title, ads.job_description, ads.company_name,
     ads.job_location, ads.job_classification, ads.job_work_type, ads.job_currency, ads.job_url,
     ads.job_salary_min_sgd_monthly, ads.job_salary_max_sgd_monthly, ads.job_posted_timestamp
