@@ -76,20 +76,36 @@ async fn tables_of_others_are_read_and_written_by_name() {
     contract::tables_of_others(warehouse.as_ref(), Cell::Null).await;
 }
 
-#[tokio::test]
-async fn the_view_and_the_pages_have_the_same_sightings() {
-    let Some(world) = World::on_emulators() else { return };
-    // Makes the dataset.
-    let warehouse = world.warehouse().await;
+/// Makes a `cleaned_jobs` of others, whose columns may all be NULL.
+fn create_jobs_of_others(world: &World) {
     let (table, columns) = contract::OTHERS[0];
     let columns = columns
         .replace("{text}", "STRING")
         .replace("{moment}", "TIMESTAMP")
         .replace("{number}", "FLOAT64")
         .replace("{tenant}", "tenant STRING");
-    execute(&world, &format!("CREATE TABLE {table} ({columns})"));
+    execute(world, &format!("CREATE TABLE {table} ({columns})"));
+}
+
+#[tokio::test]
+async fn the_view_and_the_pages_have_the_same_sightings() {
+    let Some(world) = World::on_emulators() else { return };
+    // Makes the dataset.
+    let warehouse = world.warehouse().await;
+    create_jobs_of_others(&world);
     let foreign = async |sql: String| execute(&world, &sql);
     contract::latest_sightings(warehouse.as_ref(), &|sql| Box::pin(foreign(sql))).await;
+}
+
+#[tokio::test]
+async fn a_view_of_jobs_is_read_like_a_table() {
+    let Some(world) = World::on_emulators() else { return };
+    // Makes the dataset.
+    let warehouse = world.warehouse().await;
+    create_jobs_of_others(&world);
+    let dataset = world.warehouse_url.trim_start_matches("bigquery://").replace('/', ".");
+    let foreign = async |sql: String| execute(&world, &sql.replace("{dataset}", &format!("{dataset}.")));
+    contract::a_view_of_jobs(warehouse.as_ref(), &|sql| Box::pin(foreign(sql))).await;
 }
 
 /// Rows as another program could put them there.

@@ -99,6 +99,12 @@ impl Dataset {
             }
         }
         let found = self.once_made(table, found.unwrap_or_default()).await?;
+        if text(&found, "/type") == "VIEW" {
+            let name = self.name(table);
+            return Err(schema::refuse(&format!(
+                "{name} is a view, and this program needs a table to add to"
+            )));
+        }
         for column in schema::addable(&self.name(table), self.missing(table, schema, &found)?)? {
             let doing = format!("adding a column to {}", self.name(table));
             let statement = Statement::new(doing, sql::ADD_COLUMN)
@@ -149,12 +155,6 @@ impl Dataset {
 
     /// Columns of `schema` that the table lacks.
     fn missing(&self, table: &str, schema: &Table, found: &Value) -> Result<Vec<Column>> {
-        if text(found, "/type") == "VIEW" {
-            return Err(schema::refuse(&format!(
-                "{} is a view, and this program needs a table",
-                self.name(table)
-            )));
-        }
         let unfillable = |field: &&Value| {
             text(field, "/mode") == "REQUIRED"
                 && text(field, "/defaultValueExpression").is_empty()

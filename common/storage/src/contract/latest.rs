@@ -187,3 +187,54 @@ async fn searches_and_states_go_by_it(warehouse: &dyn Warehouse, foreign: Foreig
     let hashes = [ContentHash::of("title")];
     assert_eq!(warehouse.known_texts(&table(), SPACE, &hashes, None).await.unwrap().len(), 1);
 }
+
+/// Proves that a `cleaned_jobs` that is a view is read like a table, on `warehouse`, whose `cleaned_jobs` is that of [`super::OTHERS`], and
+/// empty. `foreign` puts what a view needs before the name of a table in place of `{dataset}`.
+pub async fn a_view_of_jobs(warehouse: &dyn Warehouse, foreign: Foreign<'_>) {
+    for (id, seen, _) in CASES {
+        for sighting in seen {
+            foreign(insert("'MCF'", &format!("'{id}'"), *sighting)).await;
+        }
+    }
+    foreign("CREATE TABLE seen_jobs AS SELECT * FROM cleaned_jobs".to_owned()).await;
+    foreign("DROP TABLE cleaned_jobs".to_owned()).await;
+    foreign("CREATE VIEW cleaned_jobs AS SELECT * FROM {dataset}seen_jobs".to_owned()).await;
+    warehouse.create_embeddings(&table()).await.unwrap();
+    let error = warehouse.create_jobs().await.unwrap_err();
+    assert!(error.to_string().contains("is a view, and this program needs a table to add to"), "{error}");
+    let embedded: Vec<EmbeddingRow> = CASES.map(|(id, ..)| row(id, id, [1.0, 0.0, 0.0], 1)).into();
+    warehouse.merge_embeddings(&table(), embedded).await.unwrap();
+    let scan = JobScan { embeddings: table(), shard: Shard::ALL, source: None };
+    for _ in 0..2 {
+        let mut found: Vec<_> = candidates(warehouse, scan.clone())
+            .await
+            .into_iter()
+            .map(|ad| (ad.key.job_id, ad.title))
+            .collect();
+        found.sort_unstable();
+        let mut wanted: Vec<_> = CASES
+            .map(|(id, seen, latest)| (id.to_owned(), expected(seen, latest).2.map(str::to_owned)))
+            .into();
+        wanted.sort_unstable();
+        assert_eq!(found, wanted);
+    }
+    assert_eq!(warehouse.count_jobs(&scan).await.unwrap().ads, CASES.len() as u64);
+    let pages: Vec<Vec<IndexedAd>> = warehouse.scan_ads(&table(), SPACE).try_collect().await.unwrap();
+    assert_eq!(pages.concat().len(), CASES.len());
+    let state = warehouse.index_state(&table(), SPACE).await.unwrap();
+    assert_eq!((state.rows, state.ads), (10, 10));
+    let filter = common_core::job::JobFilter { company: vec!["Third".into()], ..Default::default() };
+    let query =
+        crate::warehouse::VectorQuery { vector: vec![1.0, 0.0, 0.0], top_k: 9, filter, min_similarity: None };
+    warehouse.search_embeddings(&table(), SPACE, &query).await.unwrap();
+    // What is seen later is read by the next scan.
+    foreign(
+        insert("'MCF'", "'newer'", (Some(1), None, Some("Newer"), None, "A"))
+            .replace("cleaned_jobs", "seen_jobs"),
+    )
+    .await;
+    assert_eq!(candidates(warehouse, scan.clone()).await.len(), CASES.len() + 1);
+    assert_eq!(warehouse.prune_embeddings(&scan).await.unwrap(), 0);
+    let gone = warehouse.forget(&[key("newer")]).await.unwrap();
+    assert_eq!(gone.iter().find(|left| left.table == "seen_jobs").map(|left| left.rows), Some(1));
+}

@@ -27,7 +27,7 @@ use crate::warehouse::{
     Candidate, Cell, EmbeddingRow, EmbeddingTable, FilterColumns, JobScan, SharedRow, Warehouse,
 };
 
-pub use latest::latest_sightings;
+pub use latest::{a_view_of_jobs, latest_sightings};
 pub use others::{OTHERS, tables_of_others};
 pub use registry::registry;
 pub use search::vector_search;

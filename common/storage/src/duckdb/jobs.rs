@@ -96,7 +96,8 @@ fn read_pages(
 ) -> Result<()> {
     let connection = shared.reader()?;
     let translate = |error| shared.translate(error);
-    let sql = shared.settle(sql::fill(&connection, sql::SCAN_JOBS, Some(&scan.embeddings)))?;
+    let sql =
+        shared.with_room(|| shared.settle(sql::fill(&connection, sql::SCAN_JOBS, Some(&scan.embeddings))))?;
     let end_of_sightings = shared.settle(sql::fill(&connection, sql::END_OF_SIGHTINGS, None))?;
     let statement = RefCell::new(connection.prepare(&sql).map_err(translate)?);
     let end: i64 = connection.query_row(&end_of_sightings, [], |row| row.get(0)).map_err(translate)?;

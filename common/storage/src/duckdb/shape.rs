@@ -20,6 +20,11 @@ pub(crate) fn type_of(kind: Kind, dimension: usize) -> String {
 }
 
 pub(super) fn create_jobs(connection: &Connection) -> Outcome<()> {
+    if catalogue::has_view(connection, CLEANED_JOBS.name)? {
+        return Err(Failure::Ours(schema::refuse(
+            "cleaned_jobs is a view, and this program needs a table to add to",
+        )));
+    }
     create(connection, &CLEANED_JOBS, sql::CREATE_CLEANED_JOBS, None)?;
     create_tombstones(connection)?;
     create_view(connection, sql::CREATE_VW_LATEST_JOBS)
@@ -31,7 +36,7 @@ pub(super) fn create_tombstones(connection: &Connection) -> Outcome<()> {
 }
 
 pub(super) fn create_runs(connection: &Connection) -> Outcome<()> {
-    if let Some(column) = missing(connection, CLEANED_JOBS.name, &CLEANED_JOBS, 0)?.first() {
+    if let Some(column) = missing(connection, CLEANED_JOBS.name, &CLEANED_JOBS, 0, true)?.first() {
         return Err(Failure::Ours(schema::lacks(CLEANED_JOBS.name, column)));
     }
     create_tombstones(connection)?;
@@ -60,7 +65,7 @@ fn create(
     // The statement makes the table that it names, and does not read it.
     let values = Values::default().with("forgotten_ads", FORGOTTEN_ADS.name);
     connection.execute_batch(&sql::fill_with(connection, template, embeddings, values)?)?;
-    for column in schema::addable(name, missing(connection, name, schema, dimension)?)? {
+    for column in schema::addable(name, missing(connection, name, schema, dimension, false)?)? {
         let values =
             Values::default().with("table", name).with("column", column.name).with("type", column.of_type);
         connection.execute_batch(&sql::ADD_COLUMN.fill(&values)?)?;
@@ -68,9 +73,18 @@ fn create(
     Ok(())
 }
 
-fn missing(connection: &Connection, table: &str, schema: &Table, dimension: usize) -> Outcome<Vec<Column>> {
-    let columns: Vec<_> =
-        catalogue::columns(connection)?.into_iter().filter(|column| column.table == table).collect();
+/// Columns of `schema` that a table, or a view where that will do, lacks.
+fn missing(
+    connection: &Connection,
+    table: &str,
+    schema: &Table,
+    dimension: usize,
+    may_be_view: bool,
+) -> Outcome<Vec<Column>> {
+    let columns: Vec<_> = catalogue::columns_with_views(connection)?
+        .into_iter()
+        .filter(|column| column.table == table && (may_be_view || !column.is_view))
+        .collect();
     for column in columns.iter().filter(|column| !schema.declares(&column.name)) {
         if column.must_be_given {
             return Err(Failure::Ours(schema::unfillable(table, &column.name)));

@@ -11,6 +11,7 @@ statements! {
     "duckdb":
     ADD_COLUMN = "add_column",
     ADD_TOMBSTONES = "add_tombstones",
+    COPY_VIEWED_JOBS = "copy_viewed_jobs",
     COUNT_JOBS = "count_jobs",
     COUNT_KEYS = "count_keys",
     COUNT_STATEMENTS = "count_statements",
@@ -84,6 +85,13 @@ pub(super) fn fill_with(
             values = values.with("job_embeddings", NO_EMBEDDINGS.text.trim_end());
         }
         values = values.on(table);
+    }
+    // Row numbers of sightings; a view has none.
+    let is_numbered =
+        template.text.contains("rowid") && template.mentions(&["cleaned_jobs", "latest_sightings"]);
+    if is_numbered && catalogue::has_view(connection, "cleaned_jobs")? {
+        connection.execute_batch(&COPY_VIEWED_JOBS.fill(&Values::default().with_constants())?)?;
+        values = values.with("cleaned_jobs", "temp.viewed_jobs");
     }
     values = values.with_constants();
     values = values.with("other_columns_hash", OTHER_COLUMNS_HASH.text.trim_end());

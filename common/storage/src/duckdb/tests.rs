@@ -59,9 +59,8 @@ async fn tables_of_others_are_read_and_written_by_name() {
     assert!(error.contains("column owner of table cleaned_jobs is NOT NULL and has no default"), "{error}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_view_and_the_pages_have_the_same_sightings() {
-    let folder = tempfile::tempdir().unwrap();
+/// A file with a `cleaned_jobs` of others, whose columns may all be NULL.
+async fn jobs_of_others(folder: &tempfile::TempDir) -> DuckDb {
     let path = folder.path().join("jobs.duckdb");
     let engine = Connection::open(&path).unwrap();
     let (table, columns) = contract::OTHERS[0];
@@ -72,7 +71,24 @@ async fn the_view_and_the_pages_have_the_same_sightings() {
         .replace("{tenant}", "tenant VARCHAR");
     engine.execute_batch(&format!("CREATE TABLE {table} ({columns})")).unwrap();
     drop(engine);
-    let warehouse = DuckDb::open(&path, Access::Write).await.unwrap();
+    DuckDb::open(&path, Access::Write).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_view_and_the_pages_have_the_same_sightings() {
+    let folder = tempfile::tempdir().unwrap();
+    let warehouse = jobs_of_others(&folder).await;
     let foreign = async |sql: String| warehouse.write(move |c| Ok(c.execute_batch(&sql)?)).await.unwrap();
     contract::latest_sightings(&warehouse, &|sql| Box::pin(foreign(sql))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_view_of_jobs_is_read_like_a_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let warehouse = jobs_of_others(&folder).await;
+    let foreign = async |sql: String| {
+        let sql = sql.replace("{dataset}", "");
+        warehouse.write(move |c| Ok(c.execute_batch(&sql)?)).await.unwrap();
+    };
+    contract::a_view_of_jobs(&warehouse, &|sql| Box::pin(foreign(sql))).await;
 }
