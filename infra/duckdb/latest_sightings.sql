@@ -1,7 +1,9 @@
--- Part of a statement: row numbers of the latest sightings of the ads `asked`, as vw_latest_jobs has them. Keys and moments alone are
--- compared; only sightings that agree in the latest moments are read further.
+-- Part of a statement: row numbers of the latest sightings of the ads `asked`, as vw_latest_jobs has them. Keys and
+-- moments alone are compared; only sightings that agree in the latest moments are read further.
 latest AS (
-    SELECT ad.source, ad.job_id, max((seen_at, loaded_at, sighting)) AS last, max((seen_at, loaded_at, -sighting)) AS first
+    SELECT
+        ad.source, ad.job_id, max((seen_at, loaded_at, sighting)) AS last,
+        max((seen_at, loaded_at, -sighting)) AS first
     FROM (
         SELECT
             rowid AS sighting, source, job_id,

@@ -25,8 +25,10 @@ WITH page AS (
 compared AS (
     SELECT
         page.sighting,
-        bool_or((other.seen_at, other.loaded_at) > (page.seen_at, page.loaded_at)) AS is_replaced,
-        list(other.sighting) FILTER (WHERE (other.seen_at, other.loaded_at) = (page.seen_at, page.loaded_at)) AS ties
+        bool_or(other.seen_at > page.seen_at OR other.loaded_at > page.loaded_at) AS is_replaced,
+        list(other.sighting) FILTER (
+            WHERE other.seen_at = page.seen_at AND other.loaded_at = page.loaded_at
+        ) AS ties
     FROM (
         SELECT
             rowid AS sighting, source, job_id,
@@ -35,7 +37,8 @@ compared AS (
         FROM {cleaned_jobs}
     ) AS other
     JOIN page ON other.source = page.source AND other.job_id = page.job_id
-    WHERE (other.seen_at, other.loaded_at) >= (page.seen_at, page.loaded_at) AND other.sighting <> page.sighting
+    WHERE (other.seen_at > page.seen_at OR (other.seen_at = page.seen_at AND other.loaded_at >= page.loaded_at))
+        AND other.sighting <> page.sighting
     GROUP BY page.sighting
 ),
 -- Sightings of one ad that agree in the latest moments: what they say decides, as in vw_latest_jobs.

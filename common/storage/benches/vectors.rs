@@ -1,7 +1,8 @@
-//! What reading vectors from BigQuery costs this side: CPU, memory and bytes a row, with canned answers instead of the service.
+//! What reading vectors from BigQuery costs this side: CPU, memory and bytes a row, with canned answers instead of
+//! the service.
 //!
-//! `vectors ROWS array` has the answers carry a vector as an array, `vectors ROWS text` as one string. The answers come from a child
-//! process, so that the CPU time of this one is that of the client alone.
+//! `vectors ROWS array` has the answers carry a vector as an array, `vectors ROWS text` as one string. The answers
+//! come from a child process, so that the CPU time of this one is that of the client alone.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -77,7 +78,8 @@ fn measure(rows: &str, form: &str) -> Result<()> {
         return Err(Error::corrupt(format!("{expected} rows were served, and {read} came back")));
     }
     println!(
-        "{read} rows as {form}: {:.1} s of CPU, {:.1} us a row, {:.0} bytes a row, peak memory {} MB, checksum {checksum:016x}",
+        "{read} rows as {form}: {:.1} s of CPU, {:.1} us a row, {:.0} bytes a row, peak memory {} MB, \
+         checksum {checksum:016x}",
         cpu.as_secs_f64(),
         cpu.as_secs_f64() * 1e6 / read as f64,
         sent / read as f64,
@@ -109,7 +111,7 @@ static SENT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0)
 fn answer(stream: TcpStream, rows: usize, form: &str) -> Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut writer = stream;
-    // The rows of a page, the same in every page.
+    // The rows of a page, the same in every page and every 500, so that sizes of pages do not matter.
     let mut pages: Vec<(usize, String)> = Vec::new();
     loop {
         let (mut length, mut path) = (0, String::new());
@@ -136,7 +138,7 @@ fn answer(stream: TcpStream, rows: usize, form: &str) -> Result<()> {
             let (most, from) = (number("maxResults").unwrap_or(500), number("pageToken").unwrap_or(0));
             let count = most.min(rows - from);
             if !pages.iter().any(|(rows, _)| *rows == count) {
-                let page: Vec<String> = (0..count).map(|n| row(n as u64, form)).collect();
+                let page: Vec<String> = (0..count as u64).map(|n| row(n % 500, form)).collect();
                 pages.push((count, page.join(",")));
             }
             let text = pages.iter().find(|(rows, _)| *rows == count).map_or("", |(_, text)| text);
@@ -176,9 +178,14 @@ fn row(n: u64, form: &str) -> String {
         format!("\"[{}]\"", elements.join(","))
     };
     let hash = format!("{n:064x}");
-    format!(
-        r#"{{"f":[{{"v":"MCF"}},{{"v":"MCF-2026-{n:07}"}},{{"v":{vector}}},{{"v":"all-MiniLM-L6-v2"}},{{"v":"1793000000000001"}},{{"v":"all-MiniLM-L6-v2/c9745ed1d9f2/t1-256"}},{{"v":"all-MiniLM-L6-v2/c9745ed1d9f2/t1-256/fp32-cpu-g1"}},{{"v":"{hash}"}},{{"v":"Bedok"}},{{"v":"Accounting"}},{{"v":null}},{{"v":"1792000000000001"}},{{"v":"4500.5"}}]}}"#
-    )
+    let space = "all-MiniLM-L6-v2/c9745ed1d9f2/t1-256";
+    let begin =
+        format!(r#"{{"v":"MCF"}},{{"v":"MCF-2026-{n:07}"}},{{"v":{vector}}},{{"v":"all-MiniLM-L6-v2"}}"#);
+    let middle = format!(
+        r#"{{"v":"1793000000000001"}},{{"v":"{space}"}},{{"v":"{space}/fp32-cpu-g1"}},{{"v":"{hash}"}}"#
+    );
+    let end = r#"{"v":"Bedok"},{"v":"Accounting"},{"v":null},{"v":"1792000000000001"},{"v":"4500.5"}"#;
+    format!(r#"{{"f":[{begin},{middle},{end}]}}"#)
 }
 
 /// CPU time of this process so far; nothing where the system does not say.

@@ -1,5 +1,5 @@
-//! The tables and their columns, written once. The engines' CREATE statements are compared with it by tests, and the tables that are there
-//! when a program makes what is missing.
+//! The tables and their columns, written once. The engines' CREATE statements are compared with it by tests, and the
+//! tables that are there when a program makes what is missing.
 
 use common_core::{Error, Result};
 
@@ -122,8 +122,8 @@ pub(crate) struct Column {
 }
 
 impl Table {
-    /// Columns that `table`, which has the columns and types `found`, lacks; `of_type` is the engine's type of a kind. The order does not
-    /// matter, and case does not tell names apart, as in both engines.
+    /// Columns that `table`, which has the columns and types `found`, lacks; `of_type` is the engine's type of a
+    /// kind. The order does not matter, and case does not tell names apart, as in both engines.
     ///
     /// # Errors
     /// `Conflict` where a column has another type.
@@ -275,7 +275,8 @@ mod tests {
 
     #[test]
     fn a_comment_is_no_column() {
-        let sql = "-- Why (a, b).\nCREATE TABLE t (\n  -- first, of all\n  a FLOAT[3] NOT NULL, b ARRAY<INT64> -- last\n);";
+        let sql = "-- Why (a, b).\nCREATE TABLE t (\n  -- first, of all\n  a FLOAT[3] NOT NULL, \
+                   b ARRAY<INT64> -- last\n);";
         let column = |name: &str, of_type: &str, required| (name.to_owned(), of_type.to_owned(), required);
         assert_eq!(declared(sql), [column("a", "FLOAT[3]", true), column("b", "ARRAY<INT64>", false)]);
     }
@@ -292,10 +293,21 @@ mod tests {
         assert_eq!(declared(sql), expected, "{}", table.name);
     }
 
+    /// Fails unless a statement selects the columns of `cleaned_jobs` in their order.
+    fn check_selected(sql: &str) {
+        let tokens = tokens(sql).into_iter().skip_while(|token| token != "SELECT").skip(1);
+        let selected: Vec<String> =
+            tokens.take_while(|token| token != "FROM").filter(|token| token != ",").collect();
+        let named: Vec<&str> = CLEANED_JOBS.fields.iter().map(|field| field.name).collect();
+        assert_eq!(selected, named);
+    }
+
     #[cfg(feature = "duckdb")]
     #[test]
     fn duckdbs_statements_declare_these_tables() {
         use crate::duckdb::sql;
+        check_selected(sql::CREATE_VW_LATEST_JOBS.text);
+        check_selected(sql::COPY_VIEWED_JOBS.text);
         for (template, table) in [
             (sql::CREATE_CLEANED_JOBS, CLEANED_JOBS),
             (sql::CREATE_FORGOTTEN_ADS, FORGOTTEN_ADS),
@@ -311,6 +323,7 @@ mod tests {
     #[test]
     fn bigquerys_statements_declare_these_tables() {
         use crate::bigquery::sql;
+        check_selected(sql::LATEST_JOBS.text);
         for (template, table) in [
             (sql::CREATE_CLEANED_JOBS, CLEANED_JOBS),
             (sql::CREATE_FORGOTTEN_ADS, FORGOTTEN_ADS),

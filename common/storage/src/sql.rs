@@ -1,5 +1,5 @@
-//! Statements of `infra`, and what stands for their placeholders, `{cleaned_jobs}` for example. Values are always parameters; only names of
-//! tables and columns, constants of ours, and parts of statements are put into the text.
+//! Statements of `infra`, and what stands for their placeholders, `{cleaned_jobs}` for example. Values are always
+//! parameters; only names of tables and columns, constants of ours, and parts of statements are put into the text.
 
 use common_core::job::{DESCRIPTION_CHARS, TITLE_CHARS, URL_CHARS};
 use common_core::{Error, Result};
@@ -92,8 +92,8 @@ impl Template {
     }
 }
 
-/// The text before the first placeholder, its name, and the text after it. Other braces, those of JSON or of a regular expression, have
-/// something else than a name of small letters between them.
+/// The text before the first placeholder, its name, and the text after it. Other braces, those of JSON or of a
+/// regular expression, have something else than a name of small letters between them.
 fn next_placeholder(text: &str) -> Option<(&str, &str, &str)> {
     let mut from = 0;
     loop {

@@ -1,5 +1,5 @@
-//! Jobs: how every statement and every load runs. A job has an id of ours, so that a request whose answer was lost can be
-//! sent again: the job runs once.
+//! Jobs: how every statement and every load runs. A job has an id of ours, so that a request whose answer was lost
+//! can be sent again: the job runs once.
 
 use std::time::{Duration, Instant};
 
@@ -14,8 +14,8 @@ use super::statement::Statement;
 /// How long a request waits for a job before it answers that the job still runs.
 const LONG_POLL_MS: u64 = 10_000;
 
-/// How often a job that failed for a passing reason is run again, under a new id: for some four minutes, in which a full queue of a
-/// table moves on.
+/// How often a job that failed for a passing reason is run again, under a new id: for some four minutes, in which a
+/// full queue of a table moves on.
 const JOB_ATTEMPTS: u32 = 16;
 
 /// A job that has succeeded.
@@ -112,7 +112,8 @@ impl Dataset {
                 Err(failure) => failure,
             };
             let wait = limits.wait(attempt, failure.retry_after);
-            // Only a job that is known to have failed is run under another id: one that is out of sight may still succeed.
+            // Only a job that is known to have failed is run under another id: one that is out of sight may still
+            // succeed.
             let is_jobs_own = failure.attempts == 0 && failure.kind() == ErrorKind::Unavailable;
             if !is_jobs_own || attempt >= JOB_ATTEMPTS || started.elapsed() + wait > limits.total {
                 failure.attempts = failure.attempts.max(attempt);

@@ -21,8 +21,8 @@ use crate::warehouse::{
     RunRecord, Stored, VectorHit,
 };
 
-/// Rows a page of ads, of vectors, which are some 9 KB of JSON each, and of ad-hoc queries, where a vector is 11 KB. BigQuery itself cuts
-/// pages at 10 MB.
+/// Rows a page of ads, of vectors, which are some 9 KB of JSON each, and of ad-hoc queries, where a vector is 11 KB.
+/// BigQuery itself cuts pages at 10 MB.
 pub(super) const PAGE_ROWS: u32 = 10_000;
 pub(super) const VECTOR_PAGE_ROWS: u32 = 1_000;
 const AD_HOC_PAGE_ROWS: u32 = 500;
@@ -173,8 +173,8 @@ fn moment(micros: &str) -> Result<Timestamp> {
         .ok_or_else(|| Error::internal(format!("BigQuery sent the moment {micros}, which no calendar has")))
 }
 
-/// A vector as `TO_JSON_STRING` writes it: FLOAT64 with all its digits, and every element of ours came from an f32, so that nothing is
-/// lost. What is no number in JSON has its name in quotes.
+/// A vector as `TO_JSON_STRING` writes it: FLOAT64 with all its digits, and every element of ours came from an f32,
+/// so that nothing is lost. What is no number in JSON has its name in quotes.
 fn vector(value: Raw) -> Result<Vec<f32>> {
     let Raw::Text(text) = value else { return Ok(Vec::new()) };
     if text == "null" || text == "[]" {

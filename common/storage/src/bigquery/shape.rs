@@ -1,5 +1,5 @@
-//! The tables as they must be: made where they are missing, completed by columns that a later version of ours added, refused where a
-//! column has another type.
+//! The tables as they must be: made where they are missing, completed by columns that a later version of ours added,
+//! refused where a column has another type.
 
 use common_core::{Error, ErrorKind, Result};
 use common_google::{Call, segment};

@@ -10,8 +10,8 @@ use crate::warehouse::{Cell, EmbeddingRow, EmbeddingTable, IndexedAd, JobScan, W
 /// A sighting: moments as days of January 2024, title, description, company.
 type Seen = (Option<u32>, Option<u32>, Option<&'static str>, Option<&'static str>, &'static str);
 
-/// What the ads of a case were seen as, in the order of writing, and which of them is the latest sighting; none where only the greater
-/// hash decides.
+/// What the ads of a case were seen as, in the order of writing, and which of them is the latest sighting; none where
+/// only the greater hash decides.
 const CASES: [(&str, &[Seen], Option<usize>); 10] = [
     ("once", &[(Some(1), None, Some("Cook"), None, "A")], Some(0)),
     ("later", &[(Some(2), None, Some("B"), None, "A"), (Some(1), Some(9), Some("Z"), None, "A")], Some(0)),
@@ -93,8 +93,8 @@ fn insert(source: &str, id: &str, (seen, loaded, title, description, company): S
 }
 
 /// Proves that `vw_latest_jobs` and the pages of [`crate::warehouse::JobStore::scan_jobs`] and
-/// [`crate::warehouse::EmbeddingStore::scan_ads`] have the same sightings, on `warehouse`, whose `cleaned_jobs` is that of
-/// [`super::OTHERS`], and empty.
+/// [`crate::warehouse::EmbeddingStore::scan_ads`] have the same sightings, on `warehouse`, whose `cleaned_jobs` is
+/// that of [`super::OTHERS`], and empty.
 pub async fn latest_sightings(warehouse: &dyn Warehouse, foreign: Foreign<'_>) {
     warehouse.create_embeddings(&table()).await.unwrap();
     for (id, seen, _) in CASES {
@@ -188,8 +188,8 @@ async fn searches_and_states_go_by_it(warehouse: &dyn Warehouse, foreign: Foreig
     assert_eq!(warehouse.known_texts(&table(), SPACE, &hashes, None).await.unwrap().len(), 1);
 }
 
-/// Proves that a `cleaned_jobs` that is a view is read like a table, on `warehouse`, whose `cleaned_jobs` is that of [`super::OTHERS`], and
-/// empty. `foreign` puts what a view needs before the name of a table in place of `{dataset}`.
+/// Proves that a `cleaned_jobs` that is a view is read like a table, on `warehouse`, whose `cleaned_jobs` is that of
+/// [`super::OTHERS`], and empty. `foreign` puts what a view needs before the name of a table in place of `{dataset}`.
 pub async fn a_view_of_jobs(warehouse: &dyn Warehouse, foreign: Foreign<'_>) {
     for (id, seen, _) in CASES {
         for sighting in seen {

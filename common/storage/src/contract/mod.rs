@@ -1,5 +1,5 @@
-//! What every warehouse must do, one suite a role: a backend's tests run each of [`SUITES`] on an empty warehouse of theirs, and so
-//! [`vector_search`], [`takedowns()`], [`tables_of_others`] and [`latest_sightings`].
+//! What every warehouse must do, one suite a role: a backend's tests run each of [`SUITES`] on an empty warehouse of
+//! theirs, and so [`vector_search`], [`takedowns()`], [`tables_of_others`] and [`latest_sightings`].
 
 // What a suite cannot unwrap is a failure of the backend.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]

@@ -155,7 +155,8 @@ fn query(seed: u64, top_k: usize, filter: JobFilter) -> VectorQuery {
     VectorQuery { vector: vector(seed), top_k, filter, min_similarity: None }
 }
 
-/// Proves the searches that go by a vector index where there is one, on `warehouse`, which must be empty. Of so few rows no index is made, and they are exact.
+/// Proves the searches that go by a vector index where there is one, on `warehouse`, which must be empty. Of so few
+/// rows no index is made, and they are exact.
 pub async fn vector_search(warehouse: &dyn Warehouse) {
     warehouse.create_jobs().await.unwrap();
     let market = Market::open(warehouse).await;

@@ -1,5 +1,5 @@
-//! The ads as they were seen: the role, and its scan page by page, so that memory does not grow with the table and writers can work
-//! between pages.
+//! The ads as they were seen: the role, and its scan page by page, so that memory does not grow with the table and
+//! writers can work between pages.
 
 use std::cell::RefCell;
 use std::sync::Arc;

@@ -59,7 +59,8 @@ statements! {
     WITHIN_CALENDAR = "within_calendar",
 }
 
-/// The statement, ready to run. Where a table of tombstones or of embeddings is not made yet (a reader makes nothing), it reads an empty one.
+/// The statement, ready to run. Where a table of tombstones or of embeddings is not made yet (a reader makes
+/// nothing), it reads an empty one.
 pub(super) fn fill(
     connection: &Connection,
     template: Template,

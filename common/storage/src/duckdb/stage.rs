@@ -10,7 +10,8 @@ use super::sql;
 use crate::batches;
 use crate::warehouse::SharedRow;
 
-/// The batch's columns, which an appender must be told: without, it goes by the table's order, and wants a value for every column.
+/// The batch's columns, which an appender must be told: without, it goes by the table's order, and wants a value for
+/// every column.
 pub(super) fn names(schema: &Schema) -> Vec<&str> {
     schema.fields().iter().map(|field| field.name().as_str()).collect()
 }

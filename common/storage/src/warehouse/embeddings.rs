@@ -93,17 +93,19 @@ pub struct QueryCost {
     pub bytes_processed: u64,
 }
 
-/// What the rows of one space are, without their vectors: while it is the same, an index of them need not be built again.
+/// What the rows of one space are, without their vectors: while it is the same, an index of them need not be built
+/// again.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct IndexState {
     /// How many rows.
     pub rows: u64,
     /// When the newest vector was made; a row that takes another's vector takes its moment too.
     pub newest: Option<Timestamp>,
-    /// Of every row's key, text and filter columns, whatever their order: an ad that came for one that left changes nothing
-    /// else. Comparable within one warehouse alone.
+    /// Of every row's key, text and filter columns, whatever their order: an ad that came for one that left changes
+    /// nothing else. Comparable within one warehouse alone.
     pub checksum: u64,
-    /// How many of the rows are of ads that are still in `cleaned_jobs`: as many as [`EmbeddingStore::scan_ads`] returns.
+    /// How many of the rows are of ads that are still in `cleaned_jobs`: as many as [`EmbeddingStore::scan_ads`]
+    /// returns.
     #[serde(skip)]
     pub ads: u64,
     /// Sightings with a moment outside the years 1 to 9999, which counts as missing.
@@ -117,8 +119,8 @@ pub trait EmbeddingStore: Send + Sync {
     /// How much to write at once.
     fn write_size(&self) -> WriteSize;
 
-    /// Makes `embeddings` and `forgotten_ads` where they are missing, and what [`super::RunStore::create_runs`] makes; `cleaned_jobs`
-    /// must be there.
+    /// Makes `embeddings` and `forgotten_ads` where they are missing, and what [`super::RunStore::create_runs`]
+    /// makes; `cleaned_jobs` must be there.
     ///
     /// # Errors
     /// `Conflict` where a table exists without one of its columns, or with one of another type (another vector
@@ -132,8 +134,8 @@ pub trait EmbeddingStore: Send + Sync {
         space: &str,
     ) -> BoxStream<'static, Result<Vec<EmbeddingRow>>>;
 
-    /// Every ad of `cleaned_jobs` that has a vector of `space`, by its latest sighting, once; in pages of bounded size, in no
-    /// order. Nothing where there is no `table`.
+    /// Every ad of `cleaned_jobs` that has a vector of `space`, by its latest sighting, once; in pages of bounded
+    /// size, in no order. Nothing where there is no `table`.
     ///
     /// # Errors
     /// `NotFound` where there is no `cleaned_jobs`.
@@ -175,7 +177,8 @@ pub trait EmbeddingStore: Send + Sync {
     /// Removes the rows of `keys`; returns how many there were.
     async fn delete_embeddings(&self, table: &EmbeddingTable, keys: &[JobKey]) -> Result<u64>;
 
-    /// Removes the rows of ads that are no longer in `cleaned_jobs` or were taken down, within the scan's share; returns how many.
+    /// Removes the rows of ads that are no longer in `cleaned_jobs` or were taken down, within the scan's share;
+    /// returns how many.
     async fn prune_embeddings(&self, scan: &JobScan) -> Result<u64>;
 
     /// What the queries of an embedding run would cost, without running them; empty where queries are free.

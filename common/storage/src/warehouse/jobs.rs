@@ -25,10 +25,11 @@ pub struct JobScan {
 pub struct JobCount {
     /// Ads that it returns.
     pub ads: u64,
-    /// Sightings that it leaves out because they lack `source` or `job_id`, so that nobody can say of which ad they are. No task's
-    /// share: the first one's.
+    /// Sightings that it leaves out because they lack `source` or `job_id`, so that nobody can say of which ad they
+    /// are. No task's share: the first one's.
     pub nameless_sightings: u64,
-    /// Sightings with a moment outside the years 1 to 9999, which counts as missing. Only where the warehouse can hold such.
+    /// Sightings with a moment outside the years 1 to 9999, which counts as missing. Only where the warehouse can
+    /// hold such.
     pub timestamps_out_of_range: u64,
     /// Ads that it leaves out because they were taken down, and something other than this program appended them again.
     pub forgotten_ads: u64,
@@ -92,8 +93,8 @@ pub trait JobStore: Send + Sync {
     /// `Conflict` where one exists without one of its columns, or with one of another type.
     async fn create_jobs(&self) -> Result<()>;
 
-    /// Appends sightings to `cleaned_jobs`, all of them or, after an `Err` in the stream or of ours, none. Those of ads that were
-    /// taken down are left out.
+    /// Appends sightings to `cleaned_jobs`, all of them or, after an `Err` in the stream or of ours, none. Those of
+    /// ads that were taken down are left out.
     async fn append_jobs(&self, batches: BoxStream<'static, Result<Vec<JobAd>>>) -> Result<Appended>;
 
     /// How many ads [`JobStore::scan_jobs`] will return, and how many sightings it will leave out.

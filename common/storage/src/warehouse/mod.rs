@@ -32,10 +32,11 @@ pub use takedowns::{FORGOTTEN_ADS, Forgotten, Takedowns, Tombstones, Traces};
 
 /// Every role: what `open_warehouse` returns.
 ///
-/// Contract of all roles, the same for every backend: a write is whole or absent, and doing it twice is doing it once; timestamps are
-/// UTC to the microsecond, within the years 1 to 9999; NULL and `''` differ; vectors come back bit for bit. An ad that has a tombstone
-/// (see [`Takedowns::forget`]) is never read and never appended, whatever rows name it; a warehouse without a table of tombstones has
-/// none. A stream ends without an error only after its last row: whatever stops it before that is its last item.
+/// Contract of all roles, the same for every backend: a write is whole or absent, and doing it twice is doing it
+/// once; timestamps are UTC to the microsecond, within the years 1 to 9999; NULL and `''` differ; vectors come back
+/// bit for bit. An ad that has a tombstone (see [`Takedowns::forget`]) is never read and never appended, whatever
+/// rows name it; a warehouse without a table of tombstones has none. A stream ends without an error only after its
+/// last row: whatever stops it before that is its last item.
 pub trait Warehouse:
     JobStore + Takedowns + EmbeddingStore + VectorSearch + RunStore + OperatorQueries
 {

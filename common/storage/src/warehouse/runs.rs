@@ -33,8 +33,8 @@ pub trait RunStore: Send + Sync {
     /// `Conflict` where one of them exists with a column of another type; `NotFound` where there is no `cleaned_jobs`.
     async fn create_runs(&self) -> Result<()>;
 
-    /// Appends states of runs to `ml_runs`, all of them or none. `vw_runs` has one row a run: its own ending, else the state
-    /// with the greatest `recorded_at`.
+    /// Appends states of runs to `ml_runs`, all of them or none. `vw_runs` has one row a run: its own ending, else
+    /// the state with the greatest `recorded_at`.
     async fn record_runs(&self, runs: &[RunRecord]) -> Result<()>;
 
     /// The runs that `vw_runs` shows as running, the oldest first.

@@ -77,8 +77,9 @@ pub enum VectorIndexState {
 /// Searches inside the warehouse.
 #[async_trait]
 pub trait VectorSearch: Send + Sync {
-    /// The ads of `space` nearest to the query's vector, filtered inside the search: best first, ads of one similarity by
-    /// source and id. Exact, but where the warehouse has a vector index. Nothing where there is no `table`.
+    /// The ads of `space` nearest to the query's vector, filtered inside the search: best first, ads of one
+    /// similarity by source and id. Exact, but where the warehouse has a vector index. Nothing where there is no
+    /// `table`.
     ///
     /// # Errors
     /// `InvalidInput` where the vector is of another length than the table's, or zero, or not of numbers.

@@ -33,18 +33,20 @@ pub struct Traces {
 /// Ads out, for good.
 #[async_trait]
 pub trait Takedowns: Send + Sync {
-    /// Looks for the rows of `keys` in every table that names ads; white space around a stored key does not count. The engine looks: keys
-    /// are its parameters.
+    /// Looks for the rows of `keys` in every table that names ads; white space around a stored key does not count.
+    /// The engine looks: keys are its parameters.
     async fn trace(&self, keys: &[JobKey]) -> Result<Traces>;
 
-    /// Takes the ads down: removes them from every table that names ads, and leaves a tombstone of each, in a table or not, that keeps
-    /// it out from then on. Returns what left each table. A repeat changes nothing; one of a call that was interrupted completes it.
+    /// Takes the ads down: removes them from every table that names ads, and leaves a tombstone of each, in a table
+    /// or not, that keeps it out from then on. Returns what left each table. A repeat changes nothing; one of a call
+    /// that was interrupted completes it.
     async fn forget(&self, keys: &[JobKey]) -> Result<Vec<Forgotten>>;
 
     /// Every ad that was taken down.
     async fn tombstones(&self) -> Result<Vec<JobKey>>;
 
-    /// Lifts the takedowns of `keys`, whose sightings may be appended again; no row comes back. Returns those that were taken down.
+    /// Lifts the takedowns of `keys`, whose sightings may be appended again; no row comes back. Returns those that
+    /// were taken down.
     async fn undo_forget(&self, keys: &[JobKey]) -> Result<HashSet<JobKey>>;
 }
 
