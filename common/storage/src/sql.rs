@@ -62,6 +62,12 @@ impl Values {
             .with("url_chars", URL_CHARS.to_string())
     }
 
+    /// Whether there is a value of this name.
+    #[cfg(feature = "gcp")]
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
     fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| &**value)
     }
