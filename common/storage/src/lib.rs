@@ -1,9 +1,10 @@
-//! Where rows and artifacts live: one trait each, every backend behind a feature.
+//! Where rows and artifacts live: traits, and every backend of them behind a feature.
 //!
-//! - [`warehouse`]: the [`Warehouse`] trait and the rows that cross it
+//! - [`warehouse`]: a trait a role, [`Warehouse`] for all of them, and the rows that cross them
 //! - `duckdb` (feature `duckdb`): the warehouse in one file
 //! - `bigquery` (feature `gcp`): the warehouse in a BigQuery dataset
-//! - `contract` (feature `contract`): the suite that every warehouse passes; `artifacts::contract` is that of the stores
+//! - `contract` (feature `contract`): the suites that every warehouse passes; `artifacts::contract` has that of the
+//!   stores
 //! - [`runs`]: a function's run, written down
 //! - [`drafts`]: folders of what is being made, which a killed process does not leave for good
 //! - [`registry`]: versions of an artifact, and which is the champion
