@@ -1,5 +1,5 @@
 -- A tombstone for each ad of @ads that has none; the moment of the first takedown stays.
-MERGE forgotten_ads AS stored
+MERGE {forgotten_ads} AS stored
 USING (
     SELECT DISTINCT JSON_VALUE(ad, '$.source') AS source, JSON_VALUE(ad, '$.job_id') AS job_id
     FROM UNNEST(JSON_QUERY_ARRAY(@ads)) AS ad

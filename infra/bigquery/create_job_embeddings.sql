@@ -1,5 +1,5 @@
 -- One row an ad: the vector of its current text, and the columns that filters need beside it.
-CREATE TABLE IF NOT EXISTS job_embeddings (
+CREATE TABLE IF NOT EXISTS {job_embeddings} (
     source STRING NOT NULL,
     job_id STRING NOT NULL,
     embedding ARRAY<FLOAT64>,

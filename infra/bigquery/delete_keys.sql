@@ -1,5 +1,5 @@
 -- Removes the ads of @ads from one table, which others may have made: its keys may be of other types.
-DELETE FROM job_embeddings AS stored
+DELETE FROM {table} AS stored
 WHERE EXISTS (
     SELECT 1 FROM UNNEST(JSON_QUERY_ARRAY(@ads)) AS ad
     WHERE JSON_VALUE(ad, '$.source') = CAST(stored.source AS STRING)

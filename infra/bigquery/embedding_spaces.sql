@@ -1,5 +1,5 @@
 -- The spaces and how many rows each has.
 SELECT embedding_space, COUNT(*) AS embedded
-FROM job_embeddings
+FROM {job_embeddings}
 GROUP BY embedding_space
 ORDER BY embedded DESC, embedding_space;

@@ -10,14 +10,9 @@ WITH shown AS (
                 )
             )
         ) AS shown
-    FROM cleaned_jobs
-    WHERE TRUE
-    QUALIFY ROW_NUMBER() OVER (
-        PARTITION BY source, job_id
-        ORDER BY
-            scrape_timestamp DESC, bq_timestamp DESC NULLS LAST, job_title DESC NULLS LAST,
-            job_description DESC NULLS LAST
-    ) = 1
+    FROM (
+        {latest_jobs}
+    ) AS latest
 )
 SELECT
     COUNT(*),
@@ -34,10 +29,10 @@ SELECT
         )
     ),
     COUNT(shown.source)
-FROM job_embeddings AS stored
+FROM {job_embeddings} AS stored
 LEFT JOIN shown ON shown.source = stored.source AND shown.job_id = stored.job_id
 WHERE stored.embedding_space = @space
     AND NOT EXISTS (
-        SELECT 1 FROM forgotten_ads AS gone
+        SELECT 1 FROM {forgotten_ads} AS gone
         WHERE gone.source = stored.source AND gone.job_id = stored.job_id
     );

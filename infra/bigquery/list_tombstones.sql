@@ -1,2 +1,2 @@
 -- The ads that were taken down.
-SELECT source, job_id FROM forgotten_ads AS tombstone;
+SELECT source, job_id FROM {forgotten_ads} AS tombstone;

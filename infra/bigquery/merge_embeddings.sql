@@ -1,7 +1,7 @@
 -- Puts the staged rows in place of those that their ads had. One statement, because two transactions that change one
 -- table at once abort each other, and two of these wait for each other.
-MERGE job_embeddings AS stored
-USING staged_embeddings AS staged
+MERGE {job_embeddings} AS stored
+USING {staged_embeddings} AS staged
 ON stored.source = staged.source AND stored.job_id = staged.job_id
 WHEN MATCHED THEN UPDATE SET
     embedding = staged.embedding,

@@ -1,5 +1,5 @@
 -- The states of the runs in @runs.
-INSERT INTO ml_runs (function, run_id, started_at, finished_at, status, report, code_version, recorded_at)
+INSERT INTO {ml_runs} (function, run_id, started_at, finished_at, status, report, code_version, recorded_at)
 SELECT
     JSON_VALUE(run, '$.function'),
     JSON_VALUE(run, '$.run_id'),

@@ -1,4 +1,4 @@
--- Every ad that has a vector of one space, by its latest sighting.
+-- Every ad that has a vector of one space, by its latest sighting. A vector is one text, as in scan_embeddings.sql.
 WITH ads AS (
     SELECT
         source, job_id, LEFT(job_title, {title_chars}) AS job_title,
@@ -9,24 +9,15 @@ WITH ads AS (
         -- A part of an address leads nowhere.
         IF(CHAR_LENGTH(job_url) <= {url_chars}, job_url, NULL) AS job_url,
         job_salary_min_sgd_monthly, job_salary_max_sgd_monthly, job_posted_timestamp
-    FROM cleaned_jobs
-    WHERE TRUE
-    QUALIFY ROW_NUMBER() OVER (
-        PARTITION BY source, job_id
-        ORDER BY
-            scrape_timestamp DESC, bq_timestamp DESC NULLS LAST, job_title DESC NULLS LAST,
-            job_description DESC NULLS LAST
-    ) = 1
+    FROM (
+        {latest_jobs}
+    ) AS latest
 )
 SELECT
-    ads.source, ads.job_id, stored.content_hash, stored.model_version, stored.embedding,
+    ads.source, ads.job_id, stored.content_hash, stored.model_version, TO_JSON_STRING(stored.embedding) AS embedding,
     ads.job_title, ads.job_description, ads.company_name,
     ads.job_location, ads.job_classification, ads.job_work_type, ads.job_currency, ads.job_url,
     ads.job_salary_min_sgd_monthly, ads.job_salary_max_sgd_monthly, ads.job_posted_timestamp
 FROM ads
-JOIN job_embeddings AS stored ON stored.source = ads.source AND stored.job_id = ads.job_id
-WHERE stored.embedding_space = @space
-    AND NOT EXISTS (
-        SELECT 1 FROM forgotten_ads AS gone
-        WHERE gone.source = stored.source AND gone.job_id = stored.job_id
-    );
+JOIN {job_embeddings} AS stored ON stored.source = ads.source AND stored.job_id = ads.job_id
+WHERE stored.embedding_space = @space;

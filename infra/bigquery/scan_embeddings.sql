@@ -1,10 +1,10 @@
--- Every row of one space.
+-- Every row of one space. A vector is one text: as an array, each of its elements is an object in the answer.
 SELECT
-    source, job_id, embedding, model_name, created_at, embedding_space, model_version, content_hash,
-    job_location, job_classification, job_work_type, job_posted_timestamp, salary_mid
-FROM job_embeddings AS stored
+    source, job_id, TO_JSON_STRING(embedding) AS embedding, model_name, created_at, embedding_space,
+    model_version, content_hash, job_location, job_classification, job_work_type, job_posted_timestamp, salary_mid
+FROM {job_embeddings} AS stored
 WHERE embedding_space = @space
     AND NOT EXISTS (
-        SELECT 1 FROM forgotten_ads AS gone
+        SELECT 1 FROM {forgotten_ads} AS gone
         WHERE gone.source = stored.source AND gone.job_id = stored.job_id
     );

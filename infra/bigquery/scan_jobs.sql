@@ -1,5 +1,12 @@
 -- Every ad's latest sighting beside what is stored of the ad.
-WITH ads AS (
+WITH share AS (
+    SELECT *
+    FROM {cleaned_jobs}
+    WHERE (@source IS NULL OR source = @source)
+        AND (@shards = 1
+            OR MOD(CAST(CONCAT('0x', SUBSTR(TO_HEX(SHA256(CONCAT(source, '/', job_id))), 1, 8)) AS INT64), @shards) = @shard)
+),
+ads AS (
     SELECT
         source, job_id, LEFT(job_title, {title_chars}) AS job_title,
         LEFT(job_description, {description_chars}) AS job_description,
@@ -7,22 +14,9 @@ WITH ads AS (
         LEFT(job_classification, {title_chars}) AS job_classification,
         LEFT(job_work_type, {title_chars}) AS job_work_type, job_posted_timestamp,
         job_salary_min_sgd_monthly, job_salary_max_sgd_monthly, job_currency
-    FROM cleaned_jobs
-    -- In a table that others made, a sighting may lack both, and is nobody's.
-    WHERE source <> '' AND job_id <> ''
-        AND (@source IS NULL OR source = @source)
-        AND (@shards = 1
-            OR MOD(CAST(CONCAT('0x', SUBSTR(TO_HEX(SHA256(CONCAT(source, '/', job_id))), 1, 8)) AS INT64), @shards) = @shard)
-        AND NOT EXISTS (
-            SELECT 1 FROM forgotten_ads AS gone
-            WHERE gone.source = cleaned_jobs.source AND gone.job_id = cleaned_jobs.job_id
-        )
-    QUALIFY ROW_NUMBER() OVER (
-        PARTITION BY source, job_id
-        ORDER BY
-            scrape_timestamp DESC, bq_timestamp DESC NULLS LAST, job_title DESC NULLS LAST,
-            job_description DESC NULLS LAST
-    ) = 1
+    FROM (
+        {latest_of_share}
+    ) AS latest
 )
 SELECT
     ads.source, ads.job_id, ads.job_title, ads.job_description,
@@ -35,4 +29,4 @@ SELECT
     stored.job_posted_timestamp AS stored_posted_timestamp,
     stored.salary_mid AS stored_salary_mid
 FROM ads
-LEFT JOIN job_embeddings AS stored ON stored.source = ads.source AND stored.job_id = ads.job_id;
+LEFT JOIN {job_embeddings} AS stored ON stored.source = ads.source AND stored.job_id = ads.job_id;

@@ -2,20 +2,15 @@
 -- the nearest, and would find too few. The latest sighting says whose an ad is.
 WITH ads AS (
     SELECT source, job_id, company_name
-    FROM cleaned_jobs
-    WHERE TRUE
-    QUALIFY ROW_NUMBER() OVER (
-        PARTITION BY source, job_id
-        ORDER BY
-            scrape_timestamp DESC, bq_timestamp DESC NULLS LAST, job_title DESC NULLS LAST,
-            job_description DESC NULLS LAST
-    ) = 1
+    FROM (
+        {latest_jobs}
+    ) AS latest
 ),
 found AS (
     SELECT
         stored.source, stored.job_id, stored.content_hash,
         1 - COSINE_DISTANCE(stored.embedding, @vector) AS similarity
-    FROM job_embeddings AS stored
+    FROM {job_embeddings} AS stored
     JOIN ads ON ads.source = stored.source AND ads.job_id = stored.job_id
     WHERE stored.embedding_space = @space
         AND ads.company_name IN UNNEST(@companies)
@@ -27,10 +22,6 @@ found AS (
         AND (@salary_min IS NULL
             OR (stored.salary_mid >= @salary_min AND NOT IS_INF(stored.salary_mid) AND NOT IS_NAN(stored.salary_mid)))
         AND (@posted_after IS NULL OR stored.job_posted_timestamp >= @posted_after)
-        AND NOT EXISTS (
-            SELECT 1 FROM forgotten_ads AS gone
-            WHERE gone.source = stored.source AND gone.job_id = stored.job_id
-        )
 )
 SELECT source, job_id, content_hash, similarity
 FROM found

@@ -6,7 +6,7 @@ SELECT base.source, base.job_id, base.content_hash, 1 - distance AS similarity
 FROM VECTOR_SEARCH(
     (
         SELECT source, job_id, content_hash, embedding
-        FROM job_embeddings
+        FROM {job_embeddings}
         WHERE embedding_space = @space
             AND (IFNULL(ARRAY_LENGTH(@sources), 0) = 0 OR source IN UNNEST(@sources))
             AND (IFNULL(ARRAY_LENGTH(@locations), 0) = 0 OR job_location IN UNNEST(@locations))
@@ -23,7 +23,7 @@ FROM VECTOR_SEARCH(
 )
 WHERE (@min_similarity IS NULL OR 1 - distance >= @min_similarity)
     AND NOT EXISTS (
-        SELECT 1 FROM forgotten_ads AS gone
+        SELECT 1 FROM {forgotten_ads} AS gone
         WHERE gone.source = base.source AND gone.job_id = base.job_id
     )
 ORDER BY distance, base.source, base.job_id;

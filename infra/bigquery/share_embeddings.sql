@@ -1,5 +1,5 @@
 -- Gives the ads of @ads the newest vector that their text has in @space, written since @since where that is given.
-MERGE job_embeddings AS stored
+MERGE {job_embeddings} AS stored
 USING (
     WITH ads AS (
         SELECT
@@ -15,12 +15,12 @@ USING (
     ),
     donors AS (
         SELECT content_hash, embedding, model_name, created_at, embedding_space, model_version
-        FROM job_embeddings AS stored
+        FROM {job_embeddings} AS stored
         WHERE embedding_space = @space
             AND (@since IS NULL OR created_at >= @since)
             AND content_hash IN (SELECT content_hash FROM ads)
             AND NOT EXISTS (
-                SELECT 1 FROM forgotten_ads AS gone
+                SELECT 1 FROM {forgotten_ads} AS gone
                 WHERE gone.source = stored.source AND gone.job_id = stored.job_id
             )
         QUALIFY ROW_NUMBER() OVER (PARTITION BY content_hash ORDER BY created_at DESC, source, job_id) = 1

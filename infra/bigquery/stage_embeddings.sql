@@ -1,5 +1,5 @@
 -- Rows on their way into job_embeddings. Dropped when they have arrived; where a run was killed, the table expires.
-CREATE TABLE IF NOT EXISTS staged_embeddings (
+CREATE TABLE IF NOT EXISTS {staged_embeddings} (
     source STRING,
     job_id STRING,
     embedding ARRAY<FLOAT64>,

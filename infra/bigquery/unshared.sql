@@ -7,7 +7,7 @@ FROM (
         JSON_VALUE(ad, '$.content_hash') AS content_hash
     FROM UNNEST(JSON_QUERY_ARRAY(@ads)) AS ad
 ) AS ad
-LEFT JOIN job_embeddings AS stored
+LEFT JOIN {job_embeddings} AS stored
     ON stored.source = ad.source
     AND stored.job_id = ad.job_id
     AND stored.content_hash = ad.content_hash

@@ -1,5 +1,5 @@
 -- Brings the columns beside the vectors of the ads of @ads up to date; the vectors stay.
-UPDATE job_embeddings AS stored SET
+UPDATE {job_embeddings} AS stored SET
     job_location = staged.job_location,
     job_classification = staged.job_classification,
     job_work_type = staged.job_work_type,

@@ -6,14 +6,14 @@ SELECT
     count(*) - count(gone.job_id),
     (
         SELECT count(*)
-        FROM cleaned_jobs
+        FROM {cleaned_jobs}
         WHERE $2 = 0
             AND ($3 IS NULL OR source = $3)
             AND (coalesce(source, '') = '' OR coalesce(job_id, '') = '')
     ),
     (
         SELECT count(*)
-        FROM cleaned_jobs
+        FROM {cleaned_jobs}
         WHERE source <> '' AND job_id <> ''
             AND ($3 IS NULL OR source = $3)
             AND (
@@ -26,10 +26,10 @@ SELECT
     count(gone.job_id)
 FROM (
     SELECT DISTINCT source, job_id
-    FROM cleaned_jobs
+    FROM {cleaned_jobs}
     WHERE source <> '' AND job_id <> ''
         AND ($3 IS NULL OR source = $3)
         AND ($1 = 1 OR ('0x' || left(sha256(source || '/' || job_id), 8))::BIGINT % $1 = $2)
 ) AS ad
-LEFT JOIN (SELECT DISTINCT source, job_id FROM forgotten_ads AS tombstone) AS gone
+LEFT JOIN (SELECT DISTINCT source, job_id FROM {forgotten_ads} AS tombstone) AS gone
     ON gone.source = ad.source AND gone.job_id = ad.job_id;

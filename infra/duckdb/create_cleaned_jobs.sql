@@ -1,5 +1,5 @@
 -- The ads as they were seen: append-only, one row a sighting.
-CREATE TABLE IF NOT EXISTS cleaned_jobs (
+CREATE TABLE IF NOT EXISTS {cleaned_jobs} (
     source VARCHAR NOT NULL,
     scrape_timestamp TIMESTAMP NOT NULL,
     bq_timestamp TIMESTAMP,

@@ -1,5 +1,5 @@
 -- One row an ad: the vector of its current text, and the columns that filters need beside it.
-CREATE TABLE IF NOT EXISTS job_embeddings (
+CREATE TABLE IF NOT EXISTS {job_embeddings} (
     source VARCHAR NOT NULL,
     job_id VARCHAR NOT NULL,
     embedding FLOAT[{dimension}] NOT NULL,

@@ -1,5 +1,5 @@
 -- The states of runs of any function: rows are added and never changed; vw_runs has a run's latest.
-CREATE TABLE IF NOT EXISTS ml_runs (
+CREATE TABLE IF NOT EXISTS {ml_runs} (
     function VARCHAR NOT NULL,
     run_id VARCHAR NOT NULL,
     started_at TIMESTAMP NOT NULL,

@@ -1,8 +1,8 @@
 -- One row a run: its own ending, whatever a later run took it for; else the state that was recorded last. A row of an earlier
 -- version, which has no recorded_at, is the oldest.
-CREATE VIEW IF NOT EXISTS vw_runs AS
+CREATE VIEW IF NOT EXISTS {vw_runs} AS
 SELECT function, run_id, started_at, finished_at, status, report, code_version, recorded_at
-FROM ml_runs
+FROM {ml_runs}
 WHERE TRUE
 QUALIFY ROW_NUMBER() OVER (
     PARTITION BY run_id

@@ -1,2 +1,2 @@
 -- One past the greatest row number.
-SELECT coalesce(max(rowid) + 1, 0) FROM cleaned_jobs;
+SELECT coalesce(max(rowid) + 1, 0) FROM {cleaned_jobs};

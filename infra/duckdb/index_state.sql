@@ -1,17 +1,40 @@
 -- What an index of one space would hold, without vectors: the rows, and what only the latest sightings have; how many of the rows are of
 -- ads that are still in cleaned_jobs, and how many sightings have a moment outside the years 1 to 9999. $1 space.
-WITH shown AS (
+WITH latest AS (
+    SELECT ad, max((seen_at, loaded_at, sighting, shown)) AS last, max((seen_at, loaded_at, -sighting)) AS first
+    FROM (
+        SELECT
+            hash(source, job_id) AS ad, rowid AS sighting,
+            coalesce(within_calendar(scrape_timestamp), TIMESTAMP '-infinity') AS seen_at,
+            coalesce(within_calendar(bq_timestamp), TIMESTAMP '-infinity') AS loaded_at,
+            hash(company_name, job_url, job_currency, job_salary_min_sgd_monthly, job_salary_max_sgd_monthly) AS shown
+        FROM {cleaned_jobs}
+    )
+    GROUP BY ad
+),
+-- Sightings of one ad that agree in the latest moments: what they say decides, as in vw_latest_jobs.
+tied AS (
+    SELECT sighting.rowid AS sighting
+    FROM {cleaned_jobs} AS sighting
+    JOIN latest ON latest.ad = hash(sighting.source, sighting.job_id)
+    WHERE latest.first[3] <> -latest.last[3]
+        AND latest.last[1] = coalesce(within_calendar(sighting.scrape_timestamp), TIMESTAMP '-infinity')
+        AND latest.last[2] = coalesce(within_calendar(sighting.bq_timestamp), TIMESTAMP '-infinity')
+),
+shown AS (
+    SELECT ad, last[4] AS shown FROM latest WHERE first[3] = -last[3]
+    UNION ALL
     SELECT
         hash(source, job_id) AS ad,
         arg_max(
             hash(company_name, job_url, job_currency, job_salary_min_sgd_monthly, job_salary_max_sgd_monthly),
             (
-                coalesce(within_calendar(scrape_timestamp), TIMESTAMP '-infinity'),
-                coalesce(within_calendar(bq_timestamp), TIMESTAMP '-infinity'),
-                rowid
+                job_title IS NOT NULL, coalesce(job_title, ''), job_description IS NOT NULL,
+                coalesce(job_description, ''), {other_columns_hash}
             )
         ) AS shown
-    FROM cleaned_jobs
+    FROM {cleaned_jobs}
+    WHERE rowid IN (SELECT sighting FROM tied)
     GROUP BY ad
 )
 SELECT
@@ -30,7 +53,7 @@ SELECT
     count(shown.ad),
     (
         SELECT count(*)
-        FROM cleaned_jobs
+        FROM {cleaned_jobs}
         WHERE source <> '' AND job_id <> ''
             AND (
                 outside_calendar(scrape_timestamp)
@@ -38,10 +61,10 @@ SELECT
                 OR outside_calendar(job_posted_timestamp)
             )
     )
-FROM job_embeddings AS stored
+FROM {job_embeddings} AS stored
 LEFT JOIN shown ON shown.ad = hash(stored.source, stored.job_id)
 WHERE stored.embedding_space = $1
     AND NOT EXISTS (
-        SELECT 1 FROM forgotten_ads AS gone
+        SELECT 1 FROM {forgotten_ads} AS gone
         WHERE gone.source = stored.source AND gone.job_id = stored.job_id
     );

@@ -1,7 +1,8 @@
--- Tables (no views) of the file and their columns; staging tables belong to a connection and are not among them.
-SELECT table_name, column_name, data_type, is_nullable = 'NO' AND column_default IS NULL AS must_be_given
-FROM information_schema.columns
-WHERE table_catalog = current_database()
-    AND table_schema = 'main'
-    AND table_name IN (SELECT table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE')
-ORDER BY table_name, ordinal_position;
+-- Tables and views of the file and their columns; staging tables belong to a connection and are not among them.
+SELECT
+    columns.table_name, column_name, data_type, is_nullable = 'NO' AND column_default IS NULL AS must_be_given,
+    tables.table_type = 'VIEW' AS is_view
+FROM information_schema.columns AS columns
+JOIN information_schema.tables AS tables USING (table_catalog, table_schema, table_name)
+WHERE table_catalog = current_database() AND table_schema = 'main' AND tables.table_type IN ('BASE TABLE', 'VIEW')
+ORDER BY columns.table_name, ordinal_position;

@@ -1,27 +1,15 @@
 -- The latest sightings of the ads of one block: embeddings of one space with a row number in [$2, $3). $1 space. Vectors stay
 -- out of it, and of cleaned_jobs only keys and moments are compared: memory is the block's, whatever the size of the tables.
-WITH block AS (
+WITH asked AS (
     SELECT source, job_id
-    FROM job_embeddings
+    FROM {job_embeddings} AS stored
     WHERE rowid >= $2 AND rowid < $3 AND embedding_space = $1
         AND NOT EXISTS (
-            SELECT 1 FROM forgotten_ads AS gone
-            WHERE gone.source = job_embeddings.source AND gone.job_id = job_embeddings.job_id
+            SELECT 1 FROM {forgotten_ads} AS gone
+            WHERE gone.source = stored.source AND gone.job_id = stored.job_id
         )
 ),
-latest AS (
-    SELECT
-        arg_max(
-            ad.rowid, (
-                coalesce(within_calendar(ad.scrape_timestamp), TIMESTAMP '-infinity'),
-                coalesce(within_calendar(ad.bq_timestamp), TIMESTAMP '-infinity'),
-                ad.rowid
-            )
-        ) AS sighting
-    FROM block
-    JOIN cleaned_jobs AS ad ON ad.source = block.source AND ad.job_id = block.job_id
-    GROUP BY ad.source, ad.job_id
-)
+{latest_sightings}
 SELECT
     source, job_id, left(job_title, {title_chars}) AS job_title,
     left(job_description, {description_chars}) AS job_description, left(company_name, {title_chars}) AS company_name,
@@ -30,5 +18,5 @@ SELECT
     -- A part of an address leads nowhere.
     CASE WHEN length(job_url) <= {url_chars} THEN job_url END AS job_url,
     job_salary_min_sgd_monthly, job_salary_max_sgd_monthly, epoch_us(within_calendar(job_posted_timestamp))
-FROM cleaned_jobs
-WHERE rowid IN (SELECT sighting FROM latest);
+FROM {cleaned_jobs}
+WHERE rowid IN (SELECT sighting FROM latest_sightings);

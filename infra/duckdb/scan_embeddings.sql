@@ -4,10 +4,10 @@ SELECT
     epoch_us(within_calendar(created_at)) AS created_at, embedding_space, model_version, content_hash,
     job_location, job_classification, job_work_type,
     epoch_us(within_calendar(job_posted_timestamp)) AS job_posted_timestamp, salary_mid
-FROM job_embeddings
+FROM {job_embeddings} AS stored
 WHERE rowid >= $2 AND rowid < $3 AND embedding_space = $1
     AND NOT EXISTS (
-        SELECT 1 FROM forgotten_ads AS gone
-        WHERE gone.source = job_embeddings.source AND gone.job_id = job_embeddings.job_id
+        SELECT 1 FROM {forgotten_ads} AS gone
+        WHERE gone.source = stored.source AND gone.job_id = stored.job_id
     )
 ORDER BY rowid;

@@ -2,32 +2,22 @@
 -- of ads that none of these companies ever had are not compared.
 WITH named AS (
     SELECT rowid AS sighting, source, job_id
-    FROM cleaned_jobs
+    FROM {cleaned_jobs}
     WHERE company_name IN (SELECT unnest(json_extract_string($11, '$[*]')))
 ),
-latest AS (
-    SELECT
-        ad.source, ad.job_id,
-        arg_max(
-            ad.rowid, (
-                coalesce(within_calendar(ad.scrape_timestamp), TIMESTAMP '-infinity'),
-                coalesce(within_calendar(ad.bq_timestamp), TIMESTAMP '-infinity'),
-                ad.rowid
-            )
-        ) AS sighting
-    FROM cleaned_jobs AS ad
-    SEMI JOIN named ON named.source = ad.source AND named.job_id = ad.job_id
-    GROUP BY ad.source, ad.job_id
+asked AS (
+    SELECT DISTINCT source, job_id FROM named
 ),
+{latest_sightings},
 ads AS (
-    SELECT source, job_id FROM latest WHERE sighting IN (SELECT sighting FROM named)
+    SELECT source, job_id FROM named WHERE sighting IN (SELECT sighting FROM latest_sightings)
 )
 SELECT source, job_id, content_hash, similarity
 FROM (
     SELECT
         source, job_id, content_hash,
         array_cosine_similarity(embedding, $1::VARCHAR::FLOAT[{dimension}]) AS similarity
-    FROM job_embeddings
+    FROM {job_embeddings} AS stored
     SEMI JOIN ads USING (source, job_id)
     WHERE embedding_space = $2
         AND ($5 = '[]' OR source IN (SELECT unnest(json_extract_string($5, '$[*]'))))
@@ -37,8 +27,8 @@ FROM (
         AND ($9 IS NULL OR (salary_mid >= $9 AND isfinite(salary_mid)))
         AND ($10 IS NULL OR job_posted_timestamp >= make_timestamp($10))
         AND NOT EXISTS (
-            SELECT 1 FROM forgotten_ads AS gone
-            WHERE gone.source = job_embeddings.source AND gone.job_id = job_embeddings.job_id
+            SELECT 1 FROM {forgotten_ads} AS gone
+            WHERE gone.source = stored.source AND gone.job_id = stored.job_id
         )
 )
 WHERE NOT isnan(similarity) AND ($4 IS NULL OR similarity >= $4)

@@ -7,7 +7,7 @@ FROM (
     SELECT
         source, job_id, content_hash,
         array_cosine_similarity(embedding, $1::VARCHAR::FLOAT[{dimension}]) AS similarity
-    FROM job_embeddings
+    FROM {job_embeddings} AS stored
     WHERE embedding_space = $2
         AND ($5 = '[]' OR source IN (SELECT unnest(json_extract_string($5, '$[*]'))))
         AND ($6 = '[]' OR job_location IN (SELECT unnest(json_extract_string($6, '$[*]'))))
@@ -16,8 +16,8 @@ FROM (
         AND ($9 IS NULL OR (salary_mid >= $9 AND isfinite(salary_mid)))
         AND ($10 IS NULL OR job_posted_timestamp >= make_timestamp($10))
         AND NOT EXISTS (
-            SELECT 1 FROM forgotten_ads AS gone
-            WHERE gone.source = job_embeddings.source AND gone.job_id = job_embeddings.job_id
+            SELECT 1 FROM {forgotten_ads} AS gone
+            WHERE gone.source = stored.source AND gone.job_id = stored.job_id
         )
 )
 -- A vector without direction is similar to nothing, and NaN would come first.

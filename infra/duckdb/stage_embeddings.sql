@@ -3,5 +3,5 @@ CREATE OR REPLACE TEMP TABLE staged_embeddings AS
 SELECT
     source, job_id, embedding, model_name, created_at, embedding_space, model_version, content_hash,
     job_location, job_classification, job_work_type, job_posted_timestamp, salary_mid
-FROM job_embeddings
+FROM {job_embeddings}
 LIMIT 0;

@@ -1,6 +1,6 @@
 -- Writes the staged rows over those that their ads have, in a table with columns of its owner's, which keep their values. Reads every
 -- stored vector (DuckDB 1.5): a table of our columns alone takes replace_embeddings.sql.
-UPDATE job_embeddings SET
+UPDATE {job_embeddings} AS stored SET
     embedding = staged.embedding,
     model_name = staged.model_name,
     created_at = staged.created_at,
@@ -13,4 +13,4 @@ UPDATE job_embeddings SET
     job_posted_timestamp = staged.job_posted_timestamp,
     salary_mid = staged.salary_mid
 FROM staged_embeddings AS staged
-WHERE job_embeddings.source = staged.source AND job_embeddings.job_id = staged.job_id;
+WHERE stored.source = staged.source AND stored.job_id = staged.job_id;

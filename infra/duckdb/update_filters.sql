@@ -1,9 +1,9 @@
 -- Brings the columns beside the vectors up to date; the vectors stay.
-UPDATE job_embeddings SET
+UPDATE {job_embeddings} AS stored SET
     job_location = staged.job_location,
     job_classification = staged.job_classification,
     job_work_type = staged.job_work_type,
     job_posted_timestamp = staged.job_posted_timestamp,
     salary_mid = staged.salary_mid
 FROM staged_shared AS staged
-WHERE job_embeddings.source = staged.source AND job_embeddings.job_id = staged.job_id;
+WHERE stored.source = staged.source AND stored.job_id = staged.job_id;

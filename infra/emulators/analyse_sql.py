@@ -21,17 +21,28 @@ CODE = REPOSITORY / "common/storage/src/bigquery"
 
 # Values for the placeholders of a statement.
 PLACEHOLDERS = {
-    "{dimension}": "384",
-    "{description_chars}": "4000",
-    "{title_chars}": "4000",
-    "{url_chars}": "4000",
-    "{value_column}": "job_location",
-    "{column}": "one_more",
-    "{type}": "STRING",
-    "{table}": "job_embeddings",
+    "cleaned_jobs": "cleaned_jobs",
+    "forgotten_ads": "forgotten_ads",
+    "job_embeddings": "job_embeddings",
+    "ml_runs": "ml_runs",
+    "vw_runs": "vw_runs",
+    "vw_latest_jobs": "vw_latest_jobs",
+    "staged_embeddings": "staged_embeddings",
+    "dimension": "384",
+    "description_chars": "4000",
+    "title_chars": "4000",
+    "url_chars": "4000",
+    "value_column": "job_location",
+    "column": "one_more",
+    "type": "STRING",
+    "table": "job_embeddings",
 }
-# Statements that replace a table that does not exist yet, and the join they replace.
-PARTS = {"no_embeddings.sql": ("JOIN", "job_embeddings"), "no_forgotten_ads.sql": ("FROM", "forgotten_ads")}
+# Files that are a part of other statements, and the placeholder of scan_jobs.sql in whose place they are analysed.
+PARTS = {
+    "no_embeddings.sql": "job_embeddings",
+    "no_forgotten_ads.sql": "forgotten_ads",
+    "latest_jobs.sql": "latest_of_share",
+}
 # The functions of statement.rs that add a parameter, and the type that each declares.
 DECLARED_BY = {
     "text": "STRING",
@@ -82,18 +93,24 @@ def parameters_of_code():
     return found
 
 
+def fill(text, values):
+    """The text with its placeholders filled; one without a value fails."""
+    return re.sub(r"{([a-z_]+)}", lambda found: values[found[1]], text)
+
+
 def statement(path):
     """Returns the text of a file as the code sends it."""
+    latest = (BIGQUERY / "latest_jobs.sql").read_text().strip()
+    values = dict(PLACEHOLDERS)
     text = path.read_text()
     if path.name in PARTS:
         # A part of another statement, analysed in its place.
-        keyword, table = PARTS[path.name]
-        whole = (path.parent / "scan_jobs.sql").read_text()
-        assert f"{keyword} {table} AS" in whole, f"scan_jobs.sql has no place for {path.name}"
-        text = whole.replace(f"{keyword} {table} AS", f"{keyword} {text.strip()} AS")
-    for placeholder, value in PLACEHOLDERS.items():
-        text = text.replace(placeholder, value)
-    return text
+        text = (path.parent / "scan_jobs.sql").read_text()
+        if path.name != "latest_jobs.sql":
+            values[PARTS[path.name]] = path.read_text().strip()
+    values["latest_jobs"] = fill(latest, values)
+    values["latest_of_share"] = fill(latest, values | {"cleaned_jobs": "share"})
+    return fill(text, values)
 
 
 class Analyser:

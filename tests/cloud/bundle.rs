@@ -34,7 +34,7 @@ fn generate(world: &World) {
 async fn rows(world: &World) -> BTreeMap<String, EmbeddingRow> {
     let table = EmbeddingTable::of_model("all-MiniLM-L6-v2", 384);
     let warehouse = world.warehouse().await;
-    let answer = warehouse.query("SELECT DISTINCT embedding_space FROM job_embeddings").await.unwrap();
+    let answer = warehouse.query("SELECT DISTINCT embedding_space FROM job_embeddings", &[]).await.unwrap();
     let spaces = answer.pages.try_collect::<Vec<_>>().await.unwrap().concat();
     let [space] = &spaces[..] else { panic!("{spaces:?}") };
     let common::storage::warehouse::Cell::Text(space) = &space[0] else { panic!("{space:?}") };
@@ -126,7 +126,7 @@ async fn two_runs_at_once_leave_one_row_an_ad() {
     }
     let warehouse = world.warehouse().await;
     let sql = "SELECT source, job_id FROM job_embeddings GROUP BY source, job_id HAVING COUNT(*) > 1";
-    let twice = warehouse.query(sql).await.unwrap().pages.try_collect::<Vec<_>>().await.unwrap();
+    let twice = warehouse.query(sql, &[]).await.unwrap().pages.try_collect::<Vec<_>>().await.unwrap();
     assert_eq!(twice.concat().len(), 0);
     assert_eq!(rows(&world).await.len(), 120);
 }

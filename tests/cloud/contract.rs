@@ -20,28 +20,30 @@ fn resume(outcome: std::thread::Result<()>) {
     }
 }
 
-#[tokio::test]
-async fn bigquery_keeps_the_contract_of_a_warehouse() {
-    let Some(world) = World::live().or_else(World::on_emulators) else { return };
+/// Runs a suite on a dataset that is made for it and removed afterwards.
+async fn check(world: &World, name: &str, suite: contract::Suite) {
     let settings = world.settings();
     let WarehouseUrl::BigQuery { project, dataset } = &settings.warehouse_url else {
         panic!("{} is not in BigQuery", world.warehouse_url)
     };
-    let warehouse =
-        BigQuery::open(bigquery::client(&settings).unwrap(), &settings, (project, dataset), Access::Create);
-    let warehouse = warehouse.await.unwrap();
-    let is_live = World::live().is_some();
-    let suites = async {
-        contract::warehouse(&warehouse).await;
-        // The emulator does not run VECTOR_SEARCH.
-        if is_live {
-            contract::vector_search(&warehouse).await;
-        }
-    };
-    let outcome = AssertUnwindSafe(suites).catch_unwind().await;
-    eprintln!("{}: {} bytes billed", world.warehouse_url, warehouse.bytes_billed());
+    let client = bigquery::client(&settings).unwrap();
+    let warehouse = BigQuery::open(client, &settings, (project, dataset), Access::Create).await.unwrap();
+    let outcome = AssertUnwindSafe(suite(&warehouse)).catch_unwind().await;
+    eprintln!("{name}, {}: {} bytes billed", world.warehouse_url, warehouse.bytes_billed());
     warehouse.remove().await.unwrap();
     resume(outcome);
+}
+
+#[tokio::test]
+async fn bigquery_keeps_the_contract_of_every_role() {
+    for (role, suite) in contract::SUITES {
+        let Some(world) = World::live().or_else(World::on_emulators) else { return };
+        check(&world, role, suite).await;
+    }
+    // The emulator does not run VECTOR_SEARCH.
+    if let Some(world) = World::live() {
+        check(&world, "vector search", |warehouse| Box::pin(contract::vector_search(warehouse))).await;
+    }
 }
 
 #[tokio::test]
@@ -73,6 +75,38 @@ async fn tables_of_others_are_read_and_written_by_name() {
     );
     // The emulator has no defaults: the owner's column stays NULL.
     contract::tables_of_others(warehouse.as_ref(), Cell::Null).await;
+}
+
+/// Makes a `cleaned_jobs` of others, whose columns may all be NULL.
+fn create_jobs_of_others(world: &World) {
+    let (table, columns) = contract::OTHERS[0];
+    let columns = columns
+        .replace("{text}", "STRING")
+        .replace("{moment}", "TIMESTAMP")
+        .replace("{number}", "FLOAT64")
+        .replace("{tenant}", "tenant STRING");
+    execute(world, &format!("CREATE TABLE {table} ({columns})"));
+}
+
+#[tokio::test]
+async fn the_view_and_the_pages_have_the_same_sightings() {
+    let Some(world) = World::on_emulators() else { return };
+    // Makes the dataset.
+    let warehouse = world.warehouse().await;
+    create_jobs_of_others(&world);
+    let foreign = async |sql: String| execute(&world, &sql);
+    contract::latest_sightings(warehouse.as_ref(), &|sql| Box::pin(foreign(sql))).await;
+}
+
+#[tokio::test]
+async fn a_view_of_jobs_is_read_like_a_table() {
+    let Some(world) = World::on_emulators() else { return };
+    // Makes the dataset.
+    let warehouse = world.warehouse().await;
+    create_jobs_of_others(&world);
+    let dataset = world.warehouse_url.trim_start_matches("bigquery://").replace('/', ".");
+    let foreign = async |sql: String| execute(&world, &sql.replace("{dataset}", &format!("{dataset}.")));
+    contract::a_view_of_jobs(warehouse.as_ref(), &|sql| Box::pin(foreign(sql))).await;
 }
 
 /// Rows as another program could put them there.

@@ -187,8 +187,10 @@ async fn every_fault_alone_is_survived_by_every_kind_of_request() {
     }
     assert_eq!(proxy.seen().len(), 2 * all.len());
     assert_eq!(direct.count_jobs(&scan(&table, "one")).await.unwrap().ads, all.len() as u64);
-    let twice =
-        direct.query("SELECT job_id FROM cleaned_jobs GROUP BY job_id HAVING COUNT(*) > 1").await.unwrap();
+    let twice = direct
+        .query("SELECT job_id FROM cleaned_jobs GROUP BY job_id HAVING COUNT(*) > 1", &[])
+        .await
+        .unwrap();
     assert_eq!(twice.pages.try_collect::<Vec<_>>().await.unwrap().concat().len(), 0);
     assert_eq!(stored(direct.as_ref(), &table).await.len(), all.len());
 }

@@ -24,7 +24,7 @@ const FUNCTION: Function = Function { name: "embed-new-jobs", version: "0", abou
 async fn states(world: &World) -> Vec<(String, String)> {
     let warehouse = open_warehouse(&world.settings(), Access::Read).await.unwrap();
     let sql = "SELECT run_id, status FROM vw_runs ORDER BY started_at, run_id";
-    let rows = warehouse.query(sql).await.unwrap().pages.try_collect::<Vec<_>>().await.unwrap().concat();
+    let rows = warehouse.query(sql, &[]).await.unwrap().pages.try_collect::<Vec<_>>().await.unwrap().concat();
     let text = |cell: &Cell| match cell {
         Cell::Text(text) => text.clone(),
         other => panic!("{other:?} is no text"),

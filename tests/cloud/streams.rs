@@ -22,7 +22,7 @@ async fn a_page_without_a_token_is_not_the_last() {
     let warehouse = world.warehouse().await;
     let sql = "SELECT n FROM UNNEST(GENERATE_ARRAY(1, 1200)) AS n";
     let rows = async || -> common::Result<usize> {
-        let pages: Vec<_> = warehouse.query(sql).await?.pages.try_collect().await?;
+        let pages: Vec<_> = warehouse.query(sql, &[]).await?.pages.try_collect().await?;
         Ok(pages.concat().len())
     };
     assert_eq!(rows().await.unwrap(), 1200);

@@ -10,8 +10,9 @@ fn tables_coverage_and_runs_are_shown() {
     let market = Market::empty();
     market.load(&["1", "2", "3"].map(|id| ad(id, json!("Cook"), json!("Fry."), 0)));
     market.load(&[ad("1", json!("Cook"), json!("Fry."), 5)]);
-    market.execute(include_str!("../../infra/duckdb/create_ml_runs.sql"));
-    market.execute(include_str!("../../infra/duckdb/create_vw_runs.sql"));
+    market.execute(&include_str!("../../infra/duckdb/create_ml_runs.sql").replace("{ml_runs}", "ml_runs"));
+    let view = include_str!("../../infra/duckdb/create_vw_runs.sql");
+    market.execute(&view.replace("{ml_runs}", "ml_runs").replace("{vw_runs}", "vw_runs"));
     market.execute(
         "CREATE TABLE job_embeddings AS \
          SELECT DISTINCT source, job_id, 's' AS embedding_space, 'v' || job_id AS model_version \

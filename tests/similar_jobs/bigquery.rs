@@ -12,7 +12,7 @@ use crate::support::Market;
 async fn indexes(market: &Market) -> i64 {
     let sql = "SELECT COUNT(*) FROM INFORMATION_SCHEMA.VECTOR_INDEXES WHERE table_name = 'job_embeddings'";
     let found =
-        market.warehouse().await.query(sql).await.unwrap().pages.try_collect::<Vec<_>>().await.unwrap();
+        market.warehouse().await.query(sql, &[]).await.unwrap().pages.try_collect::<Vec<_>>().await.unwrap();
     match found.concat()[0][0] {
         Cell::Int(count) => count,
         ref other => panic!("{other:?}"),

@@ -5,7 +5,7 @@
 use common_core::job::{ContentHash, JobKey, Timestamp};
 use common_storage::Access;
 use common_storage::duckdb::DuckDb;
-use common_storage::warehouse::{EmbeddingRow, EmbeddingTable, FilterColumns, Warehouse};
+use common_storage::warehouse::{EmbeddingRow, EmbeddingStore, EmbeddingTable, FilterColumns, JobStore};
 use divan::{Bencher, counter::ItemsCount};
 
 fn main() {

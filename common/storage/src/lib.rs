@@ -1,9 +1,10 @@
-//! Where rows and artifacts live: one trait each, every backend behind a feature.
+//! Where rows and artifacts live: traits, and every backend of them behind a feature.
 //!
-//! - [`warehouse`]: the [`Warehouse`] trait and the rows that cross it
+//! - [`warehouse`]: a trait a role, [`Warehouse`] for all of them, and the rows that cross them
 //! - `duckdb` (feature `duckdb`): the warehouse in one file
 //! - `bigquery` (feature `gcp`): the warehouse in a BigQuery dataset
-//! - `contract` (feature `contract`): the suite that every warehouse passes; `artifacts::contract` is that of the stores
+//! - `contract` (feature `contract`): the suites that every warehouse passes; `artifacts::contract` has that of the
+//!   stores
 //! - [`mod@settings`]: where both are; [`Storage`] opens them
 //! - [`staging`]: folders in which something is built, removed if their process is killed
 //! - [`registry`]: published versions of artifacts, and which of them are served
@@ -20,9 +21,11 @@ pub mod contract;
 pub mod duckdb;
 mod open;
 pub mod registry;
+#[cfg(any(feature = "duckdb", feature = "gcp"))]
+mod schema;
 pub mod settings;
 #[cfg(any(feature = "duckdb", feature = "gcp"))]
-mod shape;
+mod sql;
 pub mod staging;
 mod url;
 pub mod warehouse;

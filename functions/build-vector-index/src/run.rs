@@ -13,7 +13,9 @@ use common::job::{IndexedAd, embedding_text};
 use common::runtime::{Invocation, Run};
 use common::storage::registry::Champion;
 use common::storage::staging::StagingFolder;
-use common::storage::warehouse::{EmbeddingTable, IndexState, refuse_fewer};
+use common::storage::warehouse::{
+    EmbeddingStore, EmbeddingTable, IndexState, Takedowns, VectorSearch, refuse_fewer,
+};
 use common::storage::{Access, Registry, Warehouse};
 use common::{Error, ErrorKind, Result, failpoint};
 use futures::StreamExt;
@@ -50,7 +52,9 @@ async fn work(
     let identity = embedding::identity(&context.settings.model)?;
     let job = Job {
         context,
-        warehouse,
+        embeddings: warehouse,
+        takedowns: warehouse,
+        search: warehouse,
         registry: Registry::new(context.storage.artifacts()?, KIND, "indexes"),
         table: EmbeddingTable::of_model(&identity.model_name, identity.dimension),
         identity,
@@ -65,7 +69,9 @@ async fn work(
 
 struct Job<'a> {
     context: &'a BuildVectorIndex,
-    warehouse: &'a dyn Warehouse,
+    embeddings: &'a dyn EmbeddingStore,
+    takedowns: &'a dyn Takedowns,
+    search: &'a dyn VectorSearch,
     registry: Registry,
     table: EmbeddingTable,
     identity: Identity,
@@ -78,7 +84,7 @@ impl Job<'_> {
         let options = &self.invocation.options;
         let space = &self.identity.embedding_space;
         let champion = champion(&self.registry).await?;
-        let state = self.warehouse.index_state(&self.table, space).await?;
+        let state = self.embeddings.index_state(&self.table, space).await?;
         let (last, has_forgotten) = self.look_for_forgotten(self.last(champion.as_ref()).await?).await?;
         let served = last.as_ref().map(JobIndex::manifest);
         self.refuse_nothing(&state, champion.as_ref()).await?;
@@ -126,7 +132,7 @@ impl Job<'_> {
         }
         if !self.invocation.dry_run && !self.invocation.shutdown.is_cancelled() {
             report.warehouse_index =
-                warehouse_index::refresh(self.warehouse, &self.table, self.invocation).await?;
+                warehouse_index::refresh(self.search, &self.table, self.invocation).await?;
         }
         report.seconds = self.started.elapsed().as_secs_f64();
         Ok(report)
@@ -149,7 +155,7 @@ impl Job<'_> {
     /// when it was built, or the version before it was.
     async fn look_for_forgotten(&self, last: Option<JobIndex>) -> Result<(Option<JobIndex>, bool)> {
         let Some(last) = last else { return Ok((None, false)) };
-        let tombstones = self.warehouse.tombstones().await?;
+        let tombstones = self.takedowns.tombstones().await?;
         feed::blocking("comparing the index with the tombstones", move || {
             let has_forgotten = tombstones.iter().any(|ad| last.row_of(&ad.source, &ad.job_id).is_some());
             Ok((Some(last), has_forgotten))
@@ -175,7 +181,7 @@ impl Job<'_> {
             let why = format!("none of the {} ads in {table} is in cleaned_jobs", state.rows);
             return refuse_empty(&self.registry, champion, &why).await;
         }
-        let spaces = self.warehouse.embedding_spaces(&self.table).await?;
+        let spaces = self.embeddings.embedding_spaces(&self.table).await?;
         if let Some((space, rows)) = spaces.first() {
             return Err(Error::not_found(format!(
                 "{table} has {rows} rows of {space} and none of {}: run embed-new-jobs with this model, or name the other with EMBEDDING_MODEL",
@@ -187,7 +193,7 @@ impl Job<'_> {
 
     async fn refuse_fewer(&self, seen: u64, counted: u64) -> Result<()> {
         let space = &self.identity.embedding_space;
-        let recount = async { Ok(self.warehouse.index_state(&self.table, space).await?.ads) };
+        let recount = async { Ok(self.embeddings.index_state(&self.table, space).await?.ads) };
         refuse_fewer(seen, counted, recount).await.map_err(|error| {
             error
                 .context(format!("reading {}", self.table.name))
@@ -288,7 +294,7 @@ impl Job<'_> {
         progress.start(state.ads, "ads");
         // After a stop the stream ends early, and so does the work.
         let pages = self
-            .warehouse
+            .embeddings
             .scan_ads(&self.table, &self.identity.embedding_space)
             .take_until(shutdown.cancelled())
             .inspect(|page| progress.advance(page.as_ref().map_or(0, Vec::len) as u64));

@@ -4,8 +4,7 @@ use std::time::{Duration, Instant};
 
 use common::Result;
 use common::runtime::Invocation;
-use common::storage::Warehouse;
-use common::storage::warehouse::{EmbeddingTable, VectorIndexKind, VectorIndexState};
+use common::storage::warehouse::{EmbeddingTable, VectorIndexKind, VectorIndexState, VectorSearch};
 
 use crate::options::{Options, WarehouseIndex};
 
@@ -14,7 +13,7 @@ const LOOK: Duration = Duration::from_secs(5);
 
 /// Makes or looks after the warehouse's own index, and waits until it holds every row.
 pub(crate) async fn refresh(
-    warehouse: &dyn Warehouse,
+    search: &dyn VectorSearch,
     table: &EmbeddingTable,
     invocation: &Invocation<Options>,
 ) -> Result<Option<VectorIndexState>> {
@@ -25,7 +24,7 @@ pub(crate) async fn refresh(
     };
     let until = Instant::now() + Duration::from_secs(invocation.options.wait_s);
     loop {
-        let state = warehouse.refresh_vector_index(table, kind).await?;
+        let state = search.refresh_vector_index(table, kind).await?;
         let is_filling = match &state {
             VectorIndexState::Building { .. } => true,
             VectorIndexState::Active { coverage_percent } => *coverage_percent < 100,

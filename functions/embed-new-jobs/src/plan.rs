@@ -6,8 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use common::embedding::Reader;
 use common::job::{ContentHash, JobKey, Timestamp, embedding_text};
 use common::pay::Unread;
-use common::storage::Warehouse;
-use common::storage::warehouse::{Candidate, EmbeddingTable, FilterColumns, SharedRow};
+use common::storage::warehouse::{Candidate, EmbeddingStore, EmbeddingTable, FilterColumns, SharedRow};
 use common::{Result, feed};
 
 /// Texts that are on their way from the plan to the warehouse, so that none is computed twice.
@@ -68,7 +67,7 @@ pub(crate) struct PagePlan {
 
 /// Decides for every page of a run.
 pub(crate) struct Planner<'a> {
-    pub(crate) warehouse: &'a dyn Warehouse,
+    pub(crate) embeddings: &'a dyn EmbeddingStore,
     pub(crate) table: &'a EmbeddingTable,
     pub(crate) space: &'a str,
     pub(crate) reader: Arc<Reader>,
@@ -111,7 +110,7 @@ impl Planner<'_> {
     /// Gives the ads whose text has a vector that vector; returns the others.
     async fn share(&self, fresh: Vec<Pending>, count: &mut u64) -> Result<Vec<Pending>> {
         let hashes: Vec<ContentHash> = fresh.iter().map(|ad| ad.content_hash).collect();
-        let known = self.warehouse.known_texts(self.table, self.space, &hashes, self.force_since).await?;
+        let known = self.embeddings.known_texts(self.table, self.space, &hashes, self.force_since).await?;
         let (known, mut compute): (Vec<_>, Vec<_>) =
             fresh.into_iter().partition(|ad| known.contains(&ad.content_hash));
         *count = known.len() as u64;
@@ -119,7 +118,8 @@ impl Planner<'_> {
             return Ok(compute);
         }
         let rows = known.iter().map(shared).collect();
-        let without = self.warehouse.share_embeddings(self.table, self.space, rows, self.force_since).await?;
+        let without =
+            self.embeddings.share_embeddings(self.table, self.space, rows, self.force_since).await?;
         *count -= without.len() as u64;
         compute.extend(known.into_iter().filter(|ad| without.contains(&ad.key)));
         Ok(compute)

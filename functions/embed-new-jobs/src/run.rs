@@ -8,8 +8,8 @@ use common::embedding::{Embedder, Identity, Reader};
 use common::feed::{self, Sender};
 use common::job::Timestamp;
 use common::runtime::{Invocation, Run};
-use common::storage::warehouse::{EmbeddingTable, JobCount, JobScan, refuse_fewer};
-use common::storage::{Access, Warehouse};
+use common::storage::Access;
+use common::storage::warehouse::{EmbeddingStore, EmbeddingTable, JobCount, JobScan, JobStore, refuse_fewer};
 use common::{Error, Result, failpoint};
 use futures::{StreamExt, TryStreamExt};
 use tokio_util::sync::CancellationToken;
@@ -31,7 +31,8 @@ pub(crate) async fn run(context: &EmbedNewJobs, invocation: Invocation<Options>)
     let started = Instant::now();
     let access = if invocation.dry_run { Access::Read } else { Access::Write };
     let warehouse = context.storage.warehouse(access).await?;
-    let work = Box::pin(work(context, &invocation, warehouse.as_ref(), started));
+    let (jobs, embeddings) = (warehouse.as_ref(), warehouse.as_ref());
+    let work = Box::pin(work(context, &invocation, jobs, embeddings, started));
     if invocation.dry_run {
         return work.await;
     }
@@ -41,7 +42,8 @@ pub(crate) async fn run(context: &EmbedNewJobs, invocation: Invocation<Options>)
 async fn work(
     context: &EmbedNewJobs,
     invocation: &Invocation<Options>,
-    warehouse: &dyn Warehouse,
+    jobs: &dyn JobStore,
+    embeddings: &dyn EmbeddingStore,
     started: Instant,
 ) -> Result<Report> {
     let batch = invocation.options.batch_size.map(Into::into);
@@ -53,11 +55,11 @@ async fn work(
         shard: invocation.shard,
         source: invocation.options.source.clone(),
     };
-    let job = Job { context, warehouse, scan: &scan, identity: &identity, reader, batch, invocation };
+    let job = Job { context, jobs, embeddings, scan: &scan, identity: &identity, reader, batch, invocation };
     if invocation.dry_run {
         return job.estimate(workers, started).await;
     }
-    warehouse.create_embeddings(&scan.embeddings).await?;
+    embeddings.create_embeddings(&scan.embeddings).await?;
     let mut report = job.embed(workers).await?;
     report.measure(started.elapsed().as_secs_f64());
     Ok(report)
@@ -65,7 +67,8 @@ async fn work(
 
 struct Job<'a> {
     context: &'a EmbedNewJobs,
-    warehouse: &'a dyn Warehouse,
+    jobs: &'a dyn JobStore,
+    embeddings: &'a dyn EmbeddingStore,
     scan: &'a JobScan,
     identity: &'a Identity,
     reader: Arc<Reader>,
@@ -76,7 +79,7 @@ struct Job<'a> {
 impl Job<'_> {
     fn planner(&self, in_flight: InFlight) -> Planner<'_> {
         Planner {
-            warehouse: self.warehouse,
+            embeddings: self.embeddings,
             table: &self.scan.embeddings,
             space: &self.identity.embedding_space,
             reader: Arc::clone(&self.reader),
@@ -98,7 +101,7 @@ impl Job<'_> {
 
     async fn blank_report(&self) -> Result<Report> {
         let JobCount { ads, nameless_sightings, timestamps_out_of_range, forgotten_ads } =
-            self.warehouse.count_jobs(self.scan).await?;
+            self.jobs.count_jobs(self.scan).await?;
         if nameless_sightings > 0 {
             tracing::warn!(nameless_sightings, "sightings without source or job_id are left out");
         }
@@ -130,7 +133,7 @@ impl Job<'_> {
         progress.start(report.ads, "ads");
         let in_flight = InFlight::default();
         let writer = Writer {
-            warehouse: self.warehouse,
+            embeddings: self.embeddings,
             table: &self.scan.embeddings,
             identity: self.identity,
             created_at: self.invocation.started_at,
@@ -171,7 +174,7 @@ impl Job<'_> {
         }
         // No ads at all is how a table looks that is being swapped, not how a market ends.
         if !interrupted && report.ads + report.forgotten > 0 {
-            report.removed += self.warehouse.prune_embeddings(self.scan).await?;
+            report.removed += self.embeddings.prune_embeddings(self.scan).await?;
         }
         report.refuse_total_failure()?;
         if report.unreadable > 0 {
@@ -187,7 +190,7 @@ impl Job<'_> {
     }
 
     async fn refuse_fewer(&self, seen: u64, counted: u64) -> Result<()> {
-        let recount = async { Ok(self.warehouse.count_jobs(self.scan).await?.ads) };
+        let recount = async { Ok(self.jobs.count_jobs(self.scan).await?.ads) };
         refuse_fewer(seen, counted, recount).await.map_err(|error| {
             error.context("reading cleaned_jobs").remedy("what was embedded is kept; run again")
         })
@@ -201,7 +204,7 @@ impl Job<'_> {
         plans: Sender<PagePlan>,
         chunks: Sender<Vec<Pending>>,
     ) -> Result<Read> {
-        let mut pages = self.warehouse.scan_jobs(self.scan.clone());
+        let mut pages = self.jobs.scan_jobs(self.scan.clone());
         let mut seen = 0;
         let mut is_over = false;
         while !is_over && let Some(page) = pages.next().await {
@@ -248,12 +251,12 @@ impl Job<'_> {
             ads_to_refresh: 0,
             estimated_seconds: 0.0,
             sampled_ads: 0,
-            queries: self.warehouse.costs(self.scan).await?,
+            queries: self.embeddings.costs(self.scan).await?,
             estimated_query_usd: 0.0,
         };
         estimate.price_queries();
         let mut sample = Vec::new();
-        let mut pages = self.warehouse.scan_jobs(self.scan.clone());
+        let mut pages = self.jobs.scan_jobs(self.scan.clone());
         let mut seen = 0;
         while let Some(page) = pages.next().await {
             let page = page?;

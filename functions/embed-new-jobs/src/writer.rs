@@ -7,8 +7,7 @@ use common::embedding::{Identity, is_unreadable};
 use common::feed::Receiver;
 use common::job::{ContentHash, JobKey, Timestamp};
 use common::runtime::Progress;
-use common::storage::Warehouse;
-use common::storage::warehouse::{EmbeddingRow, EmbeddingTable, SharedRow};
+use common::storage::warehouse::{EmbeddingRow, EmbeddingStore, EmbeddingTable, SharedRow};
 use common::{ErrorKind, Result, failpoint};
 use futures::StreamExt;
 
@@ -18,7 +17,7 @@ use crate::workers::Embedded;
 
 /// Writes a run's rows and keeps its counts.
 pub(crate) struct Writer<'a> {
-    pub(crate) warehouse: &'a dyn Warehouse,
+    pub(crate) embeddings: &'a dyn EmbeddingStore,
     pub(crate) table: &'a EmbeddingTable,
     pub(crate) identity: &'a Identity,
     pub(crate) created_at: Timestamp,
@@ -68,11 +67,11 @@ impl Writer<'_> {
         self.report.limit_reached |= plan.limit_reached;
         self.progress.advance(plan.unchanged + plan.skipped + plan.unreadable + plan.shared);
         if !plan.remove.is_empty() {
-            self.report.removed += self.warehouse.delete_embeddings(self.table, &plan.remove).await?;
+            self.report.removed += self.embeddings.delete_embeddings(self.table, &plan.remove).await?;
         }
         if !plan.refresh.is_empty() {
             let count = plan.refresh.len() as u64;
-            self.warehouse.update_filters(self.table, plan.refresh).await?;
+            self.embeddings.update_filters(self.table, plan.refresh).await?;
             self.report.refreshed += count;
             self.progress.advance(count);
         }
@@ -136,14 +135,14 @@ impl Writer<'_> {
 
     /// Removes the rows of ads whose text the model cannot read: those are of a text that they had before.
     async fn remove_unreadable(&mut self, keys: &[JobKey]) -> Result<()> {
-        self.report.removed += self.warehouse.delete_embeddings(self.table, keys).await?;
+        self.report.removed += self.embeddings.delete_embeddings(self.table, keys).await?;
         self.report.unreadable += keys.len() as u64;
         self.progress.advance(keys.len() as u64);
         Ok(())
     }
 
     async fn write_if_due(&mut self) -> Result<()> {
-        let size = self.warehouse.write_size();
+        let size = self.embeddings.write_size();
         let has_work = !self.rows.is_empty() || !self.waiting.is_empty();
         if self.rows.len() >= size.rows || (has_work && self.last_write.elapsed() >= size.interval) {
             self.write().await?;
@@ -156,7 +155,7 @@ impl Writer<'_> {
         if !self.rows.is_empty() {
             let rows = std::mem::take(&mut self.rows);
             let hashes: Vec<ContentHash> = rows.iter().map(|row| row.content_hash).collect();
-            let refused = self.warehouse.merge_embeddings(self.table, rows).await?;
+            let refused = self.embeddings.merge_embeddings(self.table, rows).await?;
             self.in_flight.remove(hashes.iter());
             for row in &refused {
                 self.report.fail(&row.key, &row.reason);
@@ -168,8 +167,10 @@ impl Writer<'_> {
             let waiting = std::mem::take(&mut self.waiting);
             let count = waiting.len();
             let space = &self.identity.embedding_space;
-            let without =
-                self.warehouse.share_embeddings(self.table, space, waiting.clone(), self.force_since).await?;
+            let without = self
+                .embeddings
+                .share_embeddings(self.table, space, waiting.clone(), self.force_since)
+                .await?;
             self.waiting = waiting.into_iter().filter(|row| without.contains(&row.key)).collect();
             let shared = (count - self.waiting.len()) as u64;
             self.report.shared += shared;

@@ -33,7 +33,7 @@ pub(crate) async fn run(settings: &StorageSettings, args: ExportArgs) -> Result<
     let warehouse = open_warehouse(settings, Access::Read).await?;
     let table = warehouse::table(warehouse.as_ref(), &args.table).await?;
     let sql = warehouse::with_table(include_str!("../sql/whole_table.sql"), &table)?;
-    let answer = warehouse.query(&sql).await?;
+    let answer = warehouse.query(&sql, &[]).await?;
     let (rows, bytes) = RowFile::write_all(args.file.clone(), answer.columns, answer.pages).await?;
     output::print(&format!(
         "{}: {} rows of {}, {:.1} MB\n",

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use clap::Args;
 use common::job::JobKey;
 use common::storage::settings::StorageSettings;
-use common::storage::warehouse::{Forgotten, Traces};
-use common::storage::{Access, Warehouse, open_warehouse};
+use common::storage::warehouse::{Forgotten, Takedowns, Traces};
+use common::storage::{Access, open_warehouse};
 use common::{Error, Result};
 
 use crate::table::{Align, Table, count};
@@ -102,7 +102,7 @@ fn trimmed(stored: &HashSet<JobKey>) -> HashSet<JobKey> {
     stored.iter().map(trim).collect()
 }
 
-async fn forget(warehouse: &dyn Warehouse, requested: &[RequestedAd], is_dry_run: bool) -> Result<String> {
+async fn forget(warehouse: &dyn Takedowns, requested: &[RequestedAd], is_dry_run: bool) -> Result<String> {
     let Traces { tables, present, .. } = warehouse.trace(&all_keys(requested)).await?;
     // Every stored spelling of a key is taken down: with white space around it, or as it was typed.
     let keys: HashSet<JobKey> =
@@ -134,7 +134,7 @@ async fn forget(warehouse: &dyn Warehouse, requested: &[RequestedAd], is_dry_run
     Ok(text)
 }
 
-async fn undo(warehouse: &dyn Warehouse, requested: &[RequestedAd], is_dry_run: bool) -> Result<String> {
+async fn undo(warehouse: &dyn Takedowns, requested: &[RequestedAd], is_dry_run: bool) -> Result<String> {
     let stored = warehouse.trace(&all_keys(requested)).await?.forgotten;
     let lifted = if is_dry_run {
         stored

@@ -3,8 +3,8 @@
 use clap::Args;
 use common::Result;
 use common::storage::settings::StorageSettings;
-use common::storage::warehouse::{Cell, FORGOTTEN_ADS};
-use common::storage::{Access, Warehouse, open_warehouse};
+use common::storage::warehouse::{Cell, FORGOTTEN_ADS, OperatorQueries};
+use common::storage::{Access, open_warehouse};
 use serde::Serialize;
 
 use crate::table::{Align, Table, count};
@@ -95,7 +95,7 @@ pub(crate) async fn run(settings: &StorageSettings, args: InspectArgs) -> Result
     output::print(&inspection.render())
 }
 
-async fn inspect(warehouse: &dyn Warehouse, name: String) -> Result<Inspection> {
+async fn inspect(warehouse: &dyn OperatorQueries, name: String) -> Result<Inspection> {
     let names = warehouse.tables().await?;
     let mut tables = Vec::new();
     for table in &names {

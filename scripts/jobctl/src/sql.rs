@@ -45,7 +45,7 @@ pub(crate) async fn run(settings: &StorageSettings, args: SqlArgs) -> Result<()>
         ));
     }
     let warehouse = open_warehouse(settings, Access::Read).await?;
-    let QueryResult { columns, pages } = warehouse.query(&args.statement).await?;
+    let QueryResult { columns, pages } = warehouse.query(&args.statement, &[]).await?;
     if args.format == Format::Json
         && let Some((index, (name, _))) = columns
             .iter()

@@ -1,7 +1,6 @@
 //! Queries that the commands share.
 
-use common::storage::Warehouse;
-use common::storage::warehouse::{Cell, ColumnType, QueryResult};
+use common::storage::warehouse::{Cell, ColumnType, OperatorQueries, QueryResult};
 use common::{Error, Result};
 use futures::StreamExt;
 
@@ -9,7 +8,7 @@ use futures::StreamExt;
 ///
 /// # Errors
 /// `NotFound`, with the names of the existing tables, if it does not.
-pub(crate) async fn table(warehouse: &dyn Warehouse, name: &str) -> Result<String> {
+pub(crate) async fn table(warehouse: &dyn OperatorQueries, name: &str) -> Result<String> {
     let tables = warehouse.tables().await?;
     if tables.iter().any(|table| table == name) {
         return Ok(name.to_owned());
@@ -18,7 +17,7 @@ pub(crate) async fn table(warehouse: &dyn Warehouse, name: &str) -> Result<Strin
     Err(Error::not_found(format!("invalid TABLE {name:?}: expected one of {known}")))
 }
 
-/// Replaces `{table}` in `sql` by the name of a table, which must be one of [`Warehouse::tables`].
+/// Replaces `{table}` in `sql` by the name of a table, which must be one of [`OperatorQueries::tables`].
 ///
 /// # Errors
 /// `InvalidInput` if the name would need quotes, whose syntax differs between the engines.
@@ -34,8 +33,8 @@ pub(crate) fn with_table(sql: &str, table: &str) -> Result<String> {
 }
 
 /// All rows of a query; use it only for small results.
-pub(crate) async fn rows(warehouse: &dyn Warehouse, sql: &str) -> Result<Vec<Vec<Cell>>> {
-    let mut pages = warehouse.query(sql).await?.pages;
+pub(crate) async fn rows(warehouse: &dyn OperatorQueries, sql: &str) -> Result<Vec<Vec<Cell>>> {
+    let mut pages = warehouse.query(sql, &[]).await?.pages;
     let mut rows = Vec::new();
     while let Some(page) = pages.next().await {
         rows.extend(page?);
@@ -44,7 +43,7 @@ pub(crate) async fn rows(warehouse: &dyn Warehouse, sql: &str) -> Result<Vec<Vec
 }
 
 /// The counts in the single row of a query.
-pub(crate) async fn counts<const N: usize>(warehouse: &dyn Warehouse, sql: &str) -> Result<[u64; N]> {
+pub(crate) async fn counts<const N: usize>(warehouse: &dyn OperatorQueries, sql: &str) -> Result<[u64; N]> {
     let rows = rows(warehouse, sql).await?;
     let counts = rows.first().map(|row| {
         row.iter()
@@ -56,8 +55,11 @@ pub(crate) async fn counts<const N: usize>(warehouse: &dyn Warehouse, sql: &str)
 }
 
 /// The columns of a table.
-pub(crate) async fn columns(warehouse: &dyn Warehouse, table: &str) -> Result<Vec<(String, ColumnType)>> {
+pub(crate) async fn columns(
+    warehouse: &dyn OperatorQueries,
+    table: &str,
+) -> Result<Vec<(String, ColumnType)>> {
     let QueryResult { columns, .. } =
-        warehouse.query(&with_table(include_str!("../sql/columns.sql"), table)?).await?;
+        warehouse.query(&with_table(include_str!("../sql/columns.sql"), table)?, &[]).await?;
     Ok(columns)
 }

@@ -3,7 +3,7 @@
 
 use common_storage::Access;
 use common_storage::duckdb::DuckDb;
-use common_storage::warehouse::Cell;
+use common_storage::warehouse::{Cell, JobStore, OperatorQueries, RunStore};
 use futures::future::pending;
 use futures::stream;
 
@@ -53,7 +53,7 @@ impl Market {
     /// Status and report of every run, the oldest first.
     async fn runs(&self) -> Vec<(String, String, String)> {
         let sql = "SELECT run_id, status, report FROM vw_runs ORDER BY started_at";
-        let mut pages = self.warehouse.query(sql).await.unwrap().pages;
+        let mut pages = self.warehouse.query(sql, &[]).await.unwrap().pages;
         let mut runs = Vec::new();
         while let Some(page) = pages.next().await {
             for row in page.unwrap() {

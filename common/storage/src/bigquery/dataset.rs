@@ -1,4 +1,4 @@
-//! The dataset behind the warehouse: its addresses and tables, and the two writes that take more than a statement.
+//! The dataset behind the warehouse: its addresses and tables, and the requests that are no jobs.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,10 +11,9 @@ use common_google::{Body, Call, Client, Credentials, Limits, segment};
 use serde_json::{Value, json};
 
 use super::statement::{Statement, key};
-use super::{STAGED, jobs, load};
+use super::{execute, sql};
+use crate::Access;
 use crate::settings::StorageSettings;
-use crate::warehouse::{EmbeddingRow, EmbeddingTable};
-use crate::{Access, batches};
 
 /// What a column holds, and when it was asked for.
 pub(super) type StoredValues = (Instant, Arc<Vec<String>>);
@@ -119,8 +118,8 @@ impl Dataset {
             let tables = page.get("tables").and_then(Value::as_array).into_iter().flatten();
             names.extend(
                 tables
-                    .filter(|table| jobs::text(table, "/type") == "TABLE")
-                    .map(|table| jobs::text(table, "/tableReference/tableId")),
+                    .filter(|table| execute::text(table, "/type") == "TABLE")
+                    .map(|table| execute::text(table, "/tableReference/tableId")),
             );
             match page.get("nextPageToken").and_then(Value::as_str) {
                 Some(next) => token = Some(next.to_owned()),
@@ -136,31 +135,9 @@ impl Dataset {
     }
 
     pub(super) fn delete_keys(&self, table: &str, keys: &[JobKey]) -> Statement {
-        let sql = include_str!("../../../../infra/bigquery/delete_keys.sql")
-            .replace("job_embeddings", &format!("`{table}`"));
         let rows: Vec<Value> = keys.iter().map(key).collect();
-        Statement::new(format!("removing ads from {}", self.name(table)), sql).ads(&rows)
-    }
-
-    /// Loads the rows into a table of their own and merges that, so that a load that is refused changes nothing.
-    pub(super) async fn merge(&self, table: &EmbeddingTable, rows: &[EmbeddingRow]) -> Result<()> {
-        let batch = batches::embeddings(rows, table.dimension)?;
-        let file = load::blocking(move || load::parquet(&batch, &[])).await?;
-        let staged = format!("{STAGED}embeddings_{}", uuid::Uuid::now_v7().simple());
-        let doing = format!("merging {} rows into {}", rows.len(), self.name(&table.name));
-        let named = |sql: &str| sql.replace("staged_embeddings", &format!("`{staged}`"));
-        let stage = named(include_str!("../../../../infra/bigquery/stage_embeddings.sql"));
-        let merge = include_str!("../../../../infra/bigquery/merge_embeddings.sql")
-            .replace("USING staged_embeddings", &format!("USING `{staged}`"));
-        let outcome = async {
-            self.execute(&Statement::new(&doing, stage)).await?;
-            self.load(&staged, "WRITE_EMPTY", &file).await?;
-            self.execute(&Statement::new(&doing, merge).on(table)).await
-        }
-        .await;
-        let url = self.dataset_url(&format!("tables/{}", segment(&staged)));
-        // It expires by itself where this fails.
-        let _ = self.client.send(&Call::delete(&doing, url)).await;
-        outcome.map(|_| ())
+        Statement::new(format!("removing ads from {}", self.name(table)), sql::DELETE_KEYS)
+            .with_value("table", &format!("`{table}`"))
+            .ads(&rows)
     }
 }

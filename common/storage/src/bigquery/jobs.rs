@@ -1,209 +1,77 @@
-//! Jobs: how every statement and every load runs. A job has an id of ours, so that a request whose answer was lost can be
-//! sent again: the job runs once.
+//! The ads as they were seen.
 
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
-use common_core::{ErrorKind, Result};
-use common_google::client::Payload;
-use common_google::{Body, Call, Failure, segment};
-use serde_json::{Value, json};
+use async_trait::async_trait;
+use common_core::job::JobAd;
+use common_core::{Error, Result};
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
 
-use super::dataset::Dataset;
+use super::load::{self, ParquetFile};
 use super::statement::Statement;
+use super::{BigQuery, rows, sql};
+use crate::batches;
+use crate::warehouse::{Appended, Candidate, JobCount, JobScan, JobStore, Tombstones};
 
-/// How long a request waits for a job before it answers that the job still runs.
-const LONG_POLL_MS: u64 = 10_000;
+/// Columns of `cleaned_jobs` that are never NULL.
+const REQUIRED: &[&str] = &["source", "scrape_timestamp", "job_id"];
 
-/// How often a job that failed for a passing reason is run again, under a new id: for some four minutes, in which a full queue of a
-/// table moves on.
-const JOB_ATTEMPTS: u32 = 16;
-
-/// A job that has succeeded.
-#[derive(Debug)]
-pub(super) struct Done {
-    pub(super) id: String,
-    /// Its `statistics`.
-    pub(super) statistics: Value,
-}
-
-impl Done {
-    /// Rows that a statement changed.
-    pub(super) fn changed_rows(&self) -> u64 {
-        number(&self.statistics, "/query/numDmlAffectedRows").unwrap_or_default()
-    }
-}
-
-/// What a dry run says.
-pub(super) struct Estimate {
-    pub(super) bytes_processed: u64,
-    /// `SELECT`, `INSERT`…
-    pub(super) statement_type: String,
-}
-
-impl Dataset {
-    /// Runs one statement to its end.
-    pub(super) async fn execute(&self, statement: &Statement) -> Result<Done> {
-        let statement = &self.honouring(statement).await?;
-        let configuration = json!({"query": self.query(statement), "labels": {"app": "job-market"}});
-        let done = self.run(&statement.doing, &configuration, None).await?;
-        let billed = number(&done.statistics, "/query/totalBytesBilled").unwrap_or_default();
-        self.count_billed(billed);
-        Ok(done)
+#[async_trait]
+impl JobStore for BigQuery {
+    async fn create_jobs(&self) -> Result<()> {
+        self.0.create_jobs_table().await
     }
 
-    /// Loads a Parquet file into `table`, whose rows it replaces or joins: all of them or none.
-    pub(super) async fn load(&self, table: &str, disposition: &str, file: &std::path::Path) -> Result<Done> {
-        let configuration = json!({
-            "load": {
-                "destinationTable": {
-                    "projectId": self.project, "datasetId": self.id, "tableId": table,
-                },
-                "sourceFormat": "PARQUET",
-                "parquetOptions": {"enableListInference": true},
-                "writeDisposition": disposition,
-                "createDisposition": "CREATE_NEVER",
-            },
-            "labels": {"app": "job-market"},
-        });
-        let payload = Payload::File(file.to_owned());
-        self.run(&format!("loading rows into {}", self.name(table)), &configuration, Some(payload)).await
-    }
-
-    /// What a statement would read, and of what type it is; nothing runs.
-    pub(super) async fn estimate(&self, statement: &Statement) -> Result<Estimate> {
-        let statement = &self.honouring(statement).await?;
-        let body = json!({"configuration": {"dryRun": true, "query": self.query(statement)},
-            "jobReference": {"projectId": self.project, "location": self.location}});
-        let call = Call::post(&statement.doing, self.url("jobs"), Body::Json(body));
-        let answer = self.client.json(&call).await.map_err(|failure| failure.into_error(&statement.doing))?;
-        if let Some(error) = answer.pointer("/status/errorResult") {
-            return Err(Failure::of_job(error).into_error(&statement.doing));
+    async fn append_jobs(&self, mut rows: BoxStream<'static, Result<Vec<JobAd>>>) -> Result<Appended> {
+        let tombstones: Tombstones = self.0.tombstones().await?.into_iter().collect();
+        let mut forgotten = 0;
+        let mut file = ParquetFile::new(REQUIRED)?;
+        while let Some(rows) = rows.next().await {
+            let mut rows = rows?;
+            forgotten += tombstones.leave_out(&mut rows);
+            file = load::blocking(move || {
+                file.push(&batches::jobs(&rows)?)?;
+                Ok(file)
+            })
+            .await?;
         }
-        Ok(Estimate {
-            bytes_processed: number(&answer, "/statistics/totalBytesProcessed").unwrap_or_default(),
-            statement_type: text(&answer, "/statistics/query/statementType"),
-        })
+        let sightings = file.rows;
+        if sightings > 0 {
+            let file = load::blocking(move || file.finish()).await?;
+            self.0.load("cleaned_jobs", "WRITE_APPEND", &file).await?;
+        }
+        Ok(Appended { sightings, forgotten })
     }
 
-    fn query(&self, statement: &Statement) -> Value {
-        let mut query = json!({
-            "query": statement.sql,
-            "useLegacySql": false,
-            "defaultDataset": {"projectId": self.project, "datasetId": self.id},
-        });
-        if !statement.parameters.is_empty() {
-            query["parameterMode"] = "NAMED".into();
-            query["queryParameters"] = statement.parameters.clone().into();
-        }
-        if let Some(most) = self.max_bytes_billed {
-            query["maximumBytesBilled"] = most.to_string().into();
-        }
-        query
+    async fn count_jobs(&self, scan: &JobScan) -> Result<JobCount> {
+        rows::job_count(self.0.collect(count_jobs(scan)).await?)
     }
 
-    /// Runs a job to its end; one that fails for a passing reason is run again while there is time.
-    async fn run(&self, doing: &str, configuration: &Value, payload: Option<Payload>) -> Result<Done> {
-        let limits = self.client.limits();
-        let started = Instant::now();
-        let mut attempt = 0;
-        loop {
-            attempt += 1;
-            let mut failure = match self.run_once(doing, configuration, payload.clone()).await {
-                Ok(done) => return Ok(done),
-                Err(failure) => failure,
-            };
-            let wait = limits.wait(attempt, failure.retry_after);
-            // Only a job that is known to have failed is run under another id: one that is out of sight may still succeed.
-            let is_jobs_own = failure.attempts == 0 && failure.kind() == ErrorKind::Unavailable;
-            if !is_jobs_own || attempt >= JOB_ATTEMPTS || started.elapsed() + wait > limits.total {
-                failure.attempts = failure.attempts.max(attempt);
-                return Err(failure.into_error(doing));
-            }
-            tokio::time::sleep(wait).await;
-        }
-    }
-
-    async fn run_once(
-        &self,
-        doing: &str,
-        configuration: &Value,
-        payload: Option<Payload>,
-    ) -> Result<Done, Failure> {
-        let id = format!("job-market-{}", uuid::Uuid::now_v7());
-        let body = json!({
-            "configuration": configuration,
-            "jobReference": {"projectId": self.project, "jobId": id, "location": self.location},
-        });
-        let is_query = payload.is_none();
-        let mut call = match payload {
-            None => Call::post(doing, self.url("jobs"), Body::Json(body)),
-            Some(payload) => {
-                let url = self.upload_url("jobs");
-                Call::post(doing, url, Body::Upload(body, payload)).with("uploadType", "multipart")
-            }
+    fn scan_jobs(&self, scan: JobScan) -> BoxStream<'static, Result<Vec<Candidate>>> {
+        let this = Arc::clone(&self.0);
+        let pages = async move {
+            let has_table = this.table(&scan.embeddings.name).await?.is_some();
+            let rows = this.stream(scan_jobs(&scan, has_table), rows::PAGE_ROWS);
+            Ok::<_, Error>(
+                rows.map(|page| page?.into_iter().map(rows::candidate).collect::<Result<Vec<_>>>()),
+            )
         };
-        call.patience = if is_query { Duration::ZERO } else { Duration::from_mins(10) };
-        match self.client.json(&call).await {
-            Ok(_) => {}
-            // The answer to an earlier try was lost: the job is there.
-            Err(failure) if failure.kind() == ErrorKind::Conflict && failure.attempts > 1 => {}
-            Err(failure) => return Err(failure),
-        }
-        let job = self.wait(doing, &id, is_query).await?;
-        Ok(Done { id, statistics: job.get("statistics").cloned().unwrap_or_default() })
-    }
-
-    /// Waits for the end of a job; its failure is ours.
-    async fn wait(&self, doing: &str, id: &str, is_query: bool) -> Result<Value, Failure> {
-        let mut pause = Duration::from_millis(50);
-        loop {
-            let url = self.url(&format!("jobs/{}", segment(id)));
-            let job = self.client.json(&Call::get(doing, url).with("location", &*self.location)).await?;
-            if let Some(error) = job.pointer("/status/errorResult") {
-                let mut failure = Failure::of_job(error);
-                failure.message = with_details(&failure.message, &job);
-                return Err(failure);
-            }
-            if text(&job, "/status/state") == "DONE" {
-                return Ok(job);
-            }
-            if is_query {
-                let call = Call::get(doing, self.url(&format!("queries/{}", segment(id))))
-                    .with("location", &*self.location)
-                    .with(
-                        "timeoutMs",
-                        LONG_POLL_MS.min(self.client.limits().attempt.as_millis() as u64 / 2).to_string(),
-                    )
-                    .with("maxResults", "0");
-                // A job that failed says so at the next look, with all it has to say.
-                match self.client.send(&call).await {
-                    Err(failure) if failure.kind() == ErrorKind::Unavailable => return Err(failure),
-                    _ => {}
-                }
-            } else {
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(Duration::from_secs(2));
-            }
-        }
+        futures::stream::once(pages).try_flatten().boxed()
     }
 }
 
-/// A load's sentence with what its error list says of single rows.
-fn with_details(message: &str, job: &Value) -> String {
-    let details = job.pointer("/status/errors").and_then(Value::as_array).into_iter().flatten();
-    let others = details
-        .filter_map(|error| error.get("message")?.as_str())
-        .filter(|text| !message.contains(text))
-        .take(3);
-    others.fold(message.to_owned(), |all, text| format!("{all}; {text}"))
+pub(super) fn count_jobs(scan: &JobScan) -> Statement {
+    Statement::new("counting ads", sql::COUNT_JOBS).share(scan.shard, scan.source.as_deref())
 }
 
-/// A number that the interface writes as text.
-pub(super) fn number(value: &Value, pointer: &str) -> Option<u64> {
-    let found = value.pointer(pointer)?;
-    found.as_u64().or_else(|| found.as_str()?.parse().ok())
-}
-
-pub(super) fn text(value: &Value, pointer: &str) -> String {
-    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+pub(super) fn scan_jobs(scan: &JobScan, has_table: bool) -> Statement {
+    let statement = Statement::new("reading ads", sql::SCAN_JOBS)
+        .on(&scan.embeddings)
+        .share(scan.shard, scan.source.as_deref());
+    if has_table {
+        statement
+    } else {
+        statement.with_value("job_embeddings", sql::NO_EMBEDDINGS.text.trim_end())
+    }
 }

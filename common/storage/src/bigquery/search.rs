@@ -3,16 +3,17 @@
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use common_core::job::JobFilter;
 use common_core::{Error, Result};
 use futures::TryStreamExt;
-use serde_json::Value;
 
 use super::dataset::Dataset;
-use super::rows;
 use super::statement::Statement;
+use super::{BigQuery, rows, sql};
+use crate::warehouse::search::{named, spellings};
 use crate::warehouse::{
-    Cell, EmbeddingTable, IndexState, VectorHit, VectorIndexKind, VectorIndexState, VectorQuery, vectors,
+    Cell, EmbeddingTable, VectorHit, VectorIndexKind, VectorIndexState, VectorQuery, VectorSearch,
 };
 
 /// How long the values of a column are kept, and how long where none of them is what is asked for.
@@ -22,34 +23,28 @@ const KEPT_WITHOUT: Duration = Duration::from_secs(10);
 /// BigQuery makes no vector index of fewer rows.
 const INDEXED_ROWS: u64 = 5_000;
 
-impl Dataset {
-    pub(super) async fn index_state(
-        self: &Arc<Self>,
+#[async_trait]
+impl VectorSearch for BigQuery {
+    async fn search_embeddings(
+        &self,
         table: &EmbeddingTable,
         space: &str,
-    ) -> Result<IndexState> {
-        if self.table(&table.name).await?.is_none() {
-            return Ok(IndexState::default());
-        }
-        let sql = include_str!("../../../../infra/bigquery/index_state.sql");
-        let statement = Statement::new("looking at embeddings", sql).on(table).text("space", Some(space));
-        let state = self.collect(statement).await?.into_iter().next().map(rows::index_state);
-        state.unwrap_or_else(|| Ok(IndexState::default()))
+        query: &VectorQuery,
+    ) -> Result<Vec<VectorHit>> {
+        self.0.search(table, space, query.checked(table)?).await
     }
 
-    pub(super) async fn embedding_spaces(
-        self: &Arc<Self>,
+    async fn refresh_vector_index(
+        &self,
         table: &EmbeddingTable,
-    ) -> Result<Vec<(String, u64)>> {
-        if self.table(&table.name).await?.is_none() {
-            return Ok(Vec::new());
-        }
-        let sql = include_str!("../../../../infra/bigquery/embedding_spaces.sql");
-        let found = self.collect(Statement::new("looking for spaces", sql).on(table)).await?;
-        found.into_iter().map(rows::space).collect()
+        kind: VectorIndexKind,
+    ) -> Result<VectorIndexState> {
+        self.0.refresh_vector_index(table, kind).await
     }
+}
 
-    pub(super) async fn search(
+impl Dataset {
+    async fn search(
         self: &Arc<Self>,
         table: &EmbeddingTable,
         space: &str,
@@ -60,12 +55,8 @@ impl Dataset {
             return Ok(Vec::new());
         }
         let Some(filter) = self.as_stored(table, space, &query.filter).await? else { return Ok(Vec::new()) };
-        let sql = if filter.company.is_empty() {
-            include_str!("../../../../infra/bigquery/search_embeddings.sql")
-        } else {
-            include_str!("../../../../infra/bigquery/search_companies.sql")
-        };
-        let mut statement = Statement::new("searching for ads", sql)
+        let template = if filter.company.is_empty() { sql::SEARCH_EMBEDDINGS } else { sql::SEARCH_COMPANIES };
+        let mut statement = Statement::new("searching for ads", template)
             .on(table)
             .text("space", Some(space))
             .numbers("vector", query.vector.iter().copied().map(f64::from))
@@ -91,22 +82,19 @@ impl Dataset {
         asked: &JobFilter,
     ) -> Result<Option<JobFilter>> {
         let mut filter = asked.clone();
-        for (column, values) in
-            vectors::named(&mut filter).into_iter().filter(|(_, values)| !values.is_empty())
-        {
-            let sql = include_str!("../../../../infra/bigquery/filter_values.sql");
-            let statement =
-                Statement::new("looking for the values of a filter", sql.replace("{value_column}", column))
-                    .on(table)
-                    .text("space", Some(space));
+        for (column, values) in named(&mut filter).into_iter().filter(|(_, values)| !values.is_empty()) {
+            let statement = Statement::new("looking for the values of a filter", sql::FILTER_VALUES)
+                .with_value("value_column", column)
+                .on(table)
+                .text("space", Some(space));
             *values = self.spellings(statement, values).await?;
             if values.is_empty() {
                 return Ok(None);
             }
         }
         if !filter.company.is_empty() {
-            let sql = include_str!("../../../../infra/bigquery/filter_companies.sql");
-            let statement = Statement::new("looking for the companies of a filter", sql).on(table);
+            let statement =
+                Statement::new("looking for the companies of a filter", sql::FILTER_COMPANIES).on(table);
             filter.company = self.spellings(statement, &filter.company).await?;
             if filter.company.is_empty() {
                 return Ok(None);
@@ -118,23 +106,23 @@ impl Dataset {
     /// Those of the values that a statement finds that `wanted` means. What it found is kept a while: a statement takes longer than the
     /// search, and costs as much. Where nothing kept is meant, it may be newer.
     async fn spellings(self: &Arc<Self>, statement: Statement, wanted: &[String]) -> Result<Vec<String>> {
-        let name = format!("{} {}", statement.sql, Value::from(statement.parameters.clone()));
+        let name = statement.identity();
         let kept = self.stored_values.lock().unwrap_or_else(PoisonError::into_inner).get(&name).cloned();
         if let Some((since, values)) = kept.filter(|(since, _)| since.elapsed() < KEPT) {
-            let found = vectors::spellings(wanted, values.iter().cloned());
+            let found = spellings(wanted, values.iter().cloned());
             if !found.is_empty() || since.elapsed() < KEPT_WITHOUT {
                 return Ok(found);
             }
         }
         let found = self.collect(statement).await?;
         let values: Arc<Vec<String>> = Arc::new(found.into_iter().map(rows::text).collect::<Result<_>>()?);
-        let found = vectors::spellings(wanted, values.iter().cloned());
+        let found = spellings(wanted, values.iter().cloned());
         let kept = (Instant::now(), values);
         self.stored_values.lock().unwrap_or_else(PoisonError::into_inner).insert(name, kept);
         Ok(found)
     }
 
-    pub(super) async fn refresh_vector_index(
+    async fn refresh_vector_index(
         self: &Arc<Self>,
         table: &EmbeddingTable,
         kind: VectorIndexKind,
@@ -153,19 +141,19 @@ impl Dataset {
         if rows < INDEXED_ROWS {
             return Ok(VectorIndexState::TooFewRows { rows, needed: INDEXED_ROWS });
         }
-        let sql = match kind {
-            VectorIndexKind::Ivf => include_str!("../../../../infra/bigquery/create_ivf_index.sql"),
-            VectorIndexKind::TreeAh => include_str!("../../../../infra/bigquery/create_tree_ah_index.sql"),
+        let template = match kind {
+            VectorIndexKind::Ivf => sql::CREATE_IVF_INDEX,
+            VectorIndexKind::TreeAh => sql::CREATE_TREE_AH_INDEX,
         };
         let doing = format!("making the vector index of {}", self.name(&table.name));
-        self.execute(&Statement::new(doing, sql).on(table)).await?;
+        self.execute(&Statement::new(doing, template).on(table)).await?;
         Ok(self.vector_index(table).await?.unwrap_or(VectorIndexState::Building { coverage_percent: 0 }))
     }
 
     /// The table's vector index as it is now, or `None` where there is none.
     async fn vector_index(self: &Arc<Self>, table: &EmbeddingTable) -> Result<Option<VectorIndexState>> {
-        let sql = include_str!("../../../../infra/bigquery/vector_index.sql");
-        let statement = Statement::new("looking at the vector index", sql).text("table", Some(&table.name));
+        let statement =
+            Statement::new("looking at the vector index", sql::VECTOR_INDEX).text("table", Some(&table.name));
         let answer = self.ad_hoc(statement).await?;
         let found: Vec<Vec<Vec<Cell>>> = answer.pages.try_collect().await?;
         let columns: Vec<&str> = answer.columns.iter().map(|(name, _)| name.as_str()).collect();

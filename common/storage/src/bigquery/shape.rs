@@ -1,35 +1,51 @@
-//! The tables' shape: made where they are missing, completed by columns that a later version of ours added, refused where a
-//! column has another type.
+//! The tables as they must be: made where they are missing, completed by columns that a later version of ours added,
+//! refused where a column has another type.
 
 use common_core::{Error, ErrorKind, Result};
 use common_google::{Call, segment};
 use serde_json::Value;
 
 use super::dataset::Dataset;
-use super::jobs::text;
+use super::execute::text;
+use super::sql;
 use super::statement::Statement;
-use crate::shape::{self, Column};
-use crate::warehouse::{self, EmbeddingTable};
+use crate::schema::{self, CLEANED_JOBS, Column, FORGOTTEN_ADS, JOB_EMBEDDINGS, Kind, ML_RUNS, Table};
+use crate::sql::Template;
+use crate::warehouse::EmbeddingTable;
 
-const CLEANED_JOBS: &str = include_str!("../../../../infra/bigquery/create_cleaned_jobs.sql");
-const JOB_EMBEDDINGS: &str = include_str!("../../../../infra/bigquery/create_job_embeddings.sql");
-const FORGOTTEN_ADS: &str = include_str!("../../../../infra/bigquery/create_forgotten_ads.sql");
-const ML_RUNS: &str = include_str!("../../../../infra/bigquery/create_ml_runs.sql");
-const VW_RUNS: &str = include_str!("../../../../infra/bigquery/create_vw_runs.sql");
-const ADD_COLUMN: &str = include_str!("../../../../infra/bigquery/add_column.sql");
+/// BigQuery's type of a kind.
+pub(crate) fn type_of(kind: Kind) -> String {
+    let name = match kind {
+        Kind::Text => "STRING",
+        Kind::Moment => "TIMESTAMP",
+        Kind::Number => "FLOAT64",
+        Kind::Vector => "ARRAY<FLOAT64>",
+    };
+    name.to_owned()
+}
 
 /// How often to look at a table that another task may be making: four to eight seconds.
 const LOOKS: u32 = 5;
 
 impl Dataset {
     pub(super) async fn create_jobs_table(&self) -> Result<()> {
-        self.create("cleaned_jobs", CLEANED_JOBS).await?;
-        self.create_tombstones().await
+        let statement = Statement::new(self.making(CLEANED_JOBS.name), sql::CREATE_CLEANED_JOBS);
+        self.create(CLEANED_JOBS.name, &CLEANED_JOBS, statement).await?;
+        self.create_tombstones().await?;
+        self.create_latest_jobs().await
     }
 
     /// Makes the table of those that were taken down.
     pub(super) async fn create_tombstones(&self) -> Result<()> {
-        self.create(warehouse::FORGOTTEN_ADS, FORGOTTEN_ADS).await
+        let statement = Statement::new(self.making(FORGOTTEN_ADS.name), sql::CREATE_FORGOTTEN_ADS);
+        // The statement makes the table that it names, and does not read it.
+        let statement = statement.with_value("forgotten_ads", FORGOTTEN_ADS.name);
+        self.create(FORGOTTEN_ADS.name, &FORGOTTEN_ADS, statement).await
+    }
+
+    async fn create_latest_jobs(&self) -> Result<()> {
+        let tables = ["cleaned_jobs", "forgotten_ads"];
+        self.create_view("vw_latest_jobs", sql::CREATE_VW_LATEST_JOBS, &tables).await
     }
 
     pub(super) async fn create_runs(&self) -> Result<()> {
@@ -40,35 +56,42 @@ impl Dataset {
             ))
         })?;
         let jobs = self.once_made("cleaned_jobs", jobs).await?;
-        if let Some(column) = self.missing("cleaned_jobs", CLEANED_JOBS, &jobs)?.first() {
-            return Err(shape::lacks(&self.name("cleaned_jobs"), column));
+        if let Some(column) = self.missing("cleaned_jobs", &CLEANED_JOBS, &jobs)?.first() {
+            return Err(schema::lacks(&self.name("cleaned_jobs"), column));
         }
         self.create_tombstones().await?;
-        self.create("ml_runs", ML_RUNS).await?;
-        self.create_view("vw_runs", VW_RUNS, "ml_runs").await
+        self.create_latest_jobs().await?;
+        let statement = Statement::new(self.making(ML_RUNS.name), sql::CREATE_ML_RUNS);
+        self.create(ML_RUNS.name, &ML_RUNS, statement).await?;
+        self.create_view("vw_runs", sql::CREATE_VW_RUNS, &["ml_runs"]).await
     }
 
     pub(super) async fn create_embedding_tables(&self, table: &EmbeddingTable) -> Result<()> {
         self.create_runs().await?;
-        let statement = Statement::new("", JOB_EMBEDDINGS).on(table);
-        self.create(&table.name, &statement.sql).await?;
+        let statement = Statement::new(self.making(&table.name), sql::CREATE_JOB_EMBEDDINGS).on(table);
+        self.create(&table.name, &JOB_EMBEDDINGS, statement).await?;
         let found = self.table(&table.name).await?.unwrap_or_default();
         let dimension = text(&found, "/labels/dimension");
         if dimension.is_empty() || dimension == table.dimension.to_string() {
             return Ok(());
         }
-        Err(shape::refuse(&format!(
+        Err(schema::refuse(&format!(
             "{} holds vectors of {dimension} elements, and this model makes {}",
             self.name(&table.name),
             table.dimension
         )))
     }
 
-    async fn create(&self, table: &str, sql: &str) -> Result<()> {
+    /// Where a statement makes a table, as the beginning of an error's sentence.
+    fn making(&self, table: &str) -> String {
+        format!("making {}", self.name(table))
+    }
+
+    async fn create(&self, table: &str, schema: &Table, statement: Statement) -> Result<()> {
         // Looking first: a statement is a job, and jobs that change a table's metadata are rationed.
         let mut found = self.table(table).await?;
         if found.is_none() {
-            let made = self.execute(&Statement::new(format!("making {}", self.name(table)), sql)).await;
+            let made = self.execute(&statement).await;
             found = self.table(table).await?;
             // Of tasks that make it at once, one may be told that it is there already.
             if found.is_none() {
@@ -76,23 +99,32 @@ impl Dataset {
             }
         }
         let found = self.once_made(table, found.unwrap_or_default()).await?;
-        for column in shape::addable(&self.name(table), self.missing(table, sql, &found)?)? {
-            let sql = ADD_COLUMN
-                .replace("job_embeddings", table)
-                .replace("{column}", &column.name)
-                .replace("{type}", &column.of_type);
-            self.execute(&Statement::new(format!("adding a column to {}", self.name(table)), sql)).await?;
+        if text(&found, "/type") == "VIEW" {
+            let name = self.name(table);
+            return Err(schema::refuse(&format!(
+                "{name} is a view, and this program needs a table to add to"
+            )));
+        }
+        for column in schema::addable(&self.name(table), self.missing(table, schema, &found)?)? {
+            let doing = format!("adding a column to {}", self.name(table));
+            let statement = Statement::new(doing, sql::ADD_COLUMN)
+                .with_value("table", table)
+                .with_value("column", column.name)
+                .with_value("type", &column.of_type);
+            self.execute(&statement).await?;
         }
         Ok(())
     }
 
-    /// Makes the view `name` of `table` where it is missing.
-    async fn create_view(&self, name: &str, sql: &str, table: &str) -> Result<()> {
+    /// Makes the view `name` of `tables` where it is missing.
+    async fn create_view(&self, name: &str, template: Template, tables: &[&'static str]) -> Result<()> {
         let is_view = |found: &Value| text(found, "/type") == "VIEW";
         let Some(found) = self.table(name).await? else {
             // A view is read by requests that name no dataset, and has to do so itself.
-            let sql = sql.replace(&format!("FROM {table}"), &format!("FROM `{}`", self.name(table)));
-            let statement = Statement::new(format!("making {}", self.name(name)), sql);
+            let statement = Statement::new(self.making(name), template);
+            let statement = tables.iter().fold(statement, |statement, table| {
+                statement.with_value(table, &format!("`{}`", self.name(table)))
+            });
             let made = self.execute(&statement).await;
             // As with a table.
             return if self.table(name).await?.is_some() { Ok(()) } else { made.map(|_| ()) };
@@ -101,7 +133,7 @@ impl Dataset {
         if is_view(&self.once(name, found, is_view).await?) {
             return Ok(());
         }
-        Err(shape::refuse(&format!("{} is a table, and this program needs a view", self.name(name))))
+        Err(schema::refuse(&format!("{} is a table, and this program needs a view", self.name(name))))
     }
 
     /// The shape of a table that is there: one that another task makes at this moment may have no columns yet.
@@ -121,24 +153,23 @@ impl Dataset {
         Ok(found)
     }
 
-    /// Columns of `sql` that the table lacks.
-    fn missing(&self, table: &str, sql: &str, found: &Value) -> Result<Vec<Column>> {
-        if text(found, "/type") == "VIEW" {
-            return Err(shape::refuse(&format!(
-                "{} is a view, and this program needs a table",
-                self.name(table)
-            )));
-        }
+    /// Columns of `schema` that the table lacks.
+    fn missing(&self, table: &str, schema: &Table, found: &Value) -> Result<Vec<Column>> {
         let unfillable = |field: &&Value| {
             text(field, "/mode") == "REQUIRED"
                 && text(field, "/defaultValueExpression").is_empty()
-                && !shape::declares(sql, &text(field, "/name"))
+                && !schema.declares(&text(field, "/name"))
         };
         if let Some(field) = fields(found).find(unfillable) {
-            return Err(shape::unfillable(&self.name(table), &text(field, "/name")));
+            return Err(schema::unfillable(&self.name(table), &text(field, "/name")));
         }
         let found: Vec<_> = fields(found).map(|field| (text(field, "/name"), sql_type(field))).collect();
-        shape::missing(&self.name(table), sql, &found)
+        let mut missing = schema.missing(&self.name(table), type_of, &found)?;
+        // An array is never NULL, and never declared so.
+        for column in &mut missing {
+            column.is_required &= column.of_type != type_of(Kind::Vector);
+        }
+        Ok(missing)
     }
 
     /// What BigQuery knows of a table, or `None` where there is none.

@@ -1,34 +1,75 @@
 //! A statement and its parameters, as BigQuery's REST interface wants them.
 
-use common_core::job::{DESCRIPTION_CHARS, JobKey, Shard, TITLE_CHARS, Timestamp, URL_CHARS};
+use common_core::Result;
+use common_core::job::{JobKey, Shard, Timestamp};
 use serde_json::{Value, json};
 
-use crate::warehouse::{EmbeddingTable, FilterColumns, RunRecord, SharedRow};
+use super::sql;
+use crate::sql::{Template, Values};
+use crate::warehouse::{EmbeddingTable, FilterColumns, Parameter, RunRecord, SharedRow};
 
 /// One statement of `infra/bigquery`, ready to run.
 #[derive(Debug, Clone)]
 pub(super) struct Statement {
     /// What it does, as the beginning of an error's sentence.
     pub(super) doing: String,
-    pub(super) sql: String,
+    text: Text,
     pub(super) parameters: Vec<Value>,
 }
 
+#[derive(Debug, Clone)]
+enum Text {
+    /// A file's, and what stands for its placeholders.
+    Of(Template, Values),
+    /// An operator's.
+    Whole(String),
+}
+
 impl Statement {
-    pub(super) fn new(doing: impl Into<String>, sql: impl Into<String>) -> Self {
-        Self { doing: doing.into(), sql: sql.into(), parameters: Vec::new() }
+    pub(super) fn new(doing: impl Into<String>, template: Template) -> Self {
+        Self { doing: doing.into(), text: Text::Of(template, Values::default()), parameters: Vec::new() }
     }
 
-    /// Puts table name and constants of ours into the text; values are always parameters.
-    pub(super) fn on(mut self, table: &EmbeddingTable) -> Self {
-        self.sql = self
-            .sql
-            .replace("job_embeddings", &table.name)
-            .replace("{dimension}", &table.dimension.to_string())
-            .replace("{description_chars}", &DESCRIPTION_CHARS.to_string())
-            .replace("{title_chars}", &TITLE_CHARS.to_string())
-            .replace("{url_chars}", &URL_CHARS.to_string());
+    /// A statement of an operator's.
+    pub(super) fn ad_hoc(doing: impl Into<String>, sql: &str) -> Self {
+        Self { doing: doing.into(), text: Text::Whole(sql.to_owned()), parameters: Vec::new() }
+    }
+
+    /// Puts a table of embeddings into the text.
+    pub(super) fn on(self, table: &EmbeddingTable) -> Self {
+        self.valued(|values| values.on(table))
+    }
+
+    /// Puts a name or a part of ours into the text; values are always parameters. One that is given later counts.
+    pub(super) fn with_value(self, placeholder: &'static str, value: &str) -> Self {
+        self.valued(|values| Values::default().with(placeholder, value).and(&values))
+    }
+
+    fn valued(mut self, add: impl FnOnce(Values) -> Values) -> Self {
+        if let Text::Of(_, values) = &mut self.text {
+            *values = add(std::mem::take(values));
+        }
         self
+    }
+
+    /// Whether the text depends on the table of tombstones.
+    pub(super) fn reads_tombstones(&self) -> bool {
+        let Text::Of(template, values) = &self.text else { return false };
+        // One that names the table makes it, or a view of it.
+        !values.has("forgotten_ads") && sql::reads_tombstones(*template)
+    }
+
+    /// The text as BigQuery gets it.
+    pub(super) fn text_of(&self, has_tombstones: bool) -> Result<String> {
+        match &self.text {
+            Text::Of(template, values) => sql::fill(*template, values, has_tombstones),
+            Text::Whole(sql) => Ok(sql.clone()),
+        }
+    }
+
+    /// What tells it from every other statement.
+    pub(super) fn identity(&self) -> String {
+        format!("{:?} {}", self.text, Value::from(self.parameters.clone()))
     }
 
     pub(super) fn text(self, name: &str, value: Option<&str>) -> Self {
@@ -40,8 +81,22 @@ impl Statement {
     }
 
     pub(super) fn moment(self, name: &str, value: Option<Timestamp>) -> Self {
-        let text = value.map(|moment| moment.format("%Y-%m-%d %H:%M:%S%.6f+00:00").to_string());
-        self.with(name, "TIMESTAMP", text.as_deref())
+        self.with(name, "TIMESTAMP", value.map(moment).as_deref())
+    }
+
+    /// Values for the `?` of a statement.
+    pub(super) fn positional(mut self, parameters: &[Parameter]) -> Self {
+        self.parameters.extend(parameters.iter().map(|parameter| {
+            let (of_type, value) = match parameter {
+                Parameter::Bool(value) => ("BOOL", value.to_string()),
+                Parameter::Int(value) => ("INT64", value.to_string()),
+                Parameter::Float(value) => ("FLOAT64", value.to_string()),
+                Parameter::Text(value) => ("STRING", value.clone()),
+                Parameter::Timestamp(value) => ("TIMESTAMP", moment(*value)),
+            };
+            json!({"parameterType": {"type": of_type}, "parameterValue": {"value": value}})
+        }));
+        self
     }
 
     pub(super) fn number(self, name: &str, value: Option<f64>) -> Self {
@@ -83,6 +138,11 @@ impl Statement {
         }));
         self
     }
+}
+
+/// A moment as a parameter's value.
+fn moment(moment: Timestamp) -> String {
+    moment.format("%Y-%m-%d %H:%M:%S%.6f+00:00").to_string()
 }
 
 pub(super) fn key(key: &JobKey) -> Value {

@@ -1,10 +1,10 @@
 //! Takedowns: the tombstones, the rows that leave, and statements that honour both.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use async_trait::async_trait;
 use chrono::Utc;
 use common_core::job::JobKey;
 use common_core::{ErrorKind, Result};
@@ -12,30 +12,42 @@ use serde_json::Value;
 
 use super::dataset::Dataset;
 use super::statement::{Statement, key};
-use super::{ADS_A_STATEMENT, STAGED, jobs, rows};
-use crate::warehouse::{FORGOTTEN_ADS, FROM_FORGOTTEN_ADS, Forgotten, Traces};
+use super::{ADS_A_STATEMENT, BigQuery, STAGED, execute, rows, sql};
+use crate::warehouse::{FORGOTTEN_ADS, Forgotten, Takedowns, Traces};
+
+#[async_trait]
+impl Takedowns for BigQuery {
+    async fn trace(&self, keys: &[JobKey]) -> Result<Traces> {
+        self.0.trace(keys).await
+    }
+
+    async fn forget(&self, keys: &[JobKey]) -> Result<Vec<Forgotten>> {
+        self.0.forget(keys).await
+    }
+
+    async fn tombstones(&self) -> Result<Vec<JobKey>> {
+        self.0.tombstones().await
+    }
+
+    async fn undo_forget(&self, keys: &[JobKey]) -> Result<HashSet<JobKey>> {
+        self.0.undo_forget(keys).await
+    }
+}
 
 impl Dataset {
-    /// The statement, which leaves out what was taken down; where the table of tombstones is not made yet (a reader makes
-    /// nothing), over an empty one.
-    pub(super) async fn honouring<'a>(&self, statement: &'a Statement) -> Result<Cow<'a, Statement>> {
-        if !statement.sql.contains(FROM_FORGOTTEN_ADS) || self.has_tombstones().await? {
-            return Ok(Cow::Borrowed(statement));
-        }
-        let nothing =
-            format!("FROM {} AS", include_str!("../../../../infra/bigquery/no_forgotten_ads.sql").trim());
-        let sql = statement.sql.replace(FROM_FORGOTTEN_ADS, &nothing);
-        Ok(Cow::Owned(Statement { sql, ..statement.clone() }))
+    /// The statement's text, which leaves out what was taken down.
+    pub(super) async fn text(&self, statement: &Statement) -> Result<String> {
+        let has_tombstones = !statement.reads_tombstones() || self.has_tombstones().await?;
+        statement.text_of(has_tombstones)
     }
 
     /// Every ad that was taken down.
     pub(super) async fn tombstones(self: &Arc<Self>) -> Result<Vec<JobKey>> {
-        let sql = include_str!("../../../../infra/bigquery/list_tombstones.sql");
-        let found = self.collect(Statement::new("reading what was taken down", sql)).await?;
+        let found = self.collect(Statement::new("reading what was taken down", sql::LIST_TOMBSTONES)).await?;
         found.into_iter().map(|row| rows::key(&mut row.into_iter())).collect()
     }
 
-    pub(super) async fn trace(self: &Arc<Self>, keys: &[JobKey]) -> Result<Traces> {
+    async fn trace(self: &Arc<Self>, keys: &[JobKey]) -> Result<Traces> {
         let mut traces = Traces::default();
         for table in self.tables_of_ads().await?.iter().filter(|table| !table.starts_with(STAGED)) {
             for keys in keys.chunks(ADS_A_STATEMENT) {
@@ -46,14 +58,14 @@ impl Dataset {
     }
 
     /// Tombstones first: whatever stops this between two statements, no ad comes back.
-    pub(super) async fn forget(&self, keys: &[JobKey]) -> Result<Vec<Forgotten>> {
+    async fn forget(&self, keys: &[JobKey]) -> Result<Vec<Forgotten>> {
         self.create_tombstones().await?;
         let now = Utc::now();
         for keys in keys.chunks(ADS_A_STATEMENT) {
-            let sql = include_str!("../../../../infra/bigquery/add_tombstones.sql");
             let ads: Vec<Value> = keys.iter().map(key).collect();
-            let statement =
-                Statement::new("taking ads down", sql).ads(&ads).moment("forgotten_at", Some(now));
+            let statement = Statement::new("taking ads down", sql::ADD_TOMBSTONES)
+                .ads(&ads)
+                .moment("forgotten_at", Some(now));
             self.execute(&statement).await?;
         }
         let mut gone = Vec::new();
@@ -79,7 +91,7 @@ impl Dataset {
         Ok(gone)
     }
 
-    pub(super) async fn undo_forget(self: &Arc<Self>, keys: &[JobKey]) -> Result<HashSet<JobKey>> {
+    async fn undo_forget(self: &Arc<Self>, keys: &[JobKey]) -> Result<HashSet<JobKey>> {
         let mut lifted = HashSet::new();
         if !self.has_tombstones().await? {
             return Ok(lifted);
@@ -93,10 +105,10 @@ impl Dataset {
     }
 
     async fn count_keys(self: &Arc<Self>, table: &str, keys: &[JobKey]) -> Result<Vec<(JobKey, u64)>> {
-        let sql = include_str!("../../../../infra/bigquery/count_keys.sql")
-            .replace("job_embeddings", &format!("`{table}`"));
         let ads: Vec<Value> = keys.iter().map(key).collect();
-        let statement = Statement::new(format!("looking for ads in {}", self.name(table)), sql).ads(&ads);
+        let statement = Statement::new(format!("looking for ads in {}", self.name(table)), sql::COUNT_KEYS)
+            .with_value("table", &format!("`{table}`"))
+            .ads(&ads);
         self.collect(statement).await?.into_iter().map(rows::count_of_key).collect()
     }
 
@@ -117,7 +129,7 @@ impl Dataset {
             let facts = self.table(&table).await?.unwrap_or_default();
             let fields = facts.pointer("/schema/fields").and_then(Value::as_array).into_iter().flatten();
             let names: HashSet<String> =
-                fields.map(|field| jobs::text(field, "/name").to_ascii_lowercase()).collect();
+                fields.map(|field| execute::text(field, "/name").to_ascii_lowercase()).collect();
             if names.contains("source") && names.contains("job_id") {
                 of_ads.push(table);
             }

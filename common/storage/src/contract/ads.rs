@@ -1,13 +1,12 @@
 //! What building an index reads: every ad with its vector, and whether anything has changed since.
 
 use chrono::TimeDelta;
-use common_core::job::{ContentHash, DESCRIPTION_CHARS, JobAd, JobKey, TITLE_CHARS, URL_CHARS};
+use common_core::job::{ContentHash, DESCRIPTION_CHARS, JobAd, TITLE_CHARS, URL_CHARS};
 use futures::TryStreamExt;
 
 use super::{SPACE, append, key, moment, row};
 use crate::warehouse::{
-    EmbeddingRow, EmbeddingTable, FilterColumns, IndexState, IndexedAd, SharedRow, VectorIndexKind,
-    VectorIndexState, Warehouse,
+    EmbeddingRow, EmbeddingTable, FilterColumns, IndexState, IndexedAd, SharedRow, Warehouse,
 };
 
 fn table() -> EmbeddingTable {
@@ -161,14 +160,4 @@ pub(super) async fn a_change_of_the_rows_is_seen_without_their_vectors(warehouse
     let newer = EmbeddingRow { created_at: newest, ..row("bare", "bare", [1.0, 0.0, 0.0], 0) };
     warehouse.merge_embeddings(&table(), vec![newer]).await.unwrap();
     assert_eq!(state(warehouse).await.newest, Some(newest));
-}
-
-pub(super) async fn few_rows_need_no_vector_index(warehouse: &dyn Warehouse) {
-    for kind in [VectorIndexKind::Ivf, VectorIndexKind::TreeAh] {
-        let state = warehouse.refresh_vector_index(&table(), kind).await.unwrap();
-        let none = [VectorIndexState::None, VectorIndexState::TooFewRows { rows: 5, needed: 5_000 }];
-        assert!(none.contains(&state), "{state:?}");
-    }
-    let removed: Vec<JobKey> = ["full", "bare", "empty", "unembedded", "vanished"].map(key).into();
-    assert_eq!(warehouse.delete_embeddings(&table(), &removed).await.unwrap(), 5);
 }

@@ -7,6 +7,13 @@ use super::{count, moment, rows};
 use crate::warehouse::RunStatus::{self, Abandoned, Failed, Interrupted, Running, Succeeded};
 use crate::warehouse::{Cell, RunRecord, Warehouse};
 
+pub(super) async fn suite(warehouse: &dyn Warehouse) {
+    warehouse.create_jobs().await.unwrap();
+    warehouse.create_runs().await.unwrap();
+    every_state_of_a_run_is_kept_and_the_view_has_one(warehouse).await;
+    a_run_that_was_killed_is_found(warehouse).await;
+}
+
 fn state(run_id: &str, status: RunStatus, recorded: i64) -> RunRecord {
     let recorded_at = moment(recorded);
     RunRecord {
@@ -36,7 +43,7 @@ async fn shown(warehouse: &dyn Warehouse, run_id: &str) -> Vec<(String, Option<T
     rows.iter().map(row).collect()
 }
 
-pub(super) async fn every_state_of_a_run_is_kept_and_the_view_has_one(warehouse: &dyn Warehouse) {
+async fn every_state_of_a_run_is_kept_and_the_view_has_one(warehouse: &dyn Warehouse) {
     // In the order in which they are written, which says nothing.
     #[allow(clippy::type_complexity)] // It stands here alone.
     let cases: [(&str, &[(RunStatus, i64)], RunStatus); 9] = [
@@ -74,7 +81,7 @@ pub(super) async fn every_state_of_a_run_is_kept_and_the_view_has_one(warehouse:
     assert_eq!(count(warehouse, "vw_runs").await, i64::try_from(cases.len()).unwrap());
 }
 
-pub(super) async fn a_run_that_was_killed_is_found(warehouse: &dyn Warehouse) {
+async fn a_run_that_was_killed_is_found(warehouse: &dyn Warehouse) {
     let running = warehouse.running_runs().await.unwrap();
     assert_eq!(running, [state("under way", Running, 1)]);
 }

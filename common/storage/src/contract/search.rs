@@ -5,7 +5,10 @@ use common_core::fold::fold_name;
 use common_core::job::{ContentHash, JobAd, JobFilter, JobKey};
 
 use super::{SPACE, append, moment};
-use crate::warehouse::{EmbeddingRow, EmbeddingTable, FilterColumns, VectorHit, VectorQuery, Warehouse};
+use crate::warehouse::{
+    EmbeddingRow, EmbeddingTable, FilterColumns, VectorHit, VectorIndexKind, VectorIndexState, VectorQuery,
+    Warehouse,
+};
 
 const DIMENSION: usize = 16;
 const ADS: usize = 200;
@@ -152,9 +155,10 @@ fn query(seed: u64, top_k: usize, filter: JobFilter) -> VectorQuery {
     VectorQuery { vector: vector(seed), top_k, filter, min_similarity: None }
 }
 
-/// Proves the searches of a warehouse that has passed [`super::warehouse`]: those that go by a vector index where there is
-/// one. Of so few rows no index is made, and they are exact.
+/// Proves the searches that go by a vector index where there is one, on `warehouse`, which must be empty. Of so few
+/// rows no index is made, and they are exact.
 pub async fn vector_search(warehouse: &dyn Warehouse) {
+    warehouse.create_jobs().await.unwrap();
     let market = Market::open(warehouse).await;
     let all = JobFilter::default();
     for seed in 1000..1003 {
@@ -206,8 +210,16 @@ async fn a_search_leaves_out_what_was_taken_down(warehouse: &dyn Warehouse, mut 
     assert_eq!(warehouse.search_embeddings(&table(), SPACE, &query).await.unwrap().len(), ADS);
 }
 
-pub(super) async fn searches_by_company_go_by_the_latest_sighting(warehouse: &dyn Warehouse) {
+/// The searches that need no vector index.
+pub(super) async fn suite(warehouse: &dyn Warehouse) {
+    warehouse.create_jobs().await.unwrap();
     let market = Market::open(warehouse).await;
+    searches_by_company_go_by_the_latest_sighting(warehouse, &market).await;
+    a_vector_that_cannot_be_compared_is_refused(warehouse).await;
+    few_rows_need_no_vector_index(warehouse).await;
+}
+
+async fn searches_by_company_go_by_the_latest_sighting(warehouse: &dyn Warehouse, market: &Market) {
     for company in COMPANIES.into_iter().flatten() {
         let asked = format!(" {}\u{a0}", company.to_uppercase().replace('Ü', "u"));
         let filter = JobFilter { company: texts(&[&asked]), ..JobFilter::default() };
@@ -228,11 +240,19 @@ pub(super) async fn searches_by_company_go_by_the_latest_sighting(warehouse: &dy
     market.check(warehouse, &query(2002, 5, nobody), 0).await;
 }
 
-pub(super) async fn a_vector_that_cannot_be_compared_is_refused(warehouse: &dyn Warehouse) {
+async fn a_vector_that_cannot_be_compared_is_refused(warehouse: &dyn Warehouse) {
     for vector in [vec![0.5; DIMENSION + 1], Vec::new(), vec![0.0; DIMENSION], vec![f32::NAN; DIMENSION]] {
         let query = VectorQuery { vector, top_k: 5, ..VectorQuery::default() };
         let error = warehouse.search_embeddings(&table(), SPACE, &query).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{}", error.chain());
         assert!(error.to_string().contains("vector"), "{error}");
+    }
+}
+
+async fn few_rows_need_no_vector_index(warehouse: &dyn Warehouse) {
+    for kind in [VectorIndexKind::Ivf, VectorIndexKind::TreeAh] {
+        let state = warehouse.refresh_vector_index(&table(), kind).await.unwrap();
+        let none = [VectorIndexState::None, VectorIndexState::TooFewRows { rows: 201, needed: 5_000 }];
+        assert!(none.contains(&state), "{state:?}");
     }
 }

@@ -8,7 +8,8 @@ use common_core::job::{JobAd, JobKey};
 use common_core::{Result, failpoint, feed};
 use futures::stream::BoxStream;
 
-use super::{Shared, moment, query, takedowns, vectors};
+use super::errors::Outcome;
+use super::{Shared, catalogue, moment, sql, vectors};
 use crate::warehouse::{EmbeddingRow, EmbeddingTable, IndexedAd};
 
 /// Embeddings a block: some 20 MB of ads. Their sightings are anywhere in their table, and a block reads all descriptions
@@ -32,14 +33,14 @@ fn read_blocks(
 ) -> Result<()> {
     let connection = shared.reader()?;
     let translate = |error| shared.translate(error);
-    if !query::has_table(&connection, &table.name).map_err(translate)? {
+    if !catalogue::has_table(&connection, &table.name).map_err(translate)? {
         return Ok(());
     }
-    let end = vectors::end(&connection, table).map_err(translate)?;
+    let end = shared.settle(vectors::end(&connection, table))?;
     for from in (0..end).step_by(BLOCK_ROWS as usize) {
         let to = end.min(from + BLOCK_ROWS);
         let mut ads =
-            shared.with_room(|| latest_sightings(&connection, table, space, from, to).map_err(translate))?;
+            shared.with_room(|| shared.settle(latest_sightings(&connection, table, space, from, to)))?;
         for from in (from..to).step_by(vectors::PAGE_ROWS as usize) {
             let rows = vectors::page(shared, &connection, table, space, from)?;
             let page: Vec<_> =
@@ -58,11 +59,11 @@ fn latest_sightings(
     space: &str,
     from: i64,
     to: i64,
-) -> ::duckdb::Result<HashMap<JobKey, JobAd>> {
-    let sql = takedowns::honoured(connection, include_str!("../../../../infra/duckdb/scan_ads.sql"), table)?;
+) -> Outcome<HashMap<JobKey, JobAd>> {
+    let sql = sql::fill(connection, sql::SCAN_ADS, Some(table))?;
     let mut statement = connection.prepare_cached(&sql)?;
     let ads = statement.query_map(params![space, from, to], ad)?;
-    ads.map(|ad| ad.map(|ad| (ad.key(), ad))).collect()
+    Ok(ads.map(|ad| ad.map(|ad| (ad.key(), ad))).collect::<::duckdb::Result<_>>()?)
 }
 
 fn ad(row: &Row<'_>) -> ::duckdb::Result<JobAd> {
@@ -112,9 +113,9 @@ mod tests {
     use futures::{StreamExt, TryStreamExt, stream};
 
     use super::*;
+    use crate::Access;
     use crate::duckdb::DuckDb;
-    use crate::warehouse::FilterColumns;
-    use crate::{Access, Warehouse};
+    use crate::warehouse::{EmbeddingStore, FilterColumns, JobStore};
 
     const ADS: usize = BLOCK_ROWS as usize + 4000;
 

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-use ::duckdb::Connection;
+use ::duckdb::types::Value;
+use ::duckdb::{Connection, params_from_iter};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{
@@ -22,8 +23,8 @@ const WRITTEN_OUT: [&str; 7] = ["UHUGEINT", "INTERVAL", "BIT", "BIGNUM", "VARINT
 const TIME_WITH_ZONE: &str = "TIME WITH TIME ZONE";
 
 /// The statement, its columns of [`WRITTEN_OUT`] types as text.
-pub(super) fn presentable<'a>(connection: &Connection, sql: &'a str) -> Cow<'a, str> {
-    let Some(columns) = described(connection, sql) else { return Cow::Borrowed(sql) };
+pub(super) fn presentable<'a>(connection: &Connection, sql: &'a str, parameters: &[Value]) -> Cow<'a, str> {
+    let Some(columns) = described(connection, sql, parameters) else { return Cow::Borrowed(sql) };
     let is_written_out = |of_type: &str| {
         of_type.contains(TIME_WITH_ZONE)
             || of_type
@@ -47,9 +48,9 @@ pub(super) fn presentable<'a>(connection: &Connection, sql: &'a str) -> Cow<'a, 
 }
 
 /// Names and types of the columns of a SELECT; `None` where the statement is another, or wrong: its own run says what is.
-fn described(connection: &Connection, sql: &str) -> Option<Vec<(String, String)>> {
+fn described(connection: &Connection, sql: &str, parameters: &[Value]) -> Option<Vec<(String, String)>> {
     let mut statement = connection.prepare(&format!("DESCRIBE {sql}")).ok()?;
-    let mut rows = statement.query([]).ok()?;
+    let mut rows = statement.query(params_from_iter(parameters)).ok()?;
     let mut columns = Vec::new();
     while let Some(row) = rows.next().ok()? {
         let names = row.as_ref().column_names();

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use common_core::{Error, ErrorKind};
+use common_core::{Error, ErrorKind, Result};
 
 /// Which sentence goes with which part of a message. The engine has one error code for everything, so its text is
 /// all there is to go by; `tests/faults` makes each of these happen.
@@ -31,6 +31,26 @@ const MEANINGS: &[(&str, ErrorKind, &str)] = &[
         "has no table cleaned_jobs: load ads with `jobctl load FILE` or make some with `jobctl generate`",
     ),
 ];
+
+/// Why work on a connection failed: the engine's reason or ours.
+pub(super) enum Failure {
+    Engine(::duckdb::Error),
+    Ours(Error),
+}
+
+impl From<::duckdb::Error> for Failure {
+    fn from(error: ::duckdb::Error) -> Self {
+        Self::Engine(error)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Ours(error)
+    }
+}
+
+pub(super) type Outcome<T> = Result<T, Failure>;
 
 /// Turns an engine's error into ours: kind, and one sentence that names the file. What a user can mend is said in our
 /// words alone (the engine's go to the debug log); what is wrong with a statement, in the engine's.

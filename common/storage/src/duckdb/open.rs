@@ -135,7 +135,7 @@ fn attach(path: &Path, access: Access) -> ::duckdb::Result<Connection> {
 /// Makes a new connection's statements speak of the file, and of moments as all of ours do.
 pub(super) fn enter(connection: &Connection) -> ::duckdb::Result<()> {
     connection.execute_batch(&format!("USE {CATALOG}"))?;
-    connection.execute_batch(include_str!("../../../../infra/duckdb/within_calendar.sql"))
+    connection.execute_batch(super::sql::WITHIN_CALENDAR.text)
 }
 
 /// `text` as a constant of a statement that takes no parameters.

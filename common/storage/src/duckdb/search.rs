@@ -1,75 +1,54 @@
-//! What a table of embeddings holds, and which of its rows are nearest to a vector: always exact, by a scan.
+//! The rows nearest to a vector: always exact, by a scan.
 
-use ::duckdb::{Connection, Row, ToSql, params, params_from_iter};
+use ::duckdb::{Connection, Row, ToSql, params_from_iter};
+use async_trait::async_trait;
 use common_core::Result;
 use common_core::job::{ContentHash, JobFilter, JobKey};
 
-use super::{micros, moment, query, render, takedowns};
-use crate::warehouse::{EmbeddingTable, IndexState, VectorHit, VectorQuery, vectors};
+use super::errors::Outcome;
+use super::{DuckDb, catalogue, micros, sql};
+use crate::sql::Values;
+use crate::warehouse::search::{named, spellings};
+use crate::warehouse::{
+    EmbeddingTable, VectorHit, VectorIndexKind, VectorIndexState, VectorQuery, VectorSearch,
+};
 
-pub(super) fn index_state(
-    connection: &Connection,
-    table: &EmbeddingTable,
-    space: &str,
-) -> ::duckdb::Result<IndexState> {
-    if !query::has_table(connection, &table.name)? {
-        return Ok(IndexState::default());
+#[async_trait]
+impl VectorSearch for DuckDb {
+    async fn search_embeddings(
+        &self,
+        table: &EmbeddingTable,
+        space: &str,
+        query: &VectorQuery,
+    ) -> Result<Vec<VectorHit>> {
+        let (table, space, query) = (table.clone(), space.to_owned(), query.checked(table)?.clone());
+        let found = self.read(move |connection| search(connection, &table, &space, &query)).await?;
+        found.into_iter().map(Found::hit).collect()
     }
-    let sql = include_str!("../../../../infra/duckdb/index_state.sql");
-    let sql = takedowns::honoured(connection, sql, table)?;
-    connection.query_row(&sql, [space], |row| {
-        Ok(IndexState {
-            rows: row.get(0)?,
-            newest: moment(row, 1)?,
-            checksum: row.get(2)?,
-            ads: row.get(3)?,
-            timestamps_out_of_range: row.get(4)?,
-        })
-    })
-}
 
-pub(super) fn embedding_spaces(
-    connection: &Connection,
-    table: &EmbeddingTable,
-) -> ::duckdb::Result<Vec<(String, u64)>> {
-    if !query::has_table(connection, &table.name)? {
-        return Ok(Vec::new());
+    async fn refresh_vector_index(
+        &self,
+        _table: &EmbeddingTable,
+        _kind: VectorIndexKind,
+    ) -> Result<VectorIndexState> {
+        Ok(VectorIndexState::None)
     }
-    let sql = render(include_str!("../../../../infra/duckdb/embedding_spaces.sql"), table);
-    connection.prepare(&sql)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
-}
-
-/// Which of the hashes, joined by commas, have a vector of `space`, written since `since` where that is given.
-pub(super) fn known_texts(
-    connection: &Connection,
-    table: &EmbeddingTable,
-    space: &str,
-    hashes: &str,
-    since: Option<i64>,
-) -> ::duckdb::Result<Vec<String>> {
-    if !query::has_table(connection, &table.name)? {
-        return Ok(Vec::new());
-    }
-    let sql =
-        takedowns::honoured(connection, include_str!("../../../../infra/duckdb/known_texts.sql"), table)?;
-    let mut statement = connection.prepare_cached(&sql)?;
-    statement.query_map(params![hashes, space, since], |row| row.get(0))?.collect()
 }
 
 /// A row of the search, its hash not read yet.
-pub(super) struct Found {
+struct Found {
     key: JobKey,
     content_hash: String,
     similarity: f32,
 }
 
-pub(super) fn search(
+fn search(
     connection: &Connection,
     table: &EmbeddingTable,
     space: &str,
     asked: &VectorQuery,
-) -> ::duckdb::Result<Vec<Found>> {
-    if !query::has_table(connection, &table.name)? {
+) -> Outcome<Vec<Found>> {
+    if !catalogue::has_table(connection, &table.name)? {
         return Ok(Vec::new());
     }
     let Some(filter) = as_stored(connection, table, space, &asked.filter)? else { return Ok(Vec::new()) };
@@ -85,14 +64,15 @@ pub(super) fn search(
         Box::new(filter.salary_min_sgd_per_month),
         Box::new(micros(filter.posted_after)),
     ];
-    let sql = if filter.company.is_empty() {
-        include_str!("../../../../infra/duckdb/search_embeddings.sql")
+    let template = if filter.company.is_empty() {
+        sql::SEARCH_EMBEDDINGS
     } else {
         values.push(Box::new(array(&filter.company)));
-        include_str!("../../../../infra/duckdb/search_companies.sql")
+        sql::SEARCH_COMPANIES
     };
-    let sql = takedowns::honoured(connection, sql, table)?;
-    connection.prepare(&sql)?.query_map(params_from_iter(values), found)?.collect()
+    let sql = sql::fill(connection, template, Some(table))?;
+    let mut statement = connection.prepare(&sql)?;
+    Ok(statement.query_map(params_from_iter(values), found)?.collect::<::duckdb::Result<_>>()?)
 }
 
 /// The filter with its names as they are stored, or `None` where nothing stored is meant by one of them.
@@ -101,19 +81,19 @@ fn as_stored(
     table: &EmbeddingTable,
     space: &str,
     asked: &JobFilter,
-) -> ::duckdb::Result<Option<JobFilter>> {
+) -> Outcome<Option<JobFilter>> {
     let mut filter = asked.clone();
-    for (column, values) in vectors::named(&mut filter).into_iter().filter(|(_, values)| !values.is_empty()) {
-        let sql =
-            include_str!("../../../../infra/duckdb/filter_values.sql").replace("{value_column}", column);
-        *values = vectors::spellings(values, texts(connection, &render(&sql, table), &[&space])?);
+    for (column, values) in named(&mut filter).into_iter().filter(|(_, values)| !values.is_empty()) {
+        let value_column = Values::default().with("value_column", column);
+        let sql = sql::fill_with(connection, sql::FILTER_VALUES, Some(table), value_column)?;
+        *values = spellings(values, texts(connection, &sql, &[&space])?);
         if values.is_empty() {
             return Ok(None);
         }
     }
     if !filter.company.is_empty() {
-        let sql = render(include_str!("../../../../infra/duckdb/filter_companies.sql"), table);
-        filter.company = vectors::spellings(&filter.company, texts(connection, &sql, &[])?);
+        let sql = sql::fill(connection, sql::FILTER_COMPANIES, Some(table))?;
+        filter.company = spellings(&filter.company, texts(connection, &sql, &[])?);
         if filter.company.is_empty() {
             return Ok(None);
         }
@@ -139,7 +119,7 @@ fn found(row: &Row<'_>) -> ::duckdb::Result<Found> {
 }
 
 impl Found {
-    pub(super) fn hit(self) -> Result<VectorHit> {
+    fn hit(self) -> Result<VectorHit> {
         let content_hash = ContentHash::parse(&self.content_hash)?;
         Ok(VectorHit { key: self.key, content_hash, similarity: self.similarity })
     }

@@ -1,64 +1,97 @@
-//! The tables' shape: made where they are missing, completed by columns that a later version of ours added, refused where a
-//! column has another type.
+//! The tables as they must be: made where they are missing, completed by columns that a later version of ours added,
+//! refused where a column has another type.
 
 use ::duckdb::Connection;
 
-use super::write::{Failure, Outcome};
-use super::{query, render};
-use crate::shape::{self, Column};
-use crate::warehouse::{self, EmbeddingTable};
+use super::errors::{Failure, Outcome};
+use super::{catalogue, sql};
+use crate::schema::{self, CLEANED_JOBS, Column, FORGOTTEN_ADS, JOB_EMBEDDINGS, Kind, ML_RUNS, Table};
+use crate::sql::{Template, Values};
+use crate::warehouse::EmbeddingTable;
 
-const CLEANED_JOBS: &str = include_str!("../../../../infra/duckdb/create_cleaned_jobs.sql");
-const JOB_EMBEDDINGS: &str = include_str!("../../../../infra/duckdb/create_job_embeddings.sql");
-const FORGOTTEN_ADS: &str = include_str!("../../../../infra/duckdb/create_forgotten_ads.sql");
-const ML_RUNS: &str = include_str!("../../../../infra/duckdb/create_ml_runs.sql");
-const VW_RUNS: &str = include_str!("../../../../infra/duckdb/create_vw_runs.sql");
-const ADD_COLUMN: &str = include_str!("../../../../infra/duckdb/add_column.sql");
+/// The engine's type of a kind.
+pub(crate) fn type_of(kind: Kind, dimension: usize) -> String {
+    match kind {
+        Kind::Text => "VARCHAR".to_owned(),
+        Kind::Moment => "TIMESTAMP".to_owned(),
+        Kind::Number => "DOUBLE".to_owned(),
+        Kind::Vector => format!("FLOAT[{dimension}]"),
+    }
+}
 
 pub(super) fn create_jobs(connection: &Connection) -> Outcome<()> {
-    create(connection, "cleaned_jobs", CLEANED_JOBS)?;
-    create_tombstones(connection)
+    if catalogue::has_view(connection, CLEANED_JOBS.name)? {
+        return Err(Failure::Ours(schema::refuse(
+            "cleaned_jobs is a view, and this program needs a table to add to",
+        )));
+    }
+    create(connection, &CLEANED_JOBS, sql::CREATE_CLEANED_JOBS, None)?;
+    create_tombstones(connection)?;
+    create_view(connection, sql::CREATE_VW_LATEST_JOBS)
 }
 
 /// Makes the table of those that were taken down.
 pub(super) fn create_tombstones(connection: &Connection) -> Outcome<()> {
-    create(connection, warehouse::FORGOTTEN_ADS, FORGOTTEN_ADS)
+    create(connection, &FORGOTTEN_ADS, sql::CREATE_FORGOTTEN_ADS, None)
 }
 
 pub(super) fn create_runs(connection: &Connection) -> Outcome<()> {
-    if let Some(column) = missing(connection, "cleaned_jobs", CLEANED_JOBS)?.first() {
-        return Err(Failure::Ours(shape::lacks("cleaned_jobs", column)));
+    if let Some(column) = missing(connection, CLEANED_JOBS.name, &CLEANED_JOBS, 0, true)?.first() {
+        return Err(Failure::Ours(schema::lacks(CLEANED_JOBS.name, column)));
     }
     create_tombstones(connection)?;
-    create(connection, "ml_runs", ML_RUNS)?;
-    Ok(connection.execute_batch(VW_RUNS)?)
+    create_view(connection, sql::CREATE_VW_LATEST_JOBS)?;
+    create(connection, &ML_RUNS, sql::CREATE_ML_RUNS, None)?;
+    create_view(connection, sql::CREATE_VW_RUNS)
 }
 
 pub(super) fn create_embeddings(connection: &Connection, table: &EmbeddingTable) -> Outcome<()> {
     create_runs(connection)?;
-    create(connection, &table.name, &render(JOB_EMBEDDINGS, table))
+    create(connection, &JOB_EMBEDDINGS, sql::CREATE_JOB_EMBEDDINGS, Some(table))
 }
 
-fn create(connection: &Connection, table: &str, sql: &str) -> Outcome<()> {
-    connection.execute_batch(sql)?;
-    for column in shape::addable(table, missing(connection, table, sql)?)? {
-        let add = ADD_COLUMN.replace("job_embeddings", table);
-        let add = add.replace("{column}", &column.name).replace("{type}", &column.of_type);
-        connection.execute_batch(&add)?;
+fn create_view(connection: &Connection, template: Template) -> Outcome<()> {
+    Ok(connection.execute_batch(&sql::fill(connection, template, None)?)?)
+}
+
+fn create(
+    connection: &Connection,
+    schema: &Table,
+    template: Template,
+    embeddings: Option<&EmbeddingTable>,
+) -> Outcome<()> {
+    let name = embeddings.map_or(schema.name, |table| &table.name);
+    let dimension = embeddings.map_or(0, |table| table.dimension);
+    // The statement makes the table that it names, and does not read it.
+    let values = Values::default().with("forgotten_ads", FORGOTTEN_ADS.name);
+    connection.execute_batch(&sql::fill_with(connection, template, embeddings, values)?)?;
+    for column in schema::addable(name, missing(connection, name, schema, dimension, false)?)? {
+        let values =
+            Values::default().with("table", name).with("column", column.name).with("type", column.of_type);
+        connection.execute_batch(&sql::ADD_COLUMN.fill(&values)?)?;
     }
     Ok(())
 }
 
-fn missing(connection: &Connection, table: &str, sql: &str) -> Outcome<Vec<Column>> {
-    let columns: Vec<_> =
-        query::columns(connection)?.into_iter().filter(|column| column.table == table).collect();
-    for column in columns.iter().filter(|column| !shape::declares(sql, &column.name)) {
+/// Columns of `schema` that a table, or a view where that will do, lacks.
+fn missing(
+    connection: &Connection,
+    table: &str,
+    schema: &Table,
+    dimension: usize,
+    may_be_view: bool,
+) -> Outcome<Vec<Column>> {
+    let columns: Vec<_> = catalogue::columns_with_views(connection)?
+        .into_iter()
+        .filter(|column| column.table == table && (may_be_view || !column.is_view))
+        .collect();
+    for column in columns.iter().filter(|column| !schema.declares(&column.name)) {
         if column.must_be_given {
-            return Err(Failure::Ours(shape::unfillable(table, &column.name)));
+            return Err(Failure::Ours(schema::unfillable(table, &column.name)));
         }
         if column.name.eq_ignore_ascii_case("rowid") {
             let sentence = format!("table {table} has a column rowid, which hides the engine's row numbers");
-            return Err(Failure::Ours(shape::refuse(&sentence)));
+            return Err(Failure::Ours(schema::refuse(&sentence)));
         }
     }
     let found: Vec<(String, String)> =
@@ -67,14 +100,14 @@ fn missing(connection: &Connection, table: &str, sql: &str) -> Outcome<Vec<Colum
         // Fails in the engine's own words where there is nothing of that name.
         connection.prepare(&format!("SELECT 1 FROM \"{table}\""))?;
         let sentence = format!("{table} is a view, and this program needs a table");
-        return Err(Failure::Ours(shape::refuse(&sentence)));
+        return Err(Failure::Ours(schema::refuse(&sentence)));
     }
-    Ok(shape::missing(table, sql, &found)?)
+    Ok(schema.missing(table, |kind| type_of(kind, dimension), &found)?)
 }
 
 /// Whether the table has columns that are its owner's.
 pub(super) fn has_other_columns(connection: &Connection, table: &EmbeddingTable) -> ::duckdb::Result<bool> {
-    let columns = query::columns(connection)?;
+    let columns = catalogue::columns(connection)?;
     let mut names = columns.iter().filter(|column| column.table == table.name).map(|column| &column.name);
-    Ok(names.any(|name| !shape::declares(JOB_EMBEDDINGS, name)))
+    Ok(names.any(|name| !JOB_EMBEDDINGS.declares(name)))
 }

@@ -10,7 +10,8 @@ use common_core::job::{ContentHash, JobKey, Timestamp};
 use common_core::{Error, Result, failpoint, feed};
 use futures::stream::BoxStream;
 
-use super::{Shared, query, render, takedowns};
+use super::errors::Outcome;
+use super::{Shared, catalogue, sql};
 use crate::warehouse::{EmbeddingRow, EmbeddingTable, FilterColumns};
 
 /// Rows a page: some 6 MB of vectors.
@@ -33,10 +34,10 @@ fn read_pages(
 ) -> Result<()> {
     let connection = shared.reader()?;
     let translate = |error| shared.translate(error);
-    if !query::has_table(&connection, &table.name).map_err(translate)? {
+    if !catalogue::has_table(&connection, &table.name).map_err(translate)? {
         return Ok(());
     }
-    let end = end(&connection, table).map_err(translate)?;
+    let end = shared.settle(end(&connection, table))?;
     for from in (0..end).step_by(PAGE_ROWS as usize) {
         failpoint::reach("duckdb::scan_embeddings");
         emit(page(shared, &connection, table, space, from)?)?;
@@ -45,9 +46,9 @@ fn read_pages(
 }
 
 /// One past the greatest row number.
-pub(super) fn end(connection: &Connection, table: &EmbeddingTable) -> ::duckdb::Result<i64> {
-    let sql = render(include_str!("../../../../infra/duckdb/end_of_embeddings.sql"), table);
-    connection.query_row(&sql, [], |row| row.get(0))
+pub(super) fn end(connection: &Connection, table: &EmbeddingTable) -> Outcome<i64> {
+    let sql = sql::fill(connection, sql::END_OF_EMBEDDINGS, Some(table))?;
+    Ok(connection.query_row(&sql, [], |row| row.get(0))?)
 }
 
 /// Rows of `space` from row number `from` on, among the next [`PAGE_ROWS`].
@@ -58,8 +59,7 @@ pub(super) fn page(
     space: &str,
     from: i64,
 ) -> Result<Vec<EmbeddingRow>> {
-    let translate = |error| shared.translate(error);
-    let batches = shared.with_room(|| batches(connection, table, space, from).map_err(translate))?;
+    let batches = shared.with_room(|| shared.settle(batches(connection, table, space, from)))?;
     Ok(batches.iter().map(rows).collect::<Result<Vec<_>>>()?.concat())
 }
 
@@ -68,13 +68,13 @@ fn batches(
     table: &EmbeddingTable,
     space: &str,
     from: i64,
-) -> ::duckdb::Result<Vec<RecordBatch>> {
-    let sql = include_str!("../../../../infra/duckdb/scan_embeddings.sql");
-    let sql = takedowns::honoured(connection, sql, table)?;
+) -> Outcome<Vec<RecordBatch>> {
+    let sql = sql::fill(connection, sql::SCAN_EMBEDDINGS, Some(table))?;
     let mut statement = connection.prepare_cached(&sql)?;
     drop(statement.query_arrow(params![space, from, from + PAGE_ROWS])?);
     // Step by step, because the iterator over the batches panics where the engine fails.
-    std::iter::from_fn(|| statement.step().transpose()).map(|batch| Ok(RecordBatch::from(&batch?))).collect()
+    let batches = std::iter::from_fn(|| statement.step().transpose());
+    Ok(batches.map(|batch| Ok(RecordBatch::from(&batch?))).collect::<::duckdb::Result<_>>()?)
 }
 
 fn rows(batch: &RecordBatch) -> Result<Vec<EmbeddingRow>> {

@@ -2,24 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 
+use async_trait::async_trait;
+use common_core::Result;
 use common_core::job::{JobAd, JobKey};
 use serde::Serialize;
 
 /// The table of tombstones: one row an ad that was taken down, with its key and the moment of the takedown.
 pub const FORGOTTEN_ADS: &str = "forgotten_ads";
-
-/// How statements name [`FORGOTTEN_ADS`], for engines that read a warehouse without that table.
-#[cfg(any(feature = "duckdb", feature = "gcp"))]
-pub(crate) const FROM_FORGOTTEN_ADS: &str = "FROM forgotten_ads AS";
-
-/// The outcome of appending sightings.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Appended {
-    /// Sightings that are in the table now.
-    pub sightings: u64,
-    /// Sightings left out because their ads were taken down.
-    pub forgotten: u64,
-}
 
 /// What a takedown removed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -39,6 +28,26 @@ pub struct Traces {
     pub present: HashSet<JobKey>,
     /// Keys of the tombstones found, exactly as stored.
     pub forgotten: HashSet<JobKey>,
+}
+
+/// Ads out, for good.
+#[async_trait]
+pub trait Takedowns: Send + Sync {
+    /// Looks for the rows of `keys` in every table that names ads; white space around a stored key does not count.
+    /// The engine looks: keys are its parameters.
+    async fn trace(&self, keys: &[JobKey]) -> Result<Traces>;
+
+    /// Takes the ads down: removes them from every table that names ads, and leaves a tombstone of each, in a table
+    /// or not, that keeps it out from then on. Returns what left each table. A repeat changes nothing; one of a call
+    /// that was interrupted completes it.
+    async fn forget(&self, keys: &[JobKey]) -> Result<Vec<Forgotten>>;
+
+    /// Every ad that was taken down.
+    async fn tombstones(&self) -> Result<Vec<JobKey>>;
+
+    /// Lifts the takedowns of `keys`, whose sightings may be appended again; no row comes back. Returns those that
+    /// were taken down.
+    async fn undo_forget(&self, keys: &[JobKey]) -> Result<HashSet<JobKey>>;
 }
 
 impl Traces {

@@ -29,7 +29,7 @@ use chrono::{SubsecRound, Utc};
 use clap::Args;
 use common::job::JobAd;
 use common::storage::settings::StorageSettings;
-use common::storage::warehouse::{Appended, Tombstones};
+use common::storage::warehouse::{Appended, OperatorQueries, Tombstones};
 use common::storage::{Access, Warehouse, open_warehouse};
 use common::{Error, ErrorKind, Result, feed};
 use futures::StreamExt;
@@ -234,7 +234,7 @@ pub(crate) struct TableCounts {
 }
 
 impl TableCounts {
-    pub(crate) async fn query(warehouse: &dyn Warehouse) -> Result<Self> {
+    pub(crate) async fn query(warehouse: &dyn OperatorQueries) -> Result<Self> {
         let sql = include_str!("../../sql/count_ads.sql");
         let [sightings, ads, distinct_sightings] = warehouse::counts(warehouse, sql).await?;
         Ok(Self { sightings, ads, distinct_sightings })

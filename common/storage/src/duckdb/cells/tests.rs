@@ -1,11 +1,12 @@
 use futures::TryStreamExt;
 
 use super::*;
+use crate::Access;
 use crate::duckdb::DuckDb;
-use crate::{Access, Warehouse};
+use crate::warehouse::OperatorQueries;
 
 async fn ask(warehouse: &DuckDb, sql: &str) -> (Vec<ColumnType>, Vec<Vec<Cell>>) {
-    let answer = warehouse.query(sql).await.unwrap_or_else(|error| panic!("{sql}: {}", error.chain()));
+    let answer = warehouse.query(sql, &[]).await.unwrap_or_else(|error| panic!("{sql}: {}", error.chain()));
     let types = answer.columns.iter().map(|(_, of_type)| *of_type).collect();
     let pages: Vec<Vec<Vec<Cell>>> = answer.pages.try_collect().await.unwrap();
     (types, pages.concat())
@@ -110,7 +111,7 @@ async fn what_the_engine_writes_out_keeps_names_and_order() {
     let (_, expected) = ask(&warehouse, plain).await;
     let order: Vec<&Cell> = rows.iter().map(|row| &row[0]).collect();
     assert_eq!(order, expected.iter().map(|row| &row[0]).collect::<Vec<_>>());
-    let answer = warehouse.query(sql).await.unwrap();
+    let answer = warehouse.query(sql, &[]).await.unwrap();
     let names: Vec<&str> = answer.columns.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["a \"b", "day"]);
     drop(answer);

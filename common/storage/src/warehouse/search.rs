@@ -1,32 +1,14 @@
-//! What building a vector index reads, and what a search through the warehouse asks and answers.
+//! The ads nearest to a vector, found by the warehouse.
 
 use std::collections::HashSet;
 
+use async_trait::async_trait;
 use common_core::fold::fold_name;
-pub use common_core::job::IndexedAd;
-use common_core::job::{ContentHash, JobFilter, JobKey, Timestamp};
+use common_core::job::{ContentHash, JobFilter, JobKey};
 use common_core::{Error, Result};
 use serde::Serialize;
 
 use super::EmbeddingTable;
-
-/// What the rows of one space are, without their vectors: while it is the same, an index of them need not be built again.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct IndexState {
-    /// How many rows.
-    pub rows: u64,
-    /// When the newest vector was made; a row that takes another's vector takes its moment too.
-    pub newest: Option<Timestamp>,
-    /// Of every row's key, text and filter columns, whatever their order: an ad that came for one that left changes nothing
-    /// else. Comparable within one warehouse alone.
-    pub checksum: u64,
-    /// How many of the rows are of ads that are still in `cleaned_jobs`: as many as [`super::Warehouse::scan_ads`] returns.
-    #[serde(skip)]
-    pub ads: u64,
-    /// Sightings with a moment outside the years 1 to 9999, which counts as missing.
-    #[serde(skip)]
-    pub timestamps_out_of_range: u64,
-}
 
 /// Which ads are nearest to a vector.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -90,6 +72,34 @@ pub enum VectorIndexState {
         /// Why, in the warehouse's words.
         reason: String,
     },
+}
+
+/// Searches inside the warehouse.
+#[async_trait]
+pub trait VectorSearch: Send + Sync {
+    /// The ads of `space` nearest to the query's vector, filtered inside the search: best first, ads of one
+    /// similarity by source and id. Exact, but where the warehouse has a vector index. Nothing where there is no
+    /// `table`.
+    ///
+    /// # Errors
+    /// `InvalidInput` where the vector is of another length than the table's, or zero, or not of numbers.
+    async fn search_embeddings(
+        &self,
+        table: &EmbeddingTable,
+        space: &str,
+        query: &VectorQuery,
+    ) -> Result<Vec<VectorHit>>;
+
+    /// Makes the warehouse's own vector index where it has use for one and has none, and looks at it once. It fills by
+    /// itself: a caller that waits for it asks again. One that is there stays, whatever its kind.
+    ///
+    /// # Errors
+    /// `NotFound` where there is no `table`, in a warehouse that makes indexes.
+    async fn refresh_vector_index(
+        &self,
+        table: &EmbeddingTable,
+        kind: VectorIndexKind,
+    ) -> Result<VectorIndexState>;
 }
 
 /// Those of the `stored` values that a filter by `wanted` means, as they are stored: text is folded here and nowhere else.

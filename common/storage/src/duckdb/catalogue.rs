@@ -1,0 +1,47 @@
+//! The tables and columns of the file.
+
+use ::duckdb::Connection;
+
+use super::sql;
+
+/// A column as the catalogue knows it.
+pub(super) struct CatalogueColumn {
+    pub(super) table: String,
+    pub(super) name: String,
+    pub(super) data_type: String,
+    /// Whether a row without a value of it is refused.
+    pub(super) must_be_given: bool,
+    /// Whether it is of a view.
+    pub(super) is_view: bool,
+}
+
+/// Every column of every table, in alphabetical order of the tables; no views.
+pub(super) fn columns(connection: &Connection) -> ::duckdb::Result<Vec<CatalogueColumn>> {
+    Ok(columns_with_views(connection)?.into_iter().filter(|column| !column.is_view).collect())
+}
+
+/// Every column of every table and view, in alphabetical order of these.
+pub(super) fn columns_with_views(connection: &Connection) -> ::duckdb::Result<Vec<CatalogueColumn>> {
+    let mut statement = connection.prepare_cached(sql::LIST_COLUMNS.text)?;
+    statement.query_map([], column)?.collect()
+}
+
+fn column(row: &::duckdb::Row<'_>) -> ::duckdb::Result<CatalogueColumn> {
+    Ok(CatalogueColumn {
+        table: row.get(0)?,
+        name: row.get(1)?,
+        data_type: row.get(2)?,
+        must_be_given: row.get(3)?,
+        is_view: row.get(4)?,
+    })
+}
+
+/// Whether the file has this table.
+pub(super) fn has_table(connection: &Connection, table: &str) -> ::duckdb::Result<bool> {
+    Ok(columns(connection)?.iter().any(|column| column.table == table))
+}
+
+/// Whether the file has this view.
+pub(super) fn has_view(connection: &Connection, view: &str) -> ::duckdb::Result<bool> {
+    Ok(columns_with_views(connection)?.iter().any(|column| column.is_view && column.table == view))
+}

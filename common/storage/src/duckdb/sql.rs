@@ -1,0 +1,110 @@
+//! The statements of `infra/duckdb`.
+
+use ::duckdb::Connection;
+
+use super::catalogue;
+use super::errors::Outcome;
+use crate::sql::{Template, Values, statements};
+use crate::warehouse::{EmbeddingTable, FORGOTTEN_ADS};
+
+statements! {
+    "duckdb":
+    ADD_COLUMN = "add_column",
+    ADD_TOMBSTONES = "add_tombstones",
+    COPY_VIEWED_JOBS = "copy_viewed_jobs",
+    COUNT_JOBS = "count_jobs",
+    COUNT_KEYS = "count_keys",
+    COUNT_STATEMENTS = "count_statements",
+    CREATE_CLEANED_JOBS = "create_cleaned_jobs",
+    CREATE_FORGOTTEN_ADS = "create_forgotten_ads",
+    CREATE_JOB_EMBEDDINGS = "create_job_embeddings",
+    CREATE_ML_RUNS = "create_ml_runs",
+    CREATE_VW_LATEST_JOBS = "create_vw_latest_jobs",
+    CREATE_VW_RUNS = "create_vw_runs",
+    DELETE_KEYS = "delete_keys",
+    EMBEDDING_SPACES = "embedding_spaces",
+    END_OF_EMBEDDINGS = "end_of_embeddings",
+    END_OF_SIGHTINGS = "end_of_sightings",
+    FETCH_DONOR = "fetch_donor",
+    FILTER_COMPANIES = "filter_companies",
+    FILTER_VALUES = "filter_values",
+    FIND_DONORS = "find_donors",
+    INDEX_STATE = "index_state",
+    INSERT_EMBEDDINGS = "insert_embeddings",
+    INSERT_NEW_EMBEDDINGS = "insert_new_embeddings",
+    KNOWN_TEXTS = "known_texts",
+    LATEST_SIGHTINGS = "latest_sightings",
+    LIST_COLUMNS = "list_columns",
+    LIST_TOMBSTONES = "list_tombstones",
+    NO_EMBEDDINGS = "no_embeddings",
+    NO_FORGOTTEN_ADS = "no_forgotten_ads",
+    OTHER_COLUMNS_HASH = "other_columns_hash",
+    PRUNE_EMBEDDINGS = "prune_embeddings",
+    RECORD_RUN = "record_run",
+    REPLACE_EMBEDDINGS = "replace_embeddings",
+    RUNNING_RUNS = "running_runs",
+    SCAN_ADS = "scan_ads",
+    SCAN_EMBEDDINGS = "scan_embeddings",
+    SCAN_JOBS = "scan_jobs",
+    SEARCH_COMPANIES = "search_companies",
+    SEARCH_EMBEDDINGS = "search_embeddings",
+    SHARE_EMBEDDINGS = "share_embeddings",
+    STAGE_DONORS = "stage_donors",
+    STAGE_EMBEDDINGS = "stage_embeddings",
+    STAGE_KEYS = "stage_keys",
+    STAGE_SHARED = "stage_shared",
+    UNSHARED = "unshared",
+    UPDATE_EMBEDDINGS = "update_embeddings",
+    UPDATE_FILTERS = "update_filters",
+    WITHIN_CALENDAR = "within_calendar",
+}
+
+/// The statement, ready to run. Where a table of tombstones or of embeddings is not made yet (a reader makes
+/// nothing), it reads an empty one.
+pub(super) fn fill(
+    connection: &Connection,
+    template: Template,
+    table: Option<&EmbeddingTable>,
+) -> Outcome<String> {
+    fill_with(connection, template, table, Values::default())
+}
+
+/// [`fill`] with `values` of the statement's own.
+pub(super) fn fill_with(
+    connection: &Connection,
+    template: Template,
+    table: Option<&EmbeddingTable>,
+    mut values: Values,
+) -> Outcome<String> {
+    if template.mentions(&["forgotten_ads", "latest_sightings"])
+        && !catalogue::has_table(connection, FORGOTTEN_ADS)?
+    {
+        values = values.with("forgotten_ads", NO_FORGOTTEN_ADS.text.trim_end());
+    }
+    if let Some(table) = table {
+        if template.name == SCAN_JOBS.name && !catalogue::has_table(connection, &table.name)? {
+            values = values.with("job_embeddings", NO_EMBEDDINGS.text.trim_end());
+        }
+        values = values.on(table);
+    }
+    // Row numbers of sightings; a view has none.
+    let is_numbered =
+        template.text.contains("rowid") && template.mentions(&["cleaned_jobs", "latest_sightings"]);
+    if is_numbered && catalogue::has_view(connection, "cleaned_jobs")? {
+        connection.execute_batch(&COPY_VIEWED_JOBS.fill(&Values::default().with_constants())?)?;
+        values = values.with("cleaned_jobs", "temp.viewed_jobs");
+    }
+    values = values.with_constants();
+    values = values.with("other_columns_hash", OTHER_COLUMNS_HASH.text.trim_end());
+    let latest = if template.mentions(&["latest_sightings"]) {
+        LATEST_SIGHTINGS.fill(&values)?
+    } else {
+        String::new()
+    };
+    Ok(template.fill(&values.with("latest_sightings", latest))?)
+}
+
+/// A table's name, which others chose, in quotes.
+pub(super) fn quoted(table: &str) -> String {
+    format!("\"{}\"", table.replace('"', "\"\""))
+}

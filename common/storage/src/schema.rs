@@ -1,0 +1,338 @@
+//! The tables and their columns, written once. The engines' CREATE statements are compared with it by tests, and the
+//! tables that are there when a program makes what is missing.
+
+use common_core::{Error, Result};
+
+/// What a column holds; each engine has a type for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Text,
+    /// UTC, to the microsecond.
+    Moment,
+    Number,
+    /// As many float32 as the model's vectors have.
+    Vector,
+}
+
+/// A column of a table of ours.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Field {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    /// Whether it is never NULL.
+    pub(crate) is_required: bool,
+}
+
+/// A table of ours.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Table {
+    pub(crate) name: &'static str,
+    pub(crate) fields: &'static [Field],
+}
+
+const fn required(name: &'static str, kind: Kind) -> Field {
+    Field { name, kind, is_required: true }
+}
+
+const fn optional(name: &'static str, kind: Kind) -> Field {
+    Field { name, kind, is_required: false }
+}
+
+/// The ads as they were seen.
+pub(crate) const CLEANED_JOBS: Table = Table {
+    name: "cleaned_jobs",
+    fields: &[
+        required("source", Kind::Text),
+        required("scrape_timestamp", Kind::Moment),
+        optional("bq_timestamp", Kind::Moment),
+        required("job_id", Kind::Text),
+        optional("job_url", Kind::Text),
+        optional("job_title", Kind::Text),
+        optional("job_description", Kind::Text),
+        optional("job_location", Kind::Text),
+        optional("job_classification", Kind::Text),
+        optional("job_work_type", Kind::Text),
+        optional("job_salary_min_sgd_raw", Kind::Number),
+        optional("job_salary_max_sgd_raw", Kind::Number),
+        optional("job_salary_type", Kind::Text),
+        optional("job_salary_min_sgd_monthly", Kind::Number),
+        optional("job_salary_max_sgd_monthly", Kind::Number),
+        optional("job_currency", Kind::Text),
+        optional("job_posted_timestamp", Kind::Moment),
+        optional("company_id", Kind::Text),
+        optional("company_url", Kind::Text),
+        optional("company_name", Kind::Text),
+        optional("company_description", Kind::Text),
+        optional("company_industry", Kind::Text),
+        optional("company_size", Kind::Text),
+    ],
+};
+
+/// The ads that were taken down.
+pub(crate) const FORGOTTEN_ADS: Table = Table {
+    name: "forgotten_ads",
+    fields: &[
+        required("source", Kind::Text),
+        required("job_id", Kind::Text),
+        required("forgotten_at", Kind::Moment),
+    ],
+};
+
+/// Vectors of ads; a model's table has a name of its own.
+pub(crate) const JOB_EMBEDDINGS: Table = Table {
+    name: "job_embeddings",
+    fields: &[
+        required("source", Kind::Text),
+        required("job_id", Kind::Text),
+        required("embedding", Kind::Vector),
+        required("model_name", Kind::Text),
+        required("created_at", Kind::Moment),
+        required("embedding_space", Kind::Text),
+        required("model_version", Kind::Text),
+        required("content_hash", Kind::Text),
+        optional("job_location", Kind::Text),
+        optional("job_classification", Kind::Text),
+        optional("job_work_type", Kind::Text),
+        optional("job_posted_timestamp", Kind::Moment),
+        optional("salary_mid", Kind::Number),
+    ],
+};
+
+/// Runs of the functions.
+pub(crate) const ML_RUNS: Table = Table {
+    name: "ml_runs",
+    fields: &[
+        required("function", Kind::Text),
+        required("run_id", Kind::Text),
+        required("started_at", Kind::Moment),
+        optional("finished_at", Kind::Moment),
+        required("status", Kind::Text),
+        required("report", Kind::Text),
+        required("code_version", Kind::Text),
+        optional("recorded_at", Kind::Moment),
+    ],
+};
+
+/// A column that a table lacks.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Column {
+    pub(crate) name: &'static str,
+    pub(crate) of_type: String,
+    pub(crate) is_required: bool,
+}
+
+impl Table {
+    /// Columns that `table`, which has the columns and types `found`, lacks; `of_type` is the engine's type of a
+    /// kind. The order does not matter, and case does not tell names apart, as in both engines.
+    ///
+    /// # Errors
+    /// `Conflict` where a column has another type.
+    pub(crate) fn missing(
+        &self,
+        table: &str,
+        of_type: impl Fn(Kind) -> String,
+        found: &[(String, String)],
+    ) -> Result<Vec<Column>> {
+        let mut missing = Vec::new();
+        for Field { name, kind, is_required } in self.fields {
+            let needs = of_type(*kind);
+            match found.iter().find(|(found, _)| found.eq_ignore_ascii_case(name)) {
+                None => missing.push(Column { name, of_type: needs, is_required: *is_required }),
+                Some((_, has)) if *has == needs => {}
+                Some((name, has)) => {
+                    return Err(refuse(&format!(
+                        "column {name} of table {table} is {has}, and this program needs {needs}"
+                    )));
+                }
+            }
+        }
+        Ok(missing)
+    }
+
+    /// Whether a column of this name is ours; others are the table's owner's.
+    pub(crate) fn declares(&self, name: &str) -> bool {
+        self.fields.iter().any(|field| field.name.eq_ignore_ascii_case(name))
+    }
+}
+
+/// Those of `missing` that can be added to a table that has rows.
+///
+/// # Errors
+/// `Conflict` where one cannot, because it is never NULL.
+pub(crate) fn addable(table: &str, missing: Vec<Column>) -> Result<Vec<Column>> {
+    match missing.iter().find(|column| column.is_required) {
+        Some(column) => Err(lacks(table, column)),
+        None => Ok(missing),
+    }
+}
+
+/// The error of a column of the owner's that no row of ours can have a value for.
+pub(crate) fn unfillable(table: &str, name: &str) -> Error {
+    Error::conflict(format!(
+        "column {name} of table {table} is NOT NULL and has no default, and this program does not write it: give it a default, or \
+         let it be NULL"
+    ))
+}
+
+pub(crate) fn lacks(table: &str, Column { name, of_type, .. }: &Column) -> Error {
+    refuse(&format!("table {table} has no column {name} ({of_type})"))
+}
+
+/// The error of a table that is in the way.
+pub(crate) fn refuse(sentence: &str) -> Error {
+    Error::conflict(format!(
+        "{sentence}: rename that table or choose another warehouse, and the right one is made"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batches;
+
+    const TABLE: Table =
+        Table { name: "t", fields: &[required("a", Kind::Text), optional("b", Kind::Vector)] };
+
+    fn of_type(kind: Kind) -> String {
+        if kind == Kind::Text { "VARCHAR".to_owned() } else { "FLOAT[3]".to_owned() }
+    }
+
+    fn missing(columns: &[(&str, &str)]) -> Result<Vec<Column>> {
+        let found: Vec<_> =
+            columns.iter().map(|(name, of_type)| ((*name).to_owned(), (*of_type).to_owned())).collect();
+        TABLE.missing("t", of_type, &found)
+    }
+
+    #[test]
+    fn a_missing_column_is_named_and_added_only_where_it_may_be_null() {
+        assert!(missing(&[("B", "FLOAT[3]"), ("a", "VARCHAR"), ("c", "X")]).unwrap().is_empty());
+        let lacks_b = missing(&[("a", "VARCHAR")]).unwrap();
+        assert_eq!(addable("t", lacks_b).unwrap()[0].of_type, "FLOAT[3]");
+        let lacks_a = missing(&[("b", "FLOAT[3]")]).unwrap();
+        assert!(addable("t", lacks_a).unwrap_err().to_string().contains("has no column a (VARCHAR)"));
+    }
+
+    #[test]
+    fn another_type_is_refused_with_both_names() {
+        let error = missing(&[("a", "BIGINT")]).unwrap_err().to_string();
+        assert!(error.contains("a of table t is BIGINT, and this program needs VARCHAR"), "{error}");
+    }
+
+    #[test]
+    fn batches_have_the_columns_of_their_tables() {
+        let named = |table: &Table| table.fields.iter().map(|field| field.name).collect::<Vec<_>>();
+        let jobs = batches::jobs(&[]).unwrap();
+        let embeddings = batches::embeddings(&[], 3).unwrap();
+        for (table, batch) in [(CLEANED_JOBS, jobs), (JOB_EMBEDDINGS, embeddings)] {
+            let columns: Vec<String> =
+                batch.schema().fields().iter().map(|field| field.name().clone()).collect();
+            assert_eq!(columns, named(&table));
+        }
+    }
+
+    /// Tokens of a statement without its comments: words, and single other characters.
+    fn tokens(sql: &str) -> Vec<String> {
+        let mut tokens: Vec<String> = Vec::new();
+        for line in sql.lines() {
+            let mut is_word = false;
+            for c in line.split("--").next().unwrap_or_default().chars() {
+                let continues = c.is_alphanumeric() || c == '_';
+                match tokens.last_mut().filter(|_| is_word && continues) {
+                    Some(word) => word.push(c),
+                    None if c.is_whitespace() => {}
+                    None => tokens.push(c.to_string()),
+                }
+                is_word = continues;
+            }
+        }
+        tokens
+    }
+
+    /// Columns of a CREATE TABLE: name, type, and whether it is never NULL.
+    fn declared(sql: &str) -> Vec<(String, String, bool)> {
+        let tokens = tokens(sql);
+        let open = tokens.iter().position(|token| token == "(").unwrap();
+        let (mut depth, mut columns, mut column) = (0, Vec::new(), Vec::<String>::new());
+        for token in &tokens[open + 1..] {
+            match token.as_str() {
+                "," | ")" if depth == 0 => {
+                    let required = column.ends_with(&["NOT".to_owned(), "NULL".to_owned()]);
+                    let type_end = column.len() - if required { 2 } else { 0 };
+                    columns.push((column[0].clone(), column[1..type_end].concat(), required));
+                    column.clear();
+                    if token == ")" {
+                        return columns;
+                    }
+                }
+                other => {
+                    depth += i32::from("(<[{".contains(other)) - i32::from(")>]}".contains(other));
+                    column.push(other.to_owned());
+                }
+            }
+        }
+        panic!("no end of the columns: {sql}")
+    }
+
+    #[test]
+    fn a_comment_is_no_column() {
+        let sql = "-- Why (a, b).\nCREATE TABLE t (\n  -- first, of all\n  a FLOAT[3] NOT NULL, \
+                   b ARRAY<INT64> -- last\n);";
+        let column = |name: &str, of_type: &str, required| (name.to_owned(), of_type.to_owned(), required);
+        assert_eq!(declared(sql), [column("a", "FLOAT[3]", true), column("b", "ARRAY<INT64>", false)]);
+    }
+
+    fn check(sql: &str, table: &Table, of_type: impl Fn(&Field) -> (String, bool)) {
+        let expected: Vec<_> = table
+            .fields
+            .iter()
+            .map(|field| {
+                let (of_type, is_required) = of_type(field);
+                (field.name.to_owned(), of_type, is_required)
+            })
+            .collect();
+        assert_eq!(declared(sql), expected, "{}", table.name);
+    }
+
+    /// Fails unless a statement selects the columns of `cleaned_jobs` in their order.
+    fn check_selected(sql: &str) {
+        let tokens = tokens(sql).into_iter().skip_while(|token| token != "SELECT").skip(1);
+        let selected: Vec<String> =
+            tokens.take_while(|token| token != "FROM").filter(|token| token != ",").collect();
+        let named: Vec<&str> = CLEANED_JOBS.fields.iter().map(|field| field.name).collect();
+        assert_eq!(selected, named);
+    }
+
+    #[cfg(feature = "duckdb")]
+    #[test]
+    fn duckdbs_statements_declare_these_tables() {
+        use crate::duckdb::sql;
+        check_selected(sql::CREATE_VW_LATEST_JOBS.text);
+        check_selected(sql::COPY_VIEWED_JOBS.text);
+        for (template, table) in [
+            (sql::CREATE_CLEANED_JOBS, CLEANED_JOBS),
+            (sql::CREATE_FORGOTTEN_ADS, FORGOTTEN_ADS),
+            (sql::CREATE_JOB_EMBEDDINGS, JOB_EMBEDDINGS),
+            (sql::CREATE_ML_RUNS, ML_RUNS),
+        ] {
+            let text = template.text.replace("{dimension}", "3");
+            check(&text, &table, |field| (crate::duckdb::type_of(field.kind, 3), field.is_required));
+        }
+    }
+
+    #[cfg(feature = "gcp")]
+    #[test]
+    fn bigquerys_statements_declare_these_tables() {
+        use crate::bigquery::sql;
+        check_selected(sql::LATEST_JOBS.text);
+        for (template, table) in [
+            (sql::CREATE_CLEANED_JOBS, CLEANED_JOBS),
+            (sql::CREATE_FORGOTTEN_ADS, FORGOTTEN_ADS),
+            (sql::CREATE_JOB_EMBEDDINGS, JOB_EMBEDDINGS),
+            (sql::CREATE_ML_RUNS, ML_RUNS),
+        ] {
+            // An array is never NULL there, and never declared so.
+            let is_required = |field: &Field| field.is_required && field.kind != Kind::Vector;
+            check(template.text, &table, |field| (crate::bigquery::type_of(field.kind), is_required(field)));
+        }
+    }
+}
