@@ -63,13 +63,8 @@ impl IndexFacts {
 impl Endpoint for IndexFacts {
     type Request = ();
 
-    fn path(&self) -> &'static str {
-        "/v1/index"
-    }
-
-    fn openapi(&self) -> Option<&'static str> {
-        Some(include_str!("index.json"))
-    }
+    const PATH: &'static str = "/v1/index";
+    const OPENAPI: &'static str = include_str!("index.json");
 
     fn parse(&self, call: Call<'_>) -> Result<(), Refusal> {
         nothing(call)

@@ -29,13 +29,8 @@ impl Job {
 impl Endpoint for Job {
     type Request = JobKey;
 
-    fn path(&self) -> &'static str {
-        "/v1/jobs/{source}/{job_id}"
-    }
-
-    fn openapi(&self) -> Option<&'static str> {
-        Some(include_str!("job.json"))
-    }
+    const PATH: &'static str = "/v1/jobs/{source}/{job_id}";
+    const OPENAPI: &'static str = include_str!("job.json");
 
     fn parse(&self, call: Call<'_>) -> Result<JobKey, Refusal> {
         nothing(call)?;

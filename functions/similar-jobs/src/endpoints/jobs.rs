@@ -16,9 +16,9 @@ use crate::served_index::{IndexSnapshot, ServedIndex};
 /// The longest words to look for, in Unicode scalar values.
 const MOST_QUERY_CHARS: usize = 200;
 /// The most ads of a page.
-const MOST_ADS: u64 = 50;
+const MOST_ADS: usize = 50;
 /// The last ad after which a page can start.
-const MOST_LISTED: u64 = 9_999;
+const MOST_LISTED: usize = 9_999;
 
 pub(super) struct Jobs {
     index: ServedIndex,
@@ -52,13 +52,8 @@ impl Jobs {
 impl Endpoint for Jobs {
     type Request = Parameters;
 
-    fn path(&self) -> &'static str {
-        "/v1/jobs"
-    }
-
-    fn openapi(&self) -> Option<&'static str> {
-        Some(include_str!("jobs.json"))
-    }
+    const PATH: &'static str = "/v1/jobs";
+    const OPENAPI: &'static str = include_str!("jobs.json");
 
     fn parse(&self, call: Call<'_>) -> Result<Parameters, Refusal> {
         request::query(call.query)
@@ -77,7 +72,7 @@ fn page(served: &Arc<IndexSnapshot>, asked: &Parameters) -> Vec<u8> {
     let after = asked.cursor.map_or(0, Count::get);
     let (rows, is_more) = market.find(&asked.q.0, after, asked.limit.get());
     let next = after + rows.len();
-    let is_more = is_more && next as u64 <= MOST_LISTED;
+    let is_more = is_more && next <= MOST_LISTED;
     to_json(&Answer {
         index_version: &served.manifest().version,
         jobs: rows.into_iter().map(|row| market.ad(row).into()).collect(),

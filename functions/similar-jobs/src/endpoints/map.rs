@@ -50,13 +50,8 @@ impl Map {
 impl Endpoint for Map {
     type Request = Parameters;
 
-    fn path(&self) -> &'static str {
-        "/v1/map"
-    }
-
-    fn openapi(&self) -> Option<&'static str> {
-        Some(include_str!("map.json"))
-    }
+    const PATH: &'static str = "/v1/map";
+    const OPENAPI: &'static str = include_str!("map.json");
 
     fn parse(&self, call: Call<'_>) -> Result<Parameters, Refusal> {
         request::query(call.query)

@@ -26,15 +26,9 @@ impl Exposition {
 impl Endpoint for Exposition {
     type Request = ();
 
+    const PATH: &'static str = "/metrics";
+    const OPENAPI: &'static str = include_str!("metrics.json");
     const IS_LIMITED: bool = false;
-
-    fn path(&self) -> &'static str {
-        "/metrics"
-    }
-
-    fn openapi(&self) -> Option<&'static str> {
-        Some(include_str!("metrics.json"))
-    }
 
     fn parse(&self, call: Call<'_>) -> Result<(), Refusal> {
         nothing(call)

@@ -56,7 +56,7 @@ pub(crate) fn table(resources: &Resources) -> Vec<Route> {
     ];
     let document = openapi::OpenApi::of(&routes);
     routes.push(Route::new(document));
-    routes.extend(page::files().map(Route::new));
+    routes.extend(page::routes());
     routes
 }
 
@@ -65,17 +65,17 @@ pub(crate) trait Endpoint: Send + Sync + 'static {
     /// A request that is valid by itself.
     type Request: Send + 'static;
 
+    /// The path. `{name}` stands for any segment that is not empty.
+    const PATH: &'static str;
+
+    /// The part of the `OpenAPI` document: a JSON object of `paths` and `components.schemas`.
+    const OPENAPI: &'static str;
+
     /// Whether the path takes POST besides GET.
     const TAKES_POST: bool = false;
 
     /// Whether requests count against `MAX_CONCURRENT` and have a deadline.
     const IS_LIMITED: bool = true;
-
-    /// The path. `{name}` stands for any segment that is not empty.
-    fn path(&self) -> &'static str;
-
-    /// The part of the `OpenAPI` document: a JSON object of `paths` and `components.schemas`.
-    fn openapi(&self) -> Option<&'static str>;
 
     /// Reads a request, before the answer is given a permit.
     ///
@@ -117,7 +117,7 @@ pub(crate) struct Context {
 /// An endpoint as the service calls it.
 pub(crate) struct Route {
     pub(crate) path: &'static str,
-    pub(crate) openapi: Option<&'static str>,
+    openapi: &'static str,
     pub(crate) is_limited: bool,
     takes_post: bool,
     endpoint: Arc<dyn Answering>,
@@ -142,8 +142,8 @@ impl<E: Endpoint> Answering for E {
 impl Route {
     fn new<E: Endpoint>(endpoint: E) -> Self {
         Self {
-            path: endpoint.path(),
-            openapi: endpoint.openapi(),
+            path: E::PATH,
+            openapi: E::OPENAPI,
             is_limited: E::IS_LIMITED,
             takes_post: E::TAKES_POST,
             endpoint: Arc::new(endpoint),

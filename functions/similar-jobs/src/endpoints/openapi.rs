@@ -26,7 +26,7 @@ pub(super) struct OpenApi {
 impl OpenApi {
     /// The description of `routes` and of itself.
     pub(super) fn of(routes: &[Route]) -> Self {
-        Self { document: assemble(routes.iter().filter_map(|route| route.openapi)).into() }
+        Self { document: assemble(routes.iter().map(|route| route.openapi)).into() }
     }
 }
 
@@ -56,16 +56,10 @@ fn assemble<'a>(parts: impl Iterator<Item = &'a str>) -> String {
 impl Endpoint for OpenApi {
     type Request = ();
 
-    const IS_LIMITED: bool = false;
-
-    fn path(&self) -> &'static str {
-        "/openapi.json"
-    }
-
+    const PATH: &'static str = "/openapi.json";
     /// The frame of the document has it.
-    fn openapi(&self) -> Option<&'static str> {
-        None
-    }
+    const OPENAPI: &'static str = "";
+    const IS_LIMITED: bool = false;
 
     fn parse(&self, call: Call<'_>) -> Result<(), Refusal> {
         nothing(call)

@@ -1,36 +1,28 @@
-//! The files of the page, each an endpoint.
+//! The files of the page.
 
-use common::runtime::http_util::{Body, Problem};
-use hyper::Response;
+use std::future::ready;
+use std::sync::Arc;
 
-use super::{Call, Context, Endpoint};
+use futures::FutureExt;
+
+use super::{Answering, Call, Pending, Route};
 use crate::page::{FILES, File};
 use crate::request::Refusal;
 
-/// The endpoints of the page's files.
-pub(super) fn files() -> impl Iterator<Item = &'static File> {
-    FILES.iter()
+/// A route for each file.
+pub(super) fn routes() -> impl Iterator<Item = Route> {
+    FILES.iter().map(|file| Route {
+        path: file.path,
+        openapi: "",
+        is_limited: false,
+        takes_post: false,
+        endpoint: Arc::new(file),
+    })
 }
 
-impl Endpoint for &'static File {
-    type Request = ();
-
-    const IS_LIMITED: bool = false;
-
-    fn path(&self) -> &'static str {
-        self.path
-    }
-
-    fn openapi(&self) -> Option<&'static str> {
-        None
-    }
-
+impl Answering for &'static File {
     /// Takes any parameters: the script of the page reads them.
-    fn parse(&self, _: Call<'_>) -> Result<(), Refusal> {
-        Ok(())
-    }
-
-    async fn answer(&self, (): (), _: Context) -> Result<Response<Body>, Problem> {
-        Ok(File::answer(self))
+    fn read(self: Arc<Self>, _: Call<'_>) -> Result<Pending, Refusal> {
+        Ok(Box::new(move |_| ready(Ok(self.answer())).boxed()))
     }
 }

@@ -29,7 +29,7 @@ fn the_document_describes_every_endpoint_with_its_methods_and_parameters() {
     let document = document();
     let paths = document["paths"].as_object().unwrap();
     let routes: Vec<Route> =
-        routes().into_iter().filter(|route| page::files().all(|file| file.path != route.path)).collect();
+        routes().into_iter().filter(|route| page::routes().all(|file| file.path != route.path)).collect();
     assert_eq!(
         paths.keys().map(String::as_str).collect::<BTreeSet<_>>(),
         routes.iter().map(|route| route.path).collect()

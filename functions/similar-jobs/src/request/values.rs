@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use common::job::Timestamp;
-use serde::de::value::MapAccessDeserializer;
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Unexpected, Visitor};
 
 /// Reads an optional value that is there.
@@ -39,7 +39,7 @@ pub(crate) struct Flag(pub(crate) bool);
 
 /// A whole number from 1 to `MOST`, by default `DEFAULT`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Count<const MOST: u64, const DEFAULT: u64>(u64);
+pub(crate) struct Count<const MOST: usize, const DEFAULT: usize>(usize);
 
 /// A cosine: -1 to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -65,56 +65,59 @@ pub(crate) struct Object<T>(pub(crate) T);
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct List<T, const MOST: usize>(pub(crate) Vec<T>);
 
-impl<const MOST: u64, const DEFAULT: u64> Count<MOST, DEFAULT> {
+impl<const MOST: usize, const DEFAULT: usize> Count<MOST, DEFAULT> {
     pub(crate) fn get(self) -> usize {
-        self.0 as usize
+        self.0
     }
 }
 
-impl<const MOST: u64, const DEFAULT: u64> Default for Count<MOST, DEFAULT> {
+impl<const MOST: usize, const DEFAULT: usize> Default for Count<MOST, DEFAULT> {
     fn default() -> Self {
         Self(DEFAULT)
     }
 }
 
-/// Reads a string that `read` takes.
-struct Str<T> {
+/// Reads a string that `read` takes, of at most `MOST` characters where it is not 0. `{}` in `expected` stands for
+/// `MOST`.
+struct Str<T, const MOST: usize = 0> {
     expected: &'static str,
     read: fn(&str) -> Option<T>,
 }
 
-impl<T> Visitor<'_> for Str<T> {
+impl<T, const MOST: usize> Visitor<'_> for Str<T, MOST> {
     type Value = T;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(self.expected)
+        expecting(out, self.expected, MOST)
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+        let chars = text.chars().count();
+        if MOST > 0 && chars > MOST {
+            return Err(E::invalid_length(chars, &self));
+        }
         (self.read)(text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
     }
 }
 
-/// Reads a number that `read` takes. JSON does not tell whole numbers from others: 10.0 is 10.
-struct Number<T, const MOST: u64 = 0> {
+/// Reads a number that `read` takes, with `expected` as for [`Str`]. JSON does not tell whole numbers from others: 10.0
+/// is 10.
+struct Number<T, const MOST: usize = 0> {
     expected: &'static str,
     read: fn(f64) -> Option<T>,
 }
 
-impl<T, const MOST: u64> Number<T, MOST> {
+impl<T, const MOST: usize> Number<T, MOST> {
     fn read<E: Error>(self, number: f64, given: Unexpected<'_>) -> Result<T, E> {
         (self.read)(number).ok_or_else(|| E::invalid_value(given, &self))
     }
 }
 
-impl<T, const MOST: u64> Visitor<'_> for Number<T, MOST> {
+impl<T, const MOST: usize> Visitor<'_> for Number<T, MOST> {
     type Value = T;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match MOST {
-            0 => out.write_str(self.expected),
-            _ => write!(out, "{}{MOST}", self.expected),
-        }
+        expecting(out, self.expected, MOST)
     }
 
     fn visit_u64<E: Error>(self, number: u64) -> Result<T, E> {
@@ -130,24 +133,45 @@ impl<T, const MOST: u64> Visitor<'_> for Number<T, MOST> {
     }
 }
 
+/// Reads a list that `read` takes, with `expected` as for [`Str`].
+struct Elements<T, U, const MOST: usize = 0> {
+    expected: &'static str,
+    read: fn(Vec<T>) -> Option<U>,
+}
+
+impl<'de, T: Deserialize<'de>, U, const MOST: usize> Visitor<'de> for Elements<T, U, MOST> {
+    type Value = U;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        expecting(out, self.expected, MOST)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<U, A::Error> {
+        let mut elements = Vec::new();
+        while let Some(element) = list.next_element()? {
+            elements.push(element);
+        }
+        let length = elements.len();
+        (self.read)(elements).ok_or_else(|| A::Error::invalid_length(length, &self))
+    }
+}
+
+fn expecting(out: &mut fmt::Formatter<'_>, expected: &str, most: usize) -> fmt::Result {
+    match expected.split_once("{}") {
+        Some((start, end)) => write!(out, "{start}{most}{end}"),
+        None => out.write_str(expected),
+    }
+}
+
 fn word(text: &str) -> Option<String> {
     (!text.trim().is_empty()).then(|| text.to_owned())
 }
 
 impl<'de> Deserialize<'de> for Word {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let visitor = Str { expected: "a string that is not blank", read: |text| word(text).map(Self) };
+        let visitor = Str::<_> { expected: "a string that is not blank", read: |text| word(text).map(Self) };
         deserializer.deserialize_str(visitor)
     }
-}
-
-/// Reads the rest of a list of words.
-fn words<'de, A: SeqAccess<'de>>(mut list: A) -> Result<Vec<String>, A::Error> {
-    let mut words = Vec::new();
-    while let Some(Word(word)) = list.next_element()? {
-        words.push(word);
-    }
-    Ok(words)
 }
 
 impl<'de> Deserialize<'de> for Words {
@@ -167,7 +191,7 @@ impl<'de> Deserialize<'de> for Words {
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Words, A::Error> {
-                let words = words(list)?;
+                let Repeated(words) = Repeated::deserialize(SeqAccessDeserializer::new(list))?;
                 if words.is_empty() { Err(A::Error::invalid_length(0, &self)) } else { Ok(Words(words)) }
             }
         }
@@ -178,45 +202,15 @@ impl<'de> Deserialize<'de> for Words {
 
 impl<'de> Deserialize<'de> for Repeated {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Any;
-
-        impl<'de> Visitor<'de> for Any {
-            type Value = Repeated;
-
-            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                out.write_str("strings that are not blank")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Repeated, A::Error> {
-                words(list).map(Repeated)
-            }
-        }
-
-        deserializer.deserialize_seq(Any)
+        let read = |words: Vec<Word>| Some(Self(words.into_iter().map(|Word(word)| word).collect()));
+        deserializer.deserialize_seq(Elements::<_, _> { expected: "strings that are not blank", read })
     }
 }
 
 impl<'de, const MOST: usize> Deserialize<'de> for Text<MOST> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Bounded<const MOST: usize>;
-
-        impl<const MOST: usize> Visitor<'_> for Bounded<MOST> {
-            type Value = Text<MOST>;
-
-            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(out, "a text of at most {MOST} characters that is not blank")
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Text<MOST>, E> {
-                let chars = text.chars().count();
-                if chars > MOST {
-                    return Err(E::invalid_length(chars, &self));
-                }
-                word(text).map(Text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
-            }
-        }
-
-        deserializer.deserialize_str(Bounded::<MOST>)
+        let expected = "a text of at most {} characters that is not blank";
+        deserializer.deserialize_str(Str::<_, MOST> { expected, read: |text| word(text).map(Self) })
     }
 }
 
@@ -240,13 +234,13 @@ impl<'de> Deserialize<'de> for Flag {
     }
 }
 
-impl<'de, const MOST: u64, const DEFAULT: u64> Deserialize<'de> for Count<MOST, DEFAULT> {
+impl<'de, const MOST: usize, const DEFAULT: usize> Deserialize<'de> for Count<MOST, DEFAULT> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let read = |number: f64| {
             let is_count = number.fract() == 0.0 && (1.0..=MOST as f64).contains(&number);
-            is_count.then_some(Self(number as u64))
+            is_count.then_some(Self(number as usize))
         };
-        deserializer.deserialize_u64(Number::<_, MOST> { expected: "a whole number from 1 to ", read })
+        deserializer.deserialize_u64(Number::<_, MOST> { expected: "a whole number from 1 to {}", read })
     }
 }
 
@@ -267,7 +261,7 @@ impl<'de> Deserialize<'de> for Amount {
 impl<'de> Deserialize<'de> for Moment {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let expected = "a date such as 2025-01-31 or a moment such as 2025-01-31T08:00:00Z";
-        deserializer.deserialize_str(Str { expected, read: |text| moment(text).map(Self) })
+        deserializer.deserialize_str(Str::<_> { expected, read: |text| moment(text).map(Self) })
     }
 }
 
@@ -292,41 +286,30 @@ impl<'de> Deserialize<'de> for Component {
 
 impl<'de> Deserialize<'de> for UnitVector {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Components;
-
-        impl<'de> Visitor<'de> for Components {
-            type Value = UnitVector;
-
-            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                out.write_str("a list of numbers that are not all 0")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<UnitVector, A::Error> {
-                let mut numbers = Vec::new();
-                while let Some(Component(number)) = list.next_element()? {
-                    numbers.push(number);
-                }
-                unit(&numbers).map(UnitVector).ok_or_else(|| match numbers.len() {
-                    0 => A::Error::invalid_length(0, &self),
-                    _ => A::Error::invalid_value(Unexpected::Seq, &self),
-                })
-            }
-        }
-
-        deserializer.deserialize_seq(Components)
+        let expected = "a list of numbers that are not all 0";
+        let read = |numbers: Vec<Component>| unit(&numbers).map(Self);
+        deserializer.deserialize_seq(Elements::<_, _> { expected, read })
     }
 }
 
 /// A vector of length 1 with the direction of `numbers`, which are finite; `None` where they have no direction.
-fn unit(numbers: &[f64]) -> Option<Vec<f32>> {
-    let largest = numbers.iter().fold(0.0, |largest: f64, number| largest.max(number.abs()));
+fn unit(numbers: &[Component]) -> Option<Vec<f32>> {
+    let numbers = numbers.iter().map(|Component(number)| number);
+    let largest = numbers.clone().fold(0.0, |largest: f64, number| largest.max(number.abs()));
     if largest == 0.0 {
         return None;
     }
     // Scaled first: the squares of very large and very small numbers overflow and underflow.
-    let scaled = numbers.iter().map(|number| number / largest);
+    let scaled = numbers.map(|number| number / largest);
     let length = scaled.clone().map(|number| number * number).sum::<f64>().sqrt();
     Some(scaled.map(|number| (number / length) as f32).collect())
+}
+
+impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for List<T, MOST> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let read = |elements: Vec<T>| (1..=MOST).contains(&elements.len()).then_some(Self(elements));
+        deserializer.deserialize_seq(Elements::<_, _, MOST> { expected: "a list of 1 to {}", read })
+    }
 }
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
@@ -346,31 +329,5 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
         }
 
         deserializer.deserialize_map(Members(PhantomData))
-    }
-}
-
-impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for List<T, MOST> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Elements<T, const MOST: usize>(PhantomData<T>);
-
-        impl<'de, T: Deserialize<'de>, const MOST: usize> Visitor<'de> for Elements<T, MOST> {
-            type Value = List<T, MOST>;
-
-            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(out, "a list of 1 to {MOST}")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<List<T, MOST>, A::Error> {
-                let mut elements = Vec::new();
-                while let Some(element) = list.next_element()? {
-                    elements.push(element);
-                }
-                let length = elements.len();
-                let is_taken = (1..=MOST).contains(&length);
-                if is_taken { Ok(List(elements)) } else { Err(A::Error::invalid_length(length, &self)) }
-            }
-        }
-
-        deserializer.deserialize_seq(Elements(PhantomData))
     }
 }

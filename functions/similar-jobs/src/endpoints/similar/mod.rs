@@ -49,15 +49,9 @@ impl Similar {
 impl Endpoint for Similar {
     type Request = SimilarRequest;
 
+    const PATH: &'static str = "/v1/similar";
+    const OPENAPI: &'static str = include_str!("../similar.json");
     const TAKES_POST: bool = true;
-
-    fn path(&self) -> &'static str {
-        "/v1/similar"
-    }
-
-    fn openapi(&self) -> Option<&'static str> {
-        Some(include_str!("../similar.json"))
-    }
 
     fn parse(&self, call: Call<'_>) -> Result<SimilarRequest, Refusal> {
         match call.body {

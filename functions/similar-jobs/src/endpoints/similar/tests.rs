@@ -153,7 +153,7 @@ fn a_refused_body_is_told_in_one_sentence_what_is_wrong_and_where() {
             "invalid embedding of length 0: expected a list of numbers that are not all 0".into(),
         ),
         (r#"{"embedding": "x"}"#, "invalid embedding \"x\": expected a list of numbers that are not all 0".into()),
-        (r#"{"embedding": [0, -0.0]}"#, "invalid embedding […]: expected a list of numbers that are not all 0".into()),
+        (r#"{"embedding": [0, -0.0]}"#, "invalid embedding of length 2: expected a list of numbers that are not all 0".into()),
         (r#"{"embedding": [1, null]}"#, "invalid embedding[1] null: expected a number".into()),
     ] {
         assert_eq!(refused(body), sentence, "{body}");
