@@ -1,5 +1,6 @@
-//! The suites that DuckDB and the directory pass, on BigQuery and Cloud Storage: on emulators, or with `scripts/test --live`
-//! on Google's own, in a dataset and below a prefix that are made for it and removed afterwards.
+//! The contract suites of the warehouse and the artifact store on BigQuery and Cloud Storage: on emulators, or on
+//! Google's services with `scripts/test --live`, in a dataset and below a prefix that are created for it and deleted
+//! afterwards.
 
 use std::panic::AssertUnwindSafe;
 
@@ -13,7 +14,7 @@ use futures::FutureExt;
 use super::World;
 use super::errors::execute;
 
-/// Fails the test with what `suite` failed with, after the cleaning up.
+/// Fails the test with the panic of a suite, after the cleanup.
 fn resume(outcome: std::thread::Result<()>) {
     if let Err(panic) = outcome {
         std::panic::resume_unwind(panic);
@@ -35,7 +36,7 @@ async fn check(world: &World, name: &str, suite: contract::Suite) {
 }
 
 #[tokio::test]
-async fn bigquery_keeps_the_contract_of_every_role() {
+async fn bigquery_passes_the_contract_of_every_role() {
     for (role, suite) in contract::SUITES {
         let Some(world) = World::live().or_else(World::on_emulators) else { return };
         check(&world, role, suite).await;
@@ -47,7 +48,7 @@ async fn bigquery_keeps_the_contract_of_every_role() {
 }
 
 #[tokio::test]
-async fn bigquery_keeps_the_contract_of_takedowns() {
+async fn bigquery_passes_the_takedown_contract() {
     let Some(world) = World::on_emulators() else { return };
     let warehouse = world.warehouse().await;
     let foreign = async |sql: String| execute(&world, &sql);
@@ -55,9 +56,9 @@ async fn bigquery_keeps_the_contract_of_takedowns() {
 }
 
 #[tokio::test]
-async fn tables_of_others_are_read_and_written_by_name() {
+async fn tables_with_other_columns_and_order_are_read_and_written_by_column_name() {
     let Some(world) = World::on_emulators() else { return };
-    // Makes the dataset.
+    // Creates the dataset.
     let warehouse = world.warehouse().await;
     for (table, columns) in contract::OTHERS {
         let columns = columns
@@ -73,7 +74,7 @@ async fn tables_of_others_are_read_and_written_by_name() {
         "INSERT INTO job_embeddings (source, job_id, tenant, created_at, embedding, content_hash, embedding_space) \
          VALUES ('MCF', 'owned', 'theirs', TIMESTAMP '2020-01-01 00:00:00+00', [0.0, 0.0, 1.0], 'stale', 'old')",
     );
-    // The emulator has no defaults: the owner's column stays NULL.
+    // The emulator does not support column defaults: the additional column stays NULL.
     contract::tables_of_others(warehouse.as_ref(), Cell::Null).await;
 }
 
@@ -109,7 +110,7 @@ async fn a_view_of_jobs_is_read_like_a_table() {
     contract::a_view_of_jobs(warehouse.as_ref(), &|sql| Box::pin(foreign(sql))).await;
 }
 
-/// Rows as another program could put them there.
+/// Inserts rows as another program could.
 fn insert(world: &World, table: &EmbeddingTable, from: u32, to: u32) {
     let sql = format!(
         "INSERT INTO {} (source, job_id, embedding, model_name, created_at, embedding_space, model_version, content_hash) \
@@ -120,9 +121,9 @@ fn insert(world: &World, table: &EmbeddingTable, from: u32, to: u32) {
     execute(world, &sql);
 }
 
-/// On the emulator, which has the service's lower bounds (5,000 rows, and what it takes for 10 MB) and fills an index at once.
+/// The emulator has the minimum sizes of the service (5,000 rows and an estimated 10 MB) and builds an index at once.
 #[tokio::test]
-async fn a_vector_index_is_made_once_there_are_rows_enough() {
+async fn a_vector_index_is_created_when_there_are_enough_rows() {
     let Some(world) = World::on_emulators() else { return };
     let warehouse = world.warehouse().await;
     warehouse.create_jobs().await.unwrap();
@@ -148,7 +149,7 @@ async fn a_vector_index_is_made_once_there_are_rows_enough() {
 }
 
 #[tokio::test]
-async fn cloud_storage_keeps_the_contract_of_a_store() {
+async fn cloud_storage_passes_the_artifact_store_contract() {
     let Some(world) = World::live().or_else(World::on_emulators) else { return };
     assert!(matches!(world.settings().artifacts_url, ArtifactsUrl::Gcs { .. }), "{}", world.artifacts_url);
     let store = world.artifacts();

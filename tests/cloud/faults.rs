@@ -1,7 +1,8 @@
-//! What networks and servers do to requests, done on purpose: nothing may be lost and nothing doubled.
+//! Fault injection for requests: no row may be lost or duplicated.
 //!
-//! The same small load runs against a DuckDB file and, through a proxy that breaks requests by a seeded schedule, against the
-//! BigQuery emulator; then the tables must be equal. `JOB_MARKET_FAULT_SEEDS` says how many schedules (default 25), or which: `500..1000`.
+//! The same small load runs against a DuckDB file and, through a proxy that breaks requests by a seeded schedule,
+//! against the BigQuery emulator; then the tables must be equal. `JOB_MARKET_FAULT_SEEDS` is the number of schedules
+//! (default 25), or a range such as `500..1000`.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -20,7 +21,7 @@ use crate::support::proxy::{Fault, Proxy};
 
 const SPACE: &str = "model/weights/t1-256";
 
-/// Longer than the client waits: [`World::timeout_s`] is 2 here.
+/// The delay of a late response, longer than the timeout of the client: [`World::timeout_s`] is 2 here.
 const LATE: Duration = Duration::from_millis(2500);
 
 fn moment(seconds: i64) -> Timestamp {
@@ -52,7 +53,7 @@ fn row(source: &str, n: usize, created: i64) -> EmbeddingRow {
 
 type Stored = BTreeMap<JobKey, EmbeddingRow>;
 
-/// What a day does to a warehouse, in miniature: ads of one board, and a board a schedule keeps schedules apart.
+/// A small version of a daily load for one board. Each schedule has its own board.
 async fn load(warehouse: &dyn Warehouse, table: &EmbeddingTable, board: &str) -> common::Result<()> {
     let scan = scan(table, board);
     let ads =
@@ -70,7 +71,7 @@ async fn load(warehouse: &dyn Warehouse, table: &EmbeddingTable, board: &str) ->
     let without = warehouse.share_embeddings(table, SPACE, shared, None).await?;
     assert_eq!(without.into_iter().collect::<Vec<_>>(), [key(board, 5)]);
     warehouse.merge_embeddings(table, (90..95).map(|n| row(board, n, 3)).collect()).await?;
-    // The last five rows are of no ad.
+    // The last five rows have no ad.
     warehouse.prune_embeddings(&scan).await?;
     let pages: Vec<_> = warehouse.scan_jobs(scan.clone()).try_collect().await?;
     assert_eq!(pages.concat().len(), 30);
@@ -87,36 +88,36 @@ async fn stored(warehouse: &dyn Warehouse, table: &EmbeddingTable) -> Stored {
         warehouse.scan_embeddings(table, SPACE).try_collect().await.expect("rows");
     let mut by_key = Stored::new();
     for row in pages.concat() {
-        let twice = by_key.insert(row.key.clone(), row);
-        assert!(twice.is_none(), "a row is there twice: {twice:?}");
+        let duplicate = by_key.insert(row.key.clone(), row);
+        assert!(duplicate.is_none(), "duplicate row: {duplicate:?}");
     }
     by_key
 }
 
-/// Schedules that share an emulator. Not all of them: it gets slower with every statement that it has seen.
-const TOGETHER: u64 = 25;
+/// The number of schedules per emulator, which slows down with every statement.
+const SCHEDULES_PER_EMULATOR: u64 = 25;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_load_through_a_broken_network_leaves_what_a_whole_one_leaves() {
+async fn a_load_with_faults_writes_the_same_rows_as_one_without() {
     if World::on_emulators().is_none() {
         return;
     }
-    let asked = std::env::var("JOB_MARKET_FAULT_SEEDS").unwrap_or_else(|_| "0..25".into());
-    let (first, end) = asked.split_once("..").unwrap_or(("0", &asked));
+    let setting = std::env::var("JOB_MARKET_FAULT_SEEDS").unwrap_or_else(|_| "0..25".into());
+    let (first, end) = setting.split_once("..").unwrap_or(("0", &setting));
     let number = |text: &str| text.parse::<u64>().expect("JOB_MARKET_FAULT_SEEDS is a number or A..B");
     let (first, end) = (number(first), number(end));
     let mut faults = 0;
-    for start in (first..end).step_by(TOGETHER as usize) {
+    for start in (first..end).step_by(SCHEDULES_PER_EMULATOR as usize) {
         let own = OwnEmulators::start().expect("emulators");
-        let seeds = start..(start + TOGETHER).min(end);
-        faults += loads_through_a_broken_network(&World::on(&own.emulators), seeds.clone()).await;
+        let seeds = start..(start + SCHEDULES_PER_EMULATOR).min(end);
+        faults += load_with_faults(&World::on(&own.emulators), seeds.clone()).await;
         eprintln!("schedules {first} to {}: {faults} faults", seeds.end - 1);
     }
-    assert!(faults > end - first, "the schedules hardly break anything: {faults}");
+    assert!(faults > end - first, "too few faults: {faults}");
 }
 
-/// Returns how many faults there were.
-async fn loads_through_a_broken_network(world: &World, seeds: Range<u64>) -> u64 {
+/// Returns the number of faults.
+async fn load_with_faults(world: &World, seeds: Range<u64>) -> u64 {
     let table = EmbeddingTable::of_model("all-MiniLM-L6-v2", 8);
     let direct = world.warehouse().await;
     direct.create_jobs().await.unwrap();
@@ -157,7 +158,7 @@ async fn loads_through_a_broken_network(world: &World, seeds: Range<u64>) -> u64
 }
 
 #[tokio::test]
-async fn every_fault_alone_is_survived_by_every_kind_of_request() {
+async fn every_kind_of_request_survives_each_fault() {
     let Some(world) = World::on_emulators() else { return };
     let table = EmbeddingTable::of_model("all-MiniLM-L6-v2", 8);
     let direct = world.warehouse().await;
@@ -178,7 +179,7 @@ async fn every_fault_alone_is_survived_by_every_kind_of_request() {
         Fault::QueueIsFull,
     ];
     for (n, fault) in all.into_iter().enumerate() {
-        // What an append reads first is a request of the kind that the merge begins with.
+        // Only uploads: the first request of an append is of the same kind as the first request of a merge.
         proxy.force_uploads(&[fault]);
         let ads = vec![Ok(vec![ad("one", n, 0)])];
         assert_eq!(warehouse.append_jobs(stream::iter(ads).boxed()).await.unwrap().sightings, 1, "{fault:?}");
@@ -187,16 +188,16 @@ async fn every_fault_alone_is_survived_by_every_kind_of_request() {
     }
     assert_eq!(proxy.seen().len(), 2 * all.len());
     assert_eq!(direct.count_jobs(&scan(&table, "one")).await.unwrap().ads, all.len() as u64);
-    let twice = direct
+    let duplicates = direct
         .query("SELECT job_id FROM cleaned_jobs GROUP BY job_id HAVING COUNT(*) > 1", &[])
         .await
         .unwrap();
-    assert_eq!(twice.pages.try_collect::<Vec<_>>().await.unwrap().concat().len(), 0);
+    assert_eq!(duplicates.pages.try_collect::<Vec<_>>().await.unwrap().concat().len(), 0);
     assert_eq!(stored(direct.as_ref(), &table).await.len(), all.len());
 }
 
 #[tokio::test]
-async fn a_server_that_stays_away_is_named_when_the_time_is_over() {
+async fn an_unavailable_server_is_named_when_the_retries_are_exhausted() {
     let Some(world) = World::on_emulators() else { return };
     drop(world.warehouse().await);
     let proxy = Proxy::start(&world.bigquery, 0, 0, LATE).await;
@@ -212,7 +213,7 @@ async fn a_server_that_stays_away_is_named_when_the_time_is_over() {
 }
 
 #[tokio::test]
-async fn an_object_is_written_once_through_a_broken_network() {
+async fn an_object_is_written_once_despite_faults() {
     let Some(world) = World::on_emulators() else { return };
     let direct = world.artifacts();
     for seed in 0..10 {

@@ -1,4 +1,4 @@
-"""Reads with Google's own clients what the bundle wrote, and prints what they found as JSON."""
+"""Reads the rows and objects of the programs with Google's clients, and prints a summary as JSON."""
 
 import json
 import os
