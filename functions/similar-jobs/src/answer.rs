@@ -1,10 +1,10 @@
 //! The members of answers.
 
 use chrono::SecondsFormat;
+use common::index::{Ad, Manifest};
 use common::pay::{self, Currency};
 use serde::Serialize;
 
-use crate::search::{Ad, Manifest};
 use crate::why::Why;
 
 /// An ad. A member that nobody knows is null.
@@ -43,7 +43,7 @@ pub(crate) struct SearchResult<'a> {
 #[derive(Debug, Serialize)]
 pub(crate) struct AnswerHead<'a> {
     pub(crate) index_version: &'a str,
-    pub(crate) model_version: &'a str,
+    pub(crate) model_version: String,
     pub(crate) took_ms: f64,
 }
 
@@ -82,7 +82,7 @@ impl<'a> AnswerHead<'a> {
     pub(crate) fn new(manifest: &'a Manifest, took: std::time::Duration) -> Self {
         // Hundredths of a millisecond: what lies below is noise.
         let took_ms = (took.as_secs_f64() * 100_000.0).round() / 100.0;
-        Self { index_version: &manifest.version, model_version: &manifest.model_version, took_ms }
+        Self { index_version: &manifest.version, model_version: model_versions(manifest), took_ms }
     }
 
     /// The JSON object of this head and one more member, whose value is JSON already.
@@ -96,6 +96,16 @@ impl<'a> AnswerHead<'a> {
     }
 }
 
+/// Every model version of the vectors, most used first; that of the build for an index without vectors.
+pub(crate) fn model_versions(index: &Manifest) -> String {
+    let mut counts: Vec<(&String, &u64)> = index.body.model_versions.iter().collect();
+    if counts.is_empty() {
+        return index.body.model_version.clone();
+    }
+    counts.sort_by(|a, b| b.1.cmp(a.1));
+    counts.into_iter().map(|(version, _)| version.as_str()).collect::<Vec<_>>().join(", ")
+}
+
 /// The JSON form of one of our answers, which has one.
 pub(crate) fn to_json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).unwrap_or_else(|error| {
@@ -107,6 +117,20 @@ pub(crate) fn to_json(value: &impl Serialize) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::market;
+
+    #[test]
+    fn every_version_of_the_vectors_is_named() {
+        let mut manifest = market("v1").manifest().clone();
+        let mut named = |counts: &[(&str, u64)]| {
+            let counts = counts.iter().map(|(name, count)| ((*name).to_owned(), *count));
+            manifest.body.model_versions = counts.collect();
+            model_versions(&manifest)
+        };
+        assert_eq!(named(&[]), "words/1/test");
+        assert_eq!(named(&[("int8", 3)]), "int8");
+        assert_eq!(named(&[("a", 1), ("b", 2), ("c", 1)]), "b, a, c");
+    }
 
     #[test]
     fn only_addresses_of_the_web_become_links() {

@@ -17,7 +17,6 @@ use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 
 use crate::metrics::{Embedded, Metrics};
-use crate::search::Manifest;
 
 /// Texts that may wait: the work of about ten seconds.
 const MOST_WAITING: usize = 256;
@@ -82,18 +81,18 @@ impl EmbedQueue {
         self.queue.len()
     }
 
-    /// The vector of `text`, of length 1, to be compared with those of `index`. A text that nobody waits for any more,
-    /// because the client has gone or `deadline` has passed, is not embedded.
+    /// The vector of `text`, of length 1, to be compared with those of the embedding `space`. A text that nobody waits
+    /// for any more, because the client has gone or `deadline` has passed, is not embedded.
     ///
     /// # Errors
-    /// A problem of status 503 where the model cannot be loaded, is another than the index's, or is overloaded.
+    /// A problem of status 503 where the model cannot be loaded, has another space, or is overloaded.
     pub(crate) async fn embed(
         &self,
         text: String,
-        index: &Manifest,
+        space: &str,
         deadline: Instant,
     ) -> Result<Vec<f32>, Problem> {
-        self.comparable(index).await?;
+        self.comparable(space).await?;
         let (reply, vector) = oneshot::channel();
         self.queue.try_send(Waiting { text, deadline, reply }).map_err(|error| match error {
             async_channel::TrySendError::Full(_) => overloaded(),
@@ -111,13 +110,13 @@ impl EmbedQueue {
         }
     }
 
-    /// Waits for the model, and refuses one whose vectors are not to be compared with those of `index`.
-    async fn comparable(&self, index: &Manifest) -> Result<(), Problem> {
+    /// Waits for the model, and refuses one whose vectors are not of `space`.
+    async fn comparable(&self, space: &str) -> Result<(), Problem> {
         let mut model = self.model.clone();
         let known = model.wait_for(|model| !matches!(model, Model::Loading)).await;
         match known.as_deref() {
-            Ok(Model::Loaded(identity)) if identity.embedding_space == index.embedding_space => Ok(()),
-            Ok(Model::Loaded(identity)) => Err(foreign(identity, index)),
+            Ok(Model::Loaded(identity)) if identity.embedding_space == space => Ok(()),
+            Ok(Model::Loaded(identity)) => Err(foreign(identity, space)),
             _ => Err(unavailable()),
         }
     }
@@ -239,10 +238,10 @@ fn unavailable() -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(RETRY_S)
 }
 
-fn foreign(ours: &Identity, index: &Manifest) -> Problem {
+fn foreign(ours: &Identity, space: &str) -> Problem {
     let detail = format!(
-        "texts cannot be searched for: the index holds vectors of {}, and this service makes those of {}",
-        index.embedding_space, ours.embedding_space
+        "texts cannot be searched for: the index holds vectors of {space}, and this service makes those of {}",
+        ours.embedding_space
     );
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
 }

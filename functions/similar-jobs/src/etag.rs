@@ -4,10 +4,12 @@ use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read};
 
+use common::index::Manifest;
+use common::index::manifest::embedding_space;
 use hyper::header::HeaderValue;
 use tokio::sync::OnceCell;
 
-use crate::search::Manifest;
+use crate::answer::model_versions;
 
 /// The tag of answers made from `index` and from `models`: the versions of the models that they use besides the
 /// index's own.
@@ -21,7 +23,7 @@ pub(crate) async fn entity_tag(index: &Manifest, models: &[&str]) -> Option<Head
 
 fn tag(index: &Manifest, models: &[&str], program: u64) -> Option<HeaderValue> {
     let mut hasher = DefaultHasher::new();
-    (program, &index.model_version, &index.embedding_space, models).hash(&mut hasher);
+    (program, model_versions(index), embedding_space(index), models).hash(&mut hasher);
     // The moment too: the index of another store has the same version.
     let (version, created_at) = (&index.version, index.created_at.timestamp_micros());
     HeaderValue::from_str(&format!("\"{version}-{created_at:x}-{:016x}\"", hasher.finish())).ok()
@@ -55,25 +57,28 @@ fn hash_of_program() -> io::Result<u64> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
+    use std::collections::{BTreeMap, HashSet};
 
     use super::*;
-    use crate::search::MarketIndex;
-    use crate::testing::Brute;
+    use crate::testing::market;
 
     #[test]
     fn every_version_that_an_answer_depends_on_changes_its_tag() {
-        let index = Brute::market("v1").manifest().clone();
+        let index = market("v1").manifest().clone();
         let first = tag(&index, &[], 1).unwrap();
         assert_eq!(tag(&index, &[], 1).unwrap(), first);
         let version = Manifest { version: "v2".into(), ..index.clone() };
         let moment = Manifest { created_at: chrono::DateTime::from_timestamp_nanos(7_000), ..index.clone() };
-        let model = Manifest { model_version: "words/2/test".into(), ..index.clone() };
+        let mut model = index.clone();
+        model.body.model_versions = BTreeMap::from([("words/2/test".into(), 12)]);
+        let mut space = index.clone();
+        space.provenance.embedding_space = Some("words/2".into());
         let tags = [
             first,
             tag(&version, &[], 1).unwrap(),
             tag(&moment, &[], 1).unwrap(),
             tag(&model, &[], 1).unwrap(),
+            tag(&space, &[], 1).unwrap(),
             tag(&index, &[], 2).unwrap(),
             tag(&index, &["salary/v1"], 1).unwrap(),
             tag(&index, &["salary/v2"], 1).unwrap(),

@@ -1,12 +1,11 @@
 //! The name of an ad: its board, and the board's id of it.
 
+use common::index::{JobIndex, Row};
 use common::runtime::http_util::Problem;
 use hyper::StatusCode;
 use serde::{Deserialize, Deserializer};
 
 use crate::request::values::Word;
-use crate::search::Row;
-use crate::served_index::IndexSnapshot;
 
 /// The name of an ad.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -23,17 +22,17 @@ fn word<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> 
 }
 
 impl JobKey {
-    /// The row of the ad in the served index.
+    /// The row of the ad in `index`.
     ///
     /// # Errors
     /// A problem of status 404 with the remedy.
-    pub(crate) fn row(&self, served: &IndexSnapshot) -> Result<Row, Problem> {
+    pub(crate) fn row(&self, index: &JobIndex) -> Result<Row, Problem> {
         let Self { source, job_id } = self;
-        served.market.row_of(source, job_id).ok_or_else(|| {
+        index.row_of(source, job_id).ok_or_else(|| {
             let detail = format!(
                 "index {} has no ad {source}/{job_id}; an ad gets into the index by embed-new-jobs and then \
                  build-vector-index, unless it has no text or none that the model can read",
-                served.manifest().version,
+                index.manifest().version,
             );
             Problem::new(StatusCode::NOT_FOUND, detail)
         })

@@ -4,8 +4,8 @@
 //! - [`endpoints`]: what is asked and answered at each path; [`page`]: the files of the page
 //! - [`request`]: strict reading of bodies and parameters; [`job_key`], [`answer`], [`why`]: members of requests and
 //!   answers; [`etag`]: entity tags of answers
-//! - [`search`], [`served_index`]: the index, and the version of it that is served; [`warehouse`]: the warehouse
-//!   searched instead
+//! - [`index_source`], [`served_index`]: where indexes come from, and the one that is served; [`warehouse`]: the
+//!   warehouse searched instead
 //! - [`embed`], [`search_pool`]: the thread with the model; the threads that search
 //! - [`mod@settings`]: the variables that are read; [`metrics`]: what the process counts
 
@@ -13,12 +13,12 @@ mod answer;
 mod embed;
 mod endpoints;
 mod etag;
+mod index_source;
 mod job_key;
 mod metrics;
 mod page;
 mod request;
 mod router;
-mod search;
 mod search_pool;
 mod served_index;
 mod service;
@@ -56,7 +56,7 @@ async fn open(start: Start<ServiceSettings>) -> Result<SimilarJobs> {
     };
     let (of_model, deadline) = (settings.embedding(), settings.deadline());
     SimilarJobs::start(Parts {
-        source: Arc::new(search::Published {
+        source: Arc::new(index_source::Published {
             registry: Registry::new(storage.artifacts()?, common::index::manifest::KIND, "indexes"),
             index_dir: settings.index.index_dir.clone(),
             first_wait: settings.index_poll(),

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use common::index::Manifest;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -9,7 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use crate::search::Manifest;
+use crate::answer::model_versions;
 
 /// The media type of [`Metrics::render`].
 pub(crate) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -156,7 +157,7 @@ impl Metrics {
 
 fn register_index(index: &Manifest, registry: &mut Registry) {
     let labels =
-        IndexLabels { version: escaped(&index.version), model_version: escaped(&index.model_version) };
+        IndexLabels { version: escaped(&index.version), model_version: escaped(&model_versions(index)) };
     let info = Family::<IndexLabels, Gauge>::default();
     info.get_or_create(&labels).set(1);
     registry.register("similar_jobs_index_info", "The index that is served", info);

@@ -37,3 +37,24 @@ impl SearchPool {
         working.await.map_err(|error| failed(Box::<dyn std::error::Error + Send + Sync>::from(error)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    /// The runtime of the test has one thread: a search in it would keep the timer waiting.
+    #[tokio::test]
+    async fn a_search_whose_request_is_given_up_keeps_its_core() {
+        let (pool, soon, late) = (SearchPool::new(1), Duration::from_millis(20), Duration::from_secs(5));
+        let (go, wait) = mpsc::channel::<()>();
+        assert!(timeout(soon, pool.run(move || wait.recv_timeout(late))).await.is_err());
+        assert!(timeout(soon, pool.run(|| ())).await.is_err(), "the only core is taken");
+        drop(go);
+        assert!(pool.run(|| ()).await.is_ok());
+    }
+}

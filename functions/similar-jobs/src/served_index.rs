@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use common::index::JobIndex;
 use common::runtime::http_util::Problem;
 use common::{Error, Result};
 use futures::FutureExt;
@@ -16,12 +17,12 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::etag::entity_tag;
+use crate::index_source::{IndexSource, Newest};
 use crate::metrics::Metrics;
-use crate::search::{IndexSource, Manifest, MarketIndex, Newest};
 
 /// One version of the index, with what is computed from it once.
 pub(crate) struct IndexSnapshot {
-    pub(crate) market: Arc<dyn MarketIndex>,
+    pub(crate) index: Arc<JobIndex>,
     /// The tag of answers that depend on this index and no other model. `None` where its version cannot stand in a
     /// header.
     pub(crate) etag: Option<HeaderValue>,
@@ -30,13 +31,9 @@ pub(crate) struct IndexSnapshot {
 }
 
 impl IndexSnapshot {
-    async fn new(market: Arc<dyn MarketIndex>) -> Self {
-        let etag = entity_tag(market.manifest(), &[]).await;
-        Self { market, etag, facts: OnceLock::new() }
-    }
-
-    pub(crate) fn manifest(&self) -> &Manifest {
-        self.market.manifest()
+    async fn new(index: Arc<JobIndex>) -> Self {
+        let etag = entity_tag(index.manifest(), &[]).await;
+        Self { index, etag, facts: OnceLock::new() }
     }
 }
 
@@ -131,12 +128,12 @@ impl Follower {
             Slot::Serving(served) => Some(Arc::clone(served)),
             _ => None,
         };
-        let version = old.as_ref().map(|served| served.manifest().version.as_str());
+        let version = old.as_ref().map(|served| served.index.manifest().version.as_str());
         let found = AssertUnwindSafe(self.source.newest(version)).catch_unwind().await;
         match found.unwrap_or_else(|_| Err(Error::internal("opening the index panicked"))) {
-            Ok(Newest::Opened(market)) => {
-                let served = Arc::new(IndexSnapshot::new(market).await);
-                let manifest = served.manifest();
+            Ok(Newest::Opened(index)) => {
+                let served = Arc::new(IndexSnapshot::new(index).await);
+                let manifest = served.index.manifest();
                 tracing::info!(index_version = manifest.version, rows = manifest.rows, "serves a new index");
                 self.metrics.index_opened(true);
                 slot.send_replace(Slot::Serving(Arc::clone(&served)));

@@ -13,10 +13,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::embed::{EmbedQueue, Open, RETRY_S};
 use crate::endpoints::{self, Call, Context, Resources};
+use crate::index_source::IndexSource;
 use crate::metrics::Metrics;
 use crate::request::{self, NoParameters, Refusal};
 use crate::router::{Match, Router};
-use crate::search::IndexSource;
 use crate::search_pool::SearchPool;
 use crate::served_index::{Follower, ServedIndex};
 use crate::settings::ServiceSettings;

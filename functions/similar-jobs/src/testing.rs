@@ -23,7 +23,7 @@ use crate::service::{Parts, SimilarJobs};
 use crate::settings::{Search, ServiceSettings};
 use crate::warehouse::WarehouseSearch;
 
-pub(crate) use market::{Brute, DIMENSION, Store, Words, vector};
+pub(crate) use market::{DIMENSION, SPACE, Store, Words, index, market, vector};
 
 /// The service, listening. Dropping it ends it as SIGTERM would.
 pub(crate) struct Running {
@@ -91,7 +91,7 @@ impl Running {
 
     /// With the usual market and a model that takes no time.
     pub(crate) fn usual() -> Self {
-        Self::start(Store::with(Brute::market("v1")), Words::open(Duration::ZERO), &[])
+        Self::start(Store::with(market("v1")), Words::open(Duration::ZERO), &[])
     }
 
     pub(crate) fn connect(&self) -> TcpStream {

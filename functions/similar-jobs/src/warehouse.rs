@@ -6,6 +6,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use common::embedding::ModelSettings;
+use common::index::manifest::embedding_space;
+use common::index::{Hit, JobIndex, Row};
 use common::runtime::http_util::Problem;
 use common::storage::settings::WarehouseUrl;
 use common::storage::warehouse::{EmbeddingTable, VectorQuery};
@@ -15,7 +17,6 @@ use hyper::StatusCode;
 use tokio::sync::OnceCell;
 
 use crate::endpoints::similar::SimilarQuery;
-use crate::search::{Hit, MarketIndex, Row};
 
 /// The most rows that are asked for to find enough different texts among them.
 const MOST_ROWS: usize = 10_000;
@@ -49,18 +50,18 @@ impl WarehouseSearch {
         }
     }
 
-    /// The nearest ads that `market` knows too, as its own search would return them: `not` is no answer.
+    /// The nearest ads that `index` has too, as its own search would return them: `not` is no answer.
     ///
     /// # Errors
     /// A problem of status 503 where the warehouse is out of reach or another process writes to it; others as the error says.
     pub(crate) async fn search(
         &self,
-        market: &dyn MarketIndex,
+        index: &JobIndex,
         vector: &[f32],
         not: Option<Row>,
         asked: &SimilarQuery,
     ) -> Result<Vec<Hit>, Problem> {
-        self.nearest(market, vector, not, asked).await.map_err(|error| {
+        self.nearest(index, vector, not, asked).await.map_err(|error| {
             let error = error.context("the warehouse was not searched");
             if error.kind() == ErrorKind::Unavailable {
                 tracing::error!("{}", error.chain());
@@ -74,7 +75,7 @@ impl WarehouseSearch {
 
     async fn nearest(
         &self,
-        market: &dyn MarketIndex,
+        index: &JobIndex,
         vector: &[f32],
         not: Option<Row>,
         asked: &SimilarQuery,
@@ -87,13 +88,13 @@ impl WarehouseSearch {
             min_similarity: asked.min_similarity,
         };
         loop {
-            let space = &market.manifest().embedding_space;
+            let space = embedding_space(index.manifest());
             let found = warehouse.search_embeddings(&self.table, space, &query).await?;
             let is_all = found.len() < query.top_k || query.top_k >= MOST_ROWS;
             let rows = found
                 .iter()
-                .filter_map(|hit| Some((market.row_of(&hit.key.source, &hit.key.job_id)?, hit.similarity)));
-            let hits = folded(market, rows, not, asked.include_reposts);
+                .filter_map(|hit| Some((index.row_of(&hit.key.source, &hit.key.job_id)?, hit.similarity)));
+            let hits = folded(index, rows, not, asked.include_reposts);
             // Ads of one text are as similar, and come in any order: all of the last answer's have been seen once a farther one has.
             let last = found.last().map(|hit| hit.similarity);
             let is_past =
@@ -108,16 +109,16 @@ impl WarehouseSearch {
 
 /// One hit an ad, unless reposts are answers of their own; in the index's order.
 fn folded(
-    market: &dyn MarketIndex,
+    index: &JobIndex,
     rows: impl Iterator<Item = (Row, f32)>,
     not: Option<Row>,
     include_reposts: bool,
 ) -> Vec<Hit> {
-    let own = not.map(|row| market.same(row));
+    let own = not.map(|row| index.same(row));
     let mut hits: Vec<Hit> = Vec::new();
     let mut places: HashMap<Row, usize> = HashMap::new();
     for (row, similarity) in rows {
-        let same = market.same(row);
+        let same = index.same(row);
         if not == Some(row) || !include_reposts && own == Some(same) {
             continue;
         }

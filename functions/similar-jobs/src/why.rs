@@ -1,8 +1,7 @@
 //! Why an ad is similar, in words: one sentence a reason that the index found, and none that it did not.
 
+use common::index::Reason;
 use serde::Serialize;
-
-use crate::search::Reason;
 
 /// A reason as a person and a program read it.
 #[derive(Debug, Clone, PartialEq, Serialize)]

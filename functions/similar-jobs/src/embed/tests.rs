@@ -1,8 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::search::MarketIndex;
-use crate::testing::{Brute, Words, vector};
+use crate::testing::{SPACE, Words, vector};
 
 const LONG: Duration = Duration::from_mins(1);
 
@@ -27,23 +26,23 @@ fn detail(problem: &Problem) -> &str {
 
 #[tokio::test]
 async fn texts_of_many_requests_get_their_own_vectors() {
-    let ((texts, metrics), index) = (texts(Duration::ZERO), Brute::market("v1"));
+    let (texts, metrics) = texts(Duration::ZERO);
     let names: Vec<String> = (0..100).map(|number| format!("cook number {number}")).collect();
-    let asked = names.iter().map(|name| texts.embed(name.clone(), index.manifest(), later(LONG)));
+    let asked = names.iter().map(|name| texts.embed(name.clone(), SPACE, later(LONG)));
     for (name, found) in names.iter().zip(futures::future::join_all(asked).await) {
         assert_eq!(found.unwrap(), vector(name));
     }
     assert_eq!(count(&metrics, "embedded"), 100);
-    let refused = texts.embed("untokenizable".into(), index.manifest(), later(LONG)).await.unwrap_err();
+    let refused = texts.embed("untokenizable".into(), SPACE, later(LONG)).await.unwrap_err();
     assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
     texts.close().await;
 }
 
 #[tokio::test]
 async fn a_text_that_nobody_waits_for_is_not_embedded() {
-    let ((texts, metrics), index) = (texts(Duration::from_millis(30)), Brute::market("v1"));
-    texts.embed("first".into(), index.manifest(), later(LONG)).await.unwrap();
-    let ask = |text: &str, deadline| texts.embed(text.into(), index.manifest(), later(deadline));
+    let (texts, metrics) = texts(Duration::from_millis(30));
+    texts.embed("first".into(), SPACE, later(LONG)).await.unwrap();
+    let ask = |text: &str, deadline| texts.embed(text.into(), SPACE, later(deadline));
     // The thread is busy with the first, while the second's client leaves and the third's time runs out.
     let (slow, left, late) = tokio::join!(
         ask("slow", LONG),
@@ -63,9 +62,9 @@ async fn a_text_that_nobody_waits_for_is_not_embedded() {
 
 #[tokio::test]
 async fn more_than_the_queue_holds_is_turned_away_at_once() {
-    let ((texts, _), index) = (texts(Duration::from_millis(1)), Brute::market("v1"));
-    texts.embed("first".into(), index.manifest(), later(LONG)).await.unwrap();
-    let asked = (0..400).map(|number| texts.embed(format!("{number}"), index.manifest(), later(LONG)));
+    let (texts, _) = texts(Duration::from_millis(1));
+    texts.embed("first".into(), SPACE, later(LONG)).await.unwrap();
+    let asked = (0..400).map(|number| texts.embed(format!("{number}"), SPACE, later(LONG)));
     let answers = futures::future::join_all(asked).await;
     let refused: Vec<_> = answers.iter().filter_map(|answer| answer.as_ref().err()).collect();
     assert!((100..=400 - MOST_WAITING).contains(&refused.len()), "{}", refused.len());
@@ -77,8 +76,8 @@ async fn more_than_the_queue_holds_is_turned_away_at_once() {
 
 #[tokio::test]
 async fn vectors_of_another_space_are_not_compared() {
-    let ((texts, _), index) = (texts(Duration::ZERO), Brute::market("v1").in_another_space());
-    let problem = texts.embed("cook".into(), index.manifest(), later(LONG)).await.unwrap_err();
+    let (texts, _) = texts(Duration::ZERO);
+    let problem = texts.embed("cook".into(), "sounds/2", later(LONG)).await.unwrap_err();
     assert_eq!(problem.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(
         detail(&problem),
@@ -92,9 +91,9 @@ async fn a_model_that_cannot_be_loaded_is_said_to_whoever_asks() {
         std::thread::sleep(Duration::from_millis(20));
         Err(Error::not_found("model x is not in /secret"))
     });
-    let (texts, index) = (EmbedQueue::start(open, LONG, Arc::default()).unwrap(), Brute::market("v1"));
+    let texts = EmbedQueue::start(open, LONG, Arc::default()).unwrap();
     for _ in 0..2 {
-        let problem = texts.embed("cook".into(), index.manifest(), later(LONG)).await.unwrap_err();
+        let problem = texts.embed("cook".into(), SPACE, later(LONG)).await.unwrap_err();
         assert_eq!(problem.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert!(detail(&problem).starts_with("texts cannot be searched for, because the embedding model"));
         assert!(!detail(&problem).contains("secret"));
@@ -111,19 +110,18 @@ async fn a_model_that_could_not_be_loaded_is_tried_again() {
         tries += 1;
         if tries < 3 { Err(Error::unavailable("no memory left")) } else { words() }
     });
-    let index = Brute::market("v1");
     let texts = EmbedQueue::start(open, Duration::from_millis(1), Arc::default()).unwrap();
     let mut model = texts.model.clone();
     model.wait_for(|model| matches!(model, Model::Loaded(_))).await.unwrap();
-    assert_eq!(texts.embed("cook".into(), index.manifest(), later(LONG)).await.unwrap(), vector("cook"));
+    assert_eq!(texts.embed("cook".into(), SPACE, later(LONG)).await.unwrap(), vector("cook"));
     texts.close().await;
 }
 
 #[tokio::test]
 async fn what_is_queued_when_the_service_ends_is_left_undone() {
-    let ((texts, metrics), index) = (texts(Duration::from_millis(20)), Brute::market("v1"));
-    texts.embed("first".into(), index.manifest(), later(LONG)).await.unwrap();
-    let asked = (0..100).map(|number| texts.embed(format!("{number}"), index.manifest(), later(LONG)));
+    let (texts, metrics) = texts(Duration::from_millis(20));
+    texts.embed("first".into(), SPACE, later(LONG)).await.unwrap();
+    let asked = (0..100).map(|number| texts.embed(format!("{number}"), SPACE, later(LONG)));
     let started = Instant::now();
     let (answers, ()) = tokio::join!(futures::future::join_all(asked), async {
         tokio::time::sleep(Duration::from_millis(30)).await;
@@ -135,9 +133,9 @@ async fn what_is_queued_when_the_service_ends_is_left_undone() {
 
 #[tokio::test]
 async fn a_model_that_dies_over_a_text_is_loaded_again() {
-    let ((texts, _), index) = (texts(Duration::ZERO), Brute::market("v1"));
+    let (texts, _) = texts(Duration::ZERO);
     for _ in 0..2 {
-        let ask = |text: &str| texts.embed(text.into(), index.manifest(), later(LONG));
+        let ask = |text: &str| texts.embed(text.into(), SPACE, later(LONG));
         assert_eq!(ask("deadly").await.unwrap_err().status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(ask("cook").await.unwrap(), vector("cook"));
     }

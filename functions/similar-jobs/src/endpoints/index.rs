@@ -1,19 +1,19 @@
 //! `/v1/index`: the served index, and the values that filters may have.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use chrono::SecondsFormat;
+use common::index::JobIndex;
+use common::index::ads::Column;
+use common::index::manifest::{Quality, embedding_space};
 use common::runtime::http_util::{Body, Problem};
 use hyper::Response;
 use serde::Serialize;
 
 use super::{Call, Context, Endpoint, nothing, ok_json};
-use crate::answer::to_json;
+use crate::answer::{model_versions, to_json};
 use crate::request::Refusal;
-use crate::search::Column;
 use crate::search_pool::SearchPool;
-use crate::served_index::{IndexSnapshot, ServedIndex};
+use crate::served_index::ServedIndex;
 
 /// The most values of a column.
 const MOST_VALUES: usize = 200;
@@ -28,7 +28,7 @@ pub(super) struct IndexFacts {
 #[derive(Serialize)]
 struct Answer<'a> {
     index_version: &'a str,
-    model_version: &'a str,
+    model_version: String,
     embedding_space: &'a str,
     dimension: usize,
     jobs: u64,
@@ -74,28 +74,29 @@ impl Endpoint for IndexFacts {
         let served = self.index.get().await?;
         let etag = served.etag.clone();
         let search = self.search;
-        let count = move || served.facts.get_or_init(|| facts(&served, search)).clone();
+        let count = move || served.facts.get_or_init(|| facts(&served.index, search)).clone();
         let answer = async { Ok(ok_json(self.pool.run(count).await?)) };
         context.unless_known(etag.as_ref(), answer).await
     }
 }
 
 /// The body, which counts the values of whole columns.
-fn facts(served: &Arc<IndexSnapshot>, search: &str) -> Bytes {
+fn facts(index: &JobIndex, search: &str) -> Bytes {
     let values = |column| {
-        let counted = served.market.facets(column).into_iter().take(MOST_VALUES);
+        let counted = index.facets(column).into_iter().take(MOST_VALUES);
         counted.map(|(value, jobs)| Value { value, jobs }).collect()
     };
-    let manifest = served.manifest();
+    let manifest = index.manifest();
+    let quality = Quality::of(manifest);
     to_json(&Answer {
         index_version: &manifest.version,
-        model_version: &manifest.model_version,
-        embedding_space: &manifest.embedding_space,
-        dimension: manifest.dimension,
+        model_version: model_versions(manifest),
+        embedding_space: embedding_space(manifest),
+        dimension: manifest.body.dimension,
         jobs: manifest.rows,
         published_at: manifest.created_at.to_rfc3339_opts(SecondsFormat::Secs, true),
-        recall_at_10: manifest.recall_at_10,
-        bytes: manifest.bytes,
+        recall_at_10: (quality.queries > 0).then_some(quality.recall_at_10),
+        bytes: manifest.bytes(),
         search,
         filters: Filters {
             source: values(Column::Source),

@@ -41,10 +41,10 @@ impl Endpoint for Job {
 
     async fn answer(&self, key: JobKey, context: Context) -> Result<Response<Body>, Problem> {
         let served = self.index.get().await?;
-        let row = key.row(&served)?;
+        let row = key.row(&served.index)?;
         let answer = async {
-            let job = served.market.ad(row).into();
-            Ok(ok_json(to_json(&Answer { index_version: &served.manifest().version, job })))
+            let job = served.index.ad(row).into();
+            Ok(ok_json(to_json(&Answer { index_version: &served.index.manifest().version, job })))
         };
         context.unless_known(served.etag.as_ref(), answer).await
     }

@@ -1,7 +1,6 @@
 //! `/v1/jobs`: ads by words of title and company, page by page.
 
-use std::sync::Arc;
-
+use common::index::JobIndex;
 use common::runtime::http_util::{Body, Problem};
 use hyper::Response;
 use serde::{Deserialize, Serialize};
@@ -11,7 +10,7 @@ use crate::answer::{JobDetails, to_json};
 use crate::request::values::{Count, Text, some};
 use crate::request::{self, Refusal};
 use crate::search_pool::SearchPool;
-use crate::served_index::{IndexSnapshot, ServedIndex};
+use crate::served_index::ServedIndex;
 
 /// The longest words to look for, in Unicode scalar values.
 const MOST_QUERY_CHARS: usize = 200;
@@ -62,20 +61,19 @@ impl Endpoint for Jobs {
     async fn answer(&self, asked: Parameters, context: Context) -> Result<Response<Body>, Problem> {
         let served = self.index.get().await?;
         let etag = served.etag.clone();
-        let answer = async { Ok(ok_json(self.pool.run(move || page(&served, &asked)).await?)) };
+        let answer = async { Ok(ok_json(self.pool.run(move || page(&served.index, &asked)).await?)) };
         context.unless_known(etag.as_ref(), answer).await
     }
 }
 
-fn page(served: &Arc<IndexSnapshot>, asked: &Parameters) -> Vec<u8> {
-    let market = served.market.as_ref();
+fn page(index: &JobIndex, asked: &Parameters) -> Vec<u8> {
     let after = asked.cursor.map_or(0, Count::get);
-    let (rows, is_more) = market.find(&asked.q.0, after, asked.limit.get());
+    let (rows, is_more) = index.find(&asked.q.0, after, asked.limit.get());
     let next = after + rows.len();
     let is_more = is_more && next <= MOST_LISTED;
     to_json(&Answer {
-        index_version: &served.manifest().version,
-        jobs: rows.into_iter().map(|row| market.ad(row).into()).collect(),
+        index_version: &index.manifest().version,
+        jobs: rows.into_iter().map(|row| index.ad(row).into()).collect(),
         next_cursor: is_more.then(|| next.to_string()),
     })
 }

@@ -1,7 +1,6 @@
 //! `/v1/map`: a sample of ads as points of the plane.
 
-use std::sync::Arc;
-
+use common::index::JobIndex;
 use common::runtime::http_util::{Body, Problem};
 use hyper::Response;
 use serde::{Deserialize, Serialize};
@@ -11,7 +10,7 @@ use crate::answer::to_json;
 use crate::request::values::Count;
 use crate::request::{self, Refusal};
 use crate::search_pool::SearchPool;
-use crate::served_index::{IndexSnapshot, ServedIndex};
+use crate::served_index::ServedIndex;
 
 pub(super) struct Map {
     index: ServedIndex,
@@ -61,19 +60,18 @@ impl Endpoint for Map {
         let served = self.index.get().await?;
         let etag = served.etag.clone();
         let limit = asked.limit.get();
-        let answer = async { Ok(ok_json(self.pool.run(move || points(&served, limit)).await?)) };
+        let answer = async { Ok(ok_json(self.pool.run(move || points(&served.index, limit)).await?)) };
         context.unless_known(etag.as_ref(), answer).await
     }
 }
 
-fn points(served: &Arc<IndexSnapshot>, limit: usize) -> Vec<u8> {
-    let market = served.market.as_ref();
+fn points(index: &JobIndex, limit: usize) -> Vec<u8> {
     let point = |row| {
-        let ad = market.ad(row);
+        let ad = index.ad(row);
         let [x, y] = ad.point;
         let (source, job_id) = (ad.source, ad.job_id);
         Point { x, y, source, job_id, job_title: ad.job_title, job_classification: ad.job_classification }
     };
-    let points = market.sample(limit).into_iter().map(point).collect();
-    to_json(&Answer { index_version: &served.manifest().version, points })
+    let points = index.sample(limit).into_iter().map(point).collect();
+    to_json(&Answer { index_version: &index.manifest().version, points })
 }

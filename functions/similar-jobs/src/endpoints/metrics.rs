@@ -9,7 +9,7 @@ use super::{Call, Context, Endpoint, nothing};
 use crate::embed::EmbedQueue;
 use crate::metrics::{MEDIA_TYPE, Metrics};
 use crate::request::Refusal;
-use crate::served_index::{IndexSnapshot, ServedIndex};
+use crate::served_index::ServedIndex;
 
 pub(super) struct Exposition {
     metrics: Arc<Metrics>,
@@ -36,8 +36,8 @@ impl Endpoint for Exposition {
 
     async fn answer(&self, (): (), _: Context) -> Result<Response<Body>, Problem> {
         let served = self.index.now();
-        let text =
-            self.metrics.render(served.as_deref().map(IndexSnapshot::manifest), self.embedder.waiting());
+        let manifest = served.as_ref().map(|served| served.index.manifest());
+        let text = self.metrics.render(manifest, self.embedder.waiting());
         Ok(content(StatusCode::OK, MEDIA_TYPE, text))
     }
 }

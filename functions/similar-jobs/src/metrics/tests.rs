@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::*;
+use crate::testing::market;
 
 /// A sample's name with its labels, and its value; what is neither sample nor comment fails the test.
 fn samples(text: &str) -> BTreeMap<String, f64> {
@@ -83,18 +84,13 @@ fn the_index_and_the_texts_are_told_and_a_label_cannot_break_a_line() {
     metrics.index_opened(true);
     metrics.index_opened(false);
     metrics.text(Embedded::Dropped);
-    let manifest = Manifest {
-        version: "v\"3\\\n".into(),
-        model_version: "m".into(),
-        embedding_space: "s".into(),
-        dimension: 3,
-        rows: 18_147,
-        created_at: chrono::DateTime::UNIX_EPOCH,
-        recall_at_10: None,
-        bytes: 0,
-    };
+    let mut manifest = market("v\"3\\\n").manifest().clone();
+    manifest.rows = 18_147;
     let found = samples(&metrics.render(Some(&manifest), 0));
-    assert_eq!(found["similar_jobs_index_info{version=\"v\\\"3\\\\\\n\",model_version=\"m\"}"], 1.0);
+    assert_eq!(
+        found["similar_jobs_index_info{version=\"v\\\"3\\\\\\n\",model_version=\"words/1/test\"}"],
+        1.0
+    );
     assert_eq!(found["similar_jobs_index_rows"], 18_147.0);
     assert_eq!(found["similar_jobs_index_opened_total{result=\"failed\"}"], 1.0);
     assert_eq!(found["similar_jobs_embed_texts_total{result=\"dropped\"}"], 1.0);

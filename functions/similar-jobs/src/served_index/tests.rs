@@ -1,5 +1,5 @@
 use super::*;
-use crate::testing::{Brute, Store};
+use crate::testing::{Store, market};
 
 fn follow(store: &Arc<Store>) -> (ServedIndex, CancellationToken, Arc<Metrics>) {
     let (shutdown, metrics) = (CancellationToken::new(), Arc::<Metrics>::default());
@@ -14,7 +14,7 @@ fn follow(store: &Arc<Store>) -> (ServedIndex, CancellationToken, Arc<Metrics>) 
 }
 
 async fn serves(current: &ServedIndex, version: &str) {
-    while current.now().is_none_or(|served| served.manifest().version != version) {
+    while current.now().is_none_or(|served| served.index.manifest().version != version) {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
@@ -27,17 +27,17 @@ fn detail(problem: Option<Problem>) -> String {
 
 #[tokio::test]
 async fn a_request_waits_for_the_first_index_and_keeps_the_one_it_got() {
-    let store = Store::with(Brute::market("v1"));
+    let store = Store::with(market("v1"));
     let (current, _, _) = follow(&store);
     assert!(detail(current.unready()).contains("being opened"));
     let first = current.get().await.unwrap();
-    assert_eq!(first.manifest().version, "v1");
+    assert_eq!(first.index.manifest().version, "v1");
     assert!(current.unready().is_none());
-    store.publish(Brute::market("v2"));
+    store.publish(market("v2"));
     serves(&current, "v2").await;
     let etag = current.get().await.unwrap().etag.clone().unwrap();
     assert!(etag.to_str().unwrap().starts_with("\"v2-0-"), "{etag:?}");
-    assert_eq!(first.manifest().version, "v1");
+    assert_eq!(first.index.manifest().version, "v1");
     let weak = Arc::downgrade(&first);
     drop(first);
     while weak.strong_count() > 0 {
@@ -51,7 +51,7 @@ async fn without_an_index_the_remedy_is_named_and_one_that_comes_later_is_served
     let (current, _, _) = follow(&store);
     assert_eq!(detail(current.get().await.err()), "there is no index yet: run `build-vector-index`");
     assert!(detail(current.unready()).contains("build-vector-index"));
-    store.publish(Brute::market("v1"));
+    store.publish(market("v1"));
     serves(&current, "v1").await;
 }
 
@@ -63,12 +63,12 @@ async fn a_store_that_fails_leaves_the_old_index_serving_and_nothing_at_start() 
         let (current, _, metrics) = follow(&store);
         assert!(detail(current.get().await.err()).starts_with("no index could be opened"));
         *store.failure.lock().unwrap() = None;
-        store.publish(Brute::market("v1"));
+        store.publish(market("v1"));
         serves(&current, "v1").await;
         *store.failure.lock().unwrap() = Some(failure);
-        store.publish(Brute::market("v2"));
+        store.publish(market("v2"));
         tokio::time::sleep(Duration::from_millis(20)).await;
-        assert_eq!(current.get().await.unwrap().manifest().version, "v1");
+        assert_eq!(current.get().await.unwrap().index.manifest().version, "v1");
         assert!(!metrics.render(None, 0).contains("similar_jobs_index_opened_total{result=\"failed\"} 0"));
         *store.failure.lock().unwrap() = None;
         serves(&current, "v2").await;
@@ -77,10 +77,10 @@ async fn a_store_that_fails_leaves_the_old_index_serving_and_nothing_at_start() 
 
 #[tokio::test]
 async fn what_is_served_outlives_the_search_for_newer_ones() {
-    let store = Store::with(Brute::market("v1"));
+    let store = Store::with(market("v1"));
     let (current, shutdown, _) = follow(&store);
     serves(&current, "v1").await;
     shutdown.cancel();
     tokio::time::sleep(Duration::from_millis(10)).await;
-    assert_eq!(current.get().await.unwrap().manifest().version, "v1");
+    assert_eq!(current.get().await.unwrap().index.manifest().version, "v1");
 }

@@ -1,20 +1,23 @@
-//! A small index that compares everything, a store for it, and a model that hashes words.
+//! A small index, a store for it, and a model that hashes words.
 
+use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::DateTime;
 use common::embedding::{Embedder, Identity};
+use common::index::build::GRAPH_TEXTS;
+use common::index::{BuildOptions, Builder, JobIndex};
+use common::job::{ContentHash, IndexedAd, JobKey};
 use common::{Error, Result};
 
 use crate::embed::Open;
-use crate::search::{
-    Ad, Column, Filter, Hit, IndexSource, Manifest, MarketIndex, Newest, Query, Reason, Row,
-};
+use crate::index_source::{IndexSource, Newest};
 
 pub(crate) const DIMENSION: usize = 16;
-const SPACE: &str = "words/1";
+pub(crate) const SPACE: &str = "words/1";
+const MODEL_VERSION: &str = "words/1/test";
 
 /// A vector that has the words of `text` in it, of length 1.
 pub(crate) fn vector(text: &str) -> Vec<f32> {
@@ -42,7 +45,7 @@ impl Words {
         let identity = Identity {
             model_name: "words".into(),
             embedding_space: SPACE.into(),
-            model_version: "words/1/test".into(),
+            model_version: MODEL_VERSION.into(),
             dimension: DIMENSION,
         };
         Self { identity, pause }
@@ -50,6 +53,17 @@ impl Words {
 
     pub(crate) fn open(pause: Duration) -> Open {
         Box::new(move || Ok(Box::new(Self::new(pause)) as Box<dyn Embedder>))
+    }
+
+    /// One that is loaded once the sender is dropped.
+    pub(crate) fn held() -> (Open, Sender<()>) {
+        let (go, wait) = mpsc::channel();
+        let mut open = Self::open(Duration::ZERO);
+        let held = move || {
+            wait.recv().ok();
+            open()
+        };
+        (Box::new(held), go)
     }
 }
 
@@ -76,211 +90,89 @@ impl Embedder for Words {
     }
 }
 
-/// An ad of the index.
-pub(crate) struct Owned {
-    pub(crate) source: String,
-    pub(crate) job_id: String,
-    pub(crate) title: String,
-    pub(crate) company: String,
-    pub(crate) classification: String,
-    pub(crate) salary: Option<f64>,
-    vector: Vec<f32>,
+/// A published index of ads with these titles. Ads of one title are reposts of each other.
+pub(crate) fn index(version: &str, titles: &[&str]) -> Arc<JobIndex> {
+    // Its files stay mapped when the folder is gone.
+    let folder = tempfile::tempdir().unwrap();
+    let options = BuildOptions {
+        embedding_space: SPACE.into(),
+        model_version: MODEL_VERSION.into(),
+        dimension: DIMENSION,
+        code_version: "1".into(),
+        state: String::new(),
+        graph_texts: GRAPH_TEXTS,
+        most_changed: 0.2,
+    };
+    let mut builder = Builder::new(folder.path(), options).unwrap();
+    for (number, title) in titles.iter().enumerate() {
+        builder.add(ad(number, title)).unwrap();
+    }
+    let mut manifest = builder.finish(None).unwrap();
+    manifest.version = version.into();
+    manifest.created_at = DateTime::UNIX_EPOCH;
+    manifest.write(folder.path()).unwrap();
+    Arc::new(JobIndex::open(folder.path()).unwrap())
 }
 
-impl Owned {
-    /// The share of `words` that are in its title or company.
-    pub(crate) fn share_of(&self, words: &str) -> f32 {
-        let label = format!("{} {}", self.title, self.company);
-        let has = |word: &&str| label.split(' ').any(|known| known == *word);
-        words.split(' ').filter(has).count() as f32 / words.split(' ').count() as f32
-    }
-}
-
-/// An index that compares everything with everything.
-pub(crate) struct Brute {
-    manifest: Manifest,
-    pub(crate) ads: Vec<Owned>,
-    /// How long a search takes.
-    pub(crate) pause: Duration,
-}
-
-impl Brute {
-    pub(crate) fn new(version: &str, titles: &[&str]) -> Self {
-        let ads = titles.iter().enumerate().map(|(number, title)| Owned {
-            source: if number % 2 == 0 { "MCF".into() } else { "JobHarbour".into() },
-            job_id: format!("{number}"),
-            title: (*title).to_owned(),
-            company: format!("Company \"{}%\" Pte", number % 3),
-            classification: title.split(' ').next_back().unwrap_or_default().to_owned(),
-            salary: (number % 4 != 0).then_some(3000.0 + 100.0 * number as f64),
-            vector: vector(title),
-        });
-        let ads: Vec<Owned> = ads.collect();
-        let manifest = Manifest {
-            version: version.into(),
-            model_version: "words/1/test".into(),
-            embedding_space: SPACE.into(),
-            dimension: DIMENSION,
-            rows: ads.len() as u64,
-            created_at: DateTime::UNIX_EPOCH,
-            recall_at_10: Some(1.0),
-            bytes: 1000,
-        };
-        Self { manifest, ads, pause: Duration::ZERO }
-    }
-
-    /// Twelve ads, two of them the same.
-    pub(crate) fn market(version: &str) -> Self {
-        Self::new(
-            version,
-            &[
-                "line cook",
-                "pastry cook",
-                "night shift line cook",
-                "data engineer",
-                "senior data engineer",
-                "platform engineer",
-                "staff nurse",
-                "ward nurse",
-                "staff nurse",
-                "theatre nurse",
-                "bus driver",
-                "lorry driver",
-            ],
-        )
-    }
-
-    pub(crate) fn in_another_space(mut self) -> Self {
-        self.manifest.embedding_space = "sounds/2".into();
-        self
+fn ad(number: usize, title: &str) -> IndexedAd {
+    let salary = (!number.is_multiple_of(4)).then_some(3000.0 + 100.0 * number as f64);
+    IndexedAd {
+        key: JobKey {
+            source: if number.is_multiple_of(2) { "MCF".into() } else { "JobHarbour".into() },
+            job_id: number.to_string(),
+        },
+        content_hash: ContentHash::of(title),
+        model_version: MODEL_VERSION.into(),
+        embedding: vector(title),
+        job_title: Some(title.to_owned()),
+        job_description: Some("Apply today".into()),
+        company_name: Some(["Alpha \"1%\" Pte", "Beta \"1%\" Pte", "Gamma \"1%\" Pte"][number % 3].into()),
+        job_location: None,
+        job_classification: title.split(' ').next_back().map(str::to_owned),
+        job_work_type: None,
+        job_currency: salary.map(|_| "SGD".into()),
+        job_url: Some("javascript:alert(1)".into()),
+        salary_min_monthly: salary,
+        salary_max_monthly: salary,
+        job_posted_timestamp: Some(DateTime::UNIX_EPOCH),
     }
 }
 
-fn passes(ad: &Owned, filter: &Filter) -> bool {
-    let is_one =
-        |value: &str, of: &[String]| of.is_empty() || of.iter().any(|v| v.eq_ignore_ascii_case(value));
-    is_one(&ad.source, &filter.source)
-        && is_one(&ad.company, &filter.company)
-        && is_one(&ad.classification, &filter.classification)
-        && filter.location.is_empty()
-        && filter.work_type.is_empty()
-        && filter.posted_after.is_none_or(|after| after <= DateTime::UNIX_EPOCH)
-        && filter.salary_min_sgd_per_month.is_none_or(|least| ad.salary.is_some_and(|s| s >= least))
-}
-
-impl MarketIndex for Brute {
-    fn manifest(&self) -> &Manifest {
-        &self.manifest
-    }
-
-    fn row_of(&self, source: &str, job_id: &str) -> Option<Row> {
-        let row = self.ads.iter().position(|ad| ad.source == source && ad.job_id == job_id);
-        row.map(|row| row as Row)
-    }
-
-    fn ad(&self, row: Row) -> Ad<'_> {
-        let ad = &self.ads[row as usize];
-        Ad {
-            source: &ad.source,
-            job_id: &ad.job_id,
-            job_title: Some(&ad.title),
-            company_name: Some(&ad.company),
-            job_location: None,
-            job_classification: Some(&ad.classification),
-            job_work_type: None,
-            currency: ad.salary.map(|_| "SGD"),
-            job_url: Some("javascript:alert(1)"),
-            salary_min_monthly: ad.salary,
-            salary_max_monthly: ad.salary,
-            posted: Some(DateTime::UNIX_EPOCH),
-            point: [ad.vector[0], ad.vector[1]],
-        }
-    }
-
-    fn same(&self, row: Row) -> Row {
-        let title = &self.ads[row as usize].title;
-        self.ads.iter().position(|ad| ad.title == *title).unwrap() as Row
-    }
-
-    fn vector(&self, row: Row) -> &[f32] {
-        &self.ads[row as usize].vector
-    }
-
-    fn search(&self, query: &Query<'_>) -> Vec<Hit> {
-        assert_eq!(query.vector.len(), DIMENSION, "what the service let through");
-        std::thread::sleep(self.pause);
-        let not = query.not.map(|row| &self.ads[row as usize]);
-        let mut hits: Vec<Hit> = Vec::new();
-        for (row, ad) in self.ads.iter().enumerate() {
-            let is_itself = query.not == Some(row as Row);
-            let is_repost = not.is_some_and(|not| not.title == ad.title) && !query.include_reposts;
-            let similarity = ad.vector.iter().zip(query.vector).map(|(a, b)| a * b).sum::<f32>();
-            let is_near = query.min_similarity.is_none_or(|least| similarity >= least);
-            if is_itself || is_repost || !is_near || !passes(ad, query.filter) {
-                continue;
-            }
-            let same = |hit: &&mut Hit| self.ads[hit.row as usize].title == ad.title;
-            match hits.iter_mut().find(same) {
-                Some(hit) if !query.include_reposts => hit.reposts += 1,
-                _ => hits.push(Hit { row: row as Row, similarity, reposts: 0 }),
-            }
-        }
-        let worth = |hit: &Hit| {
-            hit.similarity + query.words.map_or(0.0, |words| self.ads[hit.row as usize].share_of(words))
-        };
-        hits.sort_by(|a, b| worth(b).total_cmp(&worth(a)));
-        hits.truncate(query.top_k);
-        hits
-    }
-
-    fn reasons_between(&self, a: Row, b: Row) -> Vec<Reason> {
-        let (a, b) = (&self.ads[a as usize], &self.ads[b as usize]);
-        let same = a.classification == b.classification;
-        same.then(|| Reason::Classification(a.classification.clone())).into_iter().collect()
-    }
-
-    fn reasons_for_text(&self, text: &str, b: Row) -> Vec<Reason> {
-        let words = self.ads[b as usize].title.split(' ').filter(|word| text.contains(word));
-        let words: Vec<String> = words.map(str::to_owned).collect();
-        if words.is_empty() { Vec::new() } else { vec![Reason::Terms(words)] }
-    }
-
-    fn find(&self, words: &str, after: usize, limit: usize) -> (Vec<Row>, bool) {
-        let found = (0..self.ads.len()).filter(|row| self.ads[*row].title.contains(words));
-        let mut rest = found.skip(after).map(|row| row as Row);
-        let page = rest.by_ref().take(limit).collect();
-        (page, rest.next().is_some())
-    }
-
-    fn facets(&self, column: Column) -> Vec<(String, u32)> {
-        let count = |source: &str| self.ads.iter().filter(|ad| ad.source == source).count() as u32;
-        match column {
-            Column::Source => ["MCF", "JobHarbour"].map(|name| (name.to_owned(), count(name))).into(),
-            _ => Vec::new(),
-        }
-    }
-
-    fn sample(&self, n: usize) -> Vec<Row> {
-        (0..self.ads.len().min(n)).map(|row| row as Row).collect()
-    }
+/// Twelve ads, two of them the same.
+pub(crate) fn market(version: &str) -> Arc<JobIndex> {
+    let titles = [
+        "line cook",
+        "pastry cook",
+        "night shift line cook",
+        "data engineer",
+        "senior data engineer",
+        "platform engineer",
+        "staff nurse",
+        "ward nurse",
+        "staff nurse",
+        "theatre nurse",
+        "bus driver",
+        "lorry driver",
+    ];
+    index(version, &titles)
 }
 
 /// A store whose champion a test sets.
 #[derive(Default)]
 pub(crate) struct Store {
-    pub(crate) champion: Mutex<Option<Arc<dyn MarketIndex>>>,
+    pub(crate) champion: Mutex<Option<Arc<JobIndex>>>,
     pub(crate) failure: Mutex<Option<&'static str>>,
 }
 
 impl Store {
-    pub(crate) fn with(index: Brute) -> Arc<Self> {
+    pub(crate) fn with(index: Arc<JobIndex>) -> Arc<Self> {
         let store = Arc::<Self>::default();
         store.publish(index);
         store
     }
 
-    pub(crate) fn publish(&self, index: Brute) {
-        *self.champion.lock().unwrap() = Some(Arc::new(index));
+    pub(crate) fn publish(&self, index: Arc<JobIndex>) {
+        *self.champion.lock().unwrap() = Some(index);
     }
 }
 

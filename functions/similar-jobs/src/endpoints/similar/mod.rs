@@ -7,6 +7,7 @@ mod results;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use common::index::manifest::embedding_space;
 use common::runtime::http_util::{Body, Problem};
 use futures::future::join_all;
 use hyper::Response;
@@ -64,7 +65,7 @@ impl Endpoint for Similar {
     async fn answer(&self, request: SimilarRequest, context: Context) -> Result<Response<Body>, Problem> {
         let served = self.index.get().await?;
         if let SimilarRequest::One(SimilarQuery { input: QueryInput::Job(key), .. }) = &request {
-            key.row(&served)?;
+            key.row(&served.index)?;
         }
         // What a warehouse answers changes with its rows, not with the index.
         let etag = served.etag.clone().filter(|_| self.warehouse.is_none());
@@ -86,7 +87,7 @@ impl Similar {
             }
             SimilarRequest::Batch(queries) => ("answers", self.batch(served, queries, context).await),
         };
-        let head = AnswerHead::new(served.manifest(), context.started.elapsed());
+        let head = AnswerHead::new(served.index.manifest(), context.started.elapsed());
         Ok(ok_json(head.with(member, &json)))
     }
 
@@ -133,19 +134,21 @@ impl Similar {
                 "hybrid: with SEARCH=warehouse there are vectors alone; leave it out, or serve the index";
             return Err(Problem::bad_request(detail).with("member", "hybrid"));
         }
-        let manifest = served.manifest();
+        let manifest = served.index.manifest();
+        let dimension = manifest.body.dimension;
         let vector = match &query.input {
-            QueryInput::Job(key) => Vector::OfRow(key.row(served)?),
-            QueryInput::Embedding(vector) if vector.len() != manifest.dimension => {
-                let (given, expected) = (vector.len(), manifest.dimension);
+            QueryInput::Job(key) => Vector::OfRow(key.row(&served.index)?),
+            QueryInput::Embedding(vector) if vector.len() != dimension => {
+                let given = vector.len();
                 let detail = format!(
-                    "invalid embedding of length {given}: expected {expected} numbers, as the index's vectors have"
+                    "invalid embedding of length {given}: expected {dimension} numbers, as the index's vectors have"
                 );
                 return Err(Problem::bad_request(detail).with("member", "embedding"));
             }
             QueryInput::Embedding(vector) => Vector::Given(vector.clone()),
             QueryInput::Text(text) => {
-                Vector::Given(self.embedder.embed(text.clone(), manifest, context.deadline).await?)
+                let space = embedding_space(manifest);
+                Vector::Given(self.embedder.embed(text.clone(), space, context.deadline).await?)
             }
         };
         Ok(Prepared { vector, query })
@@ -157,11 +160,11 @@ impl Similar {
         let hits = match &self.warehouse {
             None => None,
             Some(warehouse) => {
-                let (vector, not) = prepared.vector_and_row(&served);
-                Some(warehouse.search(served.market.as_ref(), vector, not, &prepared.query).await?)
+                let (vector, not) = prepared.vector_and_row(&served.index);
+                Some(warehouse.search(&served.index, vector, not, &prepared.query).await?)
             }
         };
-        self.pool.run(move || prepared.results(&served, hits)).await
+        self.pool.run(move || prepared.results(&served.index, hits)).await
     }
 }
 

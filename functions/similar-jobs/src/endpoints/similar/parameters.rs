@@ -1,11 +1,11 @@
 //! The parameters of a GET: the ads similar to one.
 
+use common::index::Filter;
 use serde::Deserialize;
 
 use super::query::{QueryInput, SimilarQuery, TopK};
 use crate::job_key::JobKey;
 use crate::request::values::{Amount, Flag, Moment, Repeated, Similarity, Word, some};
-use crate::search::Filter;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,5 +1,6 @@
 //! The body of a POST: one query, or a batch.
 
+use common::index::Filter;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -8,7 +9,6 @@ use crate::request::values::{
     Amount, Count, Flag, List, Moment, Object, Similarity, Text, UnitVector, Words, some,
 };
 use crate::request::{self, Refusal};
-use crate::search::Filter;
 
 /// The most queries of a batch.
 pub(crate) const MOST_QUERIES: usize = 64;

@@ -1,11 +1,10 @@
 //! The results of a query, as JSON.
 
 use bytes::Bytes;
+use common::index::{Hit, JobIndex, Query, Row};
 
 use super::query::{QueryInput, SimilarQuery};
 use crate::answer::{SearchResult, to_json};
-use crate::search::{Hit, Query, Row};
-use crate::served_index::IndexSnapshot;
 use crate::why::Why;
 
 /// A query with everything that the search needs.
@@ -22,20 +21,19 @@ pub(super) enum Vector {
 
 impl Prepared {
     /// The vector to look for, and the row of the ad that has it.
-    pub(super) fn vector_and_row<'a>(&'a self, served: &'a IndexSnapshot) -> (&'a [f32], Option<Row>) {
+    pub(super) fn vector_and_row<'a>(&'a self, index: &'a JobIndex) -> (&'a [f32], Option<Row>) {
         match &self.vector {
-            Vector::OfRow(row) => (served.market.vector(*row), Some(*row)),
+            Vector::OfRow(row) => (index.vector(*row), Some(*row)),
             Vector::Given(vector) => (vector.as_slice(), None),
         }
     }
 
     /// Searches the index, unless `hits` were found in the warehouse.
-    pub(super) fn results(&self, served: &IndexSnapshot, hits: Option<Vec<Hit>>) -> Bytes {
-        let market = served.market.as_ref();
+    pub(super) fn results(&self, index: &JobIndex, hits: Option<Vec<Hit>>) -> Bytes {
         let query = &self.query;
-        let (vector, not) = self.vector_and_row(served);
+        let (vector, not) = self.vector_and_row(index);
         let hits = hits.unwrap_or_else(|| {
-            market.search(&Query {
+            index.search(&Query {
                 vector,
                 words: match &query.input {
                     QueryInput::Text(text) if query.hybrid => Some(text.as_str()),
@@ -50,8 +48,8 @@ impl Prepared {
             })
         });
         let reasons = |row| match &query.input {
-            QueryInput::Job(_) => not.map(|not| market.reasons_between(not, row)).unwrap_or_default(),
-            QueryInput::Text(text) => market.reasons_for_text(text, row),
+            QueryInput::Job(_) => not.map(|not| index.reasons_between(not, row)).unwrap_or_default(),
+            QueryInput::Text(text) => index.reasons_for_text(text, row),
             QueryInput::Embedding(_) => Vec::new(),
         };
         let results: Vec<SearchResult<'_>> = hits
@@ -60,7 +58,7 @@ impl Prepared {
             .map(|(hit, rank)| SearchResult {
                 rank,
                 score: hit.similarity,
-                job: market.ad(hit.row).into(),
+                job: index.ad(hit.row).into(),
                 reposts: hit.reposts,
                 why: reasons(hit.row).into_iter().map(Why::from).collect(),
             })

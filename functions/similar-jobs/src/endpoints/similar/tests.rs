@@ -1,3 +1,4 @@
+use common::index::Filter;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -5,7 +6,6 @@ use super::parameters::Parameters;
 use super::query::MOST_QUERIES;
 use super::*;
 use crate::job_key::JobKey;
-use crate::search::Filter;
 
 fn read(body: &[u8]) -> Result<SimilarRequest, Refusal> {
     SimilarRequest::from_json(body)

@@ -7,7 +7,7 @@ use common::Error;
 use serde_json::json;
 
 use crate::embed::Open;
-use crate::testing::{Brute, Reply, Running, Store, Words};
+use crate::testing::{Reply, Running, Store, Words, index, market};
 
 fn is_problem(reply: &Reply, status: u16, detail: &str) {
     assert_eq!(reply.status, status, "{}", reply.text);
@@ -85,7 +85,7 @@ fn what_is_wrong_with_a_request_is_said_by_name() {
 fn a_warehouse_that_is_searched_by_vectors_alone_refuses_words_by_name() {
     // A model whose name alone says what its vectors are.
     let variables = [("SEARCH", "warehouse"), ("EMBEDDING_MODEL", "vertex:text-embedding-005")];
-    let service = Running::start(Store::with(Brute::market("v1")), Words::open(Duration::ZERO), &variables);
+    let service = Running::start(Store::with(market("v1")), Words::open(Duration::ZERO), &variables);
     let hybrid = service.post(r#"{"text": "a", "hybrid": true}"#);
     is_problem(&hybrid, 400, "hybrid: with SEARCH=warehouse there are vectors alone");
     assert_eq!(hybrid.json["member"], "hybrid");
@@ -100,7 +100,7 @@ fn a_missing_warehouse_is_the_servers_fault_and_its_path_stays_inside() {
         ("EMBEDDING_MODEL", "vertex:text-embedding-005"),
         ("WAREHOUSE_URL", "duckdb:/no/such/folder/secret.duckdb"),
     ];
-    let service = Running::start(Store::with(Brute::market("v1")), Words::open(Duration::ZERO), &variables);
+    let service = Running::start(Store::with(market("v1")), Words::open(Duration::ZERO), &variables);
     let reply = service.get("/v1/similar?source=MCF&job_id=0");
     is_problem(&reply, 500, "the request failed; the log has the details");
     assert!(!reply.text.contains("secret") && reply.json["request_id"].is_string(), "{}", reply.text);
@@ -152,7 +152,7 @@ fn without_an_index_everything_says_how_to_get_one() {
     for path in ["/", "/health", "/metrics", "/openapi.json"] {
         assert_eq!(service.get(path).status, 200, "{path}");
     }
-    store.publish(Brute::market("v1"));
+    store.publish(market("v1"));
     service.wait_for_metric("similar_jobs_index_rows 12");
     assert_eq!((service.get("/ready").status, service.get("/v1/index").status), (200, 200));
 }
@@ -160,10 +160,10 @@ fn without_an_index_everything_says_how_to_get_one() {
 #[test]
 fn an_index_of_one_ad_or_of_none_is_an_index() {
     let model = || Words::open(Duration::ZERO);
-    let one = Running::start(Store::with(Brute::new("v1", &["line cook"])), model(), &[]);
+    let one = Running::start(Store::with(index("v1", &["line cook"])), model(), &[]);
     assert_eq!(one.get("/v1/similar?source=MCF&job_id=0").json["results"], json!([]));
     assert_eq!(one.post(r#"{"text": "cook"}"#).titles(), ["line cook"]);
-    let none = Running::start(Store::with(Brute::new("v1", &[])), model(), &[]);
+    let none = Running::start(Store::with(index("v1", &[])), model(), &[]);
     assert_eq!(none.post(r#"{"text": "cook"}"#).json["results"], json!([]));
     assert_eq!(none.get("/v1/map").json["points"], json!([]));
     assert_eq!(none.get("/ready").status, 200);
@@ -172,7 +172,7 @@ fn an_index_of_one_ad_or_of_none_is_an_index() {
 #[test]
 fn without_a_model_ads_are_found_by_ads() {
     let open: Open = Box::new(|| Err(Error::corrupt("model file /secret is altered")));
-    let service = Running::start(Store::with(Brute::market("v1")), open, &[]);
+    let service = Running::start(Store::with(market("v1")), open, &[]);
     let reply = service.post(r#"{"text": "cook"}"#);
     is_problem(&reply, 503, "texts cannot be searched for, because the embedding model could not be loaded");
     assert!(!reply.text.contains("secret"));
@@ -182,17 +182,13 @@ fn without_a_model_ads_are_found_by_ads() {
 
 #[test]
 fn a_model_that_is_still_being_loaded_keeps_only_texts_waiting() {
-    let (go, wait) = std::sync::mpsc::channel::<()>();
-    let open: Open = Box::new(move || {
-        wait.recv().ok();
-        Words::open(Duration::ZERO)()
-    });
-    let service = Running::start(Store::with(Brute::market("v1")), open, &[]);
+    let (open, go) = Words::held();
+    let service = Running::start(Store::with(market("v1")), open, &[]);
     std::thread::scope(|scope| {
         let text = scope.spawn(|| service.post(r#"{"text": "line cook"}"#));
         assert_eq!(service.get("/v1/similar?source=MCF&job_id=0").status, 200);
         assert!(!text.is_finished());
-        go.send(()).unwrap();
+        drop(go);
         assert_eq!(text.join().unwrap().titles()[0], "line cook");
     });
 }

@@ -1,33 +1,35 @@
 //! More than the service takes, clients that dawdle or go away, a newer index meanwhile, and the end of the process.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::mpsc::Sender;
+use std::time::Duration;
 
-use crate::testing::{Brute, Running, Store, Words, read_to_end, write};
+use crate::testing::{Running, Store, Words, market, read_to_end, write};
 
 const NO_TIME: Duration = Duration::ZERO;
 const BY_JOB: &str = "/v1/similar?source=MCF&job_id=0";
+const TEXT: &str = r#"{"text": "cook"}"#;
 
-/// A service whose searches take `pause`.
-fn slow(pause: Duration, variables: &[(&str, &str)]) -> Running {
-    let mut index = Brute::market("v1");
-    index.pause = pause;
-    let service = Running::start(Store::with(index), Words::open(NO_TIME), variables);
+/// A service whose texts wait until the sender is dropped.
+fn held(variables: &[(&str, &str)]) -> (Running, Sender<()>) {
+    let (open, go) = Words::held();
+    let service = Running::start(Store::with(market("v1")), open, variables);
     service.wait_for_metric("similar_jobs_index_rows 12");
-    service
+    (service, go)
 }
 
 #[test]
 fn one_request_too_many_is_turned_away_at_once() {
-    let service = slow(Duration::from_secs(1), &[("MAX_CONCURRENT", "2")]);
+    let (service, go) = held(&[("MAX_CONCURRENT", "2")]);
     std::thread::scope(|scope| {
-        let busy: Vec<_> = (0..2).map(|_| scope.spawn(|| service.get(BY_JOB).status)).collect();
+        let busy: Vec<_> = (0..2).map(|_| scope.spawn(|| service.post(TEXT).status)).collect();
         // Itself counted.
         service.wait_for_metric("http_requests_in_flight 3");
         let refused = service.get(BY_JOB);
         assert!(busy.iter().all(|request| !request.is_finished()), "refused at once");
         assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")), "{}", refused.text);
         assert_eq!(service.get("/ready").status, 200, "busy is not unready");
+        drop(go);
         for request in busy {
             assert_eq!(request.join().unwrap(), 200);
         }
@@ -37,10 +39,8 @@ fn one_request_too_many_is_turned_away_at_once() {
 
 #[test]
 fn a_request_is_given_up_at_its_deadline() {
-    let service = slow(Duration::from_secs(1), &[("REQUEST_DEADLINE_MS", "100")]);
-    let started = Instant::now();
-    let late = service.get(BY_JOB);
-    assert!(started.elapsed() < Duration::from_secs(1));
+    let (service, _go) = held(&[("REQUEST_DEADLINE_MS", "100")]);
+    let late = service.post(TEXT);
     assert_eq!((late.status, late.header("retry-after")), (503, Some("1")));
     assert_eq!(late.detail(), "the answer was not ready within 100 ms");
 }
@@ -48,7 +48,7 @@ fn a_request_is_given_up_at_its_deadline() {
 #[test]
 fn fifty_clients_at_once_are_all_answered() {
     let model = Words::open(Duration::from_millis(5));
-    let service = Running::start(Store::with(Brute::market("v1")), model, &[]);
+    let service = Running::start(Store::with(market("v1")), model, &[]);
     std::thread::scope(|scope| {
         let ask = |number| {
             let service = &service;
@@ -63,9 +63,9 @@ fn fifty_clients_at_once_are_all_answered() {
 
 #[test]
 fn a_client_that_goes_away_takes_its_request_with_it() {
-    let service = slow(Duration::from_millis(300), &[]);
+    let (service, _go) = held(&[]);
     let mut client = service.connect();
-    write(&mut client, &format!("GET {BY_JOB} HTTP/1.1\r\nhost: x\r\n\r\n"));
+    write(&mut client, &format!("POST /v1/similar HTTP/1.1\r\nhost: x\r\ncontent-length: 16\r\n\r\n{TEXT}"));
     service.wait_for_metric("http_requests_in_flight 2");
     drop(client);
     service.wait_for_metric("http_requests_total{route=\"/v1/similar\",status=\"499\"} 1");
@@ -74,7 +74,8 @@ fn a_client_that_goes_away_takes_its_request_with_it() {
 
 #[test]
 fn slow_clients_keep_nobody_waiting() {
-    let service = slow(NO_TIME, &[("MAX_CONCURRENT", "2")]);
+    let variables = [("MAX_CONCURRENT", "2")];
+    let service = Running::start(Store::with(market("v1")), Words::open(NO_TIME), &variables);
     let head = "GET / HTTP/1.1\r\nhost: x\r\nx-slow: ";
     let body = "POST /v1/similar HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{";
     let mut dawdlers: Vec<_> = (0..200).map(|_| service.connect()).collect();
@@ -104,7 +105,7 @@ fn open_connections_bar_nobody() {
 
 #[test]
 fn a_newer_index_and_the_end_fail_no_request() {
-    let store = Store::with(Brute::market("v1"));
+    let store = Store::with(market("v1"));
     let service = Running::start(store.clone(), Words::open(NO_TIME), &[("INDEX_POLL_S", "1")]);
     let is_over = AtomicBool::new(false);
     let ask = || {
@@ -120,7 +121,7 @@ fn a_newer_index_and_the_end_fail_no_request() {
     let served = std::thread::scope(|scope| {
         let clients: Vec<_> = (0..4).map(|_| scope.spawn(ask)).collect();
         std::thread::sleep(Duration::from_millis(200));
-        store.publish(Brute::market("v2"));
+        store.publish(market("v2"));
         service.wait_for_metric("similar_jobs_index_info{version=\"v2\",model_version=\"words/1/test\"} 1");
         std::thread::sleep(Duration::from_millis(50));
         // It goes on for whoever is still there.

@@ -102,13 +102,3 @@ async fn a_damaged_champion_is_not_fetched_at_every_look_and_another_promotion_i
     }
     assert_eq!(store.fetched.load(Ordering::SeqCst), 4);
 }
-
-#[test]
-fn every_version_of_the_vectors_is_named() {
-    let counts = |counts: &[(&str, u64)]| -> BTreeMap<String, u64> {
-        counts.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
-    };
-    assert_eq!(versions(&counts(&[]), "configured"), "configured");
-    assert_eq!(versions(&counts(&[("int8", 3)]), "configured"), "int8");
-    assert_eq!(versions(&counts(&[("a", 1), ("b", 2), ("c", 1)]), "configured"), "b, a, c");
-}
