@@ -90,8 +90,8 @@ async fn a_version_that_is_altered_in_the_store_is_refused_by_its_files_name() {
     let mut service = market.serving(&[]);
     let (like, version) = (service.ads(1).remove(0), market.artifact_dir().join("indexes/v2"));
     for (file, change, words) in [
-        ("vectors.f32", Change::Cut, "indexes/v2/vectors.f32 is not as it was written: it has "),
-        ("codes.i8", Change::OneBit, "indexes/v2/codes.i8 is not as it was written"),
+        ("vectors.f32", Change::Cut, "indexes/v2/vectors.f32 is damaged: it has "),
+        ("codes.i8", Change::OneBit, "indexes/v2/codes.i8 is damaged"),
         ("manifest.json", Change::Cut, "invalid manifest \"indexes/v2/manifest.json\""),
     ] {
         let path = version.join(file);
@@ -132,7 +132,7 @@ fn a_copy_on_this_machine_that_is_altered_is_fetched_again() {
     let ads = before.ads(20);
     let answers: Vec<_> = ads.iter().map(|ad| before.like(ad)["results"].clone()).collect();
     drop(before);
-    let not_so = "is not as it was written";
+    let not_so = "is damaged";
     for (file, change) in [
         ("links.u32", Change::OneBit),
         ("vectors.f32", Change::OneBit),

@@ -45,10 +45,10 @@ fn record_run(connection: &Connection, run: &RunRecord) -> Outcome<()> {
     Ok(())
 }
 
-/// What `vw_runs` shows as running.
+/// The runs that `vw_runs` shows as running.
 fn running_runs(connection: &Connection) -> Outcome<Vec<RunRecord>> {
     let mut statement = connection.prepare(&sql::fill(connection, sql::RUNNING_RUNS, None)?)?;
-    // A moment outside the calendar, in a row that others wrote, is as good as the first one.
+    // A moment outside the calendar, which only another program can have written, becomes the earliest moment.
     let moment = |row: &::duckdb::Row<'_>, place| {
         Ok::<_, ::duckdb::Error>(moments::moment(row, place)?.unwrap_or_default())
     };
