@@ -1,4 +1,4 @@
-//! The name of an ad: its board, and the board's id of it.
+//! Key of an ad: its source and its id there.
 
 use common::runtime::http_util::Problem;
 use hyper::StatusCode;
@@ -8,7 +8,7 @@ use crate::request::values::Word;
 use crate::search::Row;
 use crate::served_index::IndexSnapshot;
 
-/// The name of an ad.
+/// Key of an ad.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct JobKey {
@@ -26,7 +26,7 @@ impl JobKey {
     /// The row of the ad in the served index.
     ///
     /// # Errors
-    /// A problem of status 404 with the remedy.
+    /// A problem of status 404, with the remedy, if the index does not have the ad.
     pub(crate) fn row(&self, served: &IndexSnapshot) -> Result<Row, Problem> {
         let Self { source, job_id } = self;
         served.market.row_of(source, job_id).ok_or_else(|| {

@@ -8,7 +8,7 @@ use crate::search::{Hit, Query, Row};
 use crate::served_index::IndexSnapshot;
 use crate::why::Why;
 
-/// A query with everything that the search needs.
+/// A query with everything that its search needs.
 pub(super) struct Prepared {
     pub(super) vector: Vector,
     pub(super) query: SimilarQuery,
@@ -21,7 +21,7 @@ pub(super) enum Vector {
 }
 
 impl Prepared {
-    /// The vector to look for, and the row of the ad that has it.
+    /// The query vector, and the row of the ad that it belongs to.
     pub(super) fn vector_and_row<'a>(&'a self, served: &'a IndexSnapshot) -> (&'a [f32], Option<Row>) {
         match &self.vector {
             Vector::OfRow(row) => (served.market.vector(*row), Some(*row)),
