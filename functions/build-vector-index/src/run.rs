@@ -171,8 +171,7 @@ impl Job<'_> {
         readable(self.registry.manifest(version).await)
     }
 
-    /// Refuses to replace a non-empty index with an empty one: the table may be in the middle of a replacement, or
-    /// belong to another model.
+    /// Refuses to replace a non-empty index with an empty one: the table may be in replacement, or another model's.
     async fn refuse_nothing(&self, state: &IndexState, champion: Option<&Champion>) -> Result<()> {
         if state.ads > 0 || self.invocation.options.allow_empty {
             return Ok(());
@@ -220,7 +219,7 @@ impl Job<'_> {
         {
             // Rebuilds by itself, because there may be no operator to set --full.
             let recall = Quality::of(grown).recall_at_10;
-            tracing::warn!("recall@10 of the index grown from the last one is {recall:.4}: rebuilding it from scratch");
+            tracing::warn!("recall@10 of the index grown from the last one is {recall:.4}: it is rebuilt");
             folder = StagingFolder::create(parent).await?;
             filled = self.fill(folder.path(), state, None).await?;
         }
@@ -343,8 +342,7 @@ fn add(builder: &mut Builder, reader: &Reader, ad: IndexedAd) -> Result<()> {
     Ok(())
 }
 
-/// Warns if the new champion has another embedding space: a service has one model, and reports the difference only
-/// when it searches by text.
+/// Warns if the next champion has another embedding space: a service finds out only when it searches by text.
 fn warn_of_another_space(served: Option<&Manifest>, space: &str) {
     if let Some(served) = served.filter(|served| embedding_space(served) != space) {
         tracing::warn!(
@@ -387,8 +385,7 @@ pub(crate) async fn open(registry: &Registry, version: &str, index_dir: &Path) -
     feed::blocking("opening an index", move || JobIndex::open(&folder)).await
 }
 
-/// Refuses to replace an index with ads, or one that cannot be read, by an index without ads; `why` is the
-/// beginning of the error.
+/// Refuses to replace an index that has ads or cannot be read by an empty one; `why` begins the error.
 ///
 /// # Errors
 /// `NotFound` if it is refused.

@@ -18,9 +18,9 @@ pub async fn artifacts(store: Arc<dyn ArtifactStore>) {
     names_cannot_leave_the_store(store).await;
     an_object_is_absent_until_it_is_written(store).await;
     one_writer_wins(store).await;
-    of_many_writers_none_is_lost(store).await;
+    concurrent_writes_are_all_kept(store).await;
     a_file_is_written_once_and_streams_back(store).await;
-    a_prefix_is_listed_in_order_and_emptied(store).await;
+    objects_of_a_prefix_are_listed_in_order_and_removed(store).await;
 }
 
 async fn set(

@@ -124,7 +124,8 @@ fn write(value: Raw, field: &Value, is_list: bool, out: &mut String) -> Result<(
                 let _ = write!(out, "{comma}{}:", cell::text_json(text(field, "name")));
                 let value = value.get("v").unwrap_or(&Value::Null);
                 let value = Raw::deserialize(value).map_err(|error| {
-                    Error::internal("BigQuery sent a value that does not match its column's type").caused_by(error)
+                    Error::internal("BigQuery sent a value that does not match its column's type")
+                        .caused_by(error)
                 })?;
                 write(value, field, is_repeated(field), out)?;
             }

@@ -119,8 +119,9 @@ impl Dataset {
             call = call.with("pageToken", token);
         }
         let body = self.client.send(&call).await.map_err(|failure| failure.into_error(&answer.doing))?.body;
-        let page: wire::Page = serde_json::from_slice(&body)
-            .map_err(|error| Error::internal("BigQuery sent rows in an unexpected format").caused_by(error))?;
+        let page: wire::Page = serde_json::from_slice(&body).map_err(|error| {
+            Error::internal("BigQuery sent rows in an unexpected format").caused_by(error)
+        })?;
         Ok(Page {
             schema: page.schema.map(|schema| schema.fields).unwrap_or_default(),
             rows: page
@@ -169,8 +170,9 @@ pub(super) fn parsed<T: std::str::FromStr>(text: &str) -> Result<T> {
 }
 
 fn moment(micros: &str) -> Result<Timestamp> {
-    DateTime::from_timestamp_micros(parsed(micros)?)
-        .ok_or_else(|| Error::internal(format!("BigQuery sent an invalid timestamp of {micros} microseconds")))
+    DateTime::from_timestamp_micros(parsed(micros)?).ok_or_else(|| {
+        Error::internal(format!("BigQuery sent an invalid timestamp of {micros} microseconds"))
+    })
 }
 
 /// A vector as `TO_JSON_STRING` writes it: FLOAT64 elements with all their digits. Our elements were float32, so
@@ -181,7 +183,8 @@ fn vector(value: Raw) -> Result<Vec<f32>> {
         return Ok(Vec::new());
     }
     let elements = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
-    let elements = elements.ok_or_else(|| Error::internal("BigQuery sent a vector that is not a JSON array"))?;
+    let elements =
+        elements.ok_or_else(|| Error::internal("BigQuery sent a vector that is not a JSON array"))?;
     let mut vector = Vec::with_capacity(1 + elements.bytes().filter(|byte| *byte == b',').count());
     for element in elements.split(',') {
         vector.push(parsed::<f64>(element.trim_matches(|c| c == ' ' || c == '"'))? as f32);

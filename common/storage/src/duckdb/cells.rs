@@ -133,7 +133,8 @@ fn value(array: &ArrayRef, kind: ColumnType, index: usize) -> Result<Cell> {
         ColumnType::Bytes => Cell::Bytes(array.as_binary::<i64>().value(index).to_vec()),
         ColumnType::Date => Cell::Date(array.as_primitive::<Date32Type>().value(index)),
         ColumnType::Timestamp => {
-            let micros = micros(array, index).ok_or_else(|| Error::internal("a timestamp column has no unit"))?;
+            let micros =
+                micros(array, index).ok_or_else(|| Error::internal("a timestamp column has no unit"))?;
             let is_finite = micros != i64::MAX && micros != -i64::MAX;
             let moment = DateTime::from_timestamp_micros(micros).filter(|_| is_finite);
             moment.map_or(Cell::FarTimestamp(micros), Cell::Timestamp)

@@ -86,7 +86,8 @@ fn open_or_share(path: &Path, access: Access) -> Result<Arc<Shared>> {
     let translate = |error| errors::translate(error, path);
     let connection = attach(path, access).map_err(translate)?;
     let readers = super::clone(&connection).map_err(translate)?;
-    let file = file(path).ok_or_else(|| Error::not_found(format!("{} was removed while it was opened", path.display())))?;
+    let file = file(path)
+        .ok_or_else(|| Error::not_found(format!("{} was removed while it was opened", path.display())))?;
     let shared = Arc::new(Shared {
         path: path.to_owned(),
         connections: Some((Mutex::new(connection), Mutex::new(readers))),
@@ -201,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_one_search_leaves_is_still_held_for_the_other() {
+    fn a_file_stays_locked_while_another_search_uses_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = made(folder.path());
         let link = folder.path().join("link.duckdb");
@@ -222,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn many_threads_that_come_and_go_never_leave_the_file_to_others_while_one_reads() {
+    fn a_file_stays_locked_while_any_thread_reads() {
         let folder = tempfile::tempdir().unwrap();
         let path = made(folder.path());
         let held = open(&path, Access::Read).unwrap();

@@ -95,9 +95,7 @@ fn embedding(batch: &RecordBatch, row: usize) -> Result<EmbeddingRow> {
         embedding: vector.as_primitive::<Float32Type>().values().to_vec(),
         model_name: needed(3)?,
         created_at: moment(4).ok_or_else(|| {
-            Error::corrupt(
-                "job_embeddings has a row whose created_at is not within the years 1 to 9999",
-            )
+            Error::corrupt("job_embeddings has a row whose created_at is not within the years 1 to 9999")
         })?,
         embedding_space: needed(5)?,
         model_version: needed(6)?,
