@@ -1,4 +1,4 @@
-//! The programs of the bundle on BigQuery and Cloud Storage, beside the same on DuckDB and a directory.
+//! The programs of the bundle on BigQuery and Cloud Storage, compared with DuckDB and a directory.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ const ADS: &str = "120";
 
 fn run(world: &World, program: &str, arguments: &[&str], more: &[(&str, &str)]) -> Running {
     let mut command = command(program);
-    // One thread, one copy of the model: several of these run at once, and a tester's machine may be small.
+    // One thread and one copy of the model: several of these run at once, possibly on a small machine.
     command.envs(world.variables()).env("DEVICE", "cpu").env("THREADS", "1");
     command.envs(more.iter().copied()).args(arguments);
     Running::start(&mut command)
@@ -30,7 +30,7 @@ fn generate(world: &World) {
     assert_eq!(ended.code, Some(0), "{ended:?}");
 }
 
-/// Every row, without what names the run that wrote it.
+/// All rows, without the columns that depend on the run.
 async fn rows(world: &World) -> BTreeMap<String, EmbeddingRow> {
     let table = EmbeddingTable::of_model("all-MiniLM-L6-v2", 384);
     let warehouse = world.warehouse().await;
@@ -55,7 +55,7 @@ fn on_a_laptop(folder: &tempfile::TempDir, world: &World) -> World {
 }
 
 #[tokio::test]
-async fn both_worlds_hold_the_same_rows_and_four_tasks_hold_them_too() {
+async fn both_backends_have_the_same_rows_also_from_four_tasks() {
     let Some(world) = World::on_emulators() else { return };
     let folder = tempfile::tempdir().unwrap();
     let laptop = on_a_laptop(&folder, &world);
@@ -63,13 +63,13 @@ async fn both_worlds_hold_the_same_rows_and_four_tasks_hold_them_too() {
     generate(&laptop);
     let local = report(run(&laptop, "embed-new-jobs", &["--once"], &[]));
 
-    // A dry run makes nothing, and says what its queries would read.
+    // A dry run creates nothing, and estimates what its queries would read.
     let dry = report(run(&world, "embed-new-jobs", &["--once", "--dry-run"], &[]));
     let costs = dry["dry_run"]["queries"].as_array().unwrap();
     assert!(costs.iter().any(|cost| cost["query"] == "scan_jobs"), "{dry}");
     assert_eq!(world.warehouse().await.tables().await.unwrap(), ["cleaned_jobs", "forgotten_ads"]);
 
-    // Four tasks of one job at once, one of which is killed and tried again.
+    // Four concurrent tasks of a job, one of which is killed and retried.
     let task = |index: &'static str, attempt: &'static str| {
         run(
             &world,
@@ -94,14 +94,14 @@ async fn both_worlds_hold_the_same_rows_and_four_tasks_hold_them_too() {
     assert_eq!(cloud.len() as u64, local["embedded"].as_u64().unwrap() + local["shared"].as_u64().unwrap());
     assert!(cloud == laptop_rows, "the worlds differ");
 
-    // Nothing to do the second time; a takedown leaves both tables.
+    // The second run has nothing to do; a takedown removes rows from both tables.
     let second = report(run(&world, "embed-new-jobs", &["--once"], &[]));
     assert_eq!((second["embedded"].as_u64(), second["shared"].as_u64()), (Some(0), Some(0)), "{second}");
     let gone = cloud.values().next().unwrap().key.clone();
     let forgotten = run(&world, "jobctl", &["forget", &gone.source, &gone.job_id], &[]).end();
     assert_eq!(forgotten.code, Some(0), "{forgotten:?}");
     assert_eq!(rows(&world).await.len(), cloud.len() - 1);
-    // The next scrape still has the ad.
+    // The next scrape contains the ad again.
     generate(&world);
     let third = report(run(&world, "embed-new-jobs", &["--once"], &[]));
     assert_eq!(
@@ -116,7 +116,7 @@ async fn both_worlds_hold_the_same_rows_and_four_tasks_hold_them_too() {
 }
 
 #[tokio::test]
-async fn two_runs_at_once_leave_one_row_an_ad() {
+async fn concurrent_runs_leave_one_row_for_each_ad() {
     let Some(world) = World::on_emulators() else { return };
     generate(&world);
     let both = [(); 2].map(|()| run(&world, "embed-new-jobs", &["--once"], &[]));

@@ -1,5 +1,6 @@
-//! The suites that DuckDB and the directory pass, on BigQuery and Cloud Storage: on emulators, or with `scripts/test --live`
-//! on Google's own, in a dataset and below a prefix that are made for it and removed afterwards.
+//! The suites that DuckDB and the directory pass, on BigQuery and Cloud Storage: on emulators, or with
+//! `scripts/test --live` on Google Cloud, in a dataset and a prefix that are created for the test and removed
+//! afterwards.
 
 use std::panic::AssertUnwindSafe;
 
@@ -13,14 +14,14 @@ use futures::FutureExt;
 use super::World;
 use super::errors::execute;
 
-/// Fails the test with what `suite` failed with, after the cleaning up.
+/// Continues a panic of `suite` after the cleanup.
 fn resume(outcome: std::thread::Result<()>) {
     if let Err(panic) = outcome {
         std::panic::resume_unwind(panic);
     }
 }
 
-/// Runs a suite on a dataset that is made for it and removed afterwards.
+/// Runs a suite on a dataset that is created for it and removed afterwards.
 async fn check(world: &World, name: &str, suite: contract::Suite) {
     let settings = world.settings();
     let WarehouseUrl::BigQuery { project, dataset } = &settings.warehouse_url else {
@@ -40,7 +41,7 @@ async fn bigquery_keeps_the_contract_of_every_role() {
         let Some(world) = World::live().or_else(World::on_emulators) else { return };
         check(&world, role, suite).await;
     }
-    // The emulator does not run VECTOR_SEARCH.
+    // The emulator does not support VECTOR_SEARCH.
     if let Some(world) = World::live() {
         check(&world, "vector search", |warehouse| Box::pin(contract::vector_search(warehouse))).await;
     }
@@ -57,7 +58,7 @@ async fn bigquery_keeps_the_contract_of_takedowns() {
 #[tokio::test]
 async fn tables_of_others_are_read_and_written_by_name() {
     let Some(world) = World::on_emulators() else { return };
-    // Makes the dataset.
+    // Creates the dataset.
     let warehouse = world.warehouse().await;
     for (table, columns) in contract::OTHERS {
         let columns = columns
@@ -73,11 +74,11 @@ async fn tables_of_others_are_read_and_written_by_name() {
         "INSERT INTO job_embeddings (source, job_id, tenant, created_at, embedding, content_hash, embedding_space) \
          VALUES ('MCF', 'owned', 'theirs', TIMESTAMP '2020-01-01 00:00:00+00', [0.0, 0.0, 1.0], 'stale', 'old')",
     );
-    // The emulator has no defaults: the owner's column stays NULL.
+    // The emulator has no default values: the owner's column stays NULL.
     contract::tables_of_others(warehouse.as_ref(), Cell::Null).await;
 }
 
-/// Makes a `cleaned_jobs` of others, whose columns may all be NULL.
+/// Creates a `cleaned_jobs` of another program; all its columns are nullable.
 fn create_jobs_of_others(world: &World) {
     let (table, columns) = contract::OTHERS[0];
     let columns = columns
@@ -91,7 +92,7 @@ fn create_jobs_of_others(world: &World) {
 #[tokio::test]
 async fn the_view_and_the_pages_have_the_same_sightings() {
     let Some(world) = World::on_emulators() else { return };
-    // Makes the dataset.
+    // Creates the dataset.
     let warehouse = world.warehouse().await;
     create_jobs_of_others(&world);
     let foreign = async |sql: String| execute(&world, &sql);
@@ -101,7 +102,7 @@ async fn the_view_and_the_pages_have_the_same_sightings() {
 #[tokio::test]
 async fn a_view_of_jobs_is_read_like_a_table() {
     let Some(world) = World::on_emulators() else { return };
-    // Makes the dataset.
+    // Creates the dataset.
     let warehouse = world.warehouse().await;
     create_jobs_of_others(&world);
     let dataset = world.warehouse_url.trim_start_matches("bigquery://").replace('/', ".");
@@ -109,7 +110,7 @@ async fn a_view_of_jobs_is_read_like_a_table() {
     contract::a_view_of_jobs(warehouse.as_ref(), &|sql| Box::pin(foreign(sql))).await;
 }
 
-/// Rows as another program could put them there.
+/// Inserts rows as another program could.
 fn insert(world: &World, table: &EmbeddingTable, from: u32, to: u32) {
     let sql = format!(
         "INSERT INTO {} (source, job_id, embedding, model_name, created_at, embedding_space, model_version, content_hash) \
@@ -120,9 +121,10 @@ fn insert(world: &World, table: &EmbeddingTable, from: u32, to: u32) {
     execute(world, &sql);
 }
 
-/// On the emulator, which has the service's lower bounds (5,000 rows, and what it takes for 10 MB) and fills an index at once.
+/// On the emulator, which has the service's lower limits (5,000 rows, and the rows that make 10 MB) and builds an
+/// index at once.
 #[tokio::test]
-async fn a_vector_index_is_made_once_there_are_rows_enough() {
+async fn a_vector_index_is_created_once_the_table_has_enough_rows() {
     let Some(world) = World::on_emulators() else { return };
     let warehouse = world.warehouse().await;
     warehouse.create_jobs().await.unwrap();

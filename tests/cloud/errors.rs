@@ -1,4 +1,4 @@
-//! What a user gets wrong, and what the server refuses: one sentence that names the thing and the remedy.
+//! Errors of users and of servers: one sentence with the cause and the remedy.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ pub(crate) fn execute(world: &World, sql: &str) {
 }
 
 #[tokio::test]
-async fn a_missing_dataset_is_named_and_a_load_makes_it() {
+async fn a_missing_dataset_is_named_and_a_load_creates_it() {
     let Some(world) = World::on_emulators() else { return };
     let error = refused(&world).await;
     assert_eq!(error.kind(), ErrorKind::NotFound);
@@ -46,13 +46,13 @@ async fn names_that_need_quoting_reach_the_server_whole() {
     let odd = World { warehouse_url: "bigquery://example.com:my-project/no such?dataset's".into(), ..world };
     let error = refused(&odd).await;
     assert!(error.to_string().contains("no such?dataset's"), "{error}");
-    // The server read the whole name: it says so itself, or that such a name cannot be.
+    // The server received the whole name: it reports that the name does not exist or is invalid.
     assert!(matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidInput), "{}", error.chain());
     assert!(error.to_string().contains("HTTP 40"), "{error}");
 }
 
 #[tokio::test]
-async fn a_table_of_another_shape_is_refused_and_one_that_lacks_a_column_gets_it() {
+async fn a_column_of_another_type_is_refused_and_a_missing_one_is_added() {
     let Some(world) = World::on_emulators() else { return };
     let warehouse = world.warehouse().await;
     let table = EmbeddingTable::of_model("all-MiniLM-L6-v2", 3);
@@ -72,11 +72,11 @@ async fn a_table_of_another_shape_is_refused_and_one_that_lacks_a_column_gets_it
 }
 
 #[tokio::test]
-async fn a_table_that_another_task_is_making_is_waited_for() {
+async fn a_run_waits_for_a_table_that_another_task_is_creating() {
     let Some(world) = World::on_emulators() else { return };
     let warehouse = world.warehouse().await;
     warehouse.create_jobs().await.unwrap();
-    // What a look at a table between its making and its columns finds.
+    // The state of a table between its creation and that of its columns.
     let dataset = world.warehouse_url.rsplit('/').next().unwrap();
     let url = format!("http://{}/bigquery/v2/projects/demo/datasets/{dataset}/tables", world.bigquery);
     let reference = json!({"projectId": "demo", "datasetId": dataset, "tableId": "job_embeddings"});
@@ -93,11 +93,11 @@ async fn a_table_that_another_task_is_making_is_waited_for() {
 }
 
 #[tokio::test]
-async fn sightings_of_a_foreign_table_that_name_no_ad_are_counted_and_left_out() {
+async fn sightings_without_a_key_are_counted_and_left_out() {
     let Some(world) = World::on_emulators() else { return };
     let warehouse = world.warehouse().await;
     warehouse.create_jobs().await.unwrap();
-    // As others make such a table: nothing is declared as required.
+    // As another program creates such a table: no column is NOT NULL.
     execute(&world, "CREATE TABLE loose AS SELECT * FROM cleaned_jobs");
     execute(&world, "DROP TABLE cleaned_jobs");
     execute(&world, "CREATE TABLE cleaned_jobs AS SELECT * FROM loose");
@@ -137,7 +137,7 @@ async fn a_bucket_and_a_prefix_may_be_called_bucket() {
     let Some(world) = World::on_emulators() else { return };
     let proxy = Proxy::start(&world.storage, 0, 0, Duration::ZERO).await;
     proxy.word_as_cloud_storage();
-    // The bucket's own name begins with that word, too.
+    // The bucket's own name begins with `bucket`, too.
     let artifacts_url = format!("{}/my bucket/buckets", world.artifacts_url);
     let odd = World { storage: proxy.url.clone(), artifacts_url, ..world };
     common::storage::artifacts::contract::artifacts(odd.artifacts()).await;
@@ -153,7 +153,7 @@ async fn a_bucket_and_a_prefix_may_be_called_bucket() {
     registry.publish(&version, folder.path()).await.unwrap();
     registry.promote(&version, None).await.unwrap();
     assert_eq!(registry.champion().await.unwrap().unwrap().version, version);
-    // And one that is missing is named, whatever is done there.
+    // A missing bucket is named by every operation.
     let astray = World { artifacts_url: "gs://no-such-bucket/x".into(), ..odd };
     let store = astray.artifacts();
     let file = folder.path().join("manifest.json");
@@ -165,7 +165,10 @@ async fn a_bucket_and_a_prefix_may_be_called_bucket() {
         store.put_new("a", &file).await.err().unwrap(),
     ] {
         assert_eq!(error.kind(), ErrorKind::NotFound, "{}", error.chain());
-        assert!(error.to_string().ends_with("create bucket no-such-bucket, or correct ARTIFACTS_URL"), "{error}");
+        assert!(
+            error.to_string().ends_with("create bucket no-such-bucket, or correct ARTIFACTS_URL"),
+            "{error}"
+        );
     }
 }
 
@@ -200,7 +203,7 @@ async fn a_row_that_the_server_refuses_is_named_and_the_others_are_written() {
 }
 
 #[tokio::test]
-async fn no_permission_is_said_at_once_with_the_remedy() {
+async fn a_missing_permission_fails_at_once_with_the_remedy() {
     let Some(world) = World::on_emulators() else { return };
     drop(world.warehouse().await);
     let proxy = Proxy::start(&world.bigquery, 0, 0, Duration::ZERO).await;

@@ -1,7 +1,8 @@
-//! What networks and servers do to requests, done on purpose: nothing may be lost and nothing doubled.
+//! Injected network and server faults: no row is lost or duplicated.
 //!
-//! The same small load runs against a DuckDB file and, through a proxy that breaks requests by a seeded schedule, against the
-//! BigQuery emulator; then the tables must be equal. `JOB_MARKET_FAULT_SEEDS` says how many schedules (default 25), or which: `500..1000`.
+//! The same small load runs on a DuckDB file and, through a proxy that breaks requests by a seeded schedule, on the
+//! BigQuery emulator; then the tables must be equal. `JOB_MARKET_FAULT_SEEDS` sets the number of schedules (default
+//! 25) or their range: `500..1000`.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -20,7 +21,7 @@ use crate::support::proxy::{Fault, Proxy};
 
 const SPACE: &str = "model/weights/t1-256";
 
-/// Longer than the client waits: [`World::timeout_s`] is 2 here.
+/// Longer than the client's timeout: [`World::timeout_s`] is 2 here.
 const LATE: Duration = Duration::from_millis(2500);
 
 fn moment(seconds: i64) -> Timestamp {
@@ -52,14 +53,15 @@ fn row(source: &str, n: usize, created: i64) -> EmbeddingRow {
 
 type Stored = BTreeMap<JobKey, EmbeddingRow>;
 
-/// What a day does to a warehouse, in miniature: ads of one board, and a board a schedule keeps schedules apart.
+/// A day's writes to a warehouse, in miniature. Each schedule has its own source, so that schedules do not
+/// interfere.
 async fn load(warehouse: &dyn Warehouse, table: &EmbeddingTable, board: &str) -> common::Result<()> {
     let scan = scan(table, board);
     let ads =
         vec![Ok((0..30).map(|n| ad(board, n, 0)).collect()), Ok((0..10).map(|n| ad(board, n, 60)).collect())];
     assert_eq!(warehouse.append_jobs(stream::iter(ads).boxed()).await?.sightings, 40);
     warehouse.merge_embeddings(table, (0..20).map(|n| row(board, n, 1)).collect()).await?;
-    // Half of these replace a row, half are new.
+    // Half of these rows replace others, half are new.
     warehouse.merge_embeddings(table, (10..30).map(|n| row(board, n, 2)).collect()).await?;
     let like = |n: usize, other: usize| SharedRow {
         key: key(board, n),
@@ -70,7 +72,7 @@ async fn load(warehouse: &dyn Warehouse, table: &EmbeddingTable, board: &str) ->
     let without = warehouse.share_embeddings(table, SPACE, shared, None).await?;
     assert_eq!(without.into_iter().collect::<Vec<_>>(), [key(board, 5)]);
     warehouse.merge_embeddings(table, (90..95).map(|n| row(board, n, 3)).collect()).await?;
-    // The last five rows are of no ad.
+    // The last five rows belong to no ad.
     warehouse.prune_embeddings(&scan).await?;
     let pages: Vec<_> = warehouse.scan_jobs(scan.clone()).try_collect().await?;
     assert_eq!(pages.concat().len(), 30);
@@ -88,16 +90,16 @@ async fn stored(warehouse: &dyn Warehouse, table: &EmbeddingTable) -> Stored {
     let mut by_key = Stored::new();
     for row in pages.concat() {
         let twice = by_key.insert(row.key.clone(), row);
-        assert!(twice.is_none(), "a row is there twice: {twice:?}");
+        assert!(twice.is_none(), "duplicate row: {twice:?}");
     }
     by_key
 }
 
-/// Schedules that share an emulator. Not all of them: it gets slower with every statement that it has seen.
+/// Number of schedules that share an emulator, which gets slower with every statement.
 const TOGETHER: u64 = 25;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_load_through_a_broken_network_leaves_what_a_whole_one_leaves() {
+async fn a_load_with_faults_leaves_the_same_rows_as_one_without() {
     if World::on_emulators().is_none() {
         return;
     }
@@ -112,10 +114,10 @@ async fn a_load_through_a_broken_network_leaves_what_a_whole_one_leaves() {
         faults += loads_through_a_broken_network(&World::on(&own.emulators), seeds.clone()).await;
         eprintln!("schedules {first} to {}: {faults} faults", seeds.end - 1);
     }
-    assert!(faults > end - first, "the schedules hardly break anything: {faults}");
+    assert!(faults > end - first, "the schedules inject too few faults: {faults}");
 }
 
-/// Returns how many faults there were.
+/// Returns the number of injected faults.
 async fn loads_through_a_broken_network(world: &World, seeds: Range<u64>) -> u64 {
     let table = EmbeddingTable::of_model("all-MiniLM-L6-v2", 8);
     let direct = world.warehouse().await;
@@ -157,7 +159,7 @@ async fn loads_through_a_broken_network(world: &World, seeds: Range<u64>) -> u64
 }
 
 #[tokio::test]
-async fn every_fault_alone_is_survived_by_every_kind_of_request() {
+async fn every_kind_of_request_survives_every_fault() {
     let Some(world) = World::on_emulators() else { return };
     let table = EmbeddingTable::of_model("all-MiniLM-L6-v2", 8);
     let direct = world.warehouse().await;
@@ -178,7 +180,7 @@ async fn every_fault_alone_is_survived_by_every_kind_of_request() {
         Fault::QueueIsFull,
     ];
     for (n, fault) in all.into_iter().enumerate() {
-        // What an append reads first is a request of the kind that the merge begins with.
+        // The upload of an append is a request of the same kind as the first one of a merge.
         proxy.force_uploads(&[fault]);
         let ads = vec![Ok(vec![ad("one", n, 0)])];
         assert_eq!(warehouse.append_jobs(stream::iter(ads).boxed()).await.unwrap().sightings, 1, "{fault:?}");
@@ -196,7 +198,7 @@ async fn every_fault_alone_is_survived_by_every_kind_of_request() {
 }
 
 #[tokio::test]
-async fn a_server_that_stays_away_is_named_when_the_time_is_over() {
+async fn an_unavailable_server_is_named_after_the_timeout() {
     let Some(world) = World::on_emulators() else { return };
     drop(world.warehouse().await);
     let proxy = Proxy::start(&world.bigquery, 0, 0, LATE).await;
@@ -212,7 +214,7 @@ async fn a_server_that_stays_away_is_named_when_the_time_is_over() {
 }
 
 #[tokio::test]
-async fn an_object_is_written_once_through_a_broken_network() {
+async fn an_object_is_written_once_despite_faults() {
     let Some(world) = World::on_emulators() else { return };
     let direct = world.artifacts();
     for seed in 0..10 {

@@ -1,4 +1,4 @@
-//! BigQuery and Cloud Storage, as servers that speak their interfaces: emulators, or with `scripts/test --live` Google's.
+//! BigQuery and Cloud Storage: emulators, or Google Cloud with `scripts/test --live`.
 
 mod bundle;
 mod contract;
@@ -17,24 +17,24 @@ use common::storage::{Access, ArtifactStore, Warehouse, open_artifacts, open_war
 
 use crate::support::{Emulators, emulators, unique};
 
-/// A dataset and a bucket of one test, and what a program needs to find them.
+/// A test's dataset and bucket, with the settings that programs need to find them.
 pub(crate) struct World {
     pub(crate) warehouse_url: String,
     pub(crate) artifacts_url: String,
-    /// Where the interfaces are.
+    /// Base URLs of the APIs.
     pub(crate) bigquery: String,
     pub(crate) storage: String,
-    /// Seconds that one try may take.
+    /// Timeout of one attempt, in seconds.
     pub(crate) timeout_s: u64,
 }
 
 impl World {
-    /// A fresh one on the emulators, or `None` where there is no emulator for BigQuery here.
+    /// A new dataset and bucket on the emulators, or `None` if the BigQuery emulator is not installed.
     pub(crate) fn on_emulators() -> Option<Self> {
         Some(Self::on(emulators()?))
     }
 
-    /// A fresh one on these.
+    /// A new dataset and bucket on these emulators.
     pub(crate) fn on(emulators: &Emulators) -> Self {
         Self {
             warehouse_url: format!("bigquery://demo/dataset_{}", unique()),
@@ -45,7 +45,7 @@ impl World {
         }
     }
 
-    /// One in Google Cloud that `scripts/test --live` names, or `None` in any other run.
+    /// A dataset and bucket in Google Cloud, named by `scripts/test --live`; `None` in other runs.
     pub(crate) fn live() -> Option<Self> {
         let named = |variable| std::env::var(variable).ok().filter(|value| !value.is_empty());
         let id = unique();
@@ -58,7 +58,7 @@ impl World {
         })
     }
 
-    /// The environment of a program that works here.
+    /// Environment variables of a program that uses them.
     pub(crate) fn variables(&self) -> Vec<(String, String)> {
         [
             ("WAREHOUSE_URL", &self.warehouse_url),

@@ -1,4 +1,4 @@
-"""Reads with Google's own clients what the bundle wrote, and prints what they found as JSON."""
+"""Reads rows and objects of the bundle with Google's own clients, and prints them as JSON."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-//! Google's own Python clients read what we wrote.
+//! Google's own Python clients can read the rows and objects that the bundle writes.
 
 use std::process::Command;
 

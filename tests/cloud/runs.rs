@@ -1,4 +1,4 @@
-//! Runs in BigQuery: their rows, and how a killed one is told from one that lives.
+//! Runs in BigQuery: their rows, and how killed runs are told from running ones.
 
 use std::time::Duration;
 
@@ -20,14 +20,14 @@ use crate::support::{Running, command};
 
 const FUNCTION: Function = Function { name: "embed-new-jobs", version: "0", about: "" };
 
-/// Ids and states, oldest first.
+/// Run ids and states, oldest first.
 async fn states(world: &World) -> Vec<(String, String)> {
     let warehouse = open_warehouse(&world.settings(), Access::Read).await.unwrap();
     let sql = "SELECT run_id, status FROM vw_runs ORDER BY started_at, run_id";
     let rows = warehouse.query(sql, &[]).await.unwrap().pages.try_collect::<Vec<_>>().await.unwrap().concat();
     let text = |cell: &Cell| match cell {
         Cell::Text(text) => text.clone(),
-        other => panic!("{other:?} is no text"),
+        other => panic!("{other:?} is not text"),
     };
     rows.iter().map(|row| (text(&row[0]), text(&row[1]))).collect()
 }
@@ -55,7 +55,7 @@ fn embed(world: &World, more: &[(&str, &str)]) -> Running {
     Running::start(command.envs(more.iter().copied()))
 }
 
-/// A world with so many ads that a run of them lasts until a test ends it.
+/// A world with enough ads that a run lasts until the test ends it.
 async fn world_with_ads() -> Option<World> {
     let world = World::on_emulators()?;
     drop(world.warehouse().await);
@@ -63,13 +63,13 @@ async fn world_with_ads() -> Option<World> {
     generate.envs(world.variables()).args(["generate", "--jobs", "1500", "--seed", "3"]);
     let ended = Running::start(&mut generate).end();
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    // So that there is a view to look at before the first run.
+    // Creates the view before the first run.
     world.warehouse().await.create_runs().await.unwrap();
     Some(world)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_task_is_abandoned_and_its_neighbour_is_not() {
+async fn a_killed_task_is_abandoned_and_a_running_one_is_not() {
     let Some(world) = world_with_ads().await else { return };
     let task = |index: &'static str, attempt: &'static str| {
         let task = [("CLOUD_RUN_TASK_INDEX", index), ("CLOUD_RUN_TASK_ATTEMPT", attempt)];
@@ -112,7 +112,7 @@ async fn a_killed_local_run_is_abandoned_once_its_lease_has_expired() {
         assert_eq!(ended.code, Some(0), "{ended:?}");
     };
     limit("1");
-    assert_eq!(state(&world, &dies).await, "running", "nobody can know yet");
+    assert_eq!(state(&world, &dies).await, "running", "its lease has not expired yet");
     let store = world.artifacts();
     let name = format!("runs/embed-new-jobs/local-{dies}.json");
     let (bytes, generation) = store.get(&name).await.unwrap().expect("its lease");
@@ -122,7 +122,7 @@ async fn a_killed_local_run_is_abandoned_once_its_lease_has_expired() {
     limit("2");
     assert_eq!(state(&world, &dies).await, "abandoned");
     let left = store.list("runs/embed-new-jobs/local-").await.unwrap();
-    assert_eq!(left.len(), 1, "runs that ended left theirs: {left:?}");
+    assert_eq!(left.len(), 1, "ended runs left their leases: {left:?}");
 }
 
 #[derive(Debug, Serialize)]
@@ -148,7 +148,7 @@ fn invocation(run_id: &str) -> Invocation<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_end_that_cannot_be_written_is_an_error_of_the_run() {
+async fn a_run_fails_if_its_end_cannot_be_recorded() {
     let Some(world) = World::on_emulators() else { return };
     world.warehouse().await.create_jobs().await.unwrap();
     let proxy = Proxy::start(&world.bigquery, 0, 0, Duration::ZERO).await;
@@ -180,7 +180,7 @@ async fn an_end_that_cannot_be_written_is_an_error_of_the_run() {
 }
 
 #[tokio::test]
-async fn a_table_of_an_earlier_version_is_completed_and_its_rows_count_as_the_oldest() {
+async fn a_table_of_an_earlier_version_gets_missing_columns_and_its_rows_count_as_oldest() {
     let Some(world) = World::on_emulators() else { return };
     let warehouse = world.warehouse().await;
     warehouse.create_jobs().await.unwrap();

@@ -1,4 +1,4 @@
-//! Answers of BigQuery that are not whole: no run takes them for all there is.
+//! Incomplete results of BigQuery are errors.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::faults::assert_refused;
 use crate::support::proxy::Proxy;
 use crate::support::{Ended, Market, Running};
 
-/// Nothing is late here.
+/// No response is delayed in these tests.
 const LATE: Duration = Duration::from_secs(1);
 
 #[tokio::test]
@@ -49,7 +49,7 @@ fn run(world: &World, program: &str) -> Ended {
     Running::start(command.env("DEVICE", "cpu").env("THREADS", "1").arg("--once")).end()
 }
 
-/// The server answers with fewer ads than it counts: nobody lies about how many rows that answer has.
+/// The server returns fewer ads than it counts, although the result's number of rows is correct.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_saw_fewer_ads_than_there_are_fails() {
     let Some(mut world) = World::on_emulators() else { return };
