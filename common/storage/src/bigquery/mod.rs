@@ -18,7 +18,7 @@
 //! - `rows`: reading a result page by page
 //! - `cells`: the values of an ad-hoc query
 //! - `load`: loading rows from Parquet files by load jobs
-//! - `shape`: creating and checking the tables
+//! - `tables`: creating and checking the tables
 
 mod cells;
 mod dataset;
@@ -30,9 +30,9 @@ mod queries;
 mod rows;
 mod runs;
 mod search;
-mod shape;
 pub(crate) mod sql;
 mod statement;
+mod tables;
 mod takedowns;
 mod wire;
 
@@ -46,7 +46,7 @@ use common_google::Client;
 use self::dataset::Dataset;
 pub use self::dataset::client;
 #[cfg(test)]
-pub(crate) use self::shape::type_of;
+pub(crate) use self::tables::type_of;
 use crate::Access;
 use crate::settings::StorageSettings;
 

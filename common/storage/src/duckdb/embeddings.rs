@@ -11,7 +11,7 @@ use common_core::job::{ContentHash, IndexedAd, JobKey, Timestamp};
 use futures::stream::BoxStream;
 
 use super::errors::Outcome;
-use super::{DuckDb, ads, catalogue, micros, moment, shape, sql, stage, takedowns, vectors};
+use super::{DuckDb, ads, catalogue, micros, moment, sql, stage, tables, takedowns, vectors};
 use crate::batches;
 use crate::warehouse::{
     EmbeddingRow, EmbeddingStore, EmbeddingTable, IndexState, JobScan, QueryCost, Refused, SharedRow,
@@ -32,7 +32,7 @@ impl EmbeddingStore for DuckDb {
 
     async fn create_embeddings(&self, embeddings: &EmbeddingTable) -> Result<()> {
         let embeddings = embeddings.clone();
-        self.write(move |connection| shape::create_embeddings(connection, &embeddings)).await
+        self.write(move |connection| tables::create_embeddings(connection, &embeddings)).await
     }
 
     fn scan_embeddings(
@@ -223,7 +223,7 @@ fn fetch_donors(
 /// Inserts the staged rows or updates existing rows of the same ads. Columns that belong to the table's owner keep
 /// their values.
 fn put_staged(connection: &Connection, table: &EmbeddingTable) -> Outcome<()> {
-    let statements = if shape::has_other_columns(connection, table)? {
+    let statements = if tables::has_other_columns(connection, table)? {
         [sql::UPDATE_EMBEDDINGS, sql::INSERT_NEW_EMBEDDINGS]
     } else {
         [sql::REPLACE_EMBEDDINGS, sql::INSERT_EMBEDDINGS]

@@ -14,7 +14,7 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 
 use super::errors::Outcome;
-use super::{DuckDb, Shared, blocking, moment, shape, sql, stage, takedowns};
+use super::{DuckDb, Shared, blocking, moment, sql, stage, tables, takedowns};
 use crate::batches;
 use crate::warehouse::{Appended, Candidate, FilterColumns, JobCount, JobScan, JobStore, Stored, Tombstones};
 
@@ -24,7 +24,7 @@ const PAGE_ROWS: i64 = 4096;
 #[async_trait]
 impl JobStore for DuckDb {
     async fn create_jobs(&self) -> Result<()> {
-        self.write(shape::create_jobs).await
+        self.write(tables::create_jobs).await
     }
 
     async fn append_jobs(&self, batches: BoxStream<'static, Result<Vec<JobAd>>>) -> Result<Appended> {

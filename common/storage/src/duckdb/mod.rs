@@ -14,9 +14,9 @@ mod open;
 mod queries;
 mod runs;
 mod search;
-mod shape;
 pub(crate) mod sql;
 mod stage;
+mod tables;
 mod takedowns;
 mod vectors;
 
@@ -29,7 +29,7 @@ use common_core::{Error, ErrorKind, Result, failpoint, feed, memory};
 use self::errors::{Failure, Outcome};
 use self::moments::{micros, moment};
 #[cfg(test)]
-pub(crate) use self::shape::type_of;
+pub(crate) use self::tables::type_of;
 use crate::Access;
 
 /// A warehouse in one DuckDB file.

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use common_core::Result;
 
 use super::errors::Outcome;
-use super::{DuckDb, micros, moments, shape, sql};
+use super::{DuckDb, micros, moments, sql, tables};
 use crate::warehouse::{RunRecord, RunStatus, RunStore};
 
 #[async_trait]
@@ -15,7 +15,7 @@ impl RunStore for DuckDb {
     }
 
     async fn create_runs(&self) -> Result<()> {
-        self.write(shape::create_runs).await
+        self.write(tables::create_runs).await
     }
 
     async fn record_runs(&self, runs: &[RunRecord]) -> Result<()> {

@@ -9,7 +9,7 @@ use common_core::Result;
 use common_core::job::{JobKey, Timestamp};
 
 use super::errors::Outcome;
-use super::{DuckDb, catalogue, shape, sql, stage};
+use super::{DuckDb, catalogue, sql, stage, tables};
 use crate::sql::{Template, Values};
 use crate::warehouse::{FORGOTTEN_ADS, Forgotten, Takedowns, Traces};
 
@@ -55,7 +55,7 @@ fn trace(connection: &Connection, keys: &[JobKey]) -> Outcome<Traces> {
 }
 
 fn forget(connection: &Connection, keys: &[JobKey], now: Timestamp) -> Outcome<Vec<Forgotten>> {
-    shape::create_tombstones(connection)?;
+    tables::create_tombstones(connection)?;
     stage::keys(connection, keys)?;
     let add = sql::fill(connection, sql::ADD_TOMBSTONES, None)?;
     connection.execute(&add, params![now.timestamp_micros()])?;

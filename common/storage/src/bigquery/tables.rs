@@ -173,7 +173,7 @@ impl Dataset {
 
     /// Metadata of a table, or `None` if it does not exist.
     pub(super) async fn table(&self, table: &str) -> Result<Option<Value>> {
-        let doing = format!("reading the shape of {}", self.name(table));
+        let doing = format!("reading the schema of {}", self.name(table));
         let url = self.dataset_url(&format!("tables/{}", segment(table)));
         match self.client.json(&Call::get(&doing, url)).await {
             Ok(found) => Ok(Some(found)),
