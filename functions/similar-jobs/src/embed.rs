@@ -104,8 +104,7 @@ impl EmbedQueue {
         match vector.await {
             Ok(Ok(vector)) => Ok(vector),
             Ok(Err(error)) if is_unreadable(&error) => {
-                let detail = "text: the model can read nothing of it, neither a word nor a character; say it in letters that are seen, \
-                              in the language of the ads";
+                let detail = "text: the model can read nothing of it: expected visible letters in the language of the ads";
                 Err(Problem::bad_request(detail).with("member", "text"))
             }
             Ok(Err(error)) => Err(Problem::of_request(&error.context("a text was not embedded"))),

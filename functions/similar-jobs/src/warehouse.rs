@@ -67,8 +67,7 @@ impl WarehouseSearch {
             let error = error.context("cannot search the warehouse");
             if error.kind() == ErrorKind::Unavailable {
                 tracing::error!("{}", error.chain());
-                let detail = "the warehouse is out of reach for now, or is being written to by another process; the log says \
-                              which, and similar ads are found again once it is free";
+                let detail = "the warehouse is unavailable or is being written to by another process: try again; the log has the reason";
                 return Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(5);
             }
             Problem::of_request(&error)
