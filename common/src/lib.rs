@@ -7,7 +7,8 @@
 //! - `embedding` (feature `embedding`): from text to unit vector
 
 pub use common_core::{
-    Error, ErrorKind, Result, artifact, error, failpoint, feed, fold, job, pay, rooms, settings, words,
+    Error, ErrorKind, Result, artifact, compose_settings, error, failpoint, feed, fold, job, pay, settings,
+    string_enum,
 };
 #[cfg(feature = "embedding")]
 pub use common_embedding as embedding;

@@ -1,4 +1,4 @@
-//! The programs of the bundle on BigQuery and Cloud Storage, compared with DuckDB and a directory.
+//! The programs on BigQuery and Cloud Storage, compared with DuckDB and a directory.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ const ADS: &str = "120";
 
 fn run(world: &World, program: &str, arguments: &[&str], more: &[(&str, &str)]) -> Running {
     let mut command = command(program);
-    // One thread and one copy of the model: several of these run at once, possibly on a small machine.
+    // One thread each, because several of these processes run concurrently.
     command.envs(world.variables()).env("DEVICE", "cpu").env("THREADS", "1");
     command.envs(more.iter().copied()).args(arguments);
     Running::start(&mut command)
@@ -30,7 +30,7 @@ fn generate(world: &World) {
     assert_eq!(ended.code, Some(0), "{ended:?}");
 }
 
-/// All rows, without the columns that depend on the run.
+/// All rows, without the time of the run that wrote them.
 async fn rows(world: &World) -> BTreeMap<String, EmbeddingRow> {
     let table = EmbeddingTable::of_model("all-MiniLM-L6-v2", 384);
     let warehouse = world.warehouse().await;
@@ -44,7 +44,7 @@ async fn rows(world: &World) -> BTreeMap<String, EmbeddingRow> {
     rows.map(|row| (row.key.to_string(), row)).collect()
 }
 
-fn on_a_laptop(folder: &tempfile::TempDir, world: &World) -> World {
+fn on_duckdb(folder: &tempfile::TempDir, world: &World) -> World {
     World {
         warehouse_url: format!("duckdb:{}", folder.path().join("jobs.duckdb").display()),
         artifacts_url: format!("file:{}", folder.path().join("artifacts").display()),
@@ -55,21 +55,21 @@ fn on_a_laptop(folder: &tempfile::TempDir, world: &World) -> World {
 }
 
 #[tokio::test]
-async fn both_backends_have_the_same_rows_also_from_four_tasks() {
+async fn four_tasks_on_bigquery_write_the_same_rows_as_one_run_on_duckdb() {
     let Some(world) = World::on_emulators() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let laptop = on_a_laptop(&folder, &world);
+    let laptop = on_duckdb(&folder, &world);
     generate(&world);
     generate(&laptop);
     let local = report(run(&laptop, "embed-new-jobs", &["--once"], &[]));
 
-    // A dry run creates nothing, and estimates what its queries would read.
+    // A dry run creates nothing, and reports the bytes that its queries would read.
     let dry = report(run(&world, "embed-new-jobs", &["--once", "--dry-run"], &[]));
     let costs = dry["dry_run"]["queries"].as_array().unwrap();
     assert!(costs.iter().any(|cost| cost["query"] == "scan_jobs"), "{dry}");
     assert_eq!(world.warehouse().await.tables().await.unwrap(), ["cleaned_jobs", "forgotten_ads"]);
 
-    // Four concurrent tasks of a job, one of which is killed and retried.
+    // Four concurrent tasks of one job; then one of them runs again as a second attempt.
     let task = |index: &'static str, attempt: &'static str| {
         run(
             &world,
@@ -92,9 +92,9 @@ async fn both_backends_have_the_same_rows_also_from_four_tasks() {
     assert_eq!(again.code, Some(0), "{again:?}");
     let (cloud, laptop_rows) = (rows(&world).await, rows(&laptop).await);
     assert_eq!(cloud.len() as u64, local["embedded"].as_u64().unwrap() + local["shared"].as_u64().unwrap());
-    assert!(cloud == laptop_rows, "the worlds differ");
+    assert!(cloud == laptop_rows, "the rows differ");
 
-    // The second run has nothing to do; a takedown removes rows from both tables.
+    // A second run embeds nothing; a takedown deletes the row.
     let second = report(run(&world, "embed-new-jobs", &["--once"], &[]));
     assert_eq!((second["embedded"].as_u64(), second["shared"].as_u64()), (Some(0), Some(0)), "{second}");
     let gone = cloud.values().next().unwrap().key.clone();
@@ -116,7 +116,7 @@ async fn both_backends_have_the_same_rows_also_from_four_tasks() {
 }
 
 #[tokio::test]
-async fn concurrent_runs_leave_one_row_for_each_ad() {
+async fn two_concurrent_runs_write_one_row_per_ad() {
     let Some(world) = World::on_emulators() else { return };
     generate(&world);
     let both = [(); 2].map(|()| run(&world, "embed-new-jobs", &["--once"], &[]));
@@ -126,7 +126,7 @@ async fn concurrent_runs_leave_one_row_for_each_ad() {
     }
     let warehouse = world.warehouse().await;
     let sql = "SELECT source, job_id FROM job_embeddings GROUP BY source, job_id HAVING COUNT(*) > 1";
-    let twice = warehouse.query(sql, &[]).await.unwrap().pages.try_collect::<Vec<_>>().await.unwrap();
-    assert_eq!(twice.concat().len(), 0);
+    let duplicates = warehouse.query(sql, &[]).await.unwrap().pages.try_collect::<Vec<_>>().await.unwrap();
+    assert_eq!(duplicates.concat().len(), 0);
     assert_eq!(rows(&world).await.len(), 120);
 }

@@ -1,5 +1,5 @@
-//! The suites that DuckDB and the directory pass, on BigQuery and Cloud Storage: on emulators, or with
-//! `scripts/test --live` on Google Cloud, in a dataset and a prefix that are created for the test and removed
+//! The contract suites of the warehouse and the artifact store on BigQuery and Cloud Storage: on emulators, or on
+//! Google's services with `scripts/test --live`, in a dataset and below a prefix that are created for it and deleted
 //! afterwards.
 
 use std::panic::AssertUnwindSafe;
@@ -14,14 +14,14 @@ use futures::FutureExt;
 use super::World;
 use super::errors::execute;
 
-/// Continues a panic of `suite` after the cleanup.
+/// Fails the test with the panic of a suite, after the cleanup.
 fn resume(outcome: std::thread::Result<()>) {
     if let Err(panic) = outcome {
         std::panic::resume_unwind(panic);
     }
 }
 
-/// Runs a suite on a dataset that is created for it and removed afterwards.
+/// Runs a suite on a dataset that is made for it and removed afterwards.
 async fn check(world: &World, name: &str, suite: contract::Suite) {
     let settings = world.settings();
     let WarehouseUrl::BigQuery { project, dataset } = &settings.warehouse_url else {
@@ -36,19 +36,19 @@ async fn check(world: &World, name: &str, suite: contract::Suite) {
 }
 
 #[tokio::test]
-async fn bigquery_keeps_the_contract_of_every_role() {
+async fn bigquery_passes_the_contract_of_every_role() {
     for (role, suite) in contract::SUITES {
         let Some(world) = World::live().or_else(World::on_emulators) else { return };
         check(&world, role, suite).await;
     }
-    // The emulator does not support VECTOR_SEARCH.
+    // The emulator does not run VECTOR_SEARCH.
     if let Some(world) = World::live() {
         check(&world, "vector search", |warehouse| Box::pin(contract::vector_search(warehouse))).await;
     }
 }
 
 #[tokio::test]
-async fn bigquery_keeps_the_contract_of_takedowns() {
+async fn bigquery_passes_the_takedown_contract() {
     let Some(world) = World::on_emulators() else { return };
     let warehouse = world.warehouse().await;
     let foreign = async |sql: String| execute(&world, &sql);
@@ -56,7 +56,7 @@ async fn bigquery_keeps_the_contract_of_takedowns() {
 }
 
 #[tokio::test]
-async fn tables_of_others_are_read_and_written_by_name() {
+async fn tables_with_other_columns_and_order_are_read_and_written_by_column_name() {
     let Some(world) = World::on_emulators() else { return };
     // Creates the dataset.
     let warehouse = world.warehouse().await;
@@ -74,11 +74,11 @@ async fn tables_of_others_are_read_and_written_by_name() {
         "INSERT INTO job_embeddings (source, job_id, tenant, created_at, embedding, content_hash, embedding_space) \
          VALUES ('MCF', 'owned', 'theirs', TIMESTAMP '2020-01-01 00:00:00+00', [0.0, 0.0, 1.0], 'stale', 'old')",
     );
-    // The emulator has no default values: the owner's column stays NULL.
+    // The emulator does not support column defaults: the additional column stays NULL.
     contract::tables_of_others(warehouse.as_ref(), Cell::Null).await;
 }
 
-/// Creates a `cleaned_jobs` of another program; all its columns are nullable.
+/// Makes a `cleaned_jobs` of others, whose columns may all be NULL.
 fn create_jobs_of_others(world: &World) {
     let (table, columns) = contract::OTHERS[0];
     let columns = columns
@@ -92,7 +92,7 @@ fn create_jobs_of_others(world: &World) {
 #[tokio::test]
 async fn the_view_and_the_pages_have_the_same_sightings() {
     let Some(world) = World::on_emulators() else { return };
-    // Creates the dataset.
+    // Makes the dataset.
     let warehouse = world.warehouse().await;
     create_jobs_of_others(&world);
     let foreign = async |sql: String| execute(&world, &sql);
@@ -102,7 +102,7 @@ async fn the_view_and_the_pages_have_the_same_sightings() {
 #[tokio::test]
 async fn a_view_of_jobs_is_read_like_a_table() {
     let Some(world) = World::on_emulators() else { return };
-    // Creates the dataset.
+    // Makes the dataset.
     let warehouse = world.warehouse().await;
     create_jobs_of_others(&world);
     let dataset = world.warehouse_url.trim_start_matches("bigquery://").replace('/', ".");
@@ -121,10 +121,9 @@ fn insert(world: &World, table: &EmbeddingTable, from: u32, to: u32) {
     execute(world, &sql);
 }
 
-/// On the emulator, which has the service's lower limits (5,000 rows, and the rows that make 10 MB) and builds an
-/// index at once.
+/// The emulator has the minimum sizes of the service (5,000 rows and an estimated 10 MB) and builds an index at once.
 #[tokio::test]
-async fn a_vector_index_is_created_once_the_table_has_enough_rows() {
+async fn a_vector_index_is_created_when_there_are_enough_rows() {
     let Some(world) = World::on_emulators() else { return };
     let warehouse = world.warehouse().await;
     warehouse.create_jobs().await.unwrap();
@@ -150,7 +149,7 @@ async fn a_vector_index_is_created_once_the_table_has_enough_rows() {
 }
 
 #[tokio::test]
-async fn cloud_storage_keeps_the_contract_of_a_store() {
+async fn cloud_storage_passes_the_artifact_store_contract() {
     let Some(world) = World::live().or_else(World::on_emulators) else { return };
     assert!(matches!(world.settings().artifacts_url, ArtifactsUrl::Gcs { .. }), "{}", world.artifacts_url);
     let store = world.artifacts();

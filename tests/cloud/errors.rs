@@ -1,4 +1,4 @@
-//! Errors of users and of servers: one sentence with the cause and the remedy.
+//! Errors of users and of the server: messages name the object and the remedy.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use serde_json::json;
 use super::World;
 use crate::support::proxy::{Fault, Proxy};
 
-async fn refused(world: &World) -> Error {
+async fn open_error(world: &World) -> Error {
     open_warehouse(&world.settings(), Access::Write).await.map(|_| ()).unwrap_err()
 }
 
-/// Runs a statement as the owner of the dataset could.
+/// Runs a statement as the owner of the dataset.
 pub(crate) fn execute(world: &World, sql: &str) {
     let dataset = world.warehouse_url.rsplit('/').next().unwrap();
     let body = json!({
@@ -28,9 +28,9 @@ pub(crate) fn execute(world: &World, sql: &str) {
 }
 
 #[tokio::test]
-async fn a_missing_dataset_is_named_and_a_load_creates_it() {
+async fn a_missing_dataset_is_named_and_created_by_a_load() {
     let Some(world) = World::on_emulators() else { return };
-    let error = refused(&world).await;
+    let error = open_error(&world).await;
     assert_eq!(error.kind(), ErrorKind::NotFound);
     let dataset = world.warehouse_url.rsplit('/').next().unwrap();
     assert!(error.to_string().contains(dataset) && error.to_string().contains("jobctl load"), "{error}");
@@ -41,18 +41,18 @@ async fn a_missing_dataset_is_named_and_a_load_creates_it() {
 }
 
 #[tokio::test]
-async fn names_that_need_quoting_reach_the_server_whole() {
+async fn names_that_need_escaping_reach_the_server_unchanged() {
     let Some(world) = World::on_emulators() else { return };
     let odd = World { warehouse_url: "bigquery://example.com:my-project/no such?dataset's".into(), ..world };
-    let error = refused(&odd).await;
+    let error = open_error(&odd).await;
     assert!(error.to_string().contains("no such?dataset's"), "{error}");
-    // The server received the whole name: it reports that the name does not exist or is invalid.
+    // The server received the whole name: it reports that it does not exist or is invalid.
     assert!(matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidInput), "{}", error.chain());
     assert!(error.to_string().contains("HTTP 40"), "{error}");
 }
 
 #[tokio::test]
-async fn a_column_of_another_type_is_refused_and_a_missing_one_is_added() {
+async fn a_table_with_another_schema_is_rejected_and_a_missing_column_is_added() {
     let Some(world) = World::on_emulators() else { return };
     let warehouse = world.warehouse().await;
     let table = EmbeddingTable::of_model("all-MiniLM-L6-v2", 3);
@@ -72,11 +72,11 @@ async fn a_column_of_another_type_is_refused_and_a_missing_one_is_added() {
 }
 
 #[tokio::test]
-async fn a_run_waits_for_a_table_that_another_task_is_creating() {
+async fn a_table_that_another_task_creates_is_waited_for() {
     let Some(world) = World::on_emulators() else { return };
     let warehouse = world.warehouse().await;
     warehouse.create_jobs().await.unwrap();
-    // The state of a table between its creation and that of its columns.
+    // A table that has been created but has no columns yet.
     let dataset = world.warehouse_url.rsplit('/').next().unwrap();
     let url = format!("http://{}/bigquery/v2/projects/demo/datasets/{dataset}/tables", world.bigquery);
     let reference = json!({"projectId": "demo", "datasetId": dataset, "tableId": "job_embeddings"});
@@ -93,11 +93,11 @@ async fn a_run_waits_for_a_table_that_another_task_is_creating() {
 }
 
 #[tokio::test]
-async fn sightings_without_a_key_are_counted_and_left_out() {
+async fn sightings_without_a_key_are_counted_and_ignored() {
     let Some(world) = World::on_emulators() else { return };
     let warehouse = world.warehouse().await;
     warehouse.create_jobs().await.unwrap();
-    // As another program creates such a table: no column is NOT NULL.
+    // A table of another program: no column is declared as required.
     execute(&world, "CREATE TABLE loose AS SELECT * FROM cleaned_jobs");
     execute(&world, "DROP TABLE cleaned_jobs");
     execute(&world, "CREATE TABLE cleaned_jobs AS SELECT * FROM loose");
@@ -125,8 +125,8 @@ async fn sightings_without_a_key_are_counted_and_left_out() {
 #[tokio::test]
 async fn a_missing_bucket_is_named() {
     let Some(world) = World::on_emulators() else { return };
-    let astray = World { artifacts_url: "gs://no-such-bucket/x".into(), ..world };
-    let store = astray.artifacts();
+    let missing = World { artifacts_url: "gs://no-such-bucket/x".into(), ..world };
+    let store = missing.artifacts();
     let error = store.compare_and_set("a", b"x".to_vec().into(), None).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound, "{}", error.chain());
     assert!(error.to_string().contains("no-such-bucket"), "{error}");
@@ -137,7 +137,7 @@ async fn a_bucket_and_a_prefix_may_be_called_bucket() {
     let Some(world) = World::on_emulators() else { return };
     let proxy = Proxy::start(&world.storage, 0, 0, Duration::ZERO).await;
     proxy.word_as_cloud_storage();
-    // The bucket's own name begins with `bucket`, too.
+    // The name of the bucket starts with that word, too.
     let artifacts_url = format!("{}/my bucket/buckets", world.artifacts_url);
     let odd = World { storage: proxy.url.clone(), artifacts_url, ..world };
     common::storage::artifacts::contract::artifacts(odd.artifacts()).await;
@@ -154,8 +154,8 @@ async fn a_bucket_and_a_prefix_may_be_called_bucket() {
     registry.promote(&version, None).await.unwrap();
     assert_eq!(registry.champion().await.unwrap().unwrap().version, version);
     // A missing bucket is named by every operation.
-    let astray = World { artifacts_url: "gs://no-such-bucket/x".into(), ..odd };
-    let store = astray.artifacts();
+    let missing = World { artifacts_url: "gs://no-such-bucket/x".into(), ..odd };
+    let store = missing.artifacts();
     let file = folder.path().join("manifest.json");
     for error in [
         store.get("a").await.err().unwrap(),
@@ -173,7 +173,7 @@ async fn a_bucket_and_a_prefix_may_be_called_bucket() {
 }
 
 #[tokio::test]
-async fn a_row_that_the_server_refuses_is_named_and_the_others_are_written() {
+async fn a_row_that_the_server_rejects_is_named_and_the_others_are_written() {
     let Some(world) = World::on_emulators() else { return };
     let table = EmbeddingTable::of_model("all-MiniLM-L6-v2", 3);
     let direct = world.warehouse().await;
@@ -209,7 +209,7 @@ async fn a_missing_permission_fails_at_once_with_the_remedy() {
     let proxy = Proxy::start(&world.bigquery, 0, 0, Duration::ZERO).await;
     let watched = World { bigquery: proxy.url.clone(), ..world };
     proxy.force(&[Fault::Forbidden]);
-    let error = refused(&watched).await;
+    let error = open_error(&watched).await;
     assert_eq!(error.kind(), ErrorKind::Forbidden);
     assert!(error.to_string().contains("role"), "{error}");
     assert_eq!(proxy.seen(), [Fault::Forbidden]);

@@ -1,8 +1,8 @@
-//! Injected network and server faults: no row is lost or duplicated.
+//! Fault injection for requests: no row may be lost or duplicated.
 //!
-//! The same small load runs on a DuckDB file and, through a proxy that breaks requests by a seeded schedule, on the
-//! BigQuery emulator; then the tables must be equal. `JOB_MARKET_FAULT_SEEDS` sets the number of schedules (default
-//! 25) or their range: `500..1000`.
+//! The same small load runs against a DuckDB file and, through a proxy that breaks requests by a seeded schedule,
+//! against the BigQuery emulator; then the tables must be equal. `JOB_MARKET_FAULT_SEEDS` is the number of schedules
+//! (default 25), or a range such as `500..1000`.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -21,7 +21,7 @@ use crate::support::proxy::{Fault, Proxy};
 
 const SPACE: &str = "model/weights/t1-256";
 
-/// Longer than the client's timeout: [`World::timeout_s`] is 2 here.
+/// The delay of a late response, longer than the timeout of the client: [`World::timeout_s`] is 2 here.
 const LATE: Duration = Duration::from_millis(2500);
 
 fn moment(seconds: i64) -> Timestamp {
@@ -53,15 +53,14 @@ fn row(source: &str, n: usize, created: i64) -> EmbeddingRow {
 
 type Stored = BTreeMap<JobKey, EmbeddingRow>;
 
-/// A day's writes to a warehouse, in miniature. Each schedule has its own source, so that schedules do not
-/// interfere.
+/// A small version of a daily load for one board. Each schedule has its own board.
 async fn load(warehouse: &dyn Warehouse, table: &EmbeddingTable, board: &str) -> common::Result<()> {
     let scan = scan(table, board);
     let ads =
         vec![Ok((0..30).map(|n| ad(board, n, 0)).collect()), Ok((0..10).map(|n| ad(board, n, 60)).collect())];
     assert_eq!(warehouse.append_jobs(stream::iter(ads).boxed()).await?.sightings, 40);
     warehouse.merge_embeddings(table, (0..20).map(|n| row(board, n, 1)).collect()).await?;
-    // Half of these rows replace others, half are new.
+    // Half of these replace a row, half are new.
     warehouse.merge_embeddings(table, (10..30).map(|n| row(board, n, 2)).collect()).await?;
     let like = |n: usize, other: usize| SharedRow {
         key: key(board, n),
@@ -72,7 +71,7 @@ async fn load(warehouse: &dyn Warehouse, table: &EmbeddingTable, board: &str) ->
     let without = warehouse.share_embeddings(table, SPACE, shared, None).await?;
     assert_eq!(without.into_iter().collect::<Vec<_>>(), [key(board, 5)]);
     warehouse.merge_embeddings(table, (90..95).map(|n| row(board, n, 3)).collect()).await?;
-    // The last five rows belong to no ad.
+    // The last five rows have no ad.
     warehouse.prune_embeddings(&scan).await?;
     let pages: Vec<_> = warehouse.scan_jobs(scan.clone()).try_collect().await?;
     assert_eq!(pages.concat().len(), 30);
@@ -89,36 +88,36 @@ async fn stored(warehouse: &dyn Warehouse, table: &EmbeddingTable) -> Stored {
         warehouse.scan_embeddings(table, SPACE).try_collect().await.expect("rows");
     let mut by_key = Stored::new();
     for row in pages.concat() {
-        let twice = by_key.insert(row.key.clone(), row);
-        assert!(twice.is_none(), "duplicate row: {twice:?}");
+        let duplicate = by_key.insert(row.key.clone(), row);
+        assert!(duplicate.is_none(), "duplicate row: {duplicate:?}");
     }
     by_key
 }
 
-/// Number of schedules that share an emulator, which gets slower with every statement.
-const TOGETHER: u64 = 25;
+/// The number of schedules per emulator, which slows down with every statement.
+const SCHEDULES_PER_EMULATOR: u64 = 25;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_load_with_faults_leaves_the_same_rows_as_one_without() {
+async fn a_load_with_faults_writes_the_same_rows_as_one_without() {
     if World::on_emulators().is_none() {
         return;
     }
-    let asked = std::env::var("JOB_MARKET_FAULT_SEEDS").unwrap_or_else(|_| "0..25".into());
-    let (first, end) = asked.split_once("..").unwrap_or(("0", &asked));
+    let setting = std::env::var("JOB_MARKET_FAULT_SEEDS").unwrap_or_else(|_| "0..25".into());
+    let (first, end) = setting.split_once("..").unwrap_or(("0", &setting));
     let number = |text: &str| text.parse::<u64>().expect("JOB_MARKET_FAULT_SEEDS is a number or A..B");
     let (first, end) = (number(first), number(end));
     let mut faults = 0;
-    for start in (first..end).step_by(TOGETHER as usize) {
+    for start in (first..end).step_by(SCHEDULES_PER_EMULATOR as usize) {
         let own = OwnEmulators::start().expect("emulators");
-        let seeds = start..(start + TOGETHER).min(end);
-        faults += loads_through_a_broken_network(&World::on(&own.emulators), seeds.clone()).await;
+        let seeds = start..(start + SCHEDULES_PER_EMULATOR).min(end);
+        faults += load_with_faults(&World::on(&own.emulators), seeds.clone()).await;
         eprintln!("schedules {first} to {}: {faults} faults", seeds.end - 1);
     }
-    assert!(faults > end - first, "the schedules inject too few faults: {faults}");
+    assert!(faults > end - first, "too few faults: {faults}");
 }
 
-/// Returns the number of injected faults.
-async fn loads_through_a_broken_network(world: &World, seeds: Range<u64>) -> u64 {
+/// Returns the number of faults.
+async fn load_with_faults(world: &World, seeds: Range<u64>) -> u64 {
     let table = EmbeddingTable::of_model("all-MiniLM-L6-v2", 8);
     let direct = world.warehouse().await;
     direct.create_jobs().await.unwrap();
@@ -159,7 +158,7 @@ async fn loads_through_a_broken_network(world: &World, seeds: Range<u64>) -> u64
 }
 
 #[tokio::test]
-async fn every_kind_of_request_survives_every_fault() {
+async fn every_kind_of_request_survives_each_fault() {
     let Some(world) = World::on_emulators() else { return };
     let table = EmbeddingTable::of_model("all-MiniLM-L6-v2", 8);
     let direct = world.warehouse().await;
@@ -180,7 +179,7 @@ async fn every_kind_of_request_survives_every_fault() {
         Fault::QueueIsFull,
     ];
     for (n, fault) in all.into_iter().enumerate() {
-        // The upload of an append is a request of the same kind as the first one of a merge.
+        // Only uploads: the first request of an append is of the same kind as the first request of a merge.
         proxy.force_uploads(&[fault]);
         let ads = vec![Ok(vec![ad("one", n, 0)])];
         assert_eq!(warehouse.append_jobs(stream::iter(ads).boxed()).await.unwrap().sightings, 1, "{fault:?}");
@@ -189,16 +188,16 @@ async fn every_kind_of_request_survives_every_fault() {
     }
     assert_eq!(proxy.seen().len(), 2 * all.len());
     assert_eq!(direct.count_jobs(&scan(&table, "one")).await.unwrap().ads, all.len() as u64);
-    let twice = direct
+    let duplicates = direct
         .query("SELECT job_id FROM cleaned_jobs GROUP BY job_id HAVING COUNT(*) > 1", &[])
         .await
         .unwrap();
-    assert_eq!(twice.pages.try_collect::<Vec<_>>().await.unwrap().concat().len(), 0);
+    assert_eq!(duplicates.pages.try_collect::<Vec<_>>().await.unwrap().concat().len(), 0);
     assert_eq!(stored(direct.as_ref(), &table).await.len(), all.len());
 }
 
 #[tokio::test]
-async fn an_unavailable_server_is_named_after_the_timeout() {
+async fn an_unavailable_server_is_named_when_the_retries_are_exhausted() {
     let Some(world) = World::on_emulators() else { return };
     drop(world.warehouse().await);
     let proxy = Proxy::start(&world.bigquery, 0, 0, LATE).await;

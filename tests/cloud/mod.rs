@@ -1,4 +1,4 @@
-//! BigQuery and Cloud Storage: emulators, or Google Cloud with `scripts/test --live`.
+//! Tests against BigQuery and Cloud Storage: emulators, or Google's services with `scripts/test --live`.
 
 mod bundle;
 mod contract;
@@ -17,24 +17,24 @@ use common::storage::{Access, ArtifactStore, Warehouse, open_artifacts, open_war
 
 use crate::support::{Emulators, emulators, unique};
 
-/// A test's dataset and bucket, with the settings that programs need to find them.
+/// The dataset and the bucket of one test, and the hosts that serve them.
 pub(crate) struct World {
     pub(crate) warehouse_url: String,
     pub(crate) artifacts_url: String,
-    /// Base URLs of the APIs.
+    /// The hosts of the two services.
     pub(crate) bigquery: String,
     pub(crate) storage: String,
-    /// Timeout of one attempt, in seconds.
+    /// Timeout of one attempt of a request in seconds.
     pub(crate) timeout_s: u64,
 }
 
 impl World {
-    /// A new dataset and bucket on the emulators, or `None` if the BigQuery emulator is not installed.
+    /// A new dataset and bucket on the shared emulators, or `None` if there is no BigQuery emulator.
     pub(crate) fn on_emulators() -> Option<Self> {
         Some(Self::on(emulators()?))
     }
 
-    /// A new dataset and bucket on these emulators.
+    /// A new dataset and bucket on `emulators`.
     pub(crate) fn on(emulators: &Emulators) -> Self {
         Self {
             warehouse_url: format!("bigquery://demo/dataset_{}", unique()),
@@ -45,7 +45,7 @@ impl World {
         }
     }
 
-    /// A dataset and bucket in Google Cloud, named by `scripts/test --live`; `None` in other runs.
+    /// A new dataset and prefix in Google Cloud, or `None` without `scripts/test --live`.
     pub(crate) fn live() -> Option<Self> {
         let named = |variable| std::env::var(variable).ok().filter(|value| !value.is_empty());
         let id = unique();
@@ -58,7 +58,7 @@ impl World {
         })
     }
 
-    /// Environment variables of a program that uses them.
+    /// The environment variables of a program that uses this dataset and bucket.
     pub(crate) fn variables(&self) -> Vec<(String, String)> {
         [
             ("WAREHOUSE_URL", &self.warehouse_url),

@@ -1,4 +1,4 @@
-"""Reads rows and objects of the bundle with Google's own clients, and prints them as JSON."""
+"""Reads the rows and objects of the programs with Google's clients, and prints a summary as JSON."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-//! Google's own Python clients can read the rows and objects that the bundle writes.
+//! Google's Python clients read what the programs wrote.
 
 use std::process::Command;
 
@@ -8,12 +8,12 @@ use super::World;
 use crate::support::{Running, command, left_out, python, tests_dir};
 
 #[tokio::test]
-async fn googles_clients_find_the_same_rows_and_objects() {
+async fn the_clients_of_google_read_the_same_rows_and_objects() {
     let Some(world) = World::on_emulators() else { return };
     let Some(python) = python() else {
         return left_out(
-            "googles_clients_find_the_same_rows_and_objects",
-            "the Python of scripts/test is missing",
+            "the_clients_of_google_read_the_same_rows_and_objects",
+            "no Python environment: run scripts/test",
         );
     };
     let mut load = command("jobctl");

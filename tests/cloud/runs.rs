@@ -1,4 +1,4 @@
-//! Runs in BigQuery: their rows, and how killed runs are told from running ones.
+//! Runs in BigQuery: their rows, and how killed runs are detected.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::support::{Running, command};
 
 const FUNCTION: Function = Function { name: "embed-new-jobs", version: "0", about: "" };
 
-/// Run ids and states, oldest first.
+/// Ids and statuses, oldest first.
 async fn states(world: &World) -> Vec<(String, String)> {
     let warehouse = open_warehouse(&world.settings(), Access::Read).await.unwrap();
     let sql = "SELECT run_id, status FROM vw_runs ORDER BY started_at, run_id";
@@ -42,7 +42,7 @@ async fn wait_for_state(world: &World, run_id: &str, expected: &str) {
     while state(world, run_id).await != expected {
         assert!(
             tokio::time::Instant::now() < deadline,
-            "{run_id} is never {expected}: {:?}",
+            "{run_id} did not become {expected}: {:?}",
             states(world).await
         );
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -55,7 +55,7 @@ fn embed(world: &World, more: &[(&str, &str)]) -> Running {
     Running::start(command.envs(more.iter().copied()))
 }
 
-/// A world with enough ads that a run lasts until the test ends it.
+/// A dataset with enough ads that a run does not finish before a test stops it.
 async fn world_with_ads() -> Option<World> {
     let world = World::on_emulators()?;
     drop(world.warehouse().await);
@@ -63,13 +63,13 @@ async fn world_with_ads() -> Option<World> {
     generate.envs(world.variables()).args(["generate", "--jobs", "1500", "--seed", "3"]);
     let ended = Running::start(&mut generate).end();
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    // Creates the view before the first run.
+    // Creates the view, which the tests query before the first run.
     world.warehouse().await.create_runs().await.unwrap();
     Some(world)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_task_is_abandoned_and_a_running_one_is_not() {
+async fn a_killed_task_is_recorded_as_abandoned_and_a_live_one_is_not() {
     let Some(world) = world_with_ads().await else { return };
     let task = |index: &'static str, attempt: &'static str| {
         let task = [("CLOUD_RUN_TASK_INDEX", index), ("CLOUD_RUN_TASK_ATTEMPT", attempt)];
@@ -86,7 +86,7 @@ async fn a_killed_task_is_abandoned_and_a_running_one_is_not() {
     let second = again.wait_for_run();
     wait_for_state(&world, &dies, "abandoned").await;
     wait_for_state(&world, &second, "running").await;
-    assert_eq!(state(&world, &lives).await, "running", "its lease is alive");
+    assert_eq!(state(&world, &lives).await, "running", "its lease has not expired");
     for (run, run_id) in [(neighbour, lives), (again, second)] {
         run.terminate();
         let ended = run.end();
@@ -97,7 +97,7 @@ async fn a_killed_task_is_abandoned_and_a_running_one_is_not() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_local_run_is_abandoned_once_its_lease_has_expired() {
+async fn a_killed_local_run_is_recorded_as_abandoned_when_its_lease_has_expired() {
     let Some(world) = world_with_ads().await else { return };
     let mut killed = embed(&world, &[]);
     let dies = killed.wait_for_run();
@@ -112,7 +112,7 @@ async fn a_killed_local_run_is_abandoned_once_its_lease_has_expired() {
         assert_eq!(ended.code, Some(0), "{ended:?}");
     };
     limit("1");
-    assert_eq!(state(&world, &dies).await, "running", "its lease has not expired yet");
+    assert_eq!(state(&world, &dies).await, "running", "its lease has not expired");
     let store = world.artifacts();
     let name = format!("runs/embed-new-jobs/local-{dies}.json");
     let (bytes, generation) = store.get(&name).await.unwrap().expect("its lease");
@@ -122,7 +122,7 @@ async fn a_killed_local_run_is_abandoned_once_its_lease_has_expired() {
     limit("2");
     assert_eq!(state(&world, &dies).await, "abandoned");
     let left = store.list("runs/embed-new-jobs/local-").await.unwrap();
-    assert_eq!(left.len(), 1, "ended runs left their leases: {left:?}");
+    assert_eq!(left.len(), 1, "runs that ended left their leases: {left:?}");
 }
 
 #[derive(Debug, Serialize)]
@@ -148,7 +148,7 @@ fn invocation(run_id: &str) -> Invocation<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_run_fails_if_its_end_cannot_be_recorded() {
+async fn an_end_that_cannot_be_recorded_fails_the_run() {
     let Some(world) = World::on_emulators() else { return };
     world.warehouse().await.create_jobs().await.unwrap();
     let proxy = Proxy::start(&world.bigquery, 0, 0, Duration::ZERO).await;
@@ -166,7 +166,9 @@ async fn a_run_fails_if_its_end_cannot_be_recorded() {
         if run_id == "done" {
             assert_eq!(error.kind(), ErrorKind::Unavailable);
             assert!(
-                error.to_string().starts_with("the run succeeded, and ml_runs does not say so"),
+                error
+                    .to_string()
+                    .starts_with("the run succeeded, but its end could not be recorded in ml_runs"),
                 "{error}"
             );
         } else {
@@ -180,7 +182,7 @@ async fn a_run_fails_if_its_end_cannot_be_recorded() {
 }
 
 #[tokio::test]
-async fn a_table_of_an_earlier_version_gets_missing_columns_and_its_rows_count_as_oldest() {
+async fn a_table_of_an_earlier_version_gets_missing_columns_and_its_rows_are_the_oldest() {
     let Some(world) = World::on_emulators() else { return };
     let warehouse = world.warehouse().await;
     warehouse.create_jobs().await.unwrap();
@@ -189,12 +191,12 @@ async fn a_table_of_an_earlier_version_gets_missing_columns_and_its_rows_count_a
         "CREATE TABLE ml_runs (function STRING NOT NULL, run_id STRING NOT NULL, started_at TIMESTAMP NOT NULL, \
          finished_at TIMESTAMP, status STRING NOT NULL, report STRING NOT NULL, code_version STRING NOT NULL)",
     );
-    let moment = "TIMESTAMP '2025-01-01 00:00:00+00'";
+    let timestamp = "TIMESTAMP '2025-01-01 00:00:00+00'";
     execute(
         &world,
         &format!(
-            "INSERT INTO ml_runs VALUES ('f', 'ended', {moment}, {moment}, 'failed', '{{}}', '0'), \
-             ('f', 'killed', {moment}, NULL, 'running', 'null', '0')"
+            "INSERT INTO ml_runs VALUES ('f', 'ended', {timestamp}, {timestamp}, 'failed', '{{}}', '0'), \
+             ('f', 'killed', {timestamp}, NULL, 'running', 'null', '0')"
         ),
     );
     for _ in 0..2 {

@@ -1,4 +1,4 @@
-//! Incomplete results of BigQuery are errors.
+//! Incomplete responses of BigQuery: a run detects them and fails.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use crate::faults::assert_refused;
 use crate::support::proxy::Proxy;
 use crate::support::{Ended, Market, Running};
 
-/// No response is delayed in these tests.
+/// The delay of a late response; these tests inject none.
 const LATE: Duration = Duration::from_secs(1);
 
 #[tokio::test]
-async fn a_page_without_a_token_is_not_the_last() {
+async fn a_missing_page_token_is_detected() {
     let Some(mut world) = World::on_emulators() else { return };
     let proxy = Proxy::start(&world.bigquery, 0, 0, LATE).await;
     world.bigquery.clone_from(&proxy.url);
@@ -49,9 +49,9 @@ fn run(world: &World, program: &str) -> Ended {
     Running::start(command.env("DEVICE", "cpu").env("THREADS", "1").arg("--once")).end()
 }
 
-/// The server returns fewer ads than it counts, although the result's number of rows is correct.
+/// The query returns fewer ads than were counted, and reports a consistent number of rows.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_saw_fewer_ads_than_there_are_fails() {
+async fn a_run_that_scans_fewer_ads_than_were_counted_fails() {
     let Some(mut world) = World::on_emulators() else { return };
     let warehouse = world.warehouse().await;
     warehouse.create_jobs().await.unwrap();

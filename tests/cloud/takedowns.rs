@@ -1,4 +1,4 @@
-//! A takedown that is interrupted.
+//! A takedown that fails before its deletes.
 
 use common::job::{JobAd, JobKey, Shard};
 use common::storage::warehouse::{Appended, EmbeddingTable, JobCount, JobScan};
@@ -14,7 +14,7 @@ fn ad(job_id: &str) -> JobAd {
 }
 
 #[tokio::test]
-async fn an_interrupted_takedown_keeps_ads_out_and_a_repeat_completes_it() {
+async fn an_incomplete_takedown_hides_the_ads_and_is_completed_by_a_repeat() {
     let Some(world) = World::on_emulators() else { return };
     let direct = world.warehouse().await;
     direct.create_jobs().await.unwrap();
@@ -24,7 +24,7 @@ async fn an_interrupted_takedown_keeps_ads_out_and_a_repeat_completes_it() {
     };
     assert_eq!(append().await, Appended { sightings: 2, forgotten: 0 });
     let proxy = Proxy::start(&world.bigquery, 0, 0, std::time::Duration::from_millis(1)).await;
-    // BigQuery refuses to delete rows that a streaming insert has just written.
+    // BigQuery rejects deletes of rows that were just streamed.
     proxy.refuse("DELETE FROM");
     let broken = World { bigquery: proxy.url.clone(), ..world };
     let gone = [JobKey { source: "MCF".into(), job_id: "gone".into() }];

@@ -1,4 +1,4 @@
-//! Flags, the effective configuration, and what happens to wrong values.
+//! Flags, the effective configuration, and invalid values.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
 }
 
 #[test]
-fn help_and_version_need_nothing_and_exit_with_0() {
+fn help_and_version_need_no_settings_and_exit_with_0() {
     let help = run(&["--help"], &[]);
     assert_eq!((help.code, help.stderr.as_str()), (Some(0), ""));
     for flag in [
@@ -35,7 +35,7 @@ fn help_and_version_need_nothing_and_exit_with_0() {
 }
 
 #[test]
-fn config_prints_what_is_in_effect() {
+fn config_prints_the_effective_settings() {
     let ended = run(
         &["--config", "--device", "cpu"],
         &[("WAREHOUSE_URL", "bigquery://project/jobs"), ("PORT", "8099")],
@@ -58,7 +58,7 @@ fn config_prints_what_is_in_effect() {
     assert_eq!(serde_json::from_str::<Value>(&job.stdout).unwrap()["mode"], "job");
 }
 
-/// The names that `--config --names` prints are those of `--config`, and no flag is offered that the program does not read.
+/// `--config --names` prints the names in `--config`, and a program has no flag for a variable that it does not read.
 #[test]
 fn a_program_lists_the_variables_that_it_reads() {
     let of = |program: &str, arguments: &[&str]| {
@@ -77,7 +77,7 @@ fn a_program_lists_the_variables_that_it_reads() {
         let described: BTreeSet<&str> =
             config["variables"].as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(names.iter().copied().collect::<BTreeSet<_>>(), described, "{program}");
-        assert_eq!(names.len(), described.len(), "{program} lists a name twice");
+        assert_eq!(names.len(), described.len(), "{program} lists a duplicate name");
         for name in ["WAREHOUSE_URL", "LOG_FORMAT", "PORT"].iter().chain(read) {
             assert!(described.contains(name), "{program} does not list {name}");
         }
@@ -90,7 +90,7 @@ fn a_program_lists_the_variables_that_it_reads() {
 }
 
 #[test]
-fn a_wrong_value_stops_every_mode_with_one_sentence_and_2() {
+fn an_invalid_value_is_an_error_in_every_mode_with_exit_code_2() {
     for (variable, value) in [
         ("WAREHOUSE_URL", "postgres://x"),
         ("ARTIFACTS_URL", "s3://bucket"),
@@ -105,14 +105,18 @@ fn a_wrong_value_stops_every_mode_with_one_sentence_and_2() {
             let ended = run(&[], &[mode, (variable, value)]);
             assert_eq!(ended.code, Some(2), "{variable}: {ended:?}");
             let expected = format!("error: invalid {variable} {value:?}: expected ");
-            assert!(ended.stderr.starts_with(&expected), "{expected} does not begin {}", ended.stderr);
+            assert!(
+                ended.stderr.starts_with(&expected),
+                "expected {expected} at the start of {}",
+                ended.stderr
+            );
             assert_eq!((ended.stderr.lines().count(), ended.stdout.as_str()), (1, ""));
         }
     }
 }
 
 #[test]
-fn more_tasks_than_bigquery_queues_are_refused_before_anything_is_asked() {
+fn more_tasks_than_bigquery_queues_are_rejected_before_any_request() {
     let warehouse = ("WAREHOUSE_URL", "bigquery://no-such-project/jobs");
     let ended = run(&[], &[("CLOUD_RUN_JOB", "embed"), ("CLOUD_RUN_TASK_COUNT", "21"), warehouse]);
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{ended:?}");
@@ -124,7 +128,7 @@ fn more_tasks_than_bigquery_queues_are_refused_before_anything_is_asked() {
 }
 
 #[test]
-fn a_variable_that_is_no_text_stops_a_function_and_a_service() {
+fn a_variable_that_is_not_utf8_is_an_error_in_every_program() {
     use std::os::unix::ffi::OsStrExt;
     let path = std::ffi::OsStr::from_bytes(b"duckdb:/tmp/caf\xe9.duckdb");
     for program in ["embed-new-jobs", "build-vector-index", "similar-jobs", "jobctl"] {
@@ -142,7 +146,7 @@ fn a_variable_that_is_no_text_stops_a_function_and_a_service() {
 }
 
 #[test]
-fn a_wrong_flag_is_a_usage_error() {
+fn an_invalid_flag_is_a_usage_error() {
     for arguments in [&["--limt", "5"][..], &["--limit", "five"], &["--once", "--serve"], &["--port", "80"]] {
         let ended = run(arguments, &[]);
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{arguments:?}");
@@ -150,11 +154,11 @@ fn a_wrong_flag_is_a_usage_error() {
     }
     let served = run(&["--serve", "--limit", "5"], &[]);
     assert_eq!(served.code, Some(2));
-    assert!(served.stderr.contains("--limit is an option of one run"), "{}", served.stderr);
+    assert!(served.stderr.contains("invalid options --limit for a server"), "{}", served.stderr);
 }
 
 #[test]
-fn a_local_run_prints_its_answer_and_a_failure_one_sentence() {
+fn a_local_run_prints_its_result_or_a_one_line_error() {
     let market = Market::generated(12);
     let ended = Running::start(function(&market).arg("--once").env("PORT", "1")).end();
     assert_eq!(ended.code, Some(0), "{ended:?}");
@@ -173,7 +177,7 @@ fn a_local_run_prints_its_answer_and_a_failure_one_sentence() {
 }
 
 #[test]
-fn the_tasks_of_a_job_share_the_ads() {
+fn the_tasks_of_a_job_split_the_ads() {
     let market = Market::generated(30);
     let mut embedded = Vec::new();
     for index in ["0", "1"] {
@@ -181,7 +185,7 @@ fn the_tasks_of_a_job_share_the_ads() {
         task.env("CLOUD_RUN_JOB", "embed")
             .env("CLOUD_RUN_TASK_INDEX", index)
             .env("CLOUD_RUN_TASK_COUNT", "2");
-        // Cloud Run decides: a job is a job, whatever the flags and the port say.
+        // `CLOUD_RUN_JOB` takes precedence over `--serve` and `PORT`.
         let ended = Running::start(task.env("PORT", "8080").arg("--serve")).end();
         assert_eq!(ended.code, Some(0), "{ended:?}");
         embedded.push(ended.answer()["report"]["ads"].as_u64().unwrap());

@@ -1,4 +1,4 @@
-//! `CloudEvents` and Pub/Sub messages as triggers, by hand and by the official SDK.
+//! `CloudEvents` and Pub/Sub messages as triggers, sent directly and with the official SDK.
 
 use std::process::Command;
 
@@ -30,7 +30,7 @@ fn structured(service: &Service, id: &str, data: &Value) -> Reply {
 }
 
 #[test]
-fn both_modes_run_the_function_and_one_event_only_once() {
+fn both_modes_run_the_function_and_a_duplicate_event_does_not() {
     let market = Market::generated(12);
     let service = Service::start(&mut function(&market));
     let options = json!({ "limit": 2, "dry_run": true });
@@ -45,7 +45,7 @@ fn both_modes_run_the_function_and_one_event_only_once() {
 }
 
 #[test]
-fn a_pubsub_message_and_a_notice_of_a_new_object_run_it_too() {
+fn a_pubsub_message_and_an_event_of_cloud_storage_run_the_function() {
     let market = Market::generated(12);
     let service = Service::start(function(&market).arg("--dry-run"));
     // {"limit": 2}
@@ -68,7 +68,7 @@ fn a_pubsub_message_and_a_notice_of_a_new_object_run_it_too() {
 }
 
 #[test]
-fn an_event_that_breaks_the_norm_is_refused() {
+fn an_event_that_violates_the_specification_is_rejected() {
     let service = Service::start(&mut function(&Market::empty()));
     let no_source = service.post(&json!({})).header("ce-specversion", "1.0").header("ce-id", "1").send();
     assert_eq!(no_source.status, 400);
@@ -80,9 +80,9 @@ fn an_event_that_breaks_the_norm_is_refused() {
     assert!(wrong.json["detail"].as_str().unwrap().contains("limt"), "{}", wrong.json);
 }
 
-/// A trigger has nobody who reads its answer: the log tells, so that an alert can.
+/// Triggers discard the response, so that alerts depend on the log.
 #[test]
-fn a_refused_trigger_is_an_error_in_the_log_with_its_sentence() {
+fn a_rejected_trigger_is_logged_as_an_error_with_its_detail() {
     let mut service = Service::start(&mut function(&Market::empty()));
     let json = ("content-type", "application/json");
     for (headers, body, status, sentence) in [
@@ -93,10 +93,15 @@ fn a_refused_trigger_is_an_error_in_the_log_with_its_sentence() {
             400,
             "expected percent-encoded UTF-8",
         ),
-        (&[("content-type", "text/plain")], "{}", 415, "text/plain is not taken; send application/json"),
+        (
+            &[("content-type", "text/plain")],
+            "{}",
+            415,
+            "invalid Content-Type \"text/plain\": expected application/json",
+        ),
         (&[json, ("content-encoding", "gzip")], "{}", 415, "invalid Content-Encoding \"gzip\""),
-        (&[json, ("origin", "https://evil.example")], "{}", 403, "a page of another site starts no run"),
-        (&[json, ("sec-fetch-site", "cross-site")], "{}", 403, "a page of another site starts no run"),
+        (&[json, ("origin", "https://evil.example")], "{}", 403, "pages of other sites cannot start a run"),
+        (&[json, ("sec-fetch-site", "cross-site")], "{}", 403, "pages of other sites cannot start a run"),
     ] {
         let request = headers
             .iter()
@@ -114,7 +119,7 @@ fn a_refused_trigger_is_an_error_in_the_log_with_its_sentence() {
 }
 
 #[test]
-fn cloud_schedulers_default_and_an_unwrapped_push_run_the_function_once() {
+fn the_default_type_of_cloud_scheduler_and_an_unwrapped_push_run_the_function() {
     let market = Market::generated(12);
     let service = Service::start(&mut function(&market));
     let body = r#"{"limit": 2, "dry_run": true}"#;
@@ -131,9 +136,9 @@ fn cloud_schedulers_default_and_an_unwrapped_push_run_the_function_once() {
     assert_eq!((again.status, again.header("idempotency-replayed")), (200, Some("true")), "{}", again.json);
 }
 
-/// A server that only this machine can reach can still be reached by every page that its user opens.
+/// Pages in a browser on the same machine can send requests to a server on the loopback interface.
 #[test]
-fn a_local_server_takes_no_trigger_for_another_name() {
+fn a_local_server_rejects_other_host_names() {
     let market = Market::empty();
     let mut command = function(&market);
     command.args(["--serve", "--port", "0"]).env_remove("PORT").env("LOG_FORMAT", "json");
@@ -152,15 +157,15 @@ fn a_local_server_takes_no_trigger_for_another_name() {
             reply.text
         );
     }
-    // What is wrong with it otherwise comes after that.
+    // A valid host passes this check and fails the next one.
     assert_eq!(trigger(&format!("localhost:{port}")).status, 415);
 }
 
 #[test]
-fn the_official_sdk_is_understood_in_both_modes() {
+fn events_of_the_official_sdk_are_accepted_in_both_modes() {
     let Some(python) = python() else {
         return left_out(
-            "the_official_sdk_is_understood_in_both_modes",
+            "events_of_the_official_sdk_are_accepted_in_both_modes",
             "no Python environment: run scripts/test",
         );
     };
@@ -176,6 +181,6 @@ fn the_official_sdk_is_understood_in_both_modes() {
     let first = send("binary", "é 1", data);
     assert_eq!((&first["status"], &first["body"]["dry_run"]), (&200.into(), &true.into()), "{first}");
     let repeat = send("structured", "é 1", data);
-    assert_eq!(repeat["body"], first["body"], "both modes name the same event");
+    assert_eq!(repeat["body"], first["body"], "the event has the same id in both modes");
     assert_eq!(send("structured", "2", r#"{"limt": 2}"#)["status"], 400);
 }

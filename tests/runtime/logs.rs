@@ -1,4 +1,4 @@
-//! Lines that Cloud Logging and Error Reporting understand, and the caller's trace on every one of a request.
+//! Log lines for Cloud Logging and Error Reporting, with the trace of the request.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ fn message(line: &Value) -> &str {
 }
 
 #[test]
-fn every_line_of_a_request_carries_its_trace_and_run() {
+fn every_line_of_a_request_has_its_trace_and_run_id() {
     let market = Market::generated(12);
     let mut service = Service::start(function(&market).env("GOOGLE_CLOUD_PROJECT", "my-project"));
     for (header, value) in [
@@ -26,7 +26,7 @@ fn every_line_of_a_request_carries_its_trace_and_run() {
             .header("user-agent", "me/1")
             .send();
         assert_eq!(reply.status, 200, "{}", reply.json);
-        // The answer is out before its access line is; the lines before this request's are not looked at.
+        // The access line is written after the response; ignore the lines of earlier requests.
         let lines = service
             .process
             .wait_for_lines_after(before, "access line", |line| line["httpRequest"]["status"] == 200);
@@ -62,7 +62,7 @@ fn every_line_of_a_request_carries_its_trace_and_run() {
 }
 
 #[test]
-fn every_line_has_the_members_that_cloud_logging_reads() {
+fn every_line_has_the_members_of_cloud_logging() {
     let market = Market::generated(12);
     let ended = Running::start(market.command("embed-new-jobs").env("CLOUD_RUN_JOB", "embed")).end();
     assert_eq!(ended.code, Some(0), "{ended:?}");
@@ -77,7 +77,7 @@ fn every_line_has_the_members_that_cloud_logging_reads() {
         assert!(location["file"].is_string() && location["line"].is_string(), "{line}");
         assert!(
             !location["file"].as_str().unwrap().starts_with('/'),
-            "a path of the machine that built it: {line}"
+            "an absolute path of the build machine: {line}"
         );
     }
     let lines: Vec<Value> = ended.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -86,7 +86,7 @@ fn every_line_has_the_members_that_cloud_logging_reads() {
 }
 
 #[test]
-fn a_failed_task_is_what_error_reporting_groups() {
+fn a_failed_task_has_the_members_of_error_reporting() {
     let market = Market::generated(3);
     let mut task = function(&market);
     let ended =
@@ -105,9 +105,9 @@ fn a_failed_task_is_what_error_reporting_groups() {
     assert!(error["context"]["reportLocation"]["lineNumber"].is_u64(), "{error}");
 }
 
-/// An alert on the severity of errors sees it, whatever the error's kind.
+/// Alerts match on the severity, regardless of the kind of error.
 #[test]
-fn a_run_that_refuses_to_go_on_is_an_error_in_the_log() {
+fn a_failed_run_is_logged_as_one_error() {
     let market = Market::generated(3);
     market.embedded(&[]);
     market.indexed(&[]);
@@ -123,7 +123,7 @@ fn a_run_that_refuses_to_go_on_is_an_error_in_the_log() {
 }
 
 #[test]
-fn a_terminal_gets_text_and_rust_log_decides_how_much() {
+fn local_runs_log_text_filtered_by_rust_log() {
     let market = Market::generated(3);
     let text = Running::start(&mut market.command("embed-new-jobs")).end();
     assert_eq!(text.code, Some(0), "{text:?}");

@@ -1,5 +1,5 @@
-//! Every function as a process: three ways in, one run at a time, a clean end, and logs that Cloud Run understands.
-//! `embed-new-jobs` stands for all of them.
+//! Functions as processes: the three modes, one run at a time, shutdown, and logs for Cloud Run. The tests use
+//! `embed-new-jobs` as the example.
 
 mod command_line;
 mod events;
@@ -12,10 +12,10 @@ use std::process::Command;
 
 use crate::support::Market;
 
-/// So many ads that a run of them lasts until a test ends it.
-const MANY: u32 = 3_000;
+/// Enough ads that a run does not finish before a test stops it.
+const MANY_ADS: u32 = 3_000;
 
-/// The function, with logs for machines to read.
+/// The command of the function, with JSON logs.
 fn function(market: &Market) -> Command {
     let mut command = market.command("embed-new-jobs");
     command.env("LOG_FORMAT", "json").env("DEVICE", "cpu");

@@ -1,4 +1,4 @@
-//! The function behind HTTP: what is taken, what is refused, one run at a time, one run a trigger.
+//! HTTP mode: valid and invalid requests, one run at a time, duplicate triggers.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -7,22 +7,18 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{MANY, function};
+use super::{MANY_ADS, function};
 use crate::support::{Market, Service, model_dir};
 
 #[test]
-fn a_post_answers_with_the_report() {
+fn a_post_returns_the_report() {
     let market = Market::generated(12);
     let service = Service::start(&mut function(&market));
     let dry = service.post(&json!({ "dry_run": true })).send();
     assert_eq!((dry.status, &dry.json["dry_run"]), (200, &true.into()), "{}", dry.json);
     let first = service.request("POST", "").send();
     assert_eq!((first.status, &first.json["status"]), (200, &"succeeded".into()), "{}", first.json);
-    assert!(
-        first.json["report"]["embedded"].as_u64().unwrap() > 0,
-        "the dry run had written: {}",
-        first.json
-    );
+    assert!(first.json["report"]["embedded"].as_u64().unwrap() > 0, "the dry run wrote rows: {}", first.json);
     let again = service.post(&json!({ "batch_size": 4 })).send();
     assert_eq!(again.json["report"]["embedded"], 0, "{}", again.json);
     for path in ["health", "ready"] {
@@ -43,13 +39,13 @@ fn the_second_run_of_a_process_needs_no_model_on_disk() {
     std::fs::remove_dir_all(&model).unwrap();
     let second = service.post(&json!({})).send();
     assert!(second.json["report"]["embedded"].as_u64().unwrap() > 0, "{}", second.json);
-    // Another batch size is another set of embedders, which are loaded.
+    // A different batch size requires loading the model again.
     let third = service.post(&json!({ "batch_size": 3 })).send();
     assert_eq!(third.status, 500, "{}", third.json);
 }
 
 #[test]
-fn what_is_wrong_with_a_request_is_said_by_name() {
+fn an_invalid_request_is_rejected_with_the_name_of_the_member() {
     let service = Service::start(&mut function(&Market::empty()));
     for (body, detail) in [
         (r#"{"limt": 5}"#, "unknown field `limt`"),
@@ -73,7 +69,7 @@ fn what_is_wrong_with_a_request_is_said_by_name() {
 }
 
 #[test]
-fn a_failure_keeps_its_details_for_the_log() {
+fn the_details_of_a_failure_are_only_in_the_log() {
     let market = Market::empty();
     let mut service = Service::start(function(&market).env("MODEL_DIR", "/nonexistent/models"));
     let reply = service.post(&json!({})).send();
@@ -81,43 +77,43 @@ fn a_failure_keeps_its_details_for_the_log() {
     let line = service.process.wait_for_line("failure", |line| {
         line["message"]
             .as_str()
-            .is_some_and(|message| message.starts_with("run failed") || message.starts_with("run refused"))
+            .is_some_and(|message| message.starts_with("run failed") || message.starts_with("run rejected"))
     });
     assert_eq!(line["logging.googleapis.com/labels"]["run_id"], reply.json["run_id"]);
-    assert_eq!(service.request("GET", "health").send().status, 200, "the server lives on");
+    assert_eq!(service.request("GET", "health").send().status, 200, "the server continues");
 }
 
 #[test]
-fn one_run_at_a_time_on_all_instances_and_its_id_for_the_others() {
-    let market = Market::generated(MANY);
+fn a_concurrent_run_is_rejected_on_all_instances_with_the_id_of_the_first() {
+    let market = Market::generated(MANY_ADS);
     let mut first = Service::start(&mut function(&market));
     let second = Service::start(&mut function(&market));
     std::thread::scope(|scope| {
         let request = first.post(&json!({})).header("idempotency-key", "daily");
         let running = scope.spawn(|| request.send());
         let run_id = first.process.wait_for_run();
-        for refused in [
+        for rejected in [
             first.post(&json!({})).send(),
             second.post(&json!({})).send(),
             second.post(&json!({})).header("idempotency-key", "daily").send(),
         ] {
             assert_eq!(
-                (refused.status, &refused.json["run_id"]),
+                (rejected.status, &rejected.json["run_id"]),
                 (409, &run_id.as_str().into()),
                 "{}",
-                refused.json
+                rejected.json
             );
         }
         first.process.terminate();
         let reply = running.join().unwrap();
-        assert_eq!(reply.json["run_id"], run_id, "the same run, to its end");
+        assert_eq!(reply.json["run_id"], run_id, "the response of the first run");
     });
     let next = second.post(&json!({ "limit": 1 })).header("idempotency-key", "next").send();
     assert_eq!(next.status, 200, "the lease was released: {}", next.json);
 }
 
 #[test]
-fn a_repeated_trigger_gets_the_first_answer_from_any_instance() {
+fn a_duplicate_trigger_gets_the_first_response_from_any_instance() {
     let market = Market::generated(12);
     let service = Service::start(&mut function(&market));
     let first = service.post(&json!({ "limit": 5 })).header("idempotency-key", "daily").send();
@@ -133,7 +129,7 @@ fn a_repeated_trigger_gets_the_first_answer_from_any_instance() {
 }
 
 #[test]
-fn a_client_that_disconnects_does_not_stop_its_run() {
+fn a_run_continues_when_its_client_disconnects() {
     let market = Market::generated(60);
     let mut service = Service::start(&mut function(&market));
     let mut client = TcpStream::connect(("127.0.0.1", service.port)).unwrap();
@@ -143,14 +139,14 @@ fn a_client_that_disconnects_does_not_stop_its_run() {
     drop(client);
     let line = service.process.wait_for_line("end of the run", |line| line["report"].is_object());
     assert_eq!(line["logging.googleapis.com/labels"]["run_id"], run_id);
-    let kept = loop {
-        // The answer is kept a moment after the line is logged.
+    let replayed = loop {
+        // The trigger is saved after the line is logged.
         let reply = service.request("POST", "").header("idempotency-key", "daily").send();
         if reply.status != 409 {
             break reply;
         }
         std::thread::sleep(Duration::from_millis(20));
     };
-    assert_eq!((kept.status, &kept.json["run_id"]), (200, &run_id.into()), "{}", kept.json);
-    assert_eq!(kept.json["report"], line["report"]);
+    assert_eq!((replayed.status, &replayed.json["run_id"]), (200, &run_id.into()), "{}", replayed.json);
+    assert_eq!(replayed.json["report"], line["report"]);
 }

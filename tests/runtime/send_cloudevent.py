@@ -1,4 +1,4 @@
-"""Sends one CloudEvent with the official SDK and prints status and answer as one line of JSON."""
+"""Sends one CloudEvent with the official SDK and prints the status and the response as one line of JSON."""
 
 import argparse
 import json
@@ -19,11 +19,11 @@ def main() -> None:
     parser.add_argument("data", type=json.loads, help="the event's data as JSON")
     arguments = parser.parse_args()
 
-    # The SDK leaves datacontenttype to the sender, and most senders leave it out.
+    # The SDK does not set datacontenttype, and most senders do not either.
     attributes = {"id": arguments.id, "type": "market.jobs.loaded", "source": "https://example.com/löader"}
     message = MODES[arguments.mode](CloudEvent(attributes, arguments.data))
     url = urlsplit(arguments.url)
-    # Not urllib, which would add a Content-Type of its own.
+    # Not urllib, which would add a Content-Type header.
     connection = HTTPConnection(url.hostname, url.port, timeout=120)
     connection.request("POST", url.path, message.body, dict(message.headers))
     response = connection.getresponse()

@@ -1,13 +1,13 @@
-//! SIGTERM in every mode: what was done is kept, the end is clean and comes within ten seconds.
+//! SIGTERM in every mode: results are saved, and the process ends cleanly within ten seconds.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{MANY, function};
+use super::{MANY_ADS, function};
 use crate::support::{Ended, Market, Running, Service};
 
-/// How the warehouse says that the run ended.
+/// Asserts that the warehouse shows the run as interrupted.
 fn assert_interrupted(market: &Market, run_id: &str) {
     let sql = |status| format!("SELECT count(*) FROM vw_runs WHERE run_id = '{run_id}' AND status {status}");
     assert_eq!(market.count(&sql("= 'interrupted' AND finished_at IS NOT NULL")), 1);
@@ -16,7 +16,7 @@ fn assert_interrupted(market: &Market, run_id: &str) {
 
 fn terminated(market: &Market, mut run: Running) -> Ended {
     let run_id = run.wait_for_run();
-    // Into the middle of the work, on a machine of any speed: a run of so many ads takes far longer.
+    // A run of `MANY_ADS` takes much longer than this on any machine.
     std::thread::sleep(Duration::from_secs(3));
     run.terminate();
     let ended = run.end();
@@ -26,8 +26,8 @@ fn terminated(market: &Market, mut run: Running) -> Ended {
 }
 
 #[test]
-fn a_local_run_ends_with_0_and_keeps_what_it_did() {
-    let market = Market::generated(MANY);
+fn a_local_run_exits_with_0_and_saves_its_results() {
+    let market = Market::generated(MANY_ADS);
     let ended = terminated(&market, Running::start(&mut function(&market)));
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let answer = ended.answer();
@@ -37,12 +37,12 @@ fn a_local_run_ends_with_0_and_keeps_what_it_did() {
     let done = count(&answer["report"], "embedded") + count(&answer["report"], "shared");
     let rest = Running::start(function(&market).arg("--dry-run")).end();
     assert_eq!(rest.code, Some(0), "{rest:?}");
-    assert_eq!(count(&rest.answer()["report"], "unchanged"), done, "what was reported is what was kept");
+    assert_eq!(count(&rest.answer()["report"], "unchanged"), done, "the report matches the saved rows");
 }
 
 #[test]
-fn a_task_ends_with_1_so_that_it_is_tried_again() {
-    let market = Market::generated(MANY);
+fn a_task_exits_with_1_so_that_it_is_retried() {
+    let market = Market::generated(MANY_ADS);
     let mut task = function(&market);
     let ended = terminated(&market, Running::start(task.env("CLOUD_RUN_JOB", "embed")));
     assert_eq!(ended.code, Some(1), "{ended:?}");
@@ -50,8 +50,8 @@ fn a_task_ends_with_1_so_that_it_is_tried_again() {
 }
 
 #[test]
-fn a_server_answers_whom_it_owes_and_ends_with_0() {
-    let market = Market::generated(MANY);
+fn a_server_responds_to_the_request_in_progress_and_exits_with_0() {
+    let market = Market::generated(MANY_ADS);
     let mut service = Service::start(&mut function(&market));
     let request = service.post(&json!({})).header("idempotency-key", "daily");
     let running = std::thread::spawn(|| request.send());
@@ -69,7 +69,7 @@ fn a_server_answers_whom_it_owes_and_ends_with_0() {
         reply.json
     );
     assert!(reply.header("retry-after").is_some());
-    // Interrupted is not done: the same trigger runs again, and finds the lease free.
+    // An interrupted trigger runs again, and the lease is released.
     let mut next = Service::start(&mut function(&market));
     let again = next.post(&json!({})).header("idempotency-key", "daily");
     let running = std::thread::spawn(|| again.send());
@@ -80,7 +80,7 @@ fn a_server_answers_whom_it_owes_and_ends_with_0() {
 }
 
 #[test]
-fn an_idle_server_ends_at_once() {
+fn an_idle_server_exits_at_once() {
     let service = Service::start(&mut function(&Market::empty()));
     service.process.terminate();
     let ended = service.process.end();

@@ -1,8 +1,9 @@
-//! Settings: each crate declares the environment variables that it reads, a program composes those that it needs.
+//! Settings: each crate declares the environment variables that it reads; a program composes the declarations it needs.
 //!
-//! [`settings!`](crate::settings) declares a struct whose fields are variables: `pub index_poll_s: Whole<1, 86_400> = "10"` is
-//! `INDEX_POLL_S`, and its documentation is the flag's help text. [`rooms!`](crate::rooms) composes such structs. A flag
-//! overrides its variable; the flags of a program are made from the declarations, so that none is offered that is not read.
+//! [`settings!`](crate::settings) declares a struct whose fields are variables: `pub index_poll_s: Whole<1, 86_400> =
+//! "10"` is `INDEX_POLL_S`, and its documentation is the help text of its flag.
+//! [`compose_settings!`](crate::compose_settings) composes such structs. A flag overrides its variable. The flags of a
+//! program are generated from the declarations, so that it has no flag that it does not read.
 
 mod macros;
 #[cfg(test)]
@@ -20,22 +21,22 @@ use crate::error::{Error, Result};
 
 pub use value::{Field, Value, Whole};
 
-/// Variables that are read besides the declared ones: they place the cache and Google's credentials.
+/// Variables that every program reads: the locations of the cache and of the Google credentials.
 const ALWAYS_READ: [&str; 3] = ["XDG_CACHE_HOME", "HOME", "GOOGLE_APPLICATION_CREDENTIALS"];
 
 /// Who sets a variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Giver {
-    /// Whoever runs or deploys the program.
+    /// The person or script that runs or deploys the program.
     Operator,
     /// Cloud Run, in every container.
     CloudRun,
-    /// `scripts/setup` on a laptop, the image in the cloud; the default finds what setup made.
+    /// `scripts/setup` on a laptop, the container image in the cloud. The default is the location that setup uses.
     Setup,
 }
 
-/// Where an effective value comes from.
+/// The source of an effective value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
@@ -43,45 +44,46 @@ pub enum Source {
     Flag,
     /// The environment.
     Environment,
-    /// The declaration.
+    /// The default in the declaration.
     Default,
     /// The variable is not set and has no default.
     Unset,
 }
 
-/// One environment variable, as it is declared.
+/// The declaration of an environment variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Variable {
-    /// The struct's field: the variable's name in lower case.
+    /// The field of the struct: the name of the variable in lower case.
     pub field: &'static str,
-    /// What it means, for `--help`.
+    /// The description for `--help`.
     pub about: &'static str,
-    /// The text of its default. `{cache}` stands for the cache folder, `{cores}` for the number of CPU cores.
+    /// The default value as text. `{cache}` stands for the cache folder, `{cores}` for the number of CPU cores.
     pub default: Option<&'static str>,
-    /// The flag that overrides it and the name of its value, such as `log-format FORMAT`.
+    /// The flag that overrides the variable and the name of its value, such as `log-format FORMAT`.
     pub flag: Option<&'static str>,
-    /// Heading of the flag in `--help`.
+    /// The heading of the flag in `--help`.
     pub heading: &'static str,
-    /// Who sets it.
+    /// Who sets the variable.
     pub given_by: Giver,
 }
 
 impl Variable {
-    /// The name in the environment, such as `LOG_FORMAT`.
+    /// The name of the environment variable, such as `LOG_FORMAT`.
     pub fn name(&self) -> String {
         self.field.to_uppercase()
     }
 }
 
-/// A struct of settings, declared with [`settings!`](crate::settings) or composed with [`rooms!`](crate::rooms).
+/// A struct of settings, declared with [`settings!`](crate::settings) or composed with
+/// [`compose_settings!`](crate::compose_settings).
 pub trait Settings: Sized + Send + Sync + 'static {
-    /// The variables that are read, in the order of declaration. Two structs may declare the same variable.
+    /// The declared variables, in the order of declaration. Two structs may declare the same variable.
     fn variables() -> Vec<Variable>;
 
     /// Reads the values.
     ///
     /// # Errors
-    /// `Configuration`: one sentence with variable, value and what is expected.
+    /// `Configuration` that names the variable, its value and what is expected.
     fn read(variables: &Variables) -> Result<Self>;
 }
 
@@ -96,19 +98,20 @@ impl Settings for () {
     }
 }
 
-/// The values of a process: its environment, and the flags that override it.
+/// The variables of a process: its environment, and the flags that override it.
 #[derive(Debug, Clone, Default)]
 pub struct Variables {
-    /// By field.
+    /// Values by field name.
     environment: BTreeMap<String, String>,
     flags: BTreeMap<String, String>,
 }
 
 impl Variables {
-    /// The process's environment. Only variables in `declared` and those that place the cache are kept.
+    /// Reads the environment of the process. Ignores variables that are neither in `declared` nor read by every
+    /// program.
     ///
     /// # Errors
-    /// `Configuration` where one of them is not UTF-8: it would count as not set.
+    /// `Configuration` if one of them is not valid UTF-8.
     pub fn of_process(declared: &[Variable]) -> Result<Self> {
         Self::from_os(std::env::vars_os(), declared)
     }
@@ -131,38 +134,38 @@ impl Variables {
         Self::new(texts)
     }
 
-    /// These variables, as an environment.
+    /// Creates an environment from `variables`.
     ///
     /// # Errors
-    /// `Configuration` where they cannot be read.
+    /// `Configuration` if the variables are invalid.
     pub fn new(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self> {
-        // An empty variable is how a shell or a Terraform file says "not set".
+        // Shells and Terraform files use an empty value for a variable that is not set.
         let set = variables.into_iter().filter(|(_, value)| !value.trim().is_empty());
         let environment = envy::from_iter(set).map_err(|error| Error::configuration(error.to_string()))?;
         Ok(Self { environment, flags: BTreeMap::new() })
     }
 
-    /// Lets a flag's value override the variable of `field`.
+    /// Overrides the variable of `field` with the value of a flag.
     #[must_use]
     pub fn with_flag(mut self, field: &str, value: impl Into<String>) -> Self {
         self.flags.insert(field.to_owned(), value.into());
         self
     }
 
-    /// The text that `variable` has, and where it comes from.
+    /// The value of `variable` as text, and its source.
     pub fn text(&self, variable: &Variable) -> (Option<String>, Source) {
         if let Some(text) = self.flags.get(variable.field) {
             (Some(text.clone()), Source::Flag)
         } else if let Some(text) = self.environment.get(variable.field) {
             (Some(text.clone()), Source::Environment)
         } else if let Some(default) = variable.default {
-            (Some(self.filled(default)), Source::Default)
+            (Some(self.expand(default)), Source::Default)
         } else {
             (None, Source::Unset)
         }
     }
 
-    /// The values of `declared` by name, each with its source and who sets it: what `--config` prints.
+    /// The output of `--config`: the value of each variable in `declared`, with its source and who sets it.
     pub fn describe(&self, declared: &[Variable]) -> Json {
         let described = declared.iter().map(|variable| {
             let (value, source) = self.text(variable);
@@ -171,7 +174,7 @@ impl Variables {
         Json::Object(described.collect())
     }
 
-    fn filled(&self, default: &str) -> String {
+    fn expand(&self, default: &str) -> String {
         if default.contains("{cache}") {
             default.replace("{cache}", &self.cache_dir().to_string_lossy())
         } else if default == "{cores}" {
@@ -181,7 +184,7 @@ impl Variables {
         }
     }
 
-    /// Where downloads and build products are kept between runs and clones.
+    /// The directory of downloads and build artifacts, shared by all clones of the repository.
     fn cache_dir(&self) -> PathBuf {
         let folder = |field: &str| self.environment.get(field).map(PathBuf::from);
         let base = folder("xdg_cache_home").or_else(|| folder("home").map(|home| home.join(".cache")));
@@ -189,23 +192,23 @@ impl Variables {
     }
 }
 
-/// The settings `S` in these variables, as an environment.
+/// Reads the settings `S` from `variables`.
 ///
 /// # Errors
-/// Those of [`Settings::read`].
+/// The errors of [`Settings::read`].
 pub fn from_variables<S: Settings>(variables: impl IntoIterator<Item = (String, String)>) -> Result<S> {
     S::read(&Variables::new(variables)?)
 }
 
-/// The settings `S` in the process's environment.
+/// Reads the settings `S` from the environment of the process.
 ///
 /// # Errors
-/// Those of [`Settings::read`].
+/// The errors of [`Settings::read`].
 pub fn from_environment<S: Settings>() -> Result<S> {
     S::read(&Variables::of_process(&S::variables())?)
 }
 
-/// The error of a value that a setting does not take.
+/// The error for an invalid value of a variable.
 pub fn invalid(variable: &str, value: &str, expected: &str) -> Error {
     Error::configuration(format!("invalid {variable} {value:?}: expected {expected}"))
 }

@@ -1,11 +1,11 @@
-//! A batch function as a program: run once here, once as a task of a Cloud Run job, or once a request of an HTTP function.
+//! Runs a batch function as a program: once locally, once as a task of a Cloud Run job, or once per HTTP request.
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
 use common_core::settings::{Settings, Variable};
-use common_core::{Result, rooms};
+use common_core::{Result, compose_settings};
 use common_storage::Storage;
 use common_storage::settings::StorageSettings;
 use serde::de::DeserializeOwned;
@@ -16,69 +16,71 @@ use uuid::Uuid;
 use crate::cli::{self, Cli, Parsed};
 use crate::function::{Function, Invocation, Mode, Report};
 use crate::http::Endpoint;
-use crate::run::{self, Answer, Order, RunStatus, Runner};
-use crate::server::{Drain, Server, listen, most_connections};
+use crate::run::{self, Answer, RunRequest, RunStatus, Runner};
+use crate::server::{Drain, Server, listen, max_connections};
 use crate::settings::{ListenSettings, ProcessSettings, TaskSettings};
 use crate::{flags, held, lease, process};
 
-/// Threads of the runtime in a batch function, whose work is done elsewhere.
+/// Tokio worker threads of a batch function; its CPU-bound work runs on other threads.
 const BATCH_WORKERS: usize = 2;
 
-/// A batch function: opened once by its process, then run once or, behind HTTP, many times.
+/// A batch function: opened once per process, then run once or, in HTTP mode, once per request.
 pub trait Batch: Sized + Send + Sync + 'static {
-    /// The command line's options and the members of the JSON body, under the same names (`--batch-size`,
-    /// `batch_size`); it wants `#[serde(default, deny_unknown_fields)]`.
+    /// The options of a run: flags on the command line and members of the JSON body, under the same names
+    /// (`--batch-size`, `batch_size`). The type needs `#[serde(default, deny_unknown_fields)]`.
     type Options: Args + DeserializeOwned + Send + 'static;
-    /// The variables that it reads besides those of the process and of storage.
+    /// The settings that the function reads in addition to those of the process and of storage.
     type Settings: Settings;
-    /// What a run reports.
+    /// The report of a run.
     type Report: Report;
 
-    /// Opens what the runs of one process share. What takes long is left to the first run that needs it: a server
-    /// answers `/health` only after `open`.
+    /// Opens the state that the runs of one process share. Defer slow work to the first run that needs it: a server
+    /// responds to `/health` only after `open` returns.
     ///
     /// # Errors
-    /// `Configuration` where the settings contradict each other.
+    /// `Configuration` if the settings contradict each other.
     fn open(settings: Self::Settings, storage: Arc<Storage>) -> Result<Self>;
 
     /// Runs once.
     ///
     /// # Errors
-    /// Whatever made the run fail; `Cancelled` after `invocation.shutdown` makes an interrupted run.
+    /// Any error fails the run, except that `Cancelled` after `invocation.shutdown` is cancelled interrupts it.
     fn run(
         self: Arc<Self>,
         invocation: Invocation<Self::Options>,
     ) -> impl Future<Output = Result<Self::Report>> + Send;
 }
 
-rooms! {
-    /// What a batch program reads, besides the settings of its function.
+compose_settings! {
+    /// The settings of every batch program, in addition to those of its function.
     struct BatchSettings {
-        /// What is logged.
+        /// Logging.
         pub process: ProcessSettings,
-        /// Where an HTTP function listens.
+        /// The address that an HTTP function listens on.
         pub listen: ListenSettings,
-        /// Which task of a job this is.
+        /// The task of a Cloud Run job.
         pub task: TaskSettings,
-        /// Where rows and artifacts are.
+        /// The locations of rows and artifacts.
         pub storage: StorageSettings,
     }
 }
 
-/// Runs a batch function as a program, in the mode that environment and flags choose, and returns its exit status: 0
-/// where the run succeeded (locally also where it was interrupted), 2 for usage and configuration, else 1, which makes
-/// Cloud Run try a job's task again.
+/// Runs a batch function as a program, in the mode that the environment and the flags select, and returns its exit
+/// code.
+///
+/// The exit code is 0 if the run succeeded (in local mode also if it was interrupted), 2 for usage and configuration
+/// errors, and 1 otherwise. A code other than 0 makes Cloud Run retry the task of a job.
 pub fn run_batch<B: Batch>(function: Function) -> ExitCode {
     let declared = declared::<B>();
     match Cli::<B::Options>::read(function, &declared, std::env::args_os()) {
         Ok(parsed) => process::exit(start::<B>(function, &declared, parsed)),
-        Err(error) => process::usage(&error),
+        Err(error) => process::print_usage(&error),
     }
 }
 
-/// The variables of the process and of the function.
+/// The variables of the process and of the function, without duplicates.
 fn declared<B: Batch>() -> Vec<Variable> {
-    flags::once([BatchSettings::variables(), B::Settings::variables()].concat())
+    flags::dedup([BatchSettings::variables(), B::Settings::variables()].concat())
 }
 
 fn start<B: Batch>(
@@ -92,7 +94,7 @@ fn start<B: Batch>(
     }
     let variables = flags::variables(&matches, declared)?;
     let settings = BatchSettings::read(&variables)?;
-    let of_function = B::Settings::read(&variables)?;
+    let function_settings = B::Settings::read(&variables)?;
     let shard = settings.task.shard(&settings.storage.warehouse_url)?;
     let mode = cli.run.mode(&settings.process, &settings.listen);
     if mode == Mode::Http {
@@ -104,7 +106,7 @@ fn start<B: Batch>(
     let BatchSettings { process, listen, task, storage } = settings;
     process::boot(function, &process, BATCH_WORKERS, |shutdown| async move {
         let storage = Arc::new(Storage::new(storage));
-        let batch = Arc::new(B::open(of_function, Arc::clone(&storage))?);
+        let batch = Arc::new(B::open(function_settings, Arc::clone(&storage))?);
         let handler = run::handler(move |invocation| Arc::clone(&batch).run(invocation));
         let program = Program { runner: Runner { function, shard, handler }, task, storage, shutdown };
         match mode {
@@ -113,13 +115,13 @@ fn start<B: Batch>(
                 let run_id = Uuid::now_v7().to_string();
                 let (options, dry_run) = (cli.options, cli.run.dry_run);
                 let cancel = program.shutdown.child_token();
-                program.once(Order { run_id, options, dry_run, cancel, mode, lease: None }).await
+                program.run_once(RunRequest { run_id, options, dry_run, cancel, mode, lease: None }).await
             }
         }
     })
 }
 
-/// A batch function that is open, and what its runs need from the process.
+/// An open batch function, with the process state that its runs need.
 struct Program<O> {
     runner: Runner<O>,
     task: TaskSettings,
@@ -128,51 +130,51 @@ struct Program<O> {
 }
 
 impl<O: DeserializeOwned + Send + 'static> Program<O> {
-    /// Runs once and prints the answer.
-    async fn once(self, order: Order<O>) -> Result<ExitCode> {
-        let mode = order.mode;
-        let answer = match self.with_lease(order).await {
+    /// Runs once and prints the result.
+    async fn run_once(self, request: RunRequest<O>) -> Result<ExitCode> {
+        let mode = request.mode;
+        let answer = match self.run_with_lease(request).await {
             Ok(answer) => answer,
-            // A task's error is in the log already.
+            // The error of a task is already logged.
             Err(error) if mode == Mode::Job => return Ok(ExitCode::from(error.kind().exit_code())),
             Err(error) => return Err(error),
         };
         process::print_line(&answer.to_json().to_string())?;
         Ok(match answer.status {
-            // The task is tried again only if it fails, and what is left of its shard has to be done.
+            // Cloud Run retries only failed tasks, and the rest of the shard still has to be processed.
             RunStatus::Interrupted if mode == Mode::Job => ExitCode::FAILURE,
             _ => ExitCode::SUCCESS,
         })
     }
 
-    /// Runs once, with the lease that the mode wants. A dry run wants none.
-    async fn with_lease(&self, mut order: Order<O>) -> Result<Answer> {
-        let mode = order.mode;
-        if order.dry_run {
-            return self.runner.run(order).await;
+    /// Runs once, with the lease that the mode requires. A dry run takes no lease.
+    async fn run_with_lease(&self, mut request: RunRequest<O>) -> Result<Answer> {
+        let mode = request.mode;
+        if request.dry_run {
+            return self.runner.run(request).await;
         }
-        let run = held::OneRun {
+        let run = held::LeaseRequest {
             function: self.runner.function.name,
-            run_id: &order.run_id,
+            run_id: &request.run_id,
             mode,
             task: &self.task,
             warehouse: &self.storage.settings().warehouse_url,
         };
-        let taken =
-            held::take(|| self.storage.artifacts(), run, &self.shutdown).await.inspect_err(|error| {
-                // At a terminal the error is the last line that is printed; a task has its log alone.
+        let acquired =
+            held::acquire(|| self.storage.artifacts(), run, &self.shutdown).await.inspect_err(|error| {
+                // In local mode the process prints the error on stderr.
                 if mode == Mode::Job {
-                    tracing::error!("no run: {}", error.chain());
+                    tracing::error!("run not started: {}", error.chain());
                 }
             })?;
-        let Some((mut lease, held)) = taken else { return self.runner.run(order).await };
-        order.lease = Some(held);
-        let answer = self.runner.run_holding(&mut lease, order).await;
-        held::end(lease, mode, &self.shutdown).await;
+        let Some((mut lease, held)) = acquired else { return self.runner.run(request).await };
+        request.lease = Some(held);
+        let answer = self.runner.run_with_lease(&mut lease, request).await;
+        held::release(lease, mode, &self.shutdown).await;
         answer
     }
 
-    /// Runs once a request, until the process is asked to stop.
+    /// Runs once per request, until the process receives SIGTERM or SIGINT.
     async fn serve(self, address: ([u8; 4], u16), dry_run: bool) -> Result<ExitCode> {
         let Self { runner, storage, shutdown, .. } = self;
         let listener = listen(address)?;
@@ -189,10 +191,19 @@ impl<O: DeserializeOwned + Send + 'static> Program<O> {
             work: work.clone(),
         });
         let handler = move |request| Arc::clone(&endpoint).answer(request);
-        let (drain, most) = (Drain::NONE, most_connections());
-        Server { listener, shutdown, work, drain, most, is_trigger: true, unready: || None, handler }
-            .serve()
-            .await;
+        let (drain, max_connections) = (Drain::NONE, max_connections());
+        Server {
+            listener,
+            shutdown,
+            work,
+            drain,
+            max_connections,
+            is_trigger: true,
+            unready: || None,
+            handler,
+        }
+        .serve()
+        .await;
         tracing::info!("stopped");
         Ok(ExitCode::SUCCESS)
     }

@@ -1,4 +1,4 @@
-//! The body of an answer: bytes, or a stream of them.
+//! The body of a response: bytes, or a stream of bytes.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -16,11 +16,11 @@ use serde::Serialize;
 
 use crate::http_util::content;
 
-/// How often a stream of events without events sends a comment, so that neither the client nor a proxy gives the
-/// connection up.
+/// How long a stream of events may be idle before a comment is sent, so that neither the client nor a proxy closes the
+/// connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
-/// The body of every answer.
+/// The body of every response.
 pub struct Body(Kind);
 
 enum Kind {
@@ -29,12 +29,12 @@ enum Kind {
 }
 
 impl Body {
-    /// A body whose bytes are sent as `stream` yields them. Where the client goes away, the stream is dropped.
+    /// A body whose bytes are sent as `stream` yields them. The stream is dropped when the client disconnects.
     pub fn streamed(stream: impl Stream<Item = Bytes> + Send + 'static) -> Self {
         Self(Kind::Stream(stream.boxed()))
     }
 
-    /// The bytes, where they are known: those of a stream are not.
+    /// The bytes of the body, or `None` for a stream.
     pub(crate) fn whole(&self) -> Option<Bytes> {
         let Kind::Whole(full) = &self.0 else { return None };
         let mut full = full.clone();
@@ -97,25 +97,28 @@ pub struct Event {
 }
 
 impl Event {
-    /// An event called `name` whose data is `value` as JSON, which has no line break.
+    /// An event called `name` whose data is `value` as JSON on one line.
     ///
     /// # Errors
-    /// What serde says where `value` has no JSON form.
+    /// The error of serde if `value` cannot be serialized.
     pub fn json(name: &'static str, value: &impl Serialize) -> serde_json::Result<Self> {
         Ok(Self { name, data: serde_json::to_string(value)? })
     }
 }
 
-/// An answer that sends each of `events` as it comes, and a comment after every 10 s without one.
+/// A response that sends each of `events` when it is ready, and a comment after every 10 s without an event.
 pub fn events(events: impl Stream<Item = Event> + Send + 'static) -> Response<Body> {
-    with_comments(events, KEEP_ALIVE)
+    events_with_keep_alive(events, KEEP_ALIVE)
 }
 
-fn with_comments(events: impl Stream<Item = Event> + Send + 'static, every: Duration) -> Response<Body> {
+fn events_with_keep_alive(
+    events: impl Stream<Item = Event> + Send + 'static,
+    idle: Duration,
+) -> Response<Body> {
     let mut response = content(StatusCode::OK, "text/event-stream", Bytes::new());
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     let texts = stream::unfold(events.boxed(), move |mut events| async move {
-        match tokio::time::timeout(every, events.next()).await {
+        match tokio::time::timeout(idle, events.next()).await {
             Ok(Some(Event { name, data })) => {
                 Some((Bytes::from(format!("event: {name}\ndata: {data}\n\n")), events))
             }
@@ -134,13 +137,13 @@ mod tests {
 
     use super::*;
 
-    async fn text(response: Response<Body>) -> String {
+    async fn body_text(response: Response<Body>) -> String {
         let bytes = response.into_body().collect().await.unwrap().to_bytes();
         String::from_utf8(bytes.to_vec()).unwrap()
     }
 
     #[tokio::test]
-    async fn a_body_of_bytes_knows_its_length_and_a_stream_does_not() {
+    async fn bytes_have_a_known_length_and_a_stream_has_not() {
         use hyper::body::Body as _;
         let whole = Body::from(Bytes::from_static(b"12345"));
         assert_eq!((whole.size_hint().exact(), whole.whole()), (Some(5), Some(Bytes::from_static(b"12345"))));
@@ -152,24 +155,24 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn events_are_sent_as_they_come_with_comments_between() {
+    async fn events_are_sent_when_ready_with_keep_alive_comments_between() {
         let first = Event::json("plan", &json!({ "text": "two\nlines" })).unwrap();
-        let (say, told) = tokio::sync::oneshot::channel();
+        let (send, receive) = tokio::sync::oneshot::channel();
         let later = async move {
-            told.await.unwrap();
+            receive.await.unwrap();
             Event::json("done", &1).unwrap()
         };
         let both = stream::iter([first]).chain(stream::once(later));
-        let mut response = with_comments(both, Duration::from_millis(1));
+        let mut response = events_with_keep_alive(both, Duration::from_millis(1));
         assert_eq!(response.headers()[header::CONTENT_TYPE], "text/event-stream");
         assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
         let mut frames = Vec::new();
         for _ in 0..2 {
             frames.push(response.frame().await.unwrap().unwrap().into_data().unwrap());
         }
-        say.send(()).unwrap();
+        send.send(()).unwrap();
         assert_eq!(frames, ["event: plan\ndata: {\"text\":\"two\\nlines\"}\n\n", ": keep-alive\n\n"]);
-        let rest = text(response).await;
+        let rest = body_text(response).await;
         assert!(rest.ends_with("event: done\ndata: 1\n\n"), "{rest}");
     }
 

@@ -1,4 +1,4 @@
-//! The command line that every program has: how it is run, the flags of its settings, and the function's options.
+//! The command line of every program: its mode, the flags of its settings, and the options of the function.
 
 use std::ffi::OsString;
 
@@ -11,10 +11,10 @@ use crate::flags;
 use crate::function::{Function, Mode};
 use crate::settings::{ListenSettings, ProcessSettings};
 
-/// The port where neither `--port` nor `PORT` names one.
+/// The port if neither `--port` nor `PORT` is set.
 const DEFAULT_PORT: u16 = 8080;
 
-/// The command line of a batch function, but for the flags of its settings.
+/// The command line of a batch function, without the flags of its settings.
 #[derive(Debug, Parser)]
 pub(super) struct Cli<O: Args> {
     #[command(flatten)]
@@ -23,53 +23,53 @@ pub(super) struct Cli<O: Args> {
     pub(super) run: RunArgs,
 }
 
-/// A command line that was read.
+/// A parsed command line.
 #[derive(Debug)]
 pub(super) struct Parsed<O: Args> {
     pub(super) cli: Cli<O>,
-    /// The function's own options that stand on it.
+    /// The options of the function that are present.
     pub(super) given: Vec<String>,
-    /// The flags of settings, for [`flags::variables`].
+    /// The flags of the settings, for [`flags::variables`].
     pub(super) matches: ArgMatches,
 }
 
-/// What to print instead of running.
+/// Flags that print the settings instead of running.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "How")]
 pub(super) struct PrintArgs {
-    /// Print the effective settings as JSON and stop: value, source, and who sets each
+    /// Print the effective settings as JSON and exit: value, source, and who sets each
     #[arg(long)]
     pub(super) config: bool,
-    /// With --config: print the names of the variables that are read, one a line
+    /// With --config: print only the names of the variables that the program reads, one per line
     #[arg(long, requires = "config")]
     pub(super) names: bool,
 }
 
-/// How the function is run.
+/// Flags that select the mode.
 #[derive(Debug, Args)]
 #[allow(clippy::struct_excessive_bools)] // They are flags.
 #[command(next_help_heading = "How")]
 pub(super) struct RunArgs {
-    /// Run once here, even where PORT is set
+    /// Run once locally, even if PORT is set
     #[arg(long, conflicts_with = "serve")]
     pub(super) once: bool,
-    /// Serve HTTP: POST / runs the function. On every interface where PORT is set, else on 127.0.0.1
+    /// Serve HTTP: POST / runs the function. Listens on all interfaces if PORT is set, otherwise on 127.0.0.1
     #[arg(long)]
     pub(super) serve: bool,
-    /// Port for --serve [default: PORT, else 8080]
+    /// Port for --serve [default: PORT, or 8080]
     #[arg(long, value_name = "PORT", requires = "serve")]
     pub(super) port: Option<u16>,
-    /// Do everything but write
+    /// Run without writing anything
     #[arg(long)]
     pub(super) dry_run: bool,
     #[command(flatten)]
     pub(super) print: PrintArgs,
 }
 
-/// The command line of a service, but for the flags of its settings.
+/// The command line of a service, without the flags of its settings.
 #[derive(Debug, Parser)]
 pub(super) struct ServiceCli {
-    /// Port to listen on, on every interface where PORT is set, else on 127.0.0.1 [default: PORT, else 8080]
+    /// Port to listen on: all interfaces if PORT is set, otherwise 127.0.0.1 [default: PORT, or 8080]
     #[arg(long, value_name = "PORT", help_heading = "How")]
     pub(super) port: Option<u16>,
     #[command(flatten)]
@@ -77,10 +77,10 @@ pub(super) struct ServiceCli {
 }
 
 impl ServiceCli {
-    /// Reads `arguments`, the program's name first.
+    /// Parses `arguments`, starting with the name of the program.
     ///
     /// # Errors
-    /// What clap prints: help, version, or what is wrong with the arguments.
+    /// The message that clap prints: help, version, or an invalid argument.
     pub(super) fn read(
         function: Function,
         declared: &[Variable],
@@ -90,17 +90,17 @@ impl ServiceCli {
         Ok((Self::from_arg_matches(&matches)?, matches))
     }
 
-    /// Where to listen.
+    /// The interface and the port to listen on.
     pub(super) fn address(&self, settings: &ListenSettings) -> ([u8; 4], u16) {
         address(self.port, settings)
     }
 }
 
 impl<O: Args> Cli<O> {
-    /// Reads `arguments`, the program's name first.
+    /// Parses `arguments`, starting with the name of the program.
     ///
     /// # Errors
-    /// What clap prints: help, version, or what is wrong with the arguments.
+    /// The message that clap prints: help, version, or an invalid argument.
     pub(super) fn read(
         function: Function,
         declared: &[Variable],
@@ -117,7 +117,7 @@ fn command<C: CommandFactory>(function: Function, declared: &[Variable]) -> Comm
 }
 
 impl RunArgs {
-    /// Which way in the environment and the flags choose.
+    /// The mode that the environment and the flags select.
     pub(super) fn mode(&self, process: &ProcessSettings, listen: &ListenSettings) -> Mode {
         match self {
             _ if process.cloud_run_job.is_some() => Mode::Job,
@@ -127,34 +127,34 @@ impl RunArgs {
         }
     }
 
-    /// Where to listen.
+    /// The interface and the port to listen on.
     pub(super) fn address(&self, settings: &ListenSettings) -> ([u8; 4], u16) {
         address(self.port, settings)
     }
 }
 
-/// Every interface in a container, where `PORT` is set, and only this machine elsewhere.
+/// All interfaces if `PORT` is set, as in a container; otherwise the loopback interface.
 fn address(flag: Option<u16>, settings: &ListenSettings) -> ([u8; 4], u16) {
     let port = settings.port.map(|port| port.get() as u16);
     let interface = if port.is_some() { [0, 0, 0, 0] } else { [127, 0, 0, 1] };
     (interface, flag.or(port).unwrap_or(DEFAULT_PORT))
 }
 
-/// Refuses options of a run on the command line of a server, which would ignore them.
+/// Rejects the options of a run on the command line of a server, which would ignore them.
 ///
 /// # Errors
-/// `Configuration` that names them.
+/// `Configuration` that names the options.
 pub(super) fn refuse_options(given: &[String]) -> Result<()> {
     match given {
         [] => Ok(()),
         given => Err(Error::configuration(format!(
-            "{} is an option of one run; a server takes it in the body of POST /",
+            "invalid options {} for a server: send the options of a run in the body of POST /",
             given.join(", ")
         ))),
     }
 }
 
-/// The function's own options that stand on the command line.
+/// The options of the function that are present on the command line.
 fn given<O: Args>(matches: &ArgMatches) -> Vec<String> {
     O::augment_args(Command::new("options"))
         .get_arguments()

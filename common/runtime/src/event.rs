@@ -1,12 +1,12 @@
-//! What a trigger asks for: a JSON body, a `CloudEvent` in binary or structured mode, or a Pub/Sub message in either.
+//! Parses triggers: a JSON body, a `CloudEvent` in binary or structured mode, or a Pub/Sub message in either.
 //!
-//! | delivery | options |
+//! | request | options |
 //! |---|---|
 //! | `application/json`, `application/octet-stream`, no type, or an empty body | the body |
-//! | `CloudEvent` 1.0 | its data |
-//! | Pub/Sub message (push, or inside a `CloudEvent`) | the message's payload |
-//! | Pub/Sub push without its wrapper (`x-goog-pubsub-…` headers) | the body, which is the payload |
-//! | another of Google's own events (`google.…`), such as a new object in a bucket | none: it tells what happened, not how to run |
+//! | `CloudEvent` 1.0 | the data of the event |
+//! | Pub/Sub message (push, or inside a `CloudEvent`) | the payload of the message |
+//! | unwrapped Pub/Sub push (`x-goog-pubsub-…` headers) | the body, which is the payload |
+//! | any other event of Google (`google.…`), such as a new object | none: the data describes the event, not a run |
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -22,19 +22,19 @@ use super::trigger::TriggerId;
 /// One delivery of a trigger.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Trigger {
-    /// What its sender named it, if anything.
+    /// The id that the sender gave it, if any.
     pub(super) id: Option<TriggerId>,
-    /// The run's options as JSON.
+    /// The options of the run as JSON.
     pub(super) options: Map<String, Value>,
-    /// The option that every function has.
+    /// Whether the run writes nothing; every function has this option.
     pub(super) dry_run: bool,
 }
 
 impl Trigger {
-    /// Reads a request's head and body.
+    /// Parses the headers and the body of a request.
     ///
     /// # Errors
-    /// A problem of status 400 or 415 that names the header or the member at fault.
+    /// A problem with status 400 or 415 that names the invalid header or member.
     pub(super) fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Self, Problem> {
         let content_type = content_type(headers);
         let (event_id, data) = if content_type.starts_with("application/cloudevents") {
@@ -42,7 +42,7 @@ impl Trigger {
         } else if headers.keys().any(|name| name.as_str().starts_with("ce-")) {
             binary(headers, &content_type, body)?
         } else {
-            delivered(json_body(&content_type, body)?, None)?
+            unwrap_message(json_body(&content_type, body)?, None)?
         };
         let mut options = match data {
             Value::Null => Map::new(),
@@ -53,31 +53,33 @@ impl Trigger {
             None => false,
             Some(Value::Bool(dry_run)) => dry_run,
             Some(other) => {
-                return Err(Problem::bad_request(format!("dry_run: {other} is not true or false")));
+                return Err(Problem::bad_request(format!(
+                    "dry_run: invalid value {other}, expected true or false"
+                )));
             }
         };
         let id = match idempotency_key(headers)?.or(event_id) {
-            None => unwrapped(headers)?,
-            known => known,
+            None => unwrapped_message_id(headers)?,
+            id => id,
         };
         Ok(Self { id, options, dry_run })
     }
 
-    /// The options as the function declares them.
+    /// Deserializes the options into the type of the function.
     ///
     /// # Errors
-    /// A problem of status 400 that names the member at fault.
+    /// A problem with status 400 that names the invalid member.
     pub(super) fn options<O: DeserializeOwned>(&self) -> Result<O, Problem> {
         serde_path_to_error::deserialize(Value::Object(self.options.clone())).map_err(|error| {
             let path = error.path().to_string();
             let cause = error.into_inner().to_string();
-            // That sentence names the member itself, and so does the one about a member that is missing.
+            // These messages of serde already name the member.
             let is_named = path == "." || cause.starts_with("unknown field");
             Problem::bad_request(if is_named { cause } else { format!("{path}: {cause}") })
         })
     }
 
-    /// Everything that was asked for, to tell one request from another.
+    /// The whole request as JSON, to compare it with another request.
     pub(super) fn request(&self) -> Value {
         let mut request = self.options.clone();
         request.insert("dry_run".into(), self.dry_run.into());
@@ -85,7 +87,7 @@ impl Trigger {
     }
 }
 
-/// The header of the IETF draft; its value may stand in quotes.
+/// The `Idempotency-Key` header of the IETF draft; the value may be quoted.
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<TriggerId>, Problem> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     match value.to_str().map(|key| key.trim().trim_matches('"')) {
@@ -94,20 +96,20 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<TriggerId>, Problem> {
     }
 }
 
-/// The message of a Pub/Sub push that is delivered without its wrapper, with its metadata in headers.
+/// The id of an unwrapped Pub/Sub push, whose metadata is in headers.
 /// <https://cloud.google.com/pubsub/docs/payload-unwrapping>
-fn unwrapped(headers: &HeaderMap) -> Result<Option<TriggerId>, Problem> {
-    let text = |name: &str| plain(headers, name).map(Option::unwrap_or_default);
+fn unwrapped_message_id(headers: &HeaderMap) -> Result<Option<TriggerId>, Problem> {
+    let text = |name: &str| single_header(headers, name).map(Option::unwrap_or_default);
     let id = text("x-goog-pubsub-message-id")?;
     let subscription = text("x-goog-pubsub-subscription-name")?;
     Ok((!id.is_empty()).then(|| TriggerId::of_message(subscription, id)))
 }
 
-/// The raw value of a header, or `None` where it is absent.
-fn plain<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Problem> {
+/// The value of a header that may occur once, or `None` if it is absent.
+fn single_header<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Problem> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
-        (Some(_), Some(_)) => Err(Problem::bad_request(format!("header {name} is there twice"))),
+        (Some(_), Some(_)) => Err(Problem::bad_request(format!("duplicate header {name}: expected it once"))),
         (Some(value), None) => value.to_str().map(Some).map_err(|_| {
             let value = String::from_utf8_lossy(value.as_bytes());
             Problem::bad_request(format!("invalid header {name} {value:?}: expected printable ASCII"))
@@ -116,16 +118,16 @@ fn plain<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Prob
     }
 }
 
-/// An attribute's value as a header carries it: perhaps in double quotes with backslashes, and percent-encoded.
+/// Decodes the value of an attribute in a header, which may be quoted and is percent-encoded.
 /// `CloudEvents`, HTTP protocol binding 1.0.2, 3.1.3.2.
-fn unescaped(name: &str, value: &str) -> Result<String, Problem> {
+fn decode_attribute(name: &str, value: &str) -> Result<String, Problem> {
     let invalid = |expected: &str| {
         Problem::bad_request(format!("invalid header {name} {value:?}: expected {expected}"))
     };
     let unquoted = match value.strip_prefix('"') {
         None => value.to_owned(),
         Some(quoted) => {
-            unquoted(quoted).ok_or_else(|| invalid("a quoted string that ends with its second quote"))?
+            unquote(quoted).ok_or_else(|| invalid("a quoted string with a closing quote at its end"))?
         }
     };
     let is_hex = |digits: Option<&str>| digits.is_some_and(|two| two.bytes().all(|b| b.is_ascii_hexdigit()));
@@ -138,8 +140,8 @@ fn unescaped(name: &str, value: &str) -> Result<String, Problem> {
     }
 }
 
-/// What stands between the quotes of a quoted string (RFC 7230, 3.2.6), whose first quote is taken off already.
-fn unquoted(quoted: &str) -> Option<String> {
+/// The content of a quoted string (RFC 7230, 3.2.6), given without its opening quote.
+fn unquote(quoted: &str) -> Option<String> {
     let mut text = String::new();
     let mut rest = quoted.chars();
     loop {
@@ -151,7 +153,7 @@ fn unquoted(quoted: &str) -> Option<String> {
     }
 }
 
-/// Binary mode: attributes in `ce-` headers, the data is the body.
+/// Binary mode: the attributes are `ce-` headers, the data is the body.
 fn binary(
     headers: &HeaderMap,
     content_type: &str,
@@ -159,19 +161,21 @@ fn binary(
 ) -> Result<(Option<TriggerId>, Value), Problem> {
     let attribute = |name: &str| -> Result<String, Problem> {
         let name = format!("ce-{name}");
-        let value = plain(headers, &name)?.map(|value| unescaped(&name, value)).transpose()?;
+        let value = single_header(headers, &name)?.map(|value| decode_attribute(&name, value)).transpose()?;
         required(value, || format!("header {name}"))
     };
     let event = Event::read(attribute)?;
-    // Google's events need no understanding, and some of them carry something else than JSON.
-    let data = if event.is_notice() { Value::Null } else { json_body(content_type, body)? };
-    delivered(data, Some(event))
+    // The data of a Google event is not used, and may be in another format than JSON.
+    let data = if event.is_notification() { Value::Null } else { json_body(content_type, body)? };
+    unwrap_message(data, Some(event))
 }
 
 /// Structured mode: attributes and data in one JSON object.
 fn structured(content_type: &str, body: &[u8]) -> Result<(Option<TriggerId>, Value), Problem> {
     if content_type != "application/cloudevents+json" {
-        let detail = format!("{content_type} is not taken; send one event as application/cloudevents+json");
+        let detail = format!(
+            "invalid Content-Type {content_type:?}: expected application/cloudevents+json with one event"
+        );
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
     }
     let Value::Object(mut members) = parse(body, "the body")? else {
@@ -184,16 +188,16 @@ fn structured(content_type: &str, body: &[u8]) -> Result<(Option<TriggerId>, Val
     let event = Event::read(attribute)?;
     let data = match (members.remove("data"), members.remove("data_base64")) {
         (Some(_), Some(_)) => return Err(Problem::bad_request("an event has data or data_base64, not both")),
-        _ if event.is_notice() => Value::Null,
+        _ if event.is_notification() => Value::Null,
         (Some(data), None) => data,
         (None, Some(Value::String(data))) => decode(&data, "data_base64")?,
         (None, Some(_)) => return Err(Problem::bad_request("data_base64 is not a string")),
         (None, None) => Value::Null,
     };
-    delivered(data, Some(event))
+    unwrap_message(data, Some(event))
 }
 
-/// The attributes of an event that we act on.
+/// The attributes of an event that the function uses.
 struct Event {
     id: TriggerId,
     kind: String,
@@ -203,21 +207,21 @@ impl Event {
     fn read(attribute: impl Fn(&str) -> Result<String, Problem>) -> Result<Self, Problem> {
         let version = attribute("specversion")?;
         if version != "1.0" {
-            let detail = format!("specversion is {version:?}; this function takes CloudEvents 1.0");
+            let detail = format!("invalid specversion {version:?}: expected 1.0");
             return Err(Problem::bad_request(detail));
         }
         let (id, source) = (attribute("id")?, attribute("source")?);
         Ok(Self { id: TriggerId::of_event(&source, &id), kind: attribute("type")? })
     }
 
-    /// Says whether the event only tells that something happened on Google Cloud.
-    fn is_notice(&self) -> bool {
+    /// Whether the event is a notification of Google Cloud, whose data is not a request.
+    fn is_notification(&self) -> bool {
         self.kind.starts_with("google.") && !self.kind.starts_with("google.cloud.pubsub.")
     }
 }
 
-/// Unwraps a Pub/Sub message; anything else is as it came.
-fn delivered(data: Value, event: Option<Event>) -> Result<(Option<TriggerId>, Value), Problem> {
+/// Returns the payload of a Pub/Sub message, and any other data unchanged.
+fn unwrap_message(data: Value, event: Option<Event>) -> Result<(Option<TriggerId>, Value), Problem> {
     let event_id = event.map(|event| event.id);
     let Some(Value::Object(message)) = data.get("message") else { return Ok((event_id, data)) };
     let text = |value: Option<&Value>, name: &str| match value {
@@ -227,7 +231,7 @@ fn delivered(data: Value, event: Option<Event>) -> Result<(Option<TriggerId>, Va
     };
     let payload = text(message.get("data"), "message.data")?;
     let options = if payload.is_empty() { Value::Null } else { decode(&payload, "message.data")? };
-    // Pub/Sub writes both names.
+    // Pub/Sub sends both names.
     let message_id = message.get("messageId").or(message.get("message_id"));
     let message_id = text(message_id, "message.messageId")?;
     let subscription = text(data.get("subscription"), "subscription")?;
@@ -249,14 +253,14 @@ fn decode(base64: &str, name: &str) -> Result<Value, Problem> {
 }
 
 fn json_body(content_type: &str, body: &[u8]) -> Result<Value, Problem> {
-    // Cloud Scheduler names `application/octet-stream` where a job names no type, whether it sends something or nothing.
+    // Cloud Scheduler sends `application/octet-stream` if a job has no content type, even with an empty body.
     let is_json = matches!(content_type, "" | "application/json" | "application/octet-stream")
         || content_type.ends_with("+json");
     match body.trim_ascii() {
         b"" => Ok(Value::Null),
         _ if is_json => parse(body, "the body"),
         _ => {
-            let detail = format!("{content_type} is not taken; send application/json");
+            let detail = format!("invalid Content-Type {content_type:?}: expected application/json");
             Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail))
         }
     }
@@ -267,7 +271,7 @@ fn parse(bytes: &[u8], name: &str) -> Result<Value, Problem> {
         .map_err(|error| Problem::bad_request(format!("{name} is not JSON: {error}")))
 }
 
-/// The media type in lower case, without its parameters.
+/// The media type in lower case, without parameters.
 fn content_type(headers: &HeaderMap) -> String {
     let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()

@@ -1,4 +1,4 @@
-//! A batch function as its code sees it: what it is told of a run, and what it reports.
+//! The interface between the runtime and the code of a batch function: the input of a run and its report.
 
 use common_core::job::{Shard, Timestamp};
 use serde::Serialize;
@@ -7,55 +7,55 @@ use tokio_util::sync::CancellationToken;
 use crate::held::HeldLease;
 use crate::progress::Progress;
 
-/// What a program says about itself.
+/// Name, version and description of a program.
 #[derive(Debug, Clone, Copy)]
 pub struct Function {
-    /// The binary's name; leases and log lines carry it.
+    /// The name of the binary; leases and log lines contain it.
     pub name: &'static str,
-    /// The code's version.
+    /// The version of the code.
     pub version: &'static str,
-    /// One line for `--help`.
+    /// The description that `--help` prints: one line.
     pub about: &'static str,
 }
 
-/// How a program is run: chosen by Cloud Run's variables or a flag.
+/// The mode of a program, selected by the variables of Cloud Run or by a flag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
-    /// Run once here; the report goes to stdout.
+    /// Runs once and prints the report on stdout.
     Local,
-    /// Run once as a task of a Cloud Run job.
+    /// Runs once as a task of a Cloud Run job.
     Job,
-    /// Serve HTTP.
+    /// Serves HTTP.
     Http,
 }
 
-/// One run as the function's code sees it.
+/// The input of one run.
 #[derive(Debug)]
 pub struct Invocation<O> {
-    /// The run's name in logs, answers and tables: a UUID of version 7.
+    /// The id of the run in logs, responses and tables: a version 7 UUID.
     pub run_id: String,
-    /// When it started.
+    /// The start of the run.
     pub started_at: Timestamp,
     /// The function's options, from the command line or the request.
     pub options: O,
-    /// The share of the keys that it works on.
+    /// The shard of the keys that the run processes.
     pub shard: Shard,
-    /// Whether nothing may be written.
+    /// Whether the run must not write anything.
     pub dry_run: bool,
-    /// Cancelled when the run is to stop: SIGTERM, SIGINT, or another run that took its lease over.
+    /// Cancelled when the run has to stop: on SIGTERM or SIGINT, or if another run takes over the lease.
     ///
-    /// The code then has [`crate::shutdown::WORK`] to keep what it did and to return: a report that says that it is
-    /// interrupted, or an error of kind `Cancelled`.
+    /// The code then has [`crate::shutdown::WORK`] to save its results and to return a report that is interrupted, or
+    /// an error of kind `Cancelled`.
     pub shutdown: CancellationToken,
-    /// The lease that the run holds. None where the mode needs none, or the artifact store could not be reached.
+    /// The lease that the run holds. `None` if the mode needs no lease or the artifact store is unavailable.
     pub lease: Option<HeldLease>,
-    /// Shows how far the run is, on a terminal or in the log.
+    /// The progress of the run, shown on the terminal or in the log.
     pub progress: Progress,
 }
 
-/// What a run reports; its JSON is the answer's `report`.
+/// The report of a run, which becomes the member `report` of the result.
 pub trait Report: Serialize {
-    /// Whether the run was asked to stop before it had done everything.
+    /// Whether the run stopped before it was complete.
     fn is_interrupted(&self) -> bool;
 }

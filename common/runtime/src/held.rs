@@ -1,12 +1,12 @@
-//! The lease that a run holds: taken before it, kept beside it, released after it; and what the leases of other runs say of
-//! them.
+//! The lease of a run: acquired before the run, renewed during it and released after it. A lease also tells other runs
+//! whether its holder is still alive.
 //!
-//! | mode | lease | two at once |
+//! | mode | lease | concurrent runs |
 //! |---|---|---|
-//! | HTTP function | `runs/{function}/lease.json` | the second is refused |
-//! | task of a job | `runs/{function}/task-{index}.json` | the second waits for the end of one that was killed, and is refused where the first lives |
-//! | local, on BigQuery | `runs/{function}/local-{run}.json`, removed at the end | allowed |
-//! | local, on DuckDB | none: the file is locked | the second is refused |
+//! | HTTP function | `runs/{function}/lease.json` | the second is rejected |
+//! | task of a job | `runs/{function}/task-{index}.json` | the second waits for expiry; rejected after a renewal |
+//! | local, on BigQuery | `runs/{function}/local-{run}.json`, deleted after the run | allowed |
+//! | local, on DuckDB | none: the database file is locked | the second is rejected |
 
 use std::fmt;
 use std::sync::Arc;
@@ -26,95 +26,99 @@ use crate::lease::{Acquired, Attempt, Holder, Lease, LeaseTerms, TTL};
 use crate::settings::TaskSettings;
 use crate::shutdown::{RELEASE, within};
 
-/// The object that tells one store from every other.
-const STORE: &str = "runs/store.json";
+/// The object that contains the id of the store.
+const STORE_ID: &str = "runs/store.json";
 
-/// Where a lease is, for runs that share a table but perhaps no store.
+/// The location of a lease. Runs that share a table may use different stores.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LeasePlace {
+pub struct LeaseLocation {
     /// The id of the store.
     pub store: String,
-    /// The name of the object in it.
+    /// The name of the object in the store.
     pub name: String,
 }
 
-/// The lease that a run holds, as its code sees it.
+/// The lease that a run holds.
 #[derive(Clone)]
 pub struct HeldLease {
     store: Arc<dyn ArtifactStore>,
-    place: LeasePlace,
+    location: LeaseLocation,
 }
 
 impl fmt::Debug for HeldLease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.place.fmt(f)
+        self.location.fmt(f)
     }
 }
 
 impl HeldLease {
-    /// The lease `name` of `store`.
+    /// The lease `name` in `store`.
     ///
     /// # Errors
-    /// What the store fails with.
+    /// Errors of the store.
     pub async fn new(store: Arc<dyn ArtifactStore>, name: String) -> Result<Self> {
-        let place = LeasePlace { store: store_id(&*store).await?, name };
-        Ok(Self { store, place })
+        let location = LeaseLocation { store: store_id(&*store).await?, name };
+        Ok(Self { store, location })
     }
 
-    /// Where it is.
-    pub fn place(&self) -> &LeasePlace {
-        &self.place
+    /// The location of the lease.
+    pub fn location(&self) -> &LeaseLocation {
+        &self.location
     }
 
-    /// Whether the run `run_id`, which took the lease at `place`, no longer holds it: it has ended, or was killed a while
-    /// ago. `false` where that lease is in another store, of which nothing is known here.
+    /// Whether the run `run_id`, which acquired the lease at `location`, no longer holds it, because the run ended or
+    /// was killed and the lease expired. `false` if the lease is in another store, which cannot be read.
     ///
     /// # Errors
-    /// What the store fails with.
-    pub async fn is_lost(&self, place: &LeasePlace, run_id: &str) -> Result<bool> {
-        if place.store != self.place.store {
+    /// Errors of the store.
+    pub async fn is_lost(&self, location: &LeaseLocation, run_id: &str) -> Result<bool> {
+        if location.store != self.location.store {
             return Ok(false);
         }
-        let terms =
-            LeaseTerms { store: Arc::clone(&self.store), name: place.name.clone(), ttl: TTL, attempt: None };
+        let terms = LeaseTerms {
+            store: Arc::clone(&self.store),
+            name: location.name.clone(),
+            ttl: TTL,
+            attempt: None,
+        };
         let holder = terms.read().await?.and_then(|(holder, _)| holder);
         Ok(!holder.is_some_and(|holder| holder.run_id == run_id && holder.is_live(Utc::now())))
     }
 }
 
 #[derive(Serialize, Deserialize)]
-struct Store {
+struct StoreId {
     id: String,
 }
 
-/// The store's id, which its first run gives it.
+/// The id of the store; the first run in a store creates it.
 async fn store_id(store: &dyn ArtifactStore) -> Result<String> {
     let read = async || {
-        let found = store.get(STORE).await.map_err(|error| error.context(STORE))?;
+        let found = store.get(STORE_ID).await.map_err(|error| error.context(STORE_ID))?;
         let Some((bytes, generation)) = found else { return Ok((None, None)) };
-        let id = serde_json::from_slice::<Store>(&bytes).ok().map(|store| store.id);
+        let id = serde_json::from_slice::<StoreId>(&bytes).ok().map(|store| store.id);
         Ok::<_, Error>((id, Some(generation)))
     };
     let (id, generation) = read().await?;
     if let Some(id) = id {
         return Ok(id);
     }
-    let new = Store { id: Uuid::now_v7().to_string() };
+    let new = StoreId { id: Uuid::now_v7().to_string() };
     let bytes = serde_json::to_vec(&new)
-        .map_err(|error| Error::internal("a store's id cannot be serialised").caused_by(error))?;
-    match store.compare_and_set(STORE, bytes.into(), generation.as_ref()).await {
+        .map_err(|error| Error::internal("the id of the store cannot be serialized").caused_by(error))?;
+    match store.compare_and_set(STORE_ID, bytes.into(), generation.as_ref()).await {
         Ok(_) => Ok(new.id),
-        // Another run was first, or an earlier try of this very write.
-        Err(error) if error.kind() == ErrorKind::Conflict => {
-            read().await?.0.ok_or_else(|| Error::unavailable(format!("{STORE} changes while it is read")))
-        }
-        Err(error) => Err(error.context(STORE)),
+        // Another run created the id first, or the write succeeded and was retried.
+        Err(error) if error.kind() == ErrorKind::Conflict => read().await?.0.ok_or_else(|| {
+            Error::unavailable(format!("{STORE_ID} was changed by another run while it was read: run again"))
+        }),
+        Err(error) => Err(error.context(STORE_ID)),
     }
 }
 
-/// A run that is started once.
+/// The run that needs a lease.
 #[derive(Clone, Copy)]
-pub(super) struct OneRun<'a> {
+pub(super) struct LeaseRequest<'a> {
     pub(super) function: &'a str,
     pub(super) run_id: &'a str,
     pub(super) mode: Mode,
@@ -122,16 +126,16 @@ pub(super) struct OneRun<'a> {
     pub(super) warehouse: &'a WarehouseUrl,
 }
 
-/// The lease of a run that is started once, where its mode wants one. `store` opens the artifact store.
+/// Acquires the lease of a local run or of a task, if its mode requires one. `store` opens the artifact store.
 ///
 /// # Errors
-/// `Conflict` where another process works on the same task, `Cancelled` where `stop` came first; what the store fails with.
-pub(super) async fn take(
+/// `Conflict` if another process works on the same task, `Cancelled` if `stop` is cancelled first; errors of the store.
+pub(super) async fn acquire(
     store: impl FnOnce() -> Result<Arc<dyn ArtifactStore>>,
-    run: OneRun<'_>,
+    run: LeaseRequest<'_>,
     stop: &CancellationToken,
 ) -> Result<Option<(Lease, HeldLease)>> {
-    let OneRun { function, run_id, mode, task, warehouse } = run;
+    let LeaseRequest { function, run_id, mode, task, warehouse } = run;
     let name = match mode {
         Mode::Job => format!("runs/{function}/task-{}.json", task.cloud_run_task_index),
         Mode::Local if matches!(warehouse, WarehouseUrl::BigQuery { .. }) => {
@@ -139,7 +143,7 @@ pub(super) async fn take(
         }
         Mode::Local | Mode::Http => return Ok(None),
     };
-    let taken = async {
+    let acquired = async {
         let store = store()?;
         let held = HeldLease::new(Arc::clone(&store), name.clone()).await?;
         let number = task.cloud_run_task_attempt.get() as u32;
@@ -147,12 +151,12 @@ pub(super) async fn take(
         let terms = LeaseTerms { store, name, ttl: TTL, attempt };
         Ok::<_, Error>((wait_for(&terms, run_id, stop).await?, held))
     };
-    match taken.await {
-        Ok(taken) => Ok(Some(taken)),
-        // It keeps nobody out, and tells only whether the run was killed.
+    match acquired.await {
+        Ok(acquired) => Ok(Some(acquired)),
+        // The lease of a local run excludes no other run: it only tells whether the run was killed.
         Err(error) if mode == Mode::Local && error.kind() != ErrorKind::Cancelled => {
             tracing::warn!(
-                "this run holds no lease, so that its row stays `running` where it is killed: {}",
+                "this run has no lease: if it is killed, its status stays `running`: {}",
                 error.chain()
             );
             Ok(None)
@@ -161,63 +165,65 @@ pub(super) async fn take(
     }
 }
 
-/// Takes the lease; where a run holds it, waits until that run's lease has expired or is renewed.
+/// Acquires the lease. If another run holds it, waits until the lease expires, and fails if the holder renews it.
 async fn wait_for(terms: &LeaseTerms, run_id: &str, stop: &CancellationToken) -> Result<Lease> {
     let mut first: Option<Holder> = None;
-    let every = (terms.ttl / 30).max(Duration::from_millis(10));
+    let interval = (terms.ttl / 30).max(Duration::from_millis(10));
     loop {
         let holder = match terms.acquire(run_id, Utc::now()).await? {
-            Acquired::Ours(lease) => return Ok(lease),
-            Acquired::Theirs(holder) => holder,
+            Acquired::Granted(lease) => return Ok(lease),
+            Acquired::Held(holder) => holder,
         };
         match &first {
             None => tracing::warn!(
-                "run {} holds {} until {}: if it was killed, this one begins then",
-                holder.run_id,
+                "waiting for the lease {}: run {} holds it until {}; if that run was killed, this run starts then",
                 terms.name,
+                holder.run_id,
                 holder.expires_at
             ),
             Some(first) if *first == holder => {}
-            Some(_) => return Err(is_held(&terms.name, &holder)),
+            Some(_) => return Err(held_error(&terms.name, &holder)),
         }
         first = Some(holder);
         tokio::select! {
-            () = tokio::time::sleep(every) => {}
-            () = stop.cancelled() => return Err(Error::cancelled("asked to stop before the run began")),
+            () = tokio::time::sleep(interval) => {}
+            () = stop.cancelled() => return Err(Error::cancelled("stopped before the run started")),
         }
     }
 }
 
-fn is_held(name: &str, holder: &Holder) -> Error {
+fn held_error(name: &str, holder: &Holder) -> Error {
     let task = holder
         .attempt
         .as_ref()
         .map(|attempt| format!(" (execution {}, attempt {})", attempt.execution, attempt.number));
     Error::conflict(format!(
-        "run {}{} is under way and holds {name}: wait for its end, or end it, and start this one again",
+        "run {}{} is in progress and holds the lease {name}: wait until it ends, or stop it, and run again",
         holder.run_id,
         task.unwrap_or_default()
     ))
 }
 
-/// Lets the next run in, within the time that a stopped process has for that.
-pub(super) async fn end(lease: Lease, mode: Mode, stop: &CancellationToken) {
-    let ended = async {
+/// Releases the lease, within [`RELEASE`] if the process is shutting down.
+pub(super) async fn release(lease: Lease, mode: Mode, stop: &CancellationToken) {
+    let released = async {
         match mode {
             Mode::Local => lease.remove().await,
             Mode::Job | Mode::Http => lease.release(Utc::now()).await,
         }
     };
-    match within(stop, RELEASE, ended).await {
+    match within(stop, RELEASE, released).await {
         Some(Ok(())) => {}
-        Some(Err(error)) => tracing::warn!("the lease was not released and will expire: {}", error.chain()),
-        None => tracing::warn!("the lease was not released within {RELEASE:?} and will expire"),
+        Some(Err(error)) => {
+            tracing::warn!("the lease was not released and will expire later: {}", error.chain());
+        }
+        None => tracing::warn!("the lease was not released within {RELEASE:?} and will expire later"),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use common_core::rooms;
+    use common_core::compose_settings;
     use common_core::settings::from_variables;
     use common_storage::settings::StorageSettings;
 
@@ -226,70 +232,78 @@ mod tests {
 
     const BIGQUERY: (&str, &str) = ("WAREHOUSE_URL", "bigquery://project/dataset");
 
-    rooms! {
-        struct Told {
+    compose_settings! {
+        struct TestSettings {
             pub task: TaskSettings,
             pub storage: StorageSettings,
         }
     }
 
-    fn told(variables: &[(&str, &str)]) -> Told {
+    fn settings(variables: &[(&str, &str)]) -> TestSettings {
         let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         from_variables(variables).unwrap()
     }
 
-    impl Told {
-        fn run<'a>(&'a self, run_id: &'a str, mode: Mode) -> OneRun<'a> {
-            OneRun { function: "f", run_id, mode, task: &self.task, warehouse: &self.storage.warehouse_url }
+    impl TestSettings {
+        fn run<'a>(&'a self, run_id: &'a str, mode: Mode) -> LeaseRequest<'a> {
+            LeaseRequest {
+                function: "f",
+                run_id,
+                mode,
+                task: &self.task,
+                warehouse: &self.storage.warehouse_url,
+            }
         }
     }
 
-    async fn take(
+    async fn acquire(
         store: &Arc<MemoryStore>,
-        told: &Told,
+        settings: &TestSettings,
         run_id: &str,
         mode: Mode,
     ) -> Option<(Lease, HeldLease)> {
         let store: Arc<dyn ArtifactStore> = store.clone();
-        super::take(|| Ok(store), told.run(run_id, mode), &CancellationToken::new()).await.unwrap()
+        super::acquire(|| Ok(store), settings.run(run_id, mode), &CancellationToken::new()).await.unwrap()
     }
 
     async fn is_lost(by: &HeldLease, of: &HeldLease, run_id: &str) -> bool {
-        by.is_lost(of.place(), run_id).await.unwrap()
+        by.is_lost(of.location(), run_id).await.unwrap()
     }
 
     #[tokio::test]
-    async fn every_mode_has_its_lease() {
+    async fn each_mode_has_its_own_lease() {
         let store = Arc::default();
-        let (laptop, cloud) =
-            (told(&[]), told(&[BIGQUERY, ("CLOUD_RUN_TASK_INDEX", "3"), ("CLOUD_RUN_TASK_COUNT", "8")]));
-        assert!(take(&store, &laptop, "a", Mode::Local).await.is_none(), "the file is locked");
+        let (laptop, cloud) = (
+            settings(&[]),
+            settings(&[BIGQUERY, ("CLOUD_RUN_TASK_INDEX", "3"), ("CLOUD_RUN_TASK_COUNT", "8")]),
+        );
+        assert!(acquire(&store, &laptop, "a", Mode::Local).await.is_none(), "the file is locked");
         for (mode, name) in [(Mode::Local, "runs/f/local-a.json"), (Mode::Job, "runs/f/task-3.json")] {
-            let (_, held) = take(&store, &cloud, "a", mode).await.unwrap();
-            assert_eq!(held.place().name, name);
+            let (_, held) = acquire(&store, &cloud, "a", mode).await.unwrap();
+            assert_eq!(held.location().name, name);
         }
     }
 
     #[tokio::test]
-    async fn a_run_is_lost_once_it_holds_its_lease_no_longer() {
+    async fn a_run_is_lost_when_it_no_longer_holds_its_lease() {
         let store = Arc::default();
-        let cloud = told(&[BIGQUERY]);
-        let (task, first) = take(&store, &cloud, "first", Mode::Job).await.unwrap();
-        let (local, second) = take(&store, &cloud, "second", Mode::Local).await.unwrap();
-        assert_eq!(first.place().store, second.place().store);
+        let cloud = settings(&[BIGQUERY]);
+        let (task, first) = acquire(&store, &cloud, "first", Mode::Job).await.unwrap();
+        let (local, second) = acquire(&store, &cloud, "second", Mode::Local).await.unwrap();
+        assert_eq!(first.location().store, second.location().store);
         assert!(!is_lost(&first, &second, "second").await && !is_lost(&second, &first, "first").await);
-        assert!(is_lost(&second, &first, "an earlier one").await, "another run has its lease");
+        assert!(is_lost(&second, &first, "earlier").await, "another run holds the lease");
         let stop = CancellationToken::new();
-        end(task, Mode::Job, &stop).await;
-        end(local, Mode::Local, &stop).await;
+        release(task, Mode::Job, &stop).await;
+        release(local, Mode::Local, &stop).await;
         assert!(is_lost(&second, &first, "first").await && is_lost(&first, &second, "second").await);
-        let (_, elsewhere) = take(&Arc::default(), &cloud, "third", Mode::Job).await.unwrap();
-        assert_ne!(elsewhere.place().store, first.place().store);
-        assert!(!is_lost(&elsewhere, &first, "first").await, "nothing is known of another store's leases");
+        let (_, other_store) = acquire(&Arc::default(), &cloud, "third", Mode::Job).await.unwrap();
+        assert_ne!(other_store.location().store, first.location().store);
+        assert!(!is_lost(&other_store, &first, "first").await, "the leases of another store cannot be read");
     }
 
     #[tokio::test]
-    async fn a_task_waits_for_one_that_was_killed_and_is_refused_by_one_that_lives() {
+    async fn a_task_waits_for_a_killed_holder_and_is_rejected_by_a_live_one() {
         let store = Arc::new(MemoryStore::default());
         let terms = |execution: &str, ttl_ms: u64| LeaseTerms {
             store: Arc::<MemoryStore>::clone(&store),
@@ -298,17 +312,17 @@ mod tests {
             attempt: Some(Attempt { execution: execution.into(), number: 0 }),
         };
         let stop = CancellationToken::new();
-        drop(terms("monday", 50).acquire("killed", Utc::now()).await.unwrap().ours());
+        drop(terms("monday", 50).acquire("killed", Utc::now()).await.unwrap().granted());
         let mut lease = wait_for(&terms("tuesday", 3000), "waited", &stop).await.unwrap();
         let terms = terms("wednesday", 3000);
-        let refused = tokio::select! {
+        let rejected = tokio::select! {
             () = lease.keep() => panic!("the lease was lost"),
-            refused = wait_for(&terms, "refused", &stop) => refused.err().unwrap(),
+            outcome = wait_for(&terms, "rejected", &stop) => outcome.err().unwrap(),
         };
-        assert_eq!(refused.kind(), ErrorKind::Conflict);
-        let sentence = refused.to_string();
-        assert!(sentence.contains("run waited (execution tuesday, attempt 0)"), "{sentence}");
-        assert!(sentence.contains("runs/f/task-0.json"), "{sentence}");
+        assert_eq!(rejected.kind(), ErrorKind::Conflict);
+        let message = rejected.to_string();
+        assert!(message.contains("run waited (execution tuesday, attempt 0)"), "{message}");
+        assert!(message.contains("runs/f/task-0.json"), "{message}");
         lease.renew(Utc::now() + chrono::TimeDelta::hours(1)).await.unwrap();
         stop.cancel();
         let stopped = wait_for(&terms, "stopped", &stop).await.err().unwrap();
@@ -316,12 +330,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_store_that_is_down_stops_a_task_and_no_local_run() {
+    async fn an_unavailable_store_fails_a_task_but_not_a_local_run() {
         let store = Arc::new(MemoryStore::default());
         *store.is_down.lock().unwrap() = true;
-        assert!(take(&store, &told(&[BIGQUERY]), "local", Mode::Local).await.is_none());
+        assert!(acquire(&store, &settings(&[BIGQUERY]), "local", Mode::Local).await.is_none());
         let (stop, down) = (CancellationToken::new(), Arc::clone(&store));
-        let refused = super::take(|| Ok(down), told(&[]).run("task", Mode::Job), &stop).await;
-        assert_eq!(refused.err().unwrap().kind(), ErrorKind::Unavailable);
+        let failed = super::acquire(|| Ok(down), settings(&[]).run("task", Mode::Job), &stop).await;
+        assert_eq!(failed.err().unwrap().kind(), ErrorKind::Unavailable);
     }
 }

@@ -1,15 +1,15 @@
-//! A function behind HTTP: `POST /` runs it and answers with its report.
+//! A batch function over HTTP: `POST /` runs it and responds with its report.
 //!
 //! | status | when |
 //! |---|---|
-//! | 200 | the run succeeded; `Idempotency-Replayed: true` where it did so at an earlier delivery |
-//! | 400, 415, 408, 413 | the body cannot be read, or an option is refused; `detail` names the member at fault |
-//! | 403 | a page of another site sent it through a browser |
+//! | 200 | the run succeeded; `Idempotency-Replayed: true` if it did so for an earlier delivery of the same trigger |
+//! | 400, 415, 408, 413 | the body cannot be read, or an option is invalid; `detail` names the member |
+//! | 403 | a browser sent the request from a page of another origin |
 //! | 404, 405 | another path, another method |
-//! | 409 | a run is under way; `run_id` names it |
-//! | 422 | the `Idempotency-Key` was used for a different request, or what an option names does not exist |
-//! | 503 | stopping, interrupted, or something is out of reach: try again after `Retry-After` |
-//! | 500 | the run failed; the log says why |
+//! | 409 | a run is in progress; `run_id` is its id |
+//! | 422 | the `Idempotency-Key` was used for a different request, or an option names a missing object |
+//! | 503 | shutting down, interrupted, or a dependency is unavailable: retry after `Retry-After` |
+//! | 500 | the run failed; the log has the error |
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +30,7 @@ use super::held::{self, HeldLease};
 use super::http_util::{Body, Problem, json, read_body, refuse_compressed};
 use super::lease::{Acquired, Lease, LeaseTerms};
 use super::origin::refuse_cross_site;
-use super::run::{Order, RunStatus, Runner};
+use super::run::{RunRequest, RunStatus, Runner};
 use super::server::shutting_down;
 use super::shutdown::{REMEMBER, within};
 use super::trigger::{Finished, Triggers, request_sha256};
@@ -38,33 +38,33 @@ use crate::function::Mode;
 use common_core::{Error, Result};
 use common_storage::ArtifactStore;
 
-/// The longest body that is read.
-const MOST_BYTES: usize = 1 << 20;
+/// The maximum size of a request body.
+const MAX_BODY_BYTES: usize = 1 << 20;
 
-/// Runs a function for whoever posts, one run at a time.
+/// Runs a function for each `POST` request, one run at a time.
 pub(super) struct Endpoint<O> {
     pub(super) runner: Runner<O>,
-    /// Where lease and finished triggers are, for every instance to see.
+    /// The store of the lease and of the finished triggers, shared by all instances.
     pub(super) store: Arc<dyn ArtifactStore>,
-    /// How long a run that was killed keeps the next one waiting.
+    /// How long the lease of a killed run blocks the next run.
     pub(super) lease_ttl: Duration,
-    /// Makes every run a dry one.
+    /// Whether every run is a dry run.
     pub(super) dry_run: bool,
-    /// Whether only this machine can reach it.
+    /// Whether the server listens on the loopback interface.
     pub(super) is_local: bool,
     pub(super) shutdown: CancellationToken,
-    /// The runs: they outlive the connections that asked for them.
+    /// The runs in progress, which continue if the client disconnects.
     pub(super) work: TaskTracker,
 }
 
-/// What a client gets where nothing went wrong.
+/// The response to a successful request.
 struct Reply {
     answer: Value,
     is_replay: bool,
 }
 
 impl<O: DeserializeOwned + Send + 'static> Endpoint<O> {
-    /// Answers one request.
+    /// Handles one request.
     pub(super) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
         match self.respond(request).await {
             Ok(reply) => {
@@ -80,7 +80,7 @@ impl<O: DeserializeOwned + Send + 'static> Endpoint<O> {
 
     async fn respond(self: Arc<Self>, request: Request<Incoming>) -> Result<Reply, Problem> {
         if request.uri().path() != "/" {
-            let detail = "there is nothing at this path; POST / runs the function";
+            let detail = "unknown path; POST / runs the function";
             return Err(Problem::new(StatusCode::NOT_FOUND, detail));
         }
         if request.method() != Method::POST {
@@ -89,17 +89,17 @@ impl<O: DeserializeOwned + Send + 'static> Endpoint<O> {
         let (head, body) = request.into_parts();
         refuse_cross_site(&head.headers, self.is_local)?;
         refuse_compressed(&head.headers)?;
-        let body = read_body(body, MOST_BYTES).await?;
+        let body = read_body(body, MAX_BODY_BYTES).await?;
         let trigger = Trigger::parse(&head.headers, &body)?;
         let options = trigger.options()?;
         if self.shutdown.is_cancelled() {
             return Err(shutting_down());
         }
-        // A task of its own: a client that goes away takes its connection with it, not the run.
+        // A separate task, so that the run continues if the client disconnects.
         let work = self.work.clone();
         let run = async move { self.run(&trigger, options).await };
         work.spawn(run.in_current_span()).await.unwrap_or_else(|error| {
-            Err(unanswered(&Error::internal("the request was dropped").caused_by(error)))
+            Err(rejected(&Error::internal("the request was dropped").caused_by(error)))
         })
     }
 
@@ -109,32 +109,33 @@ impl<O: DeserializeOwned + Send + 'static> Endpoint<O> {
         }
         let run_id = Uuid::now_v7().to_string();
         let (mut lease, held) = self.lease(&run_id).await?;
-        // The same trigger may have finished between the look above and the lease.
+        // The same trigger may have finished between the check above and acquiring the lease.
         let reply = match self.replay(trigger).await {
             Ok(None) => {
                 let dry_run = trigger.dry_run || self.dry_run;
                 let cancel = self.shutdown.child_token();
-                let order = Order { run_id, options, dry_run, cancel, mode: Mode::Http, lease: Some(held) };
-                self.run_with(&mut lease, trigger, order).await
+                let request =
+                    RunRequest { run_id, options, dry_run, cancel, mode: Mode::Http, lease: Some(held) };
+                self.run_with(&mut lease, trigger, request).await
             }
             Ok(Some(reply)) => Ok(reply),
             Err(problem) => Err(problem),
         };
-        held::end(lease, Mode::Http, &self.shutdown).await;
+        held::release(lease, Mode::Http, &self.shutdown).await;
         reply
     }
 
     async fn lease(&self, run_id: &str) -> Result<(Lease, HeldLease), Problem> {
         let name = format!("{}/lease.json", self.prefix());
         let held = HeldLease::new(Arc::clone(&self.store), name.clone()).await;
-        let held = held.map_err(|error| unanswered(&error))?;
+        let held = held.map_err(|error| rejected(&error))?;
         let store = Arc::clone(&self.store);
         let terms = LeaseTerms { store, name, ttl: self.lease_ttl, attempt: None };
-        match terms.acquire(run_id, Utc::now()).await.map_err(|error| unanswered(&error))? {
-            Acquired::Ours(lease) => Ok((lease, held)),
-            Acquired::Theirs(holder) => {
+        match terms.acquire(run_id, Utc::now()).await.map_err(|error| rejected(&error))? {
+            Acquired::Granted(lease) => Ok((lease, held)),
+            Acquired::Held(holder) => {
                 let detail = format!(
-                    "run {} is under way; one run is allowed at a time. If it was killed, the next can begin at {}",
+                    "run {} is in progress; only one run is allowed at a time. If it was killed, retry at {}",
                     holder.run_id,
                     holder.expires_at.format("%FT%TZ")
                 );
@@ -147,10 +148,10 @@ impl<O: DeserializeOwned + Send + 'static> Endpoint<O> {
         &self,
         lease: &mut Lease,
         trigger: &Trigger,
-        order: Order<O>,
+        request: RunRequest<O>,
     ) -> Result<Reply, Problem> {
-        let run_id = order.run_id.clone();
-        let problem = match self.runner.run_holding(lease, order).await {
+        let run_id = request.run_id.clone();
+        let problem = match self.runner.run_with_lease(lease, request).await {
             Ok(answer) if answer.status == RunStatus::Succeeded => {
                 let answer = answer.to_json();
                 self.remember(trigger, &answer).await;
@@ -162,10 +163,10 @@ impl<O: DeserializeOwned + Send + 'static> Endpoint<O> {
         Err(problem.with("run_id", run_id))
     }
 
-    /// The answer to an earlier delivery of the same trigger.
+    /// The response to an earlier delivery of the same trigger.
     async fn replay(&self, trigger: &Trigger) -> Result<Option<Reply>, Problem> {
         let Some(id) = &trigger.id else { return Ok(None) };
-        let found = self.triggers().finished(id, Utc::now()).await.map_err(|error| unanswered(&error))?;
+        let found = self.triggers().finished(id, Utc::now()).await.map_err(|error| rejected(&error))?;
         match found {
             Some(finished) if finished.request_sha256 != request_sha256(&trigger.request()) => {
                 let detail = "this Idempotency-Key or event id was used for a request with other options";
@@ -185,9 +186,14 @@ impl<O: DeserializeOwned + Send + 'static> Endpoint<O> {
         match within(&self.shutdown, REMEMBER, self.triggers().remember(id, &finished)).await {
             Some(Ok(())) => {}
             Some(Err(error)) => {
-                tracing::warn!("a repeat of this trigger would run again: {}", error.chain());
+                tracing::warn!(
+                    "the trigger was not saved, so a duplicate delivery would run again: {}",
+                    error.chain()
+                );
             }
-            None => tracing::warn!("a repeat of this trigger would run again: the process ends"),
+            None => tracing::warn!(
+                "the trigger was not saved within {REMEMBER:?}, so a duplicate delivery would run again"
+            ),
         }
     }
 
@@ -200,9 +206,9 @@ impl<O: DeserializeOwned + Send + 'static> Endpoint<O> {
     }
 }
 
-/// Logs why there is no run, and tells the caller what they may know.
-fn unanswered(error: &Error) -> Problem {
-    tracing::error!("no run: {}", error.chain());
+/// Logs an error that prevented the run, and returns the problem for the client.
+fn rejected(error: &Error) -> Problem {
+    tracing::error!("run not started: {}", error.chain());
     Problem::of_run(error)
 }
 

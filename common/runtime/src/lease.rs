@@ -1,6 +1,7 @@
-//! One run at a time across instances: a lease with expiry, kept as an object that changes by compare-and-set.
+//! A lease with an expiry time that allows one run at a time across instances: an object that is changed by
+//! compare-and-set.
 //!
-//! The instances' clocks decide what has expired; on Cloud Run they agree to far less than [`TTL`].
+//! Expiry is decided by the clocks of the instances, which on Cloud Run differ by far less than [`TTL`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,31 +15,31 @@ use common_core::{Error, ErrorKind, Result};
 use common_storage::ArtifactStore;
 use common_storage::artifacts::Generation;
 
-/// How long a run that was killed keeps the next one waiting.
+/// How long the lease of a killed run blocks the next run.
 pub(super) const TTL: Duration = Duration::from_mins(1);
 
-/// How often a write is tried again after somebody else's came between.
+/// How often a write is attempted when concurrent writes conflict.
 const ATTEMPTS: usize = 5;
 
-/// Which try of a job's task a run is.
+/// The attempt of a task of a Cloud Run job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Attempt {
-    /// The job's execution.
+    /// The execution of the job.
     pub(super) execution: String,
-    /// From 0.
+    /// The number of the attempt, from 0.
     pub(super) number: u32,
 }
 
-/// Who holds the lease: the object's content.
+/// The holder of a lease: the content of the object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Holder {
     pub(super) run_id: String,
     pub(super) acquired_at: Timestamp,
-    /// From this moment on, anybody may take the lease over.
+    /// The time from which another run may take over the lease.
     pub(super) expires_at: Timestamp,
-    /// Set by a holder that has finished.
+    /// Set when the holder has released the lease.
     pub(super) released_at: Option<Timestamp>,
-    /// Set by a task of a job.
+    /// Set if the holder is a task of a job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) attempt: Option<Attempt>,
 }
@@ -48,41 +49,40 @@ impl Holder {
         self.released_at.is_none() && now < self.expires_at
     }
 
-    /// Whether `later` is a later try of the same task: a task is tried again only once its last try has ended.
+    /// Whether `later` is a later attempt of the same task. Cloud Run retries a task only after its last attempt ended.
     fn is_superseded_by(&self, later: Option<&Attempt>) -> bool {
-        self.attempt
-            .as_ref()
-            .zip(later)
-            .is_some_and(|(ours, later)| ours.execution == later.execution && ours.number < later.number)
+        self.attempt.as_ref().zip(later).is_some_and(|(current, later)| {
+            current.execution == later.execution && current.number < later.number
+        })
     }
 }
 
-/// What asking for the lease brought.
+/// The result of [`LeaseTerms::acquire`].
 pub(super) enum Acquired {
-    /// It is ours.
-    Ours(Lease),
-    /// Somebody else's run holds it.
-    Theirs(Holder),
+    /// The lease was acquired.
+    Granted(Lease),
+    /// Another run holds the lease.
+    Held(Holder),
 }
 
-/// Where the lease is and how long it lasts.
+/// The location and the duration of a lease.
 #[derive(Clone)]
 pub(super) struct LeaseTerms {
     pub(super) store: Arc<dyn ArtifactStore>,
-    /// The object's name.
+    /// The name of the object.
     pub(super) name: String,
     pub(super) ttl: Duration,
-    /// Which try of a task asks, where a task does: it takes over from its own earlier tries at once.
+    /// The attempt of the task that acquires the lease, if any: it takes over the lease of an earlier attempt at once.
     pub(super) attempt: Option<Attempt>,
 }
 
 impl LeaseTerms {
-    /// Takes the lease for `run_id` until `now + ttl`, if nobody holds it at `now`.
+    /// Acquires the lease for `run_id` until `now + ttl`, unless another run holds it at `now`.
     ///
     /// # Errors
-    /// What the store fails with; `Unavailable` where others kept coming between.
+    /// Errors of the store; `Unavailable` if every attempt conflicts with a concurrent write.
     pub(super) async fn acquire(&self, run_id: &str, now: Timestamp) -> Result<Acquired> {
-        let wanted = Holder {
+        let requested = Holder {
             run_id: run_id.to_owned(),
             acquired_at: now,
             expires_at: now + self.ttl,
@@ -92,37 +92,40 @@ impl LeaseTerms {
         for _ in 0..ATTEMPTS {
             let expected = match self.read().await? {
                 None => None,
-                // Our own write, whose acknowledgement was lost.
-                Some((Some(holder), generation)) if holder == wanted => {
-                    return Ok(self.ours(holder, generation));
+                // This run's own write, whose acknowledgement was lost.
+                Some((Some(holder), generation)) if holder == requested => {
+                    return Ok(self.granted(holder, generation));
                 }
                 Some((Some(holder), _))
                     if holder.is_live(now) && !holder.is_superseded_by(self.attempt.as_ref()) =>
                 {
-                    return Ok(Acquired::Theirs(holder));
+                    return Ok(Acquired::Held(holder));
                 }
                 Some((_, generation)) => Some(generation),
             };
-            match self.store.compare_and_set(&self.name, bytes(&wanted)?, expected.as_ref()).await {
-                Ok(generation) => return Ok(self.ours(wanted, generation)),
+            match self.store.compare_and_set(&self.name, bytes(&requested)?, expected.as_ref()).await {
+                Ok(generation) => return Ok(self.granted(requested, generation)),
                 Err(error) if error.kind() == ErrorKind::Conflict => {}
                 Err(error) => return Err(error.context(&self.name)),
             }
         }
-        Err(Error::unavailable(format!("{}: too many runs ask for the lease at once", self.name)))
+        Err(Error::unavailable(format!(
+            "{}: too many concurrent attempts to acquire the lease: run again later",
+            self.name
+        )))
     }
 
-    fn ours(&self, holder: Holder, generation: Generation) -> Acquired {
-        Acquired::Ours(Lease { terms: self.clone(), holder, generation })
+    fn granted(&self, holder: Holder, generation: Generation) -> Acquired {
+        Acquired::Granted(Lease { terms: self.clone(), holder, generation })
     }
 
-    /// The holder, or `None` where the object holds something else, which nobody can be waiting for.
+    /// The holder and the generation of the object. The holder is `None` if the object is not a valid lease.
     pub(super) async fn read(&self) -> Result<Option<(Option<Holder>, Generation)>> {
         let found = self.store.get(&self.name).await.map_err(|error| error.context(&self.name))?;
         Ok(found.map(|(bytes, generation)| {
             let holder = serde_json::from_slice(&bytes)
                 .inspect_err(|error| {
-                    tracing::warn!("{} is no lease and will be overwritten: {error}", self.name);
+                    tracing::warn!("{} is not a valid lease and will be overwritten: {error}", self.name);
                 })
                 .ok();
             (holder, generation)
@@ -130,7 +133,7 @@ impl LeaseTerms {
     }
 }
 
-/// The lease, held by one run. Dropping it keeps the others out until it expires.
+/// An acquired lease. If it is dropped without a release, it blocks other runs until it expires.
 pub(super) struct Lease {
     terms: LeaseTerms,
     holder: Holder,
@@ -138,43 +141,43 @@ pub(super) struct Lease {
 }
 
 impl Lease {
-    /// Holds the lease until `now + ttl`. `false`: somebody else has it.
+    /// Extends the lease until `now + ttl`. Returns `false` if another run has taken it over.
     ///
     /// # Errors
-    /// What the store fails with; the lease may still be ours.
+    /// Errors of the store; the run may still hold the lease.
     pub(super) async fn renew(&mut self, now: Timestamp) -> Result<bool> {
         self.write(Holder { expires_at: now + self.terms.ttl, ..self.holder.clone() }).await
     }
 
-    /// Lets the next run in at once. A lease that somebody took over is left to them.
+    /// Releases the lease, so that the next run can start at once. Does nothing if another run has taken it over.
     ///
     /// # Errors
-    /// What the store fails with; the lease then ends by expiry.
+    /// Errors of the store; the lease then expires.
     pub(super) async fn release(mut self, now: Timestamp) -> Result<()> {
         self.write(Holder { released_at: Some(now), ..self.holder.clone() }).await.map(|_| ())
     }
 
-    /// Removes the object of a lease that nobody else asks for.
+    /// Deletes the object of a lease that no other run uses.
     ///
     /// # Errors
-    /// What the store fails with.
+    /// Errors of the store.
     pub(super) async fn remove(self) -> Result<()> {
         let Self { terms, .. } = self;
         terms.store.delete(&terms.name).await.map_err(|error| error.context(&terms.name))
     }
 
-    /// Renews the lease for as long as it is polled; returns once somebody else has it.
+    /// Renews the lease periodically; returns when another run has taken it over.
     ///
-    /// While the store is out of reach it keeps trying: two runs side by side do double work, not wrong work.
+    /// Retries while the store is unavailable: two concurrent runs duplicate work, but do not corrupt data.
     pub(super) async fn keep(&mut self) {
-        let every = self.terms.ttl / 3;
+        let interval = self.terms.ttl / 3;
         loop {
-            tokio::time::sleep(every).await;
-            match tokio::time::timeout(every, self.renew(Utc::now())).await {
+            tokio::time::sleep(interval).await;
+            match tokio::time::timeout(interval, self.renew(Utc::now())).await {
                 Ok(Ok(true)) => {}
                 Ok(Ok(false)) => return,
                 Ok(Err(error)) => tracing::warn!("the lease could not be renewed: {}", error.chain()),
-                Err(_) => tracing::warn!("the lease could not be renewed within {every:?}"),
+                Err(_) => tracing::warn!("the lease could not be renewed within {interval:?}"),
             }
         }
     }
@@ -196,7 +199,7 @@ impl Lease {
                 Err(error) if error.kind() == ErrorKind::Conflict => {}
                 Err(error) => return Err(error.context(&self.terms.name)),
             }
-            // Ours under another generation: an earlier write of ours, whose acknowledgement was lost.
+            // The same run under another generation: an earlier write, whose acknowledgement was lost.
             match self.terms.read().await? {
                 Some((Some(found), generation)) if found.run_id == holder.run_id => {
                     self.generation = generation;
@@ -205,7 +208,7 @@ impl Lease {
             }
         }
         Err(Error::unavailable(format!(
-            "{}: the lease changes faster than it can be renewed",
+            "{}: every attempt to write the lease conflicted with another write",
             self.terms.name
         )))
     }
@@ -213,7 +216,7 @@ impl Lease {
 
 fn bytes(holder: &Holder) -> Result<Bytes> {
     let bytes = serde_json::to_vec(holder);
-    bytes.map(Bytes::from).map_err(|error| Error::internal("a lease has no JSON form").caused_by(error))
+    bytes.map(Bytes::from).map_err(|error| Error::internal("a lease cannot be serialized").caused_by(error))
 }
 
 #[cfg(test)]

@@ -1,28 +1,27 @@
-//! What makes a program of a function. A batch function ([`run_batch`]) has one `run` and three ways in:
+//! Runs a function as a program. A batch function ([`run_batch`]) has one `run` method and three modes:
 //!
-//! 1. **Local**: run once, a progress bar, the answer as one line of JSON on stdout.
-//! 2. **Cloud Run job** (`CLOUD_RUN_JOB`): run once for this task's shard; exit 0 or 1.
-//! 3. **HTTP function** (`PORT`): `POST /` with JSON or a `CloudEvent` runs the function and answers.
+//! 1. **Local**: runs once, shows a progress bar, and prints the result as one line of JSON on stdout.
+//! 2. **Cloud Run job** (`CLOUD_RUN_JOB`): runs once for this task's shard; exits with 0 or 1.
+//! 3. **HTTP function** (`PORT`): `POST /` with JSON or a `CloudEvent` runs the function and responds with its result.
 //!
-//! A service ([`run_service`]) answers requests for as long as its process lives.
+//! A service ([`run_service`]) serves requests until its process ends.
 //!
-//! - `function`: [`Function`], [`Invocation`], [`Report`]: what a function's code sees
-//! - `batch`: [`Batch`], opened once by its process; `service`: [`Service`]
-//! - `process`, `cli`, [`flags`], [`mod@settings`]: start, command line, and the variables behind it
-//! - `run`: one run and its answer; [`runs`]: its rows in `ml_runs`
-//! - `http`, `event`, `trigger`, `origin`: triggers over HTTP, each run once
-//! - `lease`, `held`: one run at a time, across instances
-//! - [`http_util`], `body`, `problem`, `limits`: what every HTTP answer needs; `server`, `access`, `compress`,
-//!   `delivery`: the server under it
-//! - [`shutdown`]: the end of a process and what each part of it may take
-//! - [`telemetry`], `progress`: log lines for people and for Cloud Logging, progress bars
+//! - `function`: [`Function`], [`Invocation`], [`Report`]: the interface to a function's code
+//! - `batch`: [`Batch`], opened once per process; `service`: [`Service`]
+//! - `process`, `cli`, [`flags`], [`mod@settings`]: start, command line and environment variables
+//! - `run`: one run and its result; [`runs`]: its rows in `ml_runs`
+//! - `http`, `event`, `trigger`, `origin`: triggers over HTTP, with duplicates detected
+//! - `lease`, `held`: one run at a time across instances
+//! - [`http_util`], `body`, `problem`, `limits`: requests and responses of every HTTP handler
+//! - `server`, `access_log`, `compress`, `write_timeout`: the HTTP server
+//! - [`shutdown`]: shutdown and the time limit of each of its steps
+//! - [`telemetry`], `progress`: log lines for terminals and for Cloud Logging, progress bars
 
-mod access;
+mod access_log;
 mod batch;
 mod body;
 mod cli;
 mod compress;
-mod delivery;
 mod event;
 pub mod flags;
 mod function;
@@ -43,10 +42,11 @@ pub mod settings;
 pub mod shutdown;
 pub mod telemetry;
 mod trigger;
+mod write_timeout;
 
 pub use batch::{Batch, run_batch};
 pub use function::{Function, Invocation, Mode, Report};
-pub use held::{HeldLease, LeasePlace};
+pub use held::{HeldLease, LeaseLocation};
 pub use progress::Progress;
 pub use runs::Run;
 pub use service::{Service, Start, run_service, serve};

@@ -1,4 +1,4 @@
-//! What a service takes on at once, how long it works on a request, and which pages may call it.
+//! The limits of a service: concurrent requests, time per request, and the origins that may call it (CORS).
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::body::Body;
 use crate::problem::Problem;
 use crate::settings::ServingSettings;
 
-/// Headers of an answer that a page of an allowed origin needs.
+/// The headers that a browser requires before a page of another origin may read a response.
 const CORS: [(HeaderName, &str); 4] = [
     (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, POST, OPTIONS"),
     (header::ACCESS_CONTROL_ALLOW_HEADERS, "content-type, if-none-match, x-request-id, traceparent"),
@@ -27,7 +27,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The limits that `settings` name.
+    /// The limits in `settings`.
     pub fn new(settings: &ServingSettings) -> Self {
         let origin = settings.cors_allow_origin.as_ref();
         Self {
@@ -37,29 +37,30 @@ impl Limits {
         }
     }
 
-    /// The longest that a request is worked on.
+    /// The time limit of a request.
     pub fn deadline(&self) -> Duration {
         self.deadline
     }
 
-    /// Works on a request; `work` gets the moment at which it is given up.
+    /// Runs `work` for a request within the limits; `work` receives its deadline.
     ///
     /// # Errors
-    /// A problem of status 503 where as many requests as the service takes are worked on, or `work` is not done in time.
+    /// A problem with status 503 if the maximum number of requests is in progress, or `work` exceeds the deadline.
     pub async fn admit<T, F>(&self, work: impl FnOnce(std::time::Instant) -> F) -> Result<T, Problem>
     where
         F: Future<Output = Result<T, Problem>>,
     {
-        let busy = || unavailable("as many requests as this instance takes are worked on already".to_owned());
+        let busy =
+            || unavailable("this instance is already handling its maximum number of requests".to_owned());
         let _permit = self.permits.try_acquire().map_err(|_| busy())?;
-        let until = Instant::now() + self.deadline;
+        let deadline = Instant::now() + self.deadline;
         let late =
             || unavailable(format!("the answer was not ready within {} ms", self.deadline.as_millis()));
-        tokio::time::timeout_at(until, work(until.into_std())).await.unwrap_or_else(|_| Err(late()))
+        tokio::time::timeout_at(deadline, work(deadline.into_std())).await.unwrap_or_else(|_| Err(late()))
     }
 
-    /// Adds the headers that every answer of a service has: that its media type is to be believed, and which pages may
-    /// read it.
+    /// Adds the headers that every response of a service has: `X-Content-Type-Options`, and the CORS headers if an
+    /// origin is configured.
     pub fn finish(&self, mut response: Response<Body>) -> Response<Body> {
         let headers = response.headers_mut();
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -89,7 +90,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_request_too_many_and_one_that_takes_too_long_are_refused() {
+    async fn requests_beyond_the_limit_or_the_deadline_are_rejected() {
         let limits = limits(&[("MAX_CONCURRENT", "1"), ("REQUEST_DEADLINE_MS", "50")]);
         let inner = limits.admit(|_| async {
             let second = limits.admit(|_| async { Ok(2) }).await.unwrap_err();
@@ -97,13 +98,13 @@ mod tests {
             Ok(1)
         });
         assert_eq!(inner.await.unwrap(), 1);
-        assert_eq!(limits.admit(|_| async { Ok(3) }).await.unwrap(), 3, "the permit is given back");
+        assert_eq!(limits.admit(|_| async { Ok(3) }).await.unwrap(), 3, "the permit is released");
         let late = limits.admit(|_| std::future::pending::<Result<(), _>>()).await.unwrap_err();
         assert!(late.members()["detail"].as_str().unwrap().contains("within 50 ms"), "{late:?}");
     }
 
     #[test]
-    fn only_a_page_of_the_origin_may_read_an_answer() {
+    fn cors_headers_are_sent_only_if_an_origin_is_configured() {
         let header = |limits: &Limits, name: HeaderName| {
             limits.finish(Response::new(Body::default())).headers().get(name).cloned()
         };

@@ -1,4 +1,4 @@
-//! Who may start a run through a browser: no page of another site, which could reach a server on this machine.
+//! Rejects cross-site requests: a page of another site must not start a run, even on a server on the local machine.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -7,41 +7,42 @@ use hyper::header::{self, HeaderMap};
 
 use super::http_util::Problem;
 
-/// Refuses what a page of another site made a browser send. With `is_local`, also what was sent to a name that is not this
-/// machine's: such a name can be another site's that was pointed here (DNS rebinding).
+/// Rejects requests that a browser sends for a page of another site. With `is_local`, also rejects requests whose
+/// `Host` is not a loopback name or address, because another site's name can be resolved to this machine (DNS
+/// rebinding).
 ///
 /// # Errors
-/// A problem of status 403 that names the header.
+/// A problem with status 403 that names the header.
 pub(super) fn refuse_cross_site(headers: &HeaderMap, is_local: bool) -> Result<(), Problem> {
-    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("no ASCII"));
-    let refused = |name: &str, value: &str, expected: &str| {
+    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("not ASCII"));
+    let rejected = |name: &str, value: &str, expected: &str| {
         let detail =
-            format!("invalid {name} {value:?}: expected {expected}; a page of another site starts no run");
+            format!("invalid {name} {value:?}: expected {expected}; pages of other sites cannot start a run");
         Err(Problem::new(StatusCode::FORBIDDEN, detail))
     };
     match text("sec-fetch-site") {
         None | Some("same-origin" | "none") => {}
-        Some(other) => return refused("Sec-Fetch-Site", other, "same-origin"),
+        Some(other) => return rejected("Sec-Fetch-Site", other, "same-origin"),
     }
     let host = text(header::HOST.as_str());
     if let Some(origin) = text(header::ORIGIN.as_str()) {
-        let is_ours = origin
+        let is_same_origin = origin
             .split_once("://")
             .is_some_and(|(_, authority)| host.is_some_and(|host| authority.eq_ignore_ascii_case(host)));
-        if !is_ours {
-            return refused("Origin", origin, "that of this server");
+        if !is_same_origin {
+            return rejected("Origin", origin, "the origin of this server");
         }
     }
     match host {
-        Some(host) if is_local && !is_this_machine(host) => {
-            refused("Host", host, "localhost or an address of this machine")
+        Some(host) if is_local && !is_loopback(host) => {
+            rejected("Host", host, "localhost or an address of this machine")
         }
         _ => Ok(()),
     }
 }
 
-/// Says whether `host`, with or without a port, can only be this machine.
-fn is_this_machine(host: &str) -> bool {
+/// Whether `host`, with or without a port, is `localhost` or a loopback address.
+fn is_loopback(host: &str) -> bool {
     if let Some(inner) = host.strip_prefix('[') {
         let address = inner.split(']').next().unwrap_or_default();
         return address.parse().is_ok_and(|address: Ipv6Addr| address.is_loopback());
@@ -57,16 +58,16 @@ mod tests {
 
     use super::*;
 
-    fn is_refused(pairs: &[(&str, &str)], is_local: bool) -> bool {
+    fn is_rejected(pairs: &[(&str, &str)], is_local: bool) -> bool {
         let pair = |&(name, value): &(&str, &str)| {
             (name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap())
         };
-        let refusal = refuse_cross_site(&pairs.iter().map(pair).collect(), is_local).err();
-        refusal.is_some_and(|problem| problem.status() == StatusCode::FORBIDDEN)
+        let rejection = refuse_cross_site(&pairs.iter().map(pair).collect(), is_local).err();
+        rejection.is_some_and(|problem| problem.status() == StatusCode::FORBIDDEN)
     }
 
     #[test]
-    fn a_page_of_another_site_starts_nothing() {
+    fn a_page_of_another_site_cannot_start_a_run() {
         let host = ("host", "127.0.0.1:8080");
         for is_local in [true, false] {
             for bad in [
@@ -79,7 +80,7 @@ mod tests {
                 ("sec-fetch-site", "same-site"),
                 ("sec-fetch-site", "\u{e9}"),
             ] {
-                assert!(is_refused(&[host, bad], is_local), "{bad:?}");
+                assert!(is_rejected(&[host, bad], is_local), "{bad:?}");
             }
             for good in [
                 ("origin", "http://127.0.0.1:8080"),
@@ -87,14 +88,14 @@ mod tests {
                 ("sec-fetch-site", "none"),
                 ("user-agent", "Google-Cloud-Scheduler"),
             ] {
-                assert!(!is_refused(&[host, good], is_local), "{good:?}");
+                assert!(!is_rejected(&[host, good], is_local), "{good:?}");
             }
         }
-        assert!(!is_refused(&[], true));
+        assert!(!is_rejected(&[], true));
     }
 
     #[test]
-    fn a_name_that_can_be_pointed_here_is_none_of_this_machines() {
+    fn a_local_server_accepts_only_loopback_names() {
         for host in [
             "evil.example:8080",
             "10.0.0.7",
@@ -102,11 +103,11 @@ mod tests {
             "localhost.evil.example",
             "[2001:db8::1]:80",
         ] {
-            assert!(is_refused(&[("host", host), ("origin", &format!("http://{host}"))], true), "{host}");
-            assert!(!is_refused(&[("host", host)], false), "{host}");
+            assert!(is_rejected(&[("host", host), ("origin", &format!("http://{host}"))], true), "{host}");
+            assert!(!is_rejected(&[("host", host)], false), "{host}");
         }
         for host in ["localhost", "LOCALHOST:8080", "127.0.0.1", "127.9.9.9:1", "[::1]:8080"] {
-            assert!(!is_refused(&[("host", host)], true), "{host}");
+            assert!(!is_rejected(&[("host", host)], true), "{host}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a refused or failed request is answered with: RFC 9457 `application/problem+json`.
+//! Error responses: `application/problem+json` (RFC 9457).
 
 use bytes::Bytes;
 use hyper::header::{self, HeaderName, HeaderValue};
@@ -8,10 +8,10 @@ use serde_json::{Map, Value};
 use super::http_util::{Body, RequestId, json};
 use common_core::{Error, ErrorKind};
 
-/// How long a caller is asked to wait before the next attempt, where nobody knows better.
+/// The default of `Retry-After`.
 const RETRY_AFTER_S: u16 = 30;
 
-/// A status, one sentence for the caller, and what else helps them.
+/// An error response: a status, a `detail` sentence, and further members and headers.
 #[derive(Debug, Clone)]
 pub struct Problem {
     status: StatusCode,
@@ -20,7 +20,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem of `status` that says `detail`. One of status 503 asks the caller to come back in 30 s.
+    /// A problem with `status` and `detail`. With status 503 it has `Retry-After: 30`.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         let problem = Self { status, members: Map::new(), headers: Vec::new() };
         let problem = problem
@@ -34,65 +34,68 @@ impl Problem {
         }
     }
 
-    /// The caller's fault: 400.
+    /// A problem with status 400.
     pub fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, detail)
     }
 
-    /// 405 with the methods that the path has.
+    /// A problem with status 405 and the methods that the path allows.
     pub fn method_not_allowed(allowed: &'static str) -> Self {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, format!("this path takes {allowed}"))
             .header(header::ALLOW, HeaderValue::from_static(allowed))
     }
 
-    /// What the caller of a batch function may know about `error`.
+    /// The problem for the client of a batch function whose run failed with `error`.
     pub(super) fn of_run(error: &Error) -> Self {
-        // Not 404 and 409: those say that there is no such path, and that another run is under way.
-        let refused = StatusCode::UNPROCESSABLE_ENTITY;
-        Self::of(error, "run", (refused, refused))
+        // 404 and 409 have other meanings here: unknown path, and another run in progress.
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        Self::of(error, "run", (status, status))
     }
 
-    /// What the caller of a service may know about `error`: what it says to them where it is about what they sent, else
-    /// only that it is not their fault. What is withheld is logged here, under the request's id.
+    /// The problem for the client of a service whose request failed with `error`.
+    ///
+    /// It contains the message of an error about the request itself. Other errors are logged with the id of the
+    /// request, and the client gets a general sentence.
     pub fn of_request(error: &Error) -> Self {
         let problem = Self::of(error, "request", (StatusCode::NOT_FOUND, StatusCode::CONFLICT));
         if problem.status.is_server_error() {
-            tracing::error!("a request failed: {}", error.chain());
+            tracing::error!("request failed: {}", error.chain());
         }
         problem
     }
 
     fn of(error: &Error, what: &str, (not_found, conflict): (StatusCode, StatusCode)) -> Self {
-        let refused = match error.kind() {
+        let client_error = match error.kind() {
             ErrorKind::InvalidInput => Some(StatusCode::BAD_REQUEST),
             ErrorKind::NotFound => Some(not_found),
             ErrorKind::Conflict => Some(conflict),
             _ => None,
         };
-        if let (Some(status), Some(sentence)) = (refused, error.outside()) {
-            return Self::new(status, sentence);
+        if let (Some(status), Some(detail)) = (client_error, error.outside()) {
+            return Self::new(status, detail);
         }
         let (status, detail) = match error.kind() {
             ErrorKind::Unavailable => (
                 StatusCode::SERVICE_UNAVAILABLE,
-                format!("something that the {what} needs is out of reach for now; the log has the details"),
+                format!("a dependency of the {what} is unavailable; the log has the details"),
             ),
-            ErrorKind::Cancelled => {
-                (StatusCode::SERVICE_UNAVAILABLE, format!("the {what} was asked to stop before it finished"))
-            }
+            ErrorKind::Cancelled => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                format!("the {what} was interrupted by a shutdown; retry it"),
+            ),
             _ => (StatusCode::INTERNAL_SERVER_ERROR, format!("the {what} failed; the log has the details")),
         };
         Self::new(status, detail)
     }
 
-    /// Adds a member.
+    /// Adds a member to the body.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.members.insert(name.to_owned(), value.into());
         self
     }
 
-    /// Sets a header of the answer.
+    /// Sets a header of the response.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.retain(|(present, _)| *present != name);
@@ -100,18 +103,18 @@ impl Problem {
         self
     }
 
-    /// Asks the caller to come back in so many seconds.
+    /// Sets `Retry-After`.
     #[must_use]
     pub fn retry_after(self, seconds: u16) -> Self {
         self.header(header::RETRY_AFTER, seconds.into())
     }
 
-    /// The status that it is answered with.
+    /// The status of the response.
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// Its members as they stand in the body.
+    /// The members of the body.
     pub fn members(&self) -> &Map<String, Value> {
         &self.members
     }
@@ -123,19 +126,18 @@ impl From<Problem> for Response<Body> {
         let headers = response.headers_mut();
         headers.extend(problem.headers);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        // For `name_request`, which knows what a handler does not.
+        // For `add_request_id`.
         response.extensions_mut().insert(Members(problem.members));
         response
     }
 }
 
-/// What a problem's body says, as an extension of its answer.
+/// The members of a problem, as an extension of its response.
 #[derive(Clone)]
 struct Members(Map<String, Value>);
 
-/// Adds the request's name to an answer that is a problem, so that its lines in the log can be found, and returns the
-/// problem's sentence.
-pub(super) fn name_request(response: &mut Response<Body>, id: &RequestId) -> Option<String> {
+/// Adds the id of the request to a response that is a problem, and returns the `detail` of the problem.
+pub(super) fn add_request_id(response: &mut Response<Body>, id: &RequestId) -> Option<String> {
     let Members(mut members) = response.extensions_mut().remove()?;
     members.insert("request_id".to_owned(), id.0.as_str().into());
     let detail = members.get("detail").and_then(Value::as_str).map(str::to_owned);

@@ -1,4 +1,4 @@
-//! What every program does: start the log and the runtime, print its settings, and turn an error into an exit status.
+//! Common steps of every program: starting the log and the Tokio runtime, printing the settings, and exit codes.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -13,7 +13,7 @@ use crate::server::allow_many_connections;
 use crate::settings::ProcessSettings;
 use crate::{shutdown, telemetry};
 
-/// Starts what every program has (log, allocator, runtime, signals), and does `work` until it ends.
+/// Starts the log, the allocator, the Tokio runtime and the signal handlers, and runs `work`.
 pub(crate) fn boot<F, Fut>(
     function: Function,
     settings: &ProcessSettings,
@@ -33,12 +33,12 @@ where
         .build()
         .map_err(|error| Error::internal("cannot start threads").caused_by(error))?;
     let code = runtime.block_on(async { work(shutdown::on_signal()?).await });
-    // A blocking call that was left behind must not hold the process.
+    // A blocking call that is still running must not prevent the process from ending.
     runtime.shutdown_timeout(shutdown::THREADS);
     code
 }
 
-/// The exit status of `outcome`; an error is printed on stderr.
+/// The exit code of `outcome`; an error is printed on stderr.
 pub(crate) fn exit(outcome: Result<ExitCode>) -> ExitCode {
     outcome.unwrap_or_else(|error| {
         let _ = writeln!(io::stderr(), "error: {}", error.chain());
@@ -46,29 +46,29 @@ pub(crate) fn exit(outcome: Result<ExitCode>) -> ExitCode {
     })
 }
 
-/// Prints what clap has to say: help goes to stdout with 0, a usage error to stderr with 2.
-pub(crate) fn usage(error: &clap::Error) -> ExitCode {
+/// Prints a message of clap and returns the exit code: 0 for help on stdout, 2 for a usage error on stderr.
+pub(crate) fn print_usage(error: &clap::Error) -> ExitCode {
     let _ = error.print();
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
-/// Prints mode and effective settings as JSON.
+/// Prints the mode and the effective settings as JSON.
 pub(crate) fn print_config(mode: Mode, variables: &Variables, declared: &[Variable]) -> Result<ExitCode> {
     let config: Value = json!({ "mode": mode, "variables": variables.describe(declared) });
     let text = serde_json::to_string_pretty(&config)
-        .map_err(|error| Error::internal("the settings have no JSON form").caused_by(error))?;
+        .map_err(|error| Error::internal("the settings cannot be serialized").caused_by(error))?;
     print_line(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints the names of the variables, one a line.
+/// Prints the names of the variables, one per line.
 pub(crate) fn print_names(declared: &[Variable]) -> Result<ExitCode> {
     let names: Vec<String> = declared.iter().map(Variable::name).collect();
     print_line(&names.join("\n"))?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes to stdout. A reader that has gone (`| head`) is not an error.
+/// Writes a line to stdout. A closed pipe (`| head`) is not an error.
 pub(crate) fn print_line(line: &str) -> Result<()> {
     match writeln!(io::stdout(), "{line}") {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),

@@ -1,4 +1,4 @@
-//! How far a run is: a bar for a person at a terminal, a log line every few seconds for everybody else.
+//! The progress of a run: a progress bar on a terminal, otherwise a log line every few seconds.
 
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -6,25 +6,25 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tracing::Span;
 
-/// How often a run without a bar says how far it is.
+/// How often a run without a progress bar logs its progress.
 const LOG_EVERY: Duration = Duration::from_secs(10);
 
-/// Every bar of the process, so that a log line can be written above them.
+/// The progress bars of the process, so that log lines can be written above them.
 static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 
-/// Does `write` while no bar is on the screen.
+/// Runs `write` while the progress bars are hidden.
 pub(crate) fn without_bars<T>(write: impl FnOnce() -> T) -> T {
     BARS.suspend(write)
 }
 
-/// Tells how far the run is. A clone reports on the same work; any thread may.
+/// Reports the progress of a run. Clones report on the same work, from any thread.
 ///
-/// The default writes log lines; the shim puts a bar in their place where a person watches.
+/// The default writes log lines; in local mode on a terminal the runtime shows a progress bar instead.
 #[derive(Debug, Clone)]
 pub struct Progress {
-    /// Whether a bar is drawn.
+    /// Whether a progress bar is shown instead of log lines.
     is_bar: bool,
-    /// The run's span: lines are logged within it from whichever thread.
+    /// The span of the run, entered for each log line because any thread may log.
     span: Span,
     work: Arc<Mutex<Option<Work>>>,
 }
@@ -50,7 +50,7 @@ impl Progress {
         Self { is_bar, span: Span::current(), work: Arc::default() }
     }
 
-    /// Begins `total` units of `what` (for example `ads`) and ends what was begun before.
+    /// Starts `total` units of `what` (for example `ads`), after finishing the previous work.
     pub fn start(&self, total: u64, what: &str) {
         self.finish();
         let now = Instant::now();
@@ -58,7 +58,7 @@ impl Progress {
         *self.lock() = Some(Work { what: what.into(), total, done: 0, started: now, logged: now, bar });
     }
 
-    /// Counts `n` more units as done.
+    /// Counts `n` more units as completed.
     pub fn advance(&self, n: u64) {
         let mut work = self.lock();
         let Some(work) = work.as_mut() else { return };
@@ -71,7 +71,7 @@ impl Progress {
         }
     }
 
-    /// Ends the work: the bar goes, or a last line says how much was done.
+    /// Finishes the work: removes the progress bar, or logs a last line.
     pub fn finish(&self) {
         let Some(work) = self.lock().take() else { return };
         match &work.bar {
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn work_counts_over_clones_and_threads_and_ends_once() {
+    fn clones_and_threads_share_a_count_and_finish_is_idempotent() {
         let progress = Progress::default();
         progress.advance(1);
         progress.start(200, "ads");

@@ -1,4 +1,4 @@
-//! One run, whichever way it came in.
+//! One run, in any mode.
 
 use std::io::{IsTerminal, stderr};
 use std::pin::pin;
@@ -22,16 +22,16 @@ use crate::progress::Progress;
 
 pub(super) use common_storage::warehouse::RunStatus;
 
-/// A report as JSON, and what was asked of it before.
+/// A serialized report, and whether the run was interrupted.
 pub(super) struct Reported {
     report: Value,
     is_interrupted: bool,
 }
 
-/// The function's code.
+/// The code of a function, with its report type erased.
 pub(super) type Handler<O> = Arc<dyn Fn(Invocation<O>) -> BoxFuture<'static, Result<Reported>> + Send + Sync>;
 
-/// What a run answers: the line on stdout, the body of the HTTP response, the entry in the log.
+/// The result of a run: the line on stdout, or the body of the HTTP response.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Answer {
     function: &'static str,
@@ -46,62 +46,63 @@ pub(super) struct Answer {
 
 impl Answer {
     pub(super) fn to_json(&self) -> Value {
-        // Strings, moments and a JSON value: there is no way to fail.
+        // Strings, timestamps and a JSON value always serialize.
         serde_json::to_value(self).unwrap_or_default()
     }
 }
 
-/// What one run is asked for.
-pub(super) struct Order<O> {
+/// The parameters of one run.
+pub(super) struct RunRequest<O> {
     pub(super) run_id: String,
     pub(super) options: O,
     pub(super) dry_run: bool,
-    /// Asks the run to stop.
+    /// Cancelled when the run has to stop.
     pub(super) cancel: CancellationToken,
     pub(super) mode: Mode,
-    /// The lease that it holds, if any.
+    /// The lease that the run holds, if any.
     pub(super) lease: Option<HeldLease>,
 }
 
-/// Runs the function's code.
+/// Runs the code of a function.
 pub(super) struct Runner<O> {
     pub(super) function: Function,
-    /// The share of the keys that every run works on.
+    /// The shard of the keys that every run processes.
     pub(super) shard: Shard,
     pub(super) handler: Handler<O>,
 }
 
 impl<O: Send + 'static> Runner<O> {
-    /// Runs once. Every line logged within carries the run's id.
+    /// Runs once. Every line that the run logs has its id.
     ///
-    /// A report that says so, or an error of kind `Cancelled` after `order.cancel`, makes an interrupted run.
+    /// The run is interrupted if its report says so, or if it fails with `Cancelled` after `request.cancel` is
+    /// cancelled.
     ///
     /// # Errors
-    /// What the function's code fails with; `Internal` where it panics.
-    pub(super) async fn run(&self, order: Order<O>) -> Result<Answer> {
-        let span = tracing::error_span!("run", run_id = order.run_id, function = self.function.name);
-        self.run_in_span(order).instrument(span).await
+    /// Errors of the function; `Internal` if it panics.
+    pub(super) async fn run(&self, request: RunRequest<O>) -> Result<Answer> {
+        let span = tracing::error_span!("run", run_id = request.run_id, function = self.function.name);
+        self.run_in_span(request).instrument(span).await
     }
 
-    /// [`Runner::run`] while the run holds `lease`: it is asked to stop where another run takes that over.
+    /// Like [`Runner::run`], but renews `lease` during the run and cancels the run if another run takes the lease over.
     ///
     /// # Errors
-    /// Those of [`Runner::run`].
-    pub(super) async fn run_holding(&self, lease: &mut Lease, order: Order<O>) -> Result<Answer> {
-        let (run_id, cancel) = (order.run_id.clone(), order.cancel.clone());
-        let mut run = pin!(self.run(order));
+    /// The errors of [`Runner::run`].
+    pub(super) async fn run_with_lease(&self, lease: &mut Lease, request: RunRequest<O>) -> Result<Answer> {
+        let (run_id, cancel) = (request.run_id.clone(), request.cancel.clone());
+        let mut run = pin!(self.run(request));
         tokio::select! {
             outcome = &mut run => outcome,
             () = lease.keep() => {
-                tracing::warn!(run_id, "another run took the lease over; this one is asked to stop");
+                tracing::warn!(run_id, "another run took over the lease: stopping this run");
                 cancel.cancel();
                 run.await
             }
         }
     }
 
-    async fn run_in_span(&self, order: Order<O>) -> Result<Answer> {
-        let Order { run_id, options, dry_run, cancel, mode, lease } = order;
+    async fn run_in_span(&self, request: RunRequest<O>) -> Result<Answer> {
+        let RunRequest { run_id, options, dry_run, cancel, mode, lease } = request;
         let started_at = Utc::now();
         tracing::info!(dry_run, "run started");
         let invocation = Invocation {
@@ -116,7 +117,7 @@ impl<O: Send + 'static> Runner<O> {
         };
         let run = (self.handler)(invocation);
         let outcome = tokio::spawn(run.in_current_span()).await.unwrap_or_else(|error| {
-            Err(Error::internal("the run panicked; the log says where").caused_by(error))
+            Err(Error::internal("the run panicked; the log has the location").caused_by(error))
         });
         let (report, is_interrupted) = match outcome {
             Ok(Reported { report, is_interrupted }) => (report, is_interrupted),
@@ -139,24 +140,24 @@ impl<O: Send + 'static> Runner<O> {
             finished_at: Utc::now(),
             report,
         };
-        // At a terminal the answer itself is the next line.
+        // In local mode the result is printed on stdout.
         let report_json = (mode != Mode::Local).then(|| answer.report.to_string());
         tracing::info!(report_json, "run {status}");
         Ok(answer)
     }
 }
 
-/// At a terminal the error is the last line that the process prints; elsewhere the log is all there is. Of a request that its sender
-/// has to mend, the line of the request is the error.
+/// Logs the error of a run. In local mode the process prints it instead. An error that the client has to fix is a
+/// warning here, because the access log reports the rejected request as an error.
 fn log(error: &Error, mode: Mode) {
     match mode {
         Mode::Local => {}
-        Mode::Http if error.outside().is_some() => tracing::warn!("run refused: {}", error.chain()),
+        Mode::Http if error.outside().is_some() => tracing::warn!("run rejected: {}", error.chain()),
         Mode::Http | Mode::Job => tracing::error!("run failed: {}", error.chain()),
     }
 }
 
-/// Lets any function's code be a [`Handler`].
+/// Wraps the code of a function in a [`Handler`].
 pub(super) fn handler<O, R, F, Fut>(code: F) -> Handler<O>
 where
     R: Report,
@@ -169,7 +170,7 @@ where
             let report = run.await?;
             let is_interrupted = report.is_interrupted();
             let report = serde_json::to_value(report)
-                .map_err(|error| Error::internal("the report cannot be serialised").caused_by(error))?;
+                .map_err(|error| Error::internal("the report cannot be serialized").caused_by(error))?;
             Ok(Reported { report, is_interrupted })
         }
         .boxed()

@@ -1,8 +1,8 @@
-//! A function's run, written down in `ml_runs`: every state that it is in is a row, and `vw_runs` has the latest.
+//! Records runs in `ml_runs`: one row per status change; `vw_runs` has the latest row of each run.
 //!
-//! A run that was killed wrote no ending. A later run writes that it was abandoned, once it is known not to be under way:
-//! where the warehouse lets in one process at a time (DuckDB), because that is the later run; elsewhere by its lease, which
-//! its first row names.
+//! A killed run leaves a last row with the status `running`. A later run records it as abandoned when it is certain
+//! that the run has ended: with DuckDB, because only one process can open the file for writing; otherwise, because the
+//! run no longer holds the lease that its first row names.
 
 use std::time::Duration;
 
@@ -16,19 +16,19 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::function::{Function, Invocation, Report};
-use crate::held::{HeldLease, LeasePlace};
+use crate::held::{HeldLease, LeaseLocation};
 use crate::shutdown;
 
-/// Leases of other runs that are read at once.
-const LOOKS_AT_ONCE: usize = 8;
+/// Leases that are read concurrently.
+const CONCURRENT_LEASE_READS: usize = 8;
 
-/// What the first row of a run reports: how to find out whether it is under way.
+/// The report in the first row of a run: the lease that shows whether the run is still in progress.
 #[derive(Debug, Serialize, Deserialize)]
-struct LeaseOfRun {
-    lease: LeasePlace,
+struct RunLease {
+    lease: LeaseLocation,
 }
 
-/// Which run it is.
+/// A run that is recorded in `ml_runs`.
 #[derive(Debug, Clone, Copy)]
 #[allow(clippy::struct_field_names)] // The column's name.
 pub struct Run<'a> {
@@ -37,20 +37,20 @@ pub struct Run<'a> {
     started_at: Timestamp,
     shutdown: &'a CancellationToken,
     lease: Option<&'a HeldLease>,
-    /// What it may take after `shutdown` to return, and to be recorded.
+    /// The time limits after `shutdown` is cancelled: for the work, and for recording its end.
     limits: [Duration; 2],
 }
 
-/// A run whose first row is written.
-pub struct Begun<'a> {
+/// A run whose first row has been written.
+pub struct StartedRun<'a> {
     run: Run<'a>,
     warehouse: &'a dyn Warehouse,
-    /// When that row was.
+    /// The time of that row.
     recorded_at: Timestamp,
 }
 
 impl<'a> Run<'a> {
-    /// The run of `function` that `invocation` is.
+    /// The run of `function` with the input `invocation`.
     pub fn of<O>(function: Function, invocation: &'a Invocation<O>) -> Self {
         Self {
             function,
@@ -62,13 +62,12 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Does `work` between two rows of the run: that it runs, and how it ended, be it with a panic. Makes the tables of
-    /// runs first, and writes which earlier runs were abandoned. Work that is asked to stop and does not return in time is
-    /// dropped.
+    /// Runs `work` and records its start and its end, including a panic. Creates the tables of runs if they do not
+    /// exist, and records abandoned runs. Drops `work` if it does not return in time after shutdown.
     ///
     /// # Errors
-    /// Those of `work`, `Internal` where it panics, `Cancelled` where it was dropped; those of the warehouse where a row
-    /// could not be written.
+    /// The errors of `work`; `Internal` if it panics, `Cancelled` if it was dropped; errors of the warehouse if a row
+    /// cannot be written.
     pub async fn recorded<R: Report>(
         self,
         warehouse: &dyn Warehouse,
@@ -77,17 +76,17 @@ impl<'a> Run<'a> {
         self.begin(warehouse).await?.recorded(work).await
     }
 
-    /// Writes that the run is under way; makes the tables of runs first.
+    /// Records the start of the run. Creates the tables of runs if they do not exist.
     ///
     /// # Errors
-    /// Those of the warehouse.
-    pub async fn begin(self, warehouse: &'a dyn Warehouse) -> Result<Begun<'a>> {
+    /// Errors of the warehouse.
+    pub async fn begin(self, warehouse: &'a dyn Warehouse) -> Result<StartedRun<'a>> {
         warehouse.create_runs().await?;
         let report =
-            self.lease.map_or(Value::Null, |lease| json!(LeaseOfRun { lease: lease.place().clone() }));
-        let begun = self.record(RunStatus::Running, report, Utc::now());
-        warehouse.record_runs(std::slice::from_ref(&begun)).await?;
-        Ok(Begun { run: self, warehouse, recorded_at: begun.recorded_at })
+            self.lease.map_or(Value::Null, |lease| json!(RunLease { lease: lease.location().clone() }));
+        let running = self.record(RunStatus::Running, report, Utc::now());
+        warehouse.record_runs(std::slice::from_ref(&running)).await?;
+        Ok(StartedRun { run: self, warehouse, recorded_at: running.recorded_at })
     }
 
     fn record(&self, status: RunStatus, report: Value, recorded_at: Timestamp) -> RunRecord {
@@ -104,63 +103,66 @@ impl<'a> Run<'a> {
     }
 }
 
-impl Begun<'_> {
-    /// Does `work` and writes how it ended; see [`Run::recorded`].
+impl StartedRun<'_> {
+    /// Runs `work` and records its end; see [`Run::recorded`].
     ///
     /// # Errors
-    /// Those of [`Run::recorded`].
+    /// The errors of [`Run::recorded`].
     pub async fn recorded<R: Report>(self, work: impl Future<Output = Result<R>>) -> Result<R> {
         let Self { run, warehouse, recorded_at } = self;
         let [work_limit, record_limit] = run.limits;
         let whole = feed::caught_async("the run", async {
             if let Err(error) = self.record_abandoned().await {
-                tracing::warn!("runs that were killed may still be shown as running: {}", error.chain());
+                tracing::warn!("killed runs may still have the status `running`: {}", error.chain());
             }
             let report = work.await?;
             let value = serde_json::to_value(&report)
-                .map_err(|error| Error::internal("the report cannot be serialised").caused_by(error))?;
+                .map_err(|error| Error::internal("the report cannot be serialized").caused_by(error))?;
             Ok((report, value))
         });
         let outcome = shutdown::within(run.shutdown, work_limit, whole).await.unwrap_or_else(|| {
-            Err(Error::cancelled(format!(
-                "the run was asked to stop and did not return within {work_limit:?}"
-            )))
+            Err(Error::cancelled(format!("the run did not stop within {work_limit:?} after the signal")))
         });
         let (status, report) = match &outcome {
             Ok((report, value)) if report.is_interrupted() => (RunStatus::Interrupted, value.clone()),
             Ok((_, value)) => (RunStatus::Succeeded, value.clone()),
             Err(error) => {
-                let is_stopped = error.kind() == ErrorKind::Cancelled && run.shutdown.is_cancelled();
-                let status = if is_stopped { RunStatus::Interrupted } else { RunStatus::Failed };
+                let is_interrupted = error.kind() == ErrorKind::Cancelled && run.shutdown.is_cancelled();
+                let status = if is_interrupted { RunStatus::Interrupted } else { RunStatus::Failed };
                 (status, json!({ "error": error.chain() }))
             }
         };
         let ended = run.record(status, report, after(recorded_at));
         let recorded = warehouse.record_runs(std::slice::from_ref(&ended));
         let recorded = shutdown::within(run.shutdown, record_limit, recorded).await.unwrap_or_else(|| {
-            Err(Error::unavailable(format!("nothing was written within {record_limit:?}")))
+            Err(Error::unavailable(format!("the row was not written within {record_limit:?}")))
         });
         if let Err(error) = &recorded {
-            tracing::error!("the run {status}, and ml_runs does not say so: {}", error.chain());
+            tracing::error!(
+                "the run {status}, but its end could not be recorded in ml_runs: {}",
+                error.chain()
+            );
         }
         let (report, _) = outcome?;
-        recorded.map_err(|error| error.context(format!("the run {status}, and ml_runs does not say so")))?;
+        recorded.map_err(|error| {
+            error.context(format!("the run {status}, but its end could not be recorded in ml_runs"))
+        })?;
         Ok(report)
     }
 
-    /// Writes which runs were killed.
+    /// Records killed runs as abandoned.
     async fn record_abandoned(&self) -> Result<()> {
-        let Self { run: this, warehouse, .. } = self;
-        let others = warehouse.running_runs().await?.into_iter().filter(|run| run.run_id != this.run_id);
+        let Self { run: current, warehouse, .. } = self;
+        let others = warehouse.running_runs().await?.into_iter().filter(|run| run.run_id != current.run_id);
         let is_exclusive = warehouse.is_exclusive();
-        let looks = others.map(async |run| Ok((is_exclusive || self.is_over(&run).await?).then_some(run)));
-        let mut looks = stream::iter(looks).buffered(LOOKS_AT_ONCE);
+        let checks = others.map(async |run| Ok((is_exclusive || self.has_ended(&run).await?).then_some(run)));
+        let mut checks = stream::iter(checks).buffered(CONCURRENT_LEASE_READS);
         let mut abandoned = Vec::new();
-        while let Some(run) = looks.next().await {
+        while let Some(run) = checks.next().await {
             let run: Result<Option<RunRecord>> = run;
             abandoned.extend(run?.map(|run| RunRecord {
                 status: RunStatus::Abandoned,
-                report: json!({ "abandoned_for": this.run_id }),
+                report: json!({ "abandoned_for": current.run_id }),
                 recorded_at: after(run.recorded_at),
                 ..run
             }));
@@ -169,21 +171,23 @@ impl Begun<'_> {
             return Ok(());
         }
         for RunRecord { function, run_id, started_at, .. } in &abandoned {
-            tracing::warn!("run {run_id} of {function}, begun at {started_at}, was killed: it is abandoned");
+            tracing::warn!(
+                "run {run_id} of {function}, started at {started_at}, was killed: recorded as abandoned"
+            );
         }
         warehouse.record_runs(&abandoned).await
     }
 
-    /// Whether a run that wrote no ending is known not to be under way: it holds its lease no longer.
-    async fn is_over(&self, run: &RunRecord) -> Result<bool> {
-        match (self.run.lease, LeaseOfRun::deserialize(&run.report)) {
-            (Some(ours), Ok(begun)) => ours.is_lost(&begun.lease, &run.run_id).await,
+    /// Whether a run with the status `running` has certainly ended, because it no longer holds its lease.
+    async fn has_ended(&self, run: &RunRecord) -> Result<bool> {
+        match (self.run.lease, RunLease::deserialize(&run.report)) {
+            (Some(own), Ok(other)) => own.is_lost(&other.lease, &run.run_id).await,
             _ => Ok(false),
         }
     }
 }
 
-/// Now, and later than `earlier`, whatever became of the clock.
+/// The current time, or a time just after `earlier` if the clock went backwards.
 fn after(earlier: Timestamp) -> Timestamp {
     Utc::now().max(earlier + TimeDelta::microseconds(1))
 }

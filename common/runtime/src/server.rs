@@ -1,4 +1,4 @@
-//! The HTTP server under every function: connections, time limits, health, access log, graceful end.
+//! The HTTP server of every function: connections, timeouts, health, access log, graceful shutdown.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -24,60 +24,60 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument, Span};
 use uuid::Uuid;
 
-use super::access::Access;
+use super::access_log::AccessLog;
 use super::compress::{self, Accepted};
-use super::delivery::Delivery;
 use super::http_util::{Body, Problem, READ_TIMEOUT, RequestId, json};
-use super::problem::name_request;
+use super::problem::add_request_id;
 use super::shutdown::{DELIVERY, DRAIN, LAST};
+use super::write_timeout::WriteTimeout;
 use crate::telemetry::TraceContext;
 use common_core::{Error, Result};
 
-/// The header that carries a [`RequestId`] in and out.
+/// The header with the [`RequestId`] of a request and its response.
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// How long a server goes on for callers who do not know yet that it is to end.
+/// How long a server continues to serve requests after shutdown begins, until clients know that it is not ready.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Drain {
-    /// It ends once nobody has asked anything for so long.
-    quiet: Duration,
-    /// It ends after so long in any case.
-    most: Duration,
+    /// The server stops after this time without a request.
+    idle: Duration,
+    /// The server stops after this time in any case.
+    max: Duration,
 }
 
 impl Drain {
-    /// For a batch function, whose callers are turned away as soon as its end has come.
-    pub(super) const NONE: Self = Self { quiet: Duration::ZERO, most: Duration::ZERO };
-    /// For a service: whoever still has a connection to it is answered, told to leave, and leaves.
-    pub(super) const SERVICE: Self = Self { quiet: Duration::from_millis(500), most: DRAIN };
+    /// For a batch function, which rejects requests as soon as shutdown begins.
+    pub(super) const NONE: Self = Self { idle: Duration::ZERO, max: Duration::ZERO };
+    /// For a service, which serves requests on open connections and closes each connection after its response.
+    pub(super) const SERVICE: Self = Self { idle: Duration::from_millis(500), max: DRAIN };
 }
 
-/// A server before it runs.
+/// The configuration of a server.
 pub(super) struct Server<H, R> {
     pub(super) listener: TcpListener,
-    /// Ends the server.
+    /// Starts the shutdown of the server.
     pub(super) shutdown: CancellationToken,
-    /// Work that goes on where its client has gone, and that the server's end waits for.
+    /// Work that continues if its client disconnects, and that shutdown waits for.
     pub(super) work: TaskTracker,
     pub(super) drain: Drain,
-    /// Connections at once; more wait with the system until one ends.
-    pub(super) most: usize,
-    /// Whether its callers are triggers, whose refusals only the log tells.
+    /// Maximum number of open connections; further ones wait in the backlog of the listener.
+    pub(super) max_connections: usize,
+    /// Whether the clients are triggers, so that rejected requests are logged as errors.
     pub(super) is_trigger: bool,
-    /// Says why `/ready` is to be 503.
+    /// Returns the problem that `/ready` responds with, if the service is not ready.
     pub(super) unready: R,
-    /// Answers every request but `/health` and `/ready`.
+    /// Handles every request except `/health` and `/ready`.
     pub(super) handler: H,
 }
 
-/// Requests that the handler has been given.
+/// Counts of the requests that the handler has received and completed.
 #[derive(Debug, Default)]
 struct Traffic {
     begun: AtomicU64,
     ended: AtomicU64,
 }
 
-/// One of them; it has ended when this is dropped, also where the client went away.
+/// A request in progress. It is complete when this value is dropped, which also happens if the client disconnects.
 struct InFlight(Arc<Traffic>);
 
 impl Traffic {
@@ -86,15 +86,15 @@ impl Traffic {
         InFlight(Arc::clone(self))
     }
 
-    /// Returns once nothing has been asked for `quiet` and nothing is being answered, after `most` at the latest.
-    async fn ceases(&self, drain: Drain) {
-        let deadline = Instant::now() + drain.most;
+    /// Returns when no request has arrived for `drain.idle` and none is in progress, at the latest after `drain.max`.
+    async fn wait_idle(&self, drain: Drain) {
+        let deadline = Instant::now() + drain.max;
         let (mut seen, mut since) = (self.begun.load(Ordering::SeqCst), Instant::now());
         while Instant::now() < deadline {
             let (ended, begun) = (self.ended.load(Ordering::SeqCst), self.begun.load(Ordering::SeqCst));
             if begun != seen || ended != begun {
                 (seen, since) = (begun, Instant::now());
-            } else if since.elapsed() >= drain.quiet {
+            } else if since.elapsed() >= drain.idle {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -114,49 +114,52 @@ where
     A: Future<Output = Response<Body>> + Send + 'static,
     R: Fn() -> Option<Problem> + Clone + Send + 'static,
 {
-    /// Answers requests until `shutdown` is cancelled, `work` has ended after it, and callers had time to leave.
+    /// Serves requests until `shutdown` is cancelled, `work` is complete, and the drain period is over.
     ///
-    /// In between, it still answers: `/ready` with 503, and the handler whatever it says to a late caller; every
-    /// answer closes its connection. Then it stops listening and delivers the answers under way.
+    /// After `shutdown` is cancelled, `/ready` responds with 503, other requests are still handled, and every response
+    /// closes its connection. Then the server stops listening and completes the responses in progress.
     pub(super) async fn serve(self) {
         let connections = GracefulShutdown::new();
         let traffic = Arc::new(Traffic::default());
-        let mut over = pin!(async {
+        let mut drained = pin!(async {
             self.shutdown.cancelled().await;
             self.work.close();
             self.work.wait().await;
-            traffic.ceases(self.drain).await;
+            traffic.wait_idle(self.drain).await;
         });
-        let places = Arc::new(Semaphore::new(self.most));
-        let mut is_full_said = false;
+        let slots = Arc::new(Semaphore::new(self.max_connections));
+        let mut is_full_logged = false;
         loop {
-            if places.available_permits() == 0 && !is_full_said {
-                tracing::warn!("{} connections are open: others wait until one of them ends", self.most);
-                is_full_said = true;
+            if slots.available_permits() == 0 && !is_full_logged {
+                tracing::warn!(
+                    "all {} connections are in use: new ones wait until one closes",
+                    self.max_connections
+                );
+                is_full_logged = true;
             }
             let accepted = tokio::select! {
-                accepted = accept(&self.listener, &places) => accepted,
-                () = &mut over => break,
+                accepted = accept(&self.listener, &slots) => accepted,
+                () = &mut drained => break,
             };
             match accepted {
-                Ok((stream, peer, place)) => self.spawn(stream, peer, &traffic, &connections, Some(place)),
+                Ok((stream, peer, slot)) => self.spawn(stream, peer, &traffic, &connections, Some(slot)),
                 Err(error) => {
-                    // Out of file descriptors, most likely: some connections have to end first.
-                    tracing::warn!("a connection was not accepted: {error}");
+                    // Most likely out of file descriptors: wait until some connections close.
+                    tracing::warn!("cannot accept a connection: {error}");
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
             }
         }
-        // Whoever the system has let in already would else be cut off.
+        // Connections that are already in the backlog would otherwise be reset.
         while let Some(Ok((stream, peer))) = self.listener.accept().now_or_never() {
             self.spawn(stream, peer, &traffic, &connections, None);
         }
         drop(self.listener);
-        // Nobody comes any more. Whoever came last may not have asked yet.
-        let last = Drain { quiet: self.drain.quiet / 2, most: self.drain.most.min(LAST) };
-        traffic.ceases(last).await;
+        // The listener is closed. The last connections may not have sent their request yet.
+        let last = Drain { idle: self.drain.idle / 2, max: self.drain.max.min(LAST) };
+        traffic.wait_idle(last).await;
         if tokio::time::timeout(DELIVERY, connections.shutdown()).await.is_err() {
-            tracing::warn!("some clients did not take their answer within {DELIVERY:?}");
+            tracing::warn!("some clients did not read their response within {DELIVERY:?}");
         }
     }
 
@@ -166,16 +169,16 @@ where
         peer: SocketAddr,
         traffic: &Arc<Traffic>,
         connections: &GracefulShutdown,
-        place: Option<OwnedSemaphorePermit>,
+        slot: Option<OwnedSemaphorePermit>,
     ) {
-        // An answer is one write: there is nothing for the kernel to wait for.
+        // A response is one write, so that Nagle's algorithm would only delay it.
         let _ = stream.set_nodelay(true);
         let connection = connections.watch(self.connection(stream, peer, Arc::clone(traffic)));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
-                tracing::debug!("a connection ended early: {error}");
+                tracing::debug!("connection closed: {error}");
             }
-            drop(place);
+            drop(slot);
         });
     }
 
@@ -191,7 +194,7 @@ where
         let service = service_fn(move |mut request: Request<Incoming>| {
             let id = request_id(request.headers());
             let span = span(request.headers(), &id);
-            let access = Access::of(&request, peer);
+            let access_log = AccessLog::of(&request, peer);
             let accepted = Accepted::of(request.headers());
             request.extensions_mut().insert(id.clone());
             let (shutdown, handler, unready) = (shutdown.clone(), handler.clone(), unready.clone());
@@ -203,19 +206,19 @@ where
                     response
                 } else {
                     let _in_flight = traffic.begin();
-                    // A panic is in the log; the connection and the others' requests live on.
+                    // The panic hook logs the panic; the connection and other requests are not affected.
                     let answer = AssertUnwindSafe(async move { handler(request).await }).catch_unwind();
                     answer.await.unwrap_or_else(|_| panicked().into())
                 };
-                let sentence = name_request(&mut response, &id);
-                let mut response = compress::answer(response, &accepted).await;
+                let detail = add_request_id(&mut response, &id);
+                let mut response = compress::compress(response, &accepted).await;
                 if let Ok(echo) = HeaderValue::from_str(&id.0) {
                     response.headers_mut().insert(X_REQUEST_ID, echo);
                 }
                 if shutdown.is_cancelled() {
                     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
                 }
-                access.log(response.status(), sentence.as_deref(), is_trigger);
+                access_log.log(response.status(), detail.as_deref(), is_trigger);
                 Ok::<_, Infallible>(response)
             };
             answer.instrument(span)
@@ -223,11 +226,11 @@ where
         http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(READ_TIMEOUT)
-            .serve_connection(TokioIo::new(Delivery::new(stream, READ_TIMEOUT)), service)
+            .serve_connection(TokioIo::new(WriteTimeout::new(stream, READ_TIMEOUT)), service)
     }
 }
 
-/// Raises the number of files and connections that the process may have open to what the system allows it.
+/// Raises the limit of open files, and so of connections, to the maximum that the system allows.
 pub(super) fn allow_many_connections() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
@@ -235,43 +238,43 @@ pub(super) fn allow_many_connections() {
         return;
     }
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
-        tracing::warn!(open_files = limit.current, "the limit of open files stays: {error}");
+        tracing::warn!(open_files = limit.current, "cannot raise the limit of open files: {error}");
     }
 }
 
-/// Waits for a free place, and for a client to take it.
+/// Waits for a free slot, then for a connection.
 async fn accept(
     listener: &TcpListener,
-    places: &Arc<Semaphore>,
+    slots: &Arc<Semaphore>,
 ) -> std::io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    // Fails where the semaphore is closed, and nobody closes it.
-    let place = Arc::clone(places).acquire_owned().await.map_err(std::io::Error::other)?;
+    // Fails only if the semaphore is closed, which never happens.
+    let slot = Arc::clone(slots).acquire_owned().await.map_err(std::io::Error::other)?;
     let (stream, peer) = listener.accept().await?;
-    Ok((stream, peer, place))
+    Ok((stream, peer, slot))
 }
 
-/// Connections at once: more than Cloud Run gives an instance, and never so many that none of the files that the process
-/// may have open are left for its work.
-pub(super) fn most_connections() -> usize {
+/// The maximum number of open connections: more than Cloud Run sends to an instance, and at most half of the limit of
+/// open files.
+pub(super) fn max_connections() -> usize {
     let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-    files.map_or(MOST_CONNECTIONS, |files| MOST_CONNECTIONS.min(files as usize / 2)).max(1)
+    files.map_or(MAX_CONNECTIONS, |files| MAX_CONNECTIONS.min(files as usize / 2)).max(1)
 }
 
-/// The limit where the system sets none: the memory of a connection that asks nothing is some ten kilobytes.
-const MOST_CONNECTIONS: usize = 4096;
+/// The limit if the system sets none. An idle connection takes about 10 KB of memory.
+const MAX_CONNECTIONS: usize = 4096;
 
-/// Connections that the system may hold for us before we take them. With the default of 128 a burst of clients overflows
-/// it, and each of those left out tries again a second later.
+/// The backlog of the listener. With the default of 128 a burst of clients overflows it, and clients retry after a
+/// second.
 const BACKLOG: u32 = 4096;
 
 /// Listens on `interface` and `port`.
 ///
 /// # Errors
-/// `Unavailable` where the port is somebody else's.
+/// `Unavailable` if the port is in use.
 pub(super) fn listen((interface, port): ([u8; 4], u16)) -> Result<TcpListener> {
     let listen = || {
         let socket = TcpSocket::new_v4()?;
-        // A server that has just ended leaves the port in a state that would else bar its successor.
+        // Allows to bind the port while connections of an earlier process are in TIME_WAIT.
         socket.set_reuseaddr(true)?;
         socket.bind((std::net::Ipv4Addr::from(interface), port).into())?;
         socket.listen(BACKLOG)
@@ -281,21 +284,21 @@ pub(super) fn listen((interface, port): ([u8; 4], u16)) -> Result<TcpListener> {
     })
 }
 
-/// The request's own name where it has a usable one, else a new one.
+/// The id in the header of the request if it is valid, otherwise a new id.
 fn request_id(headers: &HeaderMap) -> RequestId {
     let given = headers.get(X_REQUEST_ID).and_then(|value| value.to_str().ok());
     let usable = given.filter(|id| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()));
     RequestId(usable.map_or_else(|| Uuid::now_v7().to_string(), str::to_owned))
 }
 
-/// The span whose trace and request every line about the request carries.
+/// The span of a request; its trace and request id are added to every log line of the request.
 fn span(headers: &HeaderMap, id: &RequestId) -> Span {
     let trace = TraceContext::from_headers(headers);
     let (trace_id, span_id) = trace.map(|trace| (trace.trace_id, trace.span_id)).unzip();
     tracing::error_span!("request", request_id = id.0, trace_id, span_id = span_id.flatten())
 }
 
-/// `/health` says that the process answers, `/ready` whether it takes new work.
+/// Responds to `/health` (the process is running) and `/ready` (it accepts new work).
 fn health(request: &Request<Incoming>, unready: impl Fn() -> Option<Problem>) -> Option<Response<Body>> {
     let path = request.uri().path();
     if path != "/health" && path != "/ready" {
@@ -308,9 +311,12 @@ fn health(request: &Request<Incoming>, unready: impl Fn() -> Option<Problem>) ->
     Some(problem.map_or_else(|| json(StatusCode::OK, &serde_json::json!({ "status": "ok" })), Response::from))
 }
 
-/// What a caller is told who comes after SIGTERM.
+/// The problem for a request that arrives after SIGTERM.
 pub(super) fn shutting_down() -> Problem {
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "this instance is shutting down; another will answer")
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "this instance is shutting down; retry to reach another instance",
+    )
 }
 
 fn panicked() -> Problem {

@@ -1,4 +1,4 @@
-//! A service: a function that answers requests for as long as its process lives.
+//! A service: a function that serves requests until its process ends.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -14,41 +14,42 @@ use common_core::{Error, Result};
 
 use crate::function::{Function, Mode};
 use crate::http_util::{Body, Problem};
-use crate::server::{Drain, Server, listen, most_connections};
+use crate::server::{Drain, Server, listen, max_connections};
 use crate::settings::{ListenSettings, ProcessSettings};
 use crate::shutdown::CLOSE;
 use crate::{cli, flags, process};
 
-/// What a service is opened with.
+/// The input of the function that opens a service.
 #[derive(Debug, Clone)]
 pub struct Start<S> {
-    /// The service's settings.
+    /// The settings of the service.
     pub settings: S,
-    /// Cancelled by SIGTERM and SIGINT. Requests are answered for up to 5 s after it; what runs beside them may stop.
+    /// Cancelled by SIGTERM and SIGINT. Requests are served for up to 5 s after that; background tasks may stop.
     pub shutdown: CancellationToken,
 }
 
-/// Answers requests, many at once.
+/// Handles requests concurrently.
 pub trait Service: Send + Sync + 'static {
-    /// Answers one request, whatever its path; `/health` and `/ready` are answered by the shim. Dropped where the
-    /// client goes away. A request carries its `http_util::RequestId` as an extension.
+    /// Handles one request with any path except `/health` and `/ready`, which the runtime handles. The future is
+    /// dropped if the client disconnects. A request has its `http_util::RequestId` as an extension.
     fn answer(self: Arc<Self>, request: Request<Incoming>) -> impl Future<Output = Response<Body>> + Send;
 
-    /// Why no traffic should come yet, or `None` where it may: what `/ready` says.
+    /// The problem that `/ready` responds with, or `None` if the service is ready.
     fn unready(&self) -> Option<Problem>;
 
-    /// Called after the last answer: returns once no thread works any more. It has two seconds.
+    /// Called after the last response: returns when the threads of the service have ended, within two seconds.
     fn close(self: Arc<Self>) -> impl Future<Output = ()> + Send;
 }
 
-/// Runs a service as a program, and returns its exit status: 0 after SIGTERM or SIGINT, 2 for usage and configuration,
-/// else 1.
+/// Runs a service as a program, and returns its exit code: 0 after SIGTERM or SIGINT, 2 for usage and configuration
+/// errors, 1 otherwise.
 ///
-/// It listens on every interface where `PORT` is set, else on 127.0.0.1. `open` is called once, with the port bound and
-/// nobody answered yet: what takes long belongs into tasks and threads that it starts, and into [`Service::unready`].
+/// The service listens on all interfaces if `PORT` is set, otherwise on 127.0.0.1. `open` is called once, after the
+/// port is bound and before the first request is handled: do slow work in background tasks, and report it with
+/// [`Service::unready`].
 ///
-/// After SIGTERM it answers on: `/ready` with 503, everything else as before, and every answer closes its connection.
-/// Once nobody has asked for half a second, after 5 s at the latest, it stops listening and ends.
+/// After SIGTERM, `/ready` responds with 503, other requests are still handled, and every response closes its
+/// connection. After half a second without requests, and at the latest after 5 s, the service stops listening and ends.
 pub fn run_service<C, S, F, Fut>(function: Function, open: F) -> ExitCode
 where
     C: Settings,
@@ -57,10 +58,10 @@ where
     Fut: Future<Output = Result<S>>,
 {
     let declared = [ProcessSettings::variables(), ListenSettings::variables(), C::variables()].concat();
-    let declared = flags::once(declared);
+    let declared = flags::dedup(declared);
     let (cli, matches) = match cli::ServiceCli::read(function, &declared, std::env::args_os()) {
         Ok(read) => read,
-        Err(error) => return process::usage(&error),
+        Err(error) => return process::print_usage(&error),
     };
     if cli.print.names {
         return process::exit(process::print_names(&declared));
@@ -71,7 +72,7 @@ where
         let settings = C::read(&variables)?;
         if process_settings.cloud_run_job.is_some() {
             return Err(Error::configuration(format!(
-                "CLOUD_RUN_JOB is set, and {} is a service: deploy it as a Cloud Run service",
+                "CLOUD_RUN_JOB is set, but {} is a service: deploy it as a Cloud Run service",
                 function.name
             )));
         }
@@ -93,21 +94,22 @@ where
     process::exit(outcome)
 }
 
-/// Answers requests on `listener` until `shutdown` is cancelled, and then as [`run_service`] says; closes the service.
+/// Serves requests on `listener` until `shutdown` is cancelled, shuts down as in [`run_service`], and closes the
+/// service.
 pub async fn serve<S: Service>(service: Arc<S>, listener: TcpListener, shutdown: CancellationToken) {
-    let (answering, asked) = (Arc::clone(&service), Arc::clone(&service));
+    let (handling, unready) = (Arc::clone(&service), Arc::clone(&service));
     let server = Server {
         listener,
         shutdown,
         work: TaskTracker::new(),
         drain: Drain::SERVICE,
-        most: most_connections(),
+        max_connections: max_connections(),
         is_trigger: false,
-        unready: move || asked.unready(),
-        handler: move |request| Arc::clone(&answering).answer(request),
+        unready: move || unready.unready(),
+        handler: move |request| Arc::clone(&handling).answer(request),
     };
     server.serve().await;
     if tokio::time::timeout(CLOSE, service.close()).await.is_err() {
-        tracing::warn!("the service's threads did not end within {CLOSE:?}; they are cut off");
+        tracing::warn!("the threads of the service did not end within {CLOSE:?}: ending the process anyway");
     }
 }

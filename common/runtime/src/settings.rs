@@ -1,19 +1,19 @@
-//! What a process is told about where it runs, what it logs, and how much it takes on.
+//! The settings of a process: its environment, logging, and the limits of a server.
 
 use std::fmt;
 
 use common_core::job::Shard;
 use common_core::settings::{Value, Whole, invalid};
-use common_core::{Error, Result, settings, words};
+use common_core::{Error, Result, settings, string_enum};
 use common_storage::settings::WarehouseUrl;
 use tracing_subscriber::filter::{EnvFilter, LevelFilter};
 
-/// Tasks that may write to one table of BigQuery: it runs two statements that change a table at once, queues twenty, and fails
-/// the next.
-const MOST_WRITERS: u32 = 20;
+/// Maximum number of tasks that write to one BigQuery table. BigQuery runs two mutating statements per table at a time,
+/// queues twenty more, and fails further ones.
+const MAX_BIGQUERY_TASKS: u32 = 20;
 
-words! {
-    /// How log lines look.
+string_enum! {
+    /// The format of log lines.
     pub enum LogFormat {
         /// JSON on Cloud Run, text elsewhere.
         "auto" => Auto,
@@ -25,33 +25,33 @@ words! {
 }
 
 settings! {
-    /// What is logged, under which name.
+    /// Settings of the log.
     pub struct ProcessSettings, "How" {
         /// Format of log lines on stderr: auto, json, text
         pub log_format: LogFormat = "auto", flag "log-format FORMAT";
-        /// Lines that are logged: a level, or a list such as info,hyper=debug
+        /// Log filter: a level, or a list such as info,hyper=debug
         pub rust_log: LogFilter = "info";
-        /// Project that completes trace names in the log, and pays for Vertex AI
+        /// Google Cloud project of traces in the log, also billed for Vertex AI
         pub google_cloud_project: Option<String>;
-        /// Name of the Cloud Run service, by which Error Reporting groups
+        /// Name of the Cloud Run service, used as the service name in Error Reporting
         pub k_service: Option<String>, given_by CloudRun;
-        /// Name of the Cloud Run job, by which Error Reporting groups; runs the function once as a task
+        /// Name of the Cloud Run job, used as the service name in Error Reporting; selects job mode
         pub cloud_run_job: Option<String>, given_by CloudRun;
     }
 }
 
 settings! {
-    /// Where a server listens.
+    /// The port of a server.
     pub struct ListenSettings, "How" {
-        /// Port to listen on, on every interface
+        /// Port to listen on, on all interfaces
         pub port: Option<Whole<0, 65_535>>, given_by CloudRun;
     }
 }
 
 settings! {
-    /// Which task of a Cloud Run job a process is.
+    /// The task of a Cloud Run job that the process runs.
     pub struct TaskSettings, "How" {
-        /// Execution of the job
+        /// Id of the execution of the job
         pub cloud_run_execution: Option<String>, given_by CloudRun;
         /// Index of the task, from 0
         pub cloud_run_task_index: Whole<0, 9_999> = "0", given_by CloudRun;
@@ -63,36 +63,37 @@ settings! {
 }
 
 settings! {
-    /// How much a service takes on, and which pages may call it.
+    /// The limits of a service, and the origins that may call it.
     pub struct ServingSettings, "How" {
-        /// Requests worked on at once; one more is answered with 503
+        /// Maximum number of concurrent requests; further ones get status 503
         pub max_concurrent: Whole<1, 10_000> = "64", flag "max-concurrent N";
-        /// The longest that a request is worked on, in milliseconds
+        /// Time limit of a request in milliseconds
         pub request_deadline_ms: Whole<1, 3_600_000> = "10000", flag "request-deadline-ms MS";
-        /// Origin whose pages may call from a browser, or * for every origin; none where it is not set
+        /// Origin whose pages may call the service from a browser, or * for any origin; not set: no other origin
         pub cors_allow_origin: Option<Origin>, flag "cors-allow-origin ORIGIN";
     }
 }
 
 impl ProcessSettings {
-    /// The name by which Error Reporting groups: that of the Cloud Run service or job.
+    /// The service name in Error Reporting: the name of the Cloud Run service or job.
     pub fn service_name(&self) -> Option<&str> {
         self.k_service.as_deref().or(self.cloud_run_job.as_deref())
     }
 }
 
 impl TaskSettings {
-    /// The share of the keys that this task works on.
+    /// The shard of the keys that this task processes.
     ///
     /// # Errors
-    /// `Configuration` where there is no such task, or more tasks than `warehouse` lets write at once.
+    /// `Configuration` if the index is out of range, or there are more tasks than `warehouse` allows to write
+    /// concurrently.
     pub fn shard(&self, warehouse: &WarehouseUrl) -> Result<Shard> {
         let [index, count] =
             [self.cloud_run_task_index.get(), self.cloud_run_task_count.get()].map(|n| n as u32);
-        if count > MOST_WRITERS && matches!(warehouse, WarehouseUrl::BigQuery { .. }) {
+        if count > MAX_BIGQUERY_TASKS && matches!(warehouse, WarehouseUrl::BigQuery { .. }) {
             return Err(Error::configuration(format!(
-                "invalid CLOUD_RUN_TASK_COUNT \"{count}\": expected 1 to {MOST_WRITERS}, because BigQuery queues no more than \
-                 {MOST_WRITERS} statements that change one table and fails the others: deploy the job with fewer tasks"
+                "invalid CLOUD_RUN_TASK_COUNT \"{count}\": expected 1 to {MAX_BIGQUERY_TASKS}, because BigQuery \
+                 queues at most {MAX_BIGQUERY_TASKS} statements per table: deploy the job with fewer tasks"
             )));
         }
         if index >= count {
@@ -103,19 +104,20 @@ impl TaskSettings {
     }
 }
 
-/// A filter of log lines, as `RUST_LOG` has it.
+/// A log filter in the syntax of `RUST_LOG`.
 #[derive(Debug, Clone)]
 pub struct LogFilter(String);
 
 impl LogFilter {
-    /// The filter. `error` is the level of modules that the list leaves out; it keeps the spans that carry trace and labels.
+    /// The filter. Modules that are not listed log at level `error`, which keeps the spans with the trace and the
+    /// labels.
     pub(crate) fn filter(&self) -> EnvFilter {
         EnvFilter::builder().parse_lossy(format!("error,{}", self.0))
     }
 }
 
 impl Value for LogFilter {
-    /// A lone word has to be a level: it would else be read as a module's name and silence the rest.
+    /// A single word must be a level: `EnvFilter` would take it for a module and disable all other modules.
     fn read(text: &str) -> Result<Self, String> {
         let is_word = |part: &&str| !part.contains(['=', '[', ']', '{', '}', '"']);
         let are_levels = text.split(',').filter(is_word).all(|word| word.parse::<LevelFilter>().is_ok());
@@ -127,12 +129,12 @@ impl Value for LogFilter {
     }
 }
 
-/// `*`, or an origin as browsers send it: scheme and host, a port where it is not the scheme's own, no path.
+/// `*`, or an origin as browsers send it: scheme, host, and port if it is not the default of the scheme; no path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin(String);
 
 impl Origin {
-    /// Its text.
+    /// The text of the origin.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,15 +1,15 @@
-//! SIGTERM and SIGINT: one token that everything listens to, what each part of the end may take, and a hard end for what does
-//! not keep to it.
+//! Shutdown on SIGTERM and SIGINT: a token that is cancelled, a time limit for each step, and a forced exit after
+//! [`GRACE`].
 //!
-//! Cloud Run kills a process ten seconds after SIGTERM. The parts below come one after the other and fit into that:
+//! Cloud Run kills a process ten seconds after SIGTERM. The steps are sequential and fit into this time:
 //!
-//! | a run | a service |
+//! | run | service |
 //! |---|---|
-//! | `WORK`: keep what was done | `DRAIN`: callers are answered and told to leave |
-//! | `RECORD`: the run's row | `LAST`: what the system had let in already |
-//! | `REMEMBER`: the trigger | `DELIVERY`: answers under way |
-//! | `RELEASE`: the lease | `CLOSE`: its own threads |
-//! | `DELIVERY`: the HTTP answer | `THREADS` |
+//! | `WORK`: save the results | `DRAIN`: serve requests and close connections |
+//! | `RECORD`: write the row of the run | `LAST`: serve connections of the backlog |
+//! | `REMEMBER`: save the trigger | `DELIVERY`: send the responses in progress |
+//! | `RELEASE`: release the lease | `CLOSE`: end the threads of the service |
+//! | `DELIVERY`: send the HTTP response | `THREADS` |
 //! | `THREADS` | |
 
 use std::time::Duration;
@@ -19,67 +19,70 @@ use tokio_util::sync::CancellationToken;
 
 use common_core::{Error, Result};
 
-/// What Cloud Run gives a process after SIGTERM.
+/// The time between SIGTERM and SIGKILL on Cloud Run.
 const CLOUD_RUN: Duration = Duration::from_secs(10);
 
-/// After this the process ends, whatever still runs; the rest of [`CLOUD_RUN`] is for the log line that says so. What the
-/// parts leave of it is for closing the warehouse's file.
+/// The time after which the process exits even if work is still running. The rest of [`CLOUD_RUN`] is for logging that;
+/// the time that the steps leave is for closing the file of the warehouse.
 const GRACE: Duration = Duration::from_millis(9_500);
 
-const _: () =
-    assert!(GRACE.as_millis() < CLOUD_RUN.as_millis(), "the hard end comes after the process is killed");
+const _: () = assert!(
+    GRACE.as_millis() < CLOUD_RUN.as_millis(),
+    "the forced exit must come before Cloud Run kills the process"
+);
 
-/// How long a run has to keep what it did and to return, once it is asked to stop.
+/// The time limit for a run to save its results and return after shutdown begins.
 pub const WORK: Duration = Duration::from_millis(5_500);
 
-/// How long the row of a run that was asked to stop may take.
+/// The time limit for recording the end of a run after shutdown begins.
 pub const RECORD: Duration = Duration::from_millis(1_500);
 
-/// How long a run that succeeded although it was asked to stop may take to remember its trigger.
+/// The time limit for saving the trigger of a run that succeeded after shutdown began.
 pub(super) const REMEMBER: Duration = Duration::from_millis(250);
 
-/// How long the lease of a run that was asked to stop may take to be released.
+/// The time limit for releasing the lease of a run after shutdown begins.
 pub(super) const RELEASE: Duration = Duration::from_millis(750);
 
-/// How long a service goes on for callers who do not know yet that it is to end.
+/// How long a service continues to serve requests after shutdown begins, until clients know that it is not ready.
 pub(super) const DRAIN: Duration = Duration::from_secs(5);
 
-/// How long the last connections have to ask, once nobody listens any more.
+/// The time limit for the last connections to send a request after the listener is closed.
 pub(super) const LAST: Duration = Duration::from_millis(750);
 
-/// How long a finished answer may take to reach its client.
+/// The time limit for sending a response.
 pub(super) const DELIVERY: Duration = Duration::from_secs(1);
 
-/// How long a service's own threads may take.
+/// The time limit for the threads of a service to end.
 pub(super) const CLOSE: Duration = Duration::from_secs(2);
 
-/// How long the runtime waits for blocking calls that were left behind.
+/// How long the Tokio runtime waits for blocking calls that are still running.
 pub(super) const THREADS: Duration = Duration::from_millis(100);
 
-/// What `work` comes to, or `None` where `stop` is cancelled and `work` then takes longer than `limit`.
+/// The output of `work`, or `None` if `work` takes longer than `limit` after `stop` is cancelled.
 pub async fn within<T>(
     stop: &CancellationToken,
     limit: Duration,
     work: impl Future<Output = T>,
 ) -> Option<T> {
-    let over = async {
+    let timeout = async {
         stop.cancelled().await;
         tokio::time::sleep(limit).await;
     };
     tokio::select! {
         biased;
-        done = work => Some(done),
-        () = over => None,
+        output = work => Some(output),
+        () = timeout => None,
     }
 }
 
-/// A token that the first SIGTERM or SIGINT cancels. [`GRACE`] later the process ends with 1, whatever still runs.
+/// A token that the first SIGTERM or SIGINT cancels. After [`GRACE`] the process exits with 1 if work is still running.
 ///
 /// # Errors
-/// `Internal` where the signals cannot be listened to.
+/// `Internal` if the signal handlers cannot be installed.
 pub(super) fn on_signal() -> Result<CancellationToken> {
-    let listen =
-        |kind| signal(kind).map_err(|error| Error::internal("cannot listen to signals").caused_by(error));
+    let listen = |kind| {
+        signal(kind).map_err(|error| Error::internal("cannot install signal handlers").caused_by(error))
+    };
     let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
     let token = CancellationToken::new();
     let cancelled = token.clone();
@@ -88,16 +91,16 @@ pub(super) fn on_signal() -> Result<CancellationToken> {
             _ = terminate.recv() => "SIGTERM",
             _ = interrupt.recv() => "SIGINT",
         };
-        tracing::info!("{name}: no new work; {GRACE:?} to finish what runs");
+        tracing::info!("{name}: shutting down within {GRACE:?}");
         cancelled.cancel();
-        // A thread, because a run that blocks the runtime must not block its own end.
+        // A thread, because a run that blocks the Tokio runtime must not block the forced exit.
         std::thread::spawn(|| {
             std::thread::sleep(GRACE);
-            tracing::error!("what ran did not end within {GRACE:?} of the signal; it is cut off");
+            tracing::error!("work did not end within {GRACE:?} after the signal: exiting");
             std::process::exit(1);
         });
         interrupt.recv().await;
-        tracing::warn!("second SIGINT: what runs is cut off");
+        tracing::warn!("second SIGINT: exiting immediately");
         std::process::exit(1);
     });
     Ok(token)
@@ -108,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_parts_of_an_end_fit_into_what_cloud_run_gives() {
+    fn the_steps_of_shutdown_fit_into_the_grace_period() {
         let run = WORK + RECORD + REMEMBER + RELEASE + DELIVERY + THREADS;
         let service = DRAIN + LAST + DELIVERY + CLOSE + THREADS;
         for (what, sum) in [("a run", run), ("a service", service)] {
@@ -117,10 +120,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_limit_counts_from_the_stop_alone() {
+    async fn the_limit_starts_when_the_token_is_cancelled() {
         let (stop, limit) = (CancellationToken::new(), Duration::from_millis(10));
-        let longer = tokio::time::sleep(limit * 5);
-        assert_eq!(within(&stop, limit, longer).await, Some(()), "nobody asked it to stop");
+        let work = tokio::time::sleep(limit * 5);
+        assert_eq!(within(&stop, limit, work).await, Some(()), "the token is not cancelled");
         stop.cancel();
         assert_eq!(within(&stop, limit, std::future::pending::<()>()).await, None);
         assert_eq!(within(&stop, limit, async {}).await, Some(()));

@@ -1,11 +1,11 @@
-//! Log lines on stderr: text for people, JSON for Cloud Logging.
+//! Log lines on stderr: text for a terminal, JSON for Cloud Logging.
 //!
-//! - `cloud`: the JSON line, with trace, labels and what Error Reporting groups by
-//! - `trace`: the caller's trace context
+//! - `cloud`: JSON lines with the trace, labels, and the members for Error Reporting
+//! - `trace`: the trace context of a request
 //!
-//! Two conventions hold in both formats. A span's fields belong to every line logged within it (`trace_id` and
-//! `span_id` name the trace, the others become labels). An event's field whose name ends in `_json` holds JSON text,
-//! which the JSON line nests.
+//! Two conventions hold in both formats. The fields of a span are added to every line that is logged in it (`trace_id`
+//! and `span_id` identify the trace, the others become labels). A field of an event whose name ends with `_json`
+//! contains JSON text, which is nested in the JSON line.
 
 mod cloud;
 mod trace;
@@ -25,10 +25,10 @@ use crate::settings::{LogFormat, ProcessSettings};
 
 pub(crate) use trace::TraceContext;
 
-/// Sends this process's log lines to stderr, and a panic to the log, in the format and from the level that `settings` ask for.
+/// Sets up logging to stderr with the format and the filter in `settings`, and a panic hook that logs panics.
 ///
 /// # Errors
-/// `Internal` where something else already takes the log.
+/// `Internal` if logging is already set up.
 pub fn init(function: Function, settings: &ProcessSettings) -> Result<()> {
     let registry = tracing_subscriber::registry().with(settings.rust_log.filter());
     let is_json = match settings.log_format {
@@ -42,7 +42,7 @@ pub fn init(function: Function, settings: &ProcessSettings) -> Result<()> {
         let text = fmt::layer().compact().with_target(false).with_ansi(io::stderr().is_terminal());
         registry.with(text.with_writer(Stderr)).try_init()
     };
-    set.map_err(|error: TryInitError| Error::internal("the log is already set up").caused_by(error))?;
+    set.map_err(|error: TryInitError| Error::internal("logging is already set up").caused_by(error))?;
     std::panic::set_hook(Box::new(log_panic));
     Ok(())
 }
@@ -53,7 +53,7 @@ fn log_panic(info: &PanicHookInfo<'_>) {
     tracing::error!(source.file = file, source.line = line, "panicked: {message}");
 }
 
-/// Standard error, with the progress bar out of the way while a line is written.
+/// Standard error; hides the progress bars while a line is written.
 #[derive(Debug, Clone, Copy)]
 struct Stderr;
 

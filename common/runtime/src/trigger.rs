@@ -1,4 +1,4 @@
-//! A trigger that was delivered twice is run once: the answer to a finished one is kept for a day.
+//! Detects duplicate deliveries of a trigger: the result of a finished trigger is kept for a day.
 
 use std::sync::Arc;
 
@@ -11,25 +11,25 @@ use common_core::job::Timestamp;
 use common_core::{Error, Result};
 use common_storage::ArtifactStore;
 
-/// How long a finished trigger is remembered: as long as Pub/Sub and Eventarc deliver again by default.
-const REMEMBERED_FOR: TimeDelta = TimeDelta::hours(24);
+/// How long a finished trigger is kept: as long as Pub/Sub and Eventarc retry by default.
+const RETENTION: TimeDelta = TimeDelta::hours(24);
 
-/// What makes two deliveries the same trigger: the SHA-256 of what their sender named it.
+/// Identifies a trigger across deliveries: the SHA-256 of the id that the sender gave it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct TriggerId(String);
 
 impl TriggerId {
-    /// The trigger that a client named with `Idempotency-Key`.
+    /// The id of a request with this `Idempotency-Key`.
     pub(super) fn of_key(key: &str) -> Self {
         Self::of(["key", key, ""])
     }
 
-    /// The event that `source` numbered `id`; the pair is unique by the `CloudEvents` norm.
+    /// The id of a `CloudEvent`; the pair of `source` and `id` is unique by the specification.
     pub(super) fn of_event(source: &str, id: &str) -> Self {
         Self::of(["event", source, id])
     }
 
-    /// The message that Pub/Sub numbered `id`, as `subscription` delivers it: the same with its wrapper and without.
+    /// The id of a Pub/Sub message that `subscription` delivers, wrapped or unwrapped.
     pub(super) fn of_message(subscription: &str, id: &str) -> Self {
         Self::of_event(&format!("pubsub:{subscription}"), id)
     }
@@ -47,11 +47,11 @@ impl TriggerId {
 /// A trigger whose run succeeded.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Finished {
-    /// SHA-256 of what was asked for, to notice an id that is used for something else.
+    /// The SHA-256 of the request, to detect an id that is reused for a different request.
     pub(super) request_sha256: String,
     /// When the run ended.
     pub(super) at: Timestamp,
-    /// What was answered.
+    /// The result of the run.
     pub(super) answer: Value,
 }
 
@@ -59,31 +59,31 @@ pub(super) struct Finished {
 #[derive(Clone)]
 pub(super) struct Triggers {
     pub(super) store: Arc<dyn ArtifactStore>,
-    /// What every object's name begins with.
+    /// The prefix of the names of the objects.
     pub(super) prefix: String,
 }
 
 impl Triggers {
-    /// What the trigger's run answered, if it succeeded less than a day before `now`.
+    /// The finished trigger `id`, if its run succeeded less than a day before `now`.
     ///
     /// # Errors
-    /// What the store fails with.
+    /// Errors of the store.
     pub(super) async fn finished(&self, id: &TriggerId, now: Timestamp) -> Result<Option<Finished>> {
         let found = self.store.get(&self.name(id)).await?;
-        // An object that is no record is treated as none: running again is safe, refusing for ever is not.
+        // An invalid object is ignored: running again is safe, but rejecting the trigger permanently is not.
         Ok(found
             .and_then(|(bytes, _)| serde_json::from_slice::<Finished>(&bytes).ok())
-            .filter(|finished| now < finished.at + REMEMBERED_FOR))
+            .filter(|finished| now < finished.at + RETENTION))
     }
 
-    /// Keeps the answer for those who ask again.
+    /// Saves the result for duplicate deliveries.
     ///
     /// # Errors
-    /// What the store fails with. `Conflict`: another run has kept its answer at the same moment.
+    /// Errors of the store; `Conflict` if another run saves the same trigger concurrently.
     pub(super) async fn remember(&self, id: &TriggerId, finished: &Finished) -> Result<()> {
         let name = self.name(id);
         let bytes = serde_json::to_vec(finished)
-            .map_err(|error| Error::internal("an answer has no JSON form").caused_by(error))?;
+            .map_err(|error| Error::internal("a result cannot be serialized").caused_by(error))?;
         let old = self.store.get(&name).await?.map(|(_, generation)| generation);
         self.store.compare_and_set(&name, bytes.into(), old.as_ref()).await.map(|_| ())
     }
@@ -93,7 +93,7 @@ impl Triggers {
     }
 }
 
-/// What was asked for, in few bytes.
+/// The SHA-256 of a request.
 pub(super) fn request_sha256(request: &Value) -> String {
     hex::encode(Sha256::digest(request.to_string()))
 }

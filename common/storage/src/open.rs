@@ -1,4 +1,4 @@
-//! From settings to a warehouse and an artifact store.
+//! Opens the warehouse and the artifact store that the settings select.
 
 use std::fmt::Display;
 use std::sync::{Arc, OnceLock};
@@ -11,21 +11,23 @@ use crate::artifacts::{self, ArtifactStore};
 use crate::settings::{ArtifactsUrl, StorageSettings, WarehouseUrl};
 use crate::warehouse::Warehouse;
 
-/// What the caller will do with a warehouse; decides what happens where there is none yet.
+/// How a caller uses a warehouse, and what happens if it does not exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Reads only; the warehouse must exist.
+    /// Only reads; the warehouse must exist.
     Read,
-    /// The same for somebody who is waited for: another process that holds the warehouse gets a second to let go.
+    /// Like [`Access::Read`], but waits only one second for a lock that another process holds on the warehouse.
     ReadSoon,
     /// Reads and writes; the warehouse must exist.
     Write,
-    /// Reads and writes; an absent warehouse is made.
+    /// Reads and writes; a missing warehouse is created.
     Create,
 }
 
-/// Opens the warehouse and the artifact store of one process. HTTP clients and their tokens are made once; a DuckDB file is
-/// opened by each [`Storage::warehouse`] and closed with it, because an open one locks out every other process.
+/// Opens the warehouse and the artifact store of one process.
+///
+/// HTTP clients and their tokens are created once. A DuckDB file is opened by each call of [`Storage::warehouse`] and
+/// closed when the warehouse is dropped, because an open file is locked for other processes.
 pub struct Storage {
     settings: StorageSettings,
     artifacts: OnceLock<Arc<dyn ArtifactStore>>,
@@ -34,7 +36,7 @@ pub struct Storage {
 }
 
 impl Storage {
-    /// The storage that `settings` name; nothing is opened yet.
+    /// Storage with these settings; opens nothing.
     pub fn new(settings: StorageSettings) -> Self {
         Self {
             settings,
@@ -44,7 +46,7 @@ impl Storage {
         }
     }
 
-    /// What it was made from.
+    /// The settings of the storage.
     pub fn settings(&self) -> &StorageSettings {
         &self.settings
     }
@@ -52,17 +54,17 @@ impl Storage {
     /// Opens the warehouse.
     ///
     /// # Errors
-    /// `NotFound` where it must exist and does not, `Unavailable` where another process holds it, `Corrupt` where its
-    /// file is damaged or of another version, `Configuration` where this build has no backend for the URL.
+    /// `NotFound` if it must exist and does not, `Unavailable` if another process has locked it, `Corrupt` if its file
+    /// is damaged or has another version, `Configuration` if this build has no backend for the URL.
     pub async fn warehouse(&self, access: Access) -> Result<Arc<dyn Warehouse>> {
         match &self.settings.warehouse_url {
             #[cfg(feature = "duckdb")]
             WarehouseUrl::DuckDb(path) => Ok(Arc::new(crate::duckdb::DuckDb::open(path, access).await?)),
             #[cfg(feature = "gcp")]
             WarehouseUrl::BigQuery { project, dataset } => {
-                let client = once(&self.bigquery, || crate::bigquery::client(&self.settings))?;
-                let place = (project.as_str(), dataset.as_str());
-                let opened = crate::bigquery::BigQuery::open(client, &self.settings, place, access);
+                let client = get_or_try_init(&self.bigquery, || crate::bigquery::client(&self.settings))?;
+                let dataset = (project.as_str(), dataset.as_str());
+                let opened = crate::bigquery::BigQuery::open(client, &self.settings, dataset, access);
                 Ok(Arc::new(opened.await?))
             }
             #[allow(unreachable_patterns)]
@@ -70,12 +72,12 @@ impl Storage {
         }
     }
 
-    /// The artifact store.
+    /// Opens the artifact store.
     ///
     /// # Errors
-    /// `Configuration` where this build has no backend for the URL.
+    /// `Configuration` if this build has no backend for the URL.
     pub fn artifacts(&self) -> Result<Arc<dyn ArtifactStore>> {
-        once(&self.artifacts, || match &self.settings.artifacts_url {
+        get_or_try_init(&self.artifacts, || match &self.settings.artifacts_url {
             ArtifactsUrl::Directory(path) => {
                 Ok(Arc::new(artifacts::Directory::new(path)) as Arc<dyn ArtifactStore>)
             }
@@ -89,8 +91,8 @@ impl Storage {
     }
 }
 
-/// The value of `cell`, opened where it is empty.
-fn once<T: Clone>(cell: &OnceLock<T>, open: impl FnOnce() -> Result<T>) -> Result<T> {
+/// The value of `cell`, opened if it is empty.
+fn get_or_try_init<T: Clone>(cell: &OnceLock<T>, open: impl FnOnce() -> Result<T>) -> Result<T> {
     if let Some(value) = cell.get() {
         return Ok(value.clone());
     }
@@ -98,23 +100,23 @@ fn once<T: Clone>(cell: &OnceLock<T>, open: impl FnOnce() -> Result<T>) -> Resul
     Ok(cell.get_or_init(|| value).clone())
 }
 
-/// [`Storage::warehouse`] for a caller that opens one alone.
+/// Opens a warehouse without a shared [`Storage`].
 ///
 /// # Errors
-/// Those of [`Storage::warehouse`].
+/// The errors of [`Storage::warehouse`].
 pub async fn open_warehouse(settings: &StorageSettings, access: Access) -> Result<Arc<dyn Warehouse>> {
     Storage::new(settings.clone()).warehouse(access).await
 }
 
-/// [`Storage::artifacts`] for a caller that opens one alone.
+/// Opens an artifact store without a shared [`Storage`].
 ///
 /// # Errors
-/// Those of [`Storage::artifacts`].
+/// The errors of [`Storage::artifacts`].
 pub fn open_artifacts(settings: &StorageSettings) -> Result<Arc<dyn ArtifactStore>> {
     Storage::new(settings.clone()).artifacts()
 }
 
 fn not_built(variable: &str, url: &impl Display) -> Error {
-    let expected = "a URL of a backend that this program is built with";
+    let expected = "the URL of a backend that this program was built with";
     Error::configuration(format!("invalid {variable} \"{url}\": expected {expected}"))
 }

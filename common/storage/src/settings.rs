@@ -1,4 +1,4 @@
-//! Where rows and artifacts are, and how Google is called for them.
+//! Settings of storage: the locations of rows and artifacts, and requests to Google.
 
 use common_core::settings;
 use common_core::settings::Whole;
@@ -6,21 +6,21 @@ use common_core::settings::Whole;
 pub use crate::url::{ArtifactsUrl, WarehouseUrl};
 
 settings! {
-    /// Where rows and artifacts are.
+    /// Settings of storage.
     pub struct StorageSettings, "Where" {
-        /// Where the rows are: duckdb:PATH or bigquery://PROJECT/DATASET
+        /// Location of the rows: duckdb:PATH or bigquery://PROJECT/DATASET
         pub warehouse_url: WarehouseUrl = "duckdb:data/jobs.duckdb", flag "warehouse-url URL";
-        /// Where the artifacts are: file:PATH or gs://BUCKET/PREFIX
+        /// Location of the artifacts: file:PATH or gs://BUCKET/PREFIX
         pub artifacts_url: ArtifactsUrl = "file:data/artifacts", flag "artifacts-url URL";
-        /// BigQuery emulator to call instead of Google, without credentials
+        /// Host of a BigQuery emulator to call instead of Google, without credentials
         pub bigquery_emulator_host: Option<String>;
-        /// Cloud Storage emulator to call instead of Google, without credentials
+        /// Host of a Cloud Storage emulator to call instead of Google, without credentials
         pub storage_emulator_host: Option<String>;
-        /// Region in which an absent dataset is made
+        /// Region in which a missing dataset is created
         pub bigquery_location: String = "asia-southeast1";
-        /// Most bytes that a query may read; BigQuery refuses one that would read more
+        /// Maximum number of bytes that a query may read; BigQuery rejects queries that would read more
         pub max_bytes_billed: Option<Whole<0, 9_223_372_036_854_775_807>>;
-        /// The longest that nothing may move within one try of a request to Google, in seconds
+        /// Idle timeout of one attempt of a request to Google, in seconds
         pub request_timeout_s: Whole<1, 3600> = "60";
     }
 }

@@ -1,4 +1,4 @@
-//! The two URLs that choose the backends: where rows are and where artifacts are.
+//! The URLs that select the backends for rows and for artifacts.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use common_core::settings::Value;
 use serde::Serialize;
 
-/// Where the rows are.
+/// The location of the rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(into = "String")]
 pub enum WarehouseUrl {
@@ -14,14 +14,14 @@ pub enum WarehouseUrl {
     DuckDb(PathBuf),
     /// `bigquery://PROJECT/DATASET`.
     BigQuery {
-        /// The project that holds the dataset and pays for queries.
+        /// The project that contains the dataset and is billed for queries.
         project: String,
         /// The dataset.
         dataset: String,
     },
 }
 
-/// Where index, models and leases are.
+/// The location of artifacts: indexes, models and leases.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(into = "String")]
 pub enum ArtifactsUrl {
@@ -31,7 +31,7 @@ pub enum ArtifactsUrl {
     Gcs {
         /// The bucket.
         bucket: String,
-        /// What every object's name begins with, without slashes at its ends.
+        /// The prefix of all object names, without leading and trailing slashes.
         prefix: String,
     },
 }
@@ -69,7 +69,7 @@ impl Value for ArtifactsUrl {
 }
 
 impl WarehouseUrl {
-    /// The Google Cloud project that it names.
+    /// The Google Cloud project in the URL, if any.
     pub fn project(&self) -> Option<&str> {
         match self {
             Self::DuckDb(_) => None,

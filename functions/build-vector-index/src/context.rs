@@ -7,7 +7,7 @@ use common::index::settings::IndexSettings;
 use common::runtime::{Batch, Invocation};
 use common::settings::Whole;
 use common::storage::Storage;
-use common::{Result, rooms, settings};
+use common::{Result, compose_settings, settings};
 
 use crate::options::Options;
 use crate::report::Report;
@@ -21,7 +21,7 @@ settings! {
     }
 }
 
-rooms! {
+compose_settings! {
     /// Settings of the function.
     pub(crate) struct BuilderSettings {
         /// The model whose vectors are indexed.

@@ -1,4 +1,4 @@
-//! What the runs of one process share: the loaded model, and the way to the warehouse.
+//! The state that the runs of one process share: the loaded model and the storage.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,20 +12,20 @@ use crate::options::Options;
 use crate::report::Report;
 use crate::run;
 
-/// The function, opened once by its process.
+/// The function, opened once per process.
 pub(crate) struct EmbedNewJobs {
     settings: EmbeddingSettings,
     pub(crate) storage: Arc<Storage>,
-    /// The model that the last run loaded, while no run uses it.
-    idle: Mutex<Option<Model>>,
+    /// The model of the last run, while no run uses it.
+    idle_model: Mutex<Option<Model>>,
 }
 
 /// A loaded model.
 pub(crate) struct Model {
-    /// One a thread.
+    /// One embedder per thread.
     pub(crate) embedders: Vec<Box<dyn Embedder>>,
     pub(crate) reader: Arc<Reader>,
-    /// The `batch_size` that it was loaded for.
+    /// The `batch_size` that the model was loaded with.
     pub(crate) batch: Option<usize>,
 }
 
@@ -36,7 +36,7 @@ impl Batch for EmbedNewJobs {
 
     fn open(settings: EmbeddingSettings, storage: Arc<Storage>) -> Result<Self> {
         let settings = settings.or_project(storage.settings().warehouse_url.project());
-        Ok(Self { settings, storage, idle: Mutex::default() })
+        Ok(Self { settings, storage, idle_model: Mutex::default() })
     }
 
     async fn run(self: Arc<Self>, invocation: Invocation<Options>) -> Result<Report> {
@@ -45,12 +45,12 @@ impl Batch for EmbedNewJobs {
 }
 
 impl EmbedNewJobs {
-    /// The model, for one run: the one that is idle, or a newly loaded one where there is none or `batch` is another.
+    /// Takes the idle model for one run. Loads it if there is none or it has another `batch` size.
     ///
     /// # Errors
-    /// Those of [`embedding::open`] and [`embedding::reader`].
+    /// The errors of [`embedding::open`] and [`embedding::reader`].
     pub(crate) async fn take_model(&self, batch: Option<usize>) -> Result<Model> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let idle = self.idle_model.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(model) = idle.filter(|model| model.batch == batch) {
             return Ok(model);
         }
@@ -63,8 +63,8 @@ impl EmbedNewJobs {
         feed::blocking("loading the model", load).await
     }
 
-    /// Keeps the model for the next run.
-    pub(crate) fn put_back(&self, model: Model) {
-        *self.idle.lock().unwrap_or_else(PoisonError::into_inner) = Some(model);
+    /// Returns the model for the next run.
+    pub(crate) fn return_model(&self, model: Model) {
+        *self.idle_model.lock().unwrap_or_else(PoisonError::into_inner) = Some(model);
     }
 }

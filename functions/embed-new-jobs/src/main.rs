@@ -1,12 +1,12 @@
 //! Embeds every ad that has no current embedding.
 //!
-//! - [`context`]: what the runs of one process share
-//! - [`options`]: what a run may be told
-//! - [`run`]: one run from warehouse to report
-//! - [`plan`]: which ads of a page need what
-//! - [`workers`]: threads that turn texts into vectors
-//! - [`writer`]: what becomes of the vectors
-//! - [`report`]: what a run says of itself
+//! - [`context`]: the state that the runs of one process share
+//! - [`options`]: the options of a run
+//! - [`run`]: one run, from the warehouse to the report
+//! - [`plan`]: decides what each ad of a page needs
+//! - [`workers`]: threads that compute embeddings
+//! - [`writer`]: writes embeddings to the warehouse
+//! - [`report`]: the report of a run
 
 mod context;
 mod options;

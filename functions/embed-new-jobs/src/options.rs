@@ -1,4 +1,4 @@
-//! What a run may be told: flags on the command line, the same names in a JSON body.
+//! The options of a run: flags on the command line, and members with the same names in a JSON body.
 
 use std::num::NonZeroUsize;
 
@@ -11,13 +11,13 @@ pub(crate) struct Options {
     /// Embed at most this many ads in this run
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<u64>,
-    /// Texts that share a call of the model [default: 1 on a CPU, 256 on a GPU]
+    /// Texts per call of the model [default: 1 on a CPU, 256 on a GPU]
     #[arg(long, value_name = "N")]
     pub(crate) batch_size: Option<NonZeroUsize>,
-    /// Embed again what has a current embedding
+    /// Embed all ads again, including those with a current embedding
     #[arg(long)]
     pub(crate) force: bool,
-    /// Only ads of this source, for example MCF
+    /// Process only ads of this source, for example MCF
     #[arg(long, value_name = "NAME")]
     pub(crate) source: Option<String>,
 }

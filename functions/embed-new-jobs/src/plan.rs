@@ -1,4 +1,4 @@
-//! Which ads of a page need what: a vector, a vector that another ad has already, a refresh, or nothing.
+//! Decides what each ad of a page needs: a new vector, the existing vector of another ad, a refresh, or nothing.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +9,7 @@ use common::pay::Unread;
 use common::storage::warehouse::{Candidate, EmbeddingStore, EmbeddingTable, FilterColumns, SharedRow};
 use common::{Result, feed};
 
-/// Texts that are on their way from the plan to the warehouse, so that none is computed twice.
+/// Texts that are planned but not yet written to the warehouse, so that no text is embedded twice.
 #[derive(Clone, Default)]
 pub(crate) struct InFlight(Arc<Mutex<HashSet<ContentHash>>>);
 
@@ -22,7 +22,7 @@ impl InFlight {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&hash)
     }
 
-    /// Forgets texts that have arrived, or never will.
+    /// Removes texts that have been written or have failed.
     pub(crate) fn remove<'a>(&self, hashes: impl Iterator<Item = &'a ContentHash>) {
         let mut set = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         hashes.for_each(|hash| {
@@ -31,7 +31,7 @@ impl InFlight {
     }
 }
 
-/// An ad whose text the model must read.
+/// An ad to embed.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Pending {
     pub(crate) key: JobKey,
@@ -40,66 +40,66 @@ pub(crate) struct Pending {
     pub(crate) filters: FilterColumns,
 }
 
-/// What a page asks for.
+/// The work for a page of ads.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct PagePlan {
-    /// The model must read these.
+    /// Ads to embed.
     pub(crate) compute: Vec<Pending>,
-    /// Their text is on its way to the warehouse for another ad: they wait for that row.
+    /// Ads whose text is in flight for another ad: they wait for the row of that ad.
     pub(crate) wait: Vec<SharedRow>,
-    /// So many ads have been given the vector that another ad had of their text (in a dry run: would be).
+    /// Ads that reused an existing vector (in a dry run: that would reuse one).
     pub(crate) shared: u64,
-    /// The text is the same; what the ad says besides has changed.
+    /// Ads with an unchanged text whose other columns changed.
     pub(crate) refresh: Vec<SharedRow>,
-    /// There is no text any more, or none that the model can read, and a vector of an old one.
+    /// Ads with a stored vector that no longer have a readable text.
     pub(crate) remove: Vec<JobKey>,
-    /// Nothing to do.
+    /// Ads with a current embedding.
     pub(crate) unchanged: u64,
-    /// No text to embed.
+    /// Ads without text.
     pub(crate) skipped: u64,
-    /// Pay that no filter can compare.
+    /// Ads whose pay cannot be compared by filters.
     pub(crate) unread_pay: Unread,
-    /// Text of which the model can read nothing.
+    /// Ads with a text of which the model recognizes no token.
     pub(crate) unreadable: u64,
-    /// Whether ads were left out because the run's limit is reached.
+    /// Whether ads were left out because the limit of the run is reached.
     pub(crate) limit_reached: bool,
 }
 
-/// Decides for every page of a run.
+/// Plans the pages of a run.
 pub(crate) struct Planner<'a> {
     pub(crate) embeddings: &'a dyn EmbeddingStore,
     pub(crate) table: &'a EmbeddingTable,
     pub(crate) space: &'a str,
     pub(crate) reader: Arc<Reader>,
-    /// Embed again what is current: then only vectors written since this moment count as known.
+    /// In a run with `force`: only vectors written since this time are current.
     pub(crate) force_since: Option<Timestamp>,
     pub(crate) dry_run: bool,
-    /// How many ads this run may still give a vector.
-    pub(crate) left: u64,
+    /// The number of ads that the limit of the run still allows.
+    pub(crate) remaining: u64,
     pub(crate) in_flight: InFlight,
 }
 
 impl Planner<'_> {
-    /// What `page` asks for. Ads whose text another ad has are served here: later, that ad may have another text. The
-    /// texts in `compute` count as in flight from now on.
+    /// Plans the work for `page`. Copies existing vectors to ads with the same text immediately, because the text of
+    /// the other ad may change later. Marks the texts in `compute` as in flight.
     pub(crate) async fn plan(&mut self, page: Vec<Candidate>) -> Result<PagePlan> {
         let mut plan = PagePlan::default();
         let mut pending = Vec::new();
         let reader = Arc::clone(&self.reader);
-        let read = move || Ok(page.into_iter().map(|ad| text_of(&reader, ad)).collect::<Vec<_>>());
+        let read = move || Ok(page.into_iter().map(|ad| read_text(&reader, ad)).collect::<Vec<_>>());
         for (ad, text) in feed::blocking("reading a page of ads", read).await? {
             plan.unread_pay.observe(ad.pay.min, ad.pay.max, ad.pay.currency.as_deref());
-            self.sort_out(ad, text, &mut plan, &mut pending);
+            self.classify(ad, text, &mut plan, &mut pending);
         }
-        plan.limit_reached = pending.len() as u64 > self.left;
-        pending.truncate(usize::try_from(self.left).unwrap_or(usize::MAX));
-        self.left -= pending.len() as u64;
-        // In this order: a text that leaves the flight after the first look is in the warehouse at the second.
+        plan.limit_reached = pending.len() as u64 > self.remaining;
+        pending.truncate(usize::try_from(self.remaining).unwrap_or(usize::MAX));
+        self.remaining -= pending.len() as u64;
+        // Check the texts in flight before the warehouse: a text that leaves in between is then found in the warehouse.
         let mut seen = HashSet::new();
         let (repeated, fresh): (Vec<_>, Vec<_>) = pending.into_iter().partition(|ad: &Pending| {
             self.in_flight.contains(ad.content_hash) || !seen.insert(ad.content_hash)
         });
-        plan.wait = repeated.iter().map(shared).collect();
+        plan.wait = repeated.iter().map(shared_row).collect();
         plan.compute = self.share(fresh, &mut plan.shared).await?;
         for ad in &plan.compute {
             self.in_flight.insert(ad.content_hash);
@@ -107,7 +107,7 @@ impl Planner<'_> {
         Ok(plan)
     }
 
-    /// Gives the ads whose text has a vector that vector; returns the others.
+    /// Copies existing vectors to ads with the same text; returns the other ads.
     async fn share(&self, fresh: Vec<Pending>, count: &mut u64) -> Result<Vec<Pending>> {
         let hashes: Vec<ContentHash> = fresh.iter().map(|ad| ad.content_hash).collect();
         let known = self.embeddings.known_texts(self.table, self.space, &hashes, self.force_since).await?;
@@ -117,7 +117,7 @@ impl Planner<'_> {
         if known.is_empty() || self.dry_run {
             return Ok(compute);
         }
-        let rows = known.iter().map(shared).collect();
+        let rows = known.iter().map(shared_row).collect();
         let without =
             self.embeddings.share_embeddings(self.table, self.space, rows, self.force_since).await?;
         *count -= without.len() as u64;
@@ -125,11 +125,11 @@ impl Planner<'_> {
         Ok(compute)
     }
 
-    fn sort_out(&self, ad: Candidate, text: Text, plan: &mut PagePlan, pending: &mut Vec<Pending>) {
+    fn classify(&self, ad: Candidate, text: Text, plan: &mut PagePlan, pending: &mut Vec<Pending>) {
         let text = match text {
             Text::Readable(text) => text,
-            without => {
-                *if without == Text::None { &mut plan.skipped } else { &mut plan.unreadable } += 1;
+            missing => {
+                *if missing == Text::None { &mut plan.skipped } else { &mut plan.unreadable } += 1;
                 if ad.stored.is_some() {
                     plan.remove.push(ad.key);
                 }
@@ -145,22 +145,22 @@ impl Planner<'_> {
         });
         match current {
             Some(stored) if stored.filters == pending_ad.filters => plan.unchanged += 1,
-            Some(_) => plan.refresh.push(shared(&pending_ad)),
+            Some(_) => plan.refresh.push(shared_row(&pending_ad)),
             None => pending.push(pending_ad),
         }
     }
 }
 
-/// What there is of an ad to embed.
+/// The text of an ad to embed.
 #[derive(Debug, PartialEq, Eq)]
 enum Text {
     None,
-    /// The model can read nothing of it.
+    /// The model recognizes no token of the text.
     Unreadable,
     Readable(String),
 }
 
-fn text_of(reader: &Reader, ad: Candidate) -> (Candidate, Text) {
+fn read_text(reader: &Reader, ad: Candidate) -> (Candidate, Text) {
     let text = match embedding_text(ad.title.as_deref(), ad.description.as_deref()) {
         None => Text::None,
         Some(text) if reader.reads_any(ad.title.as_deref(), ad.description.as_deref()) => {
@@ -171,6 +171,6 @@ fn text_of(reader: &Reader, ad: Candidate) -> (Candidate, Text) {
     (ad, text)
 }
 
-fn shared(ad: &Pending) -> SharedRow {
+fn shared_row(ad: &Pending) -> SharedRow {
     SharedRow { key: ad.key.clone(), content_hash: ad.content_hash, filters: ad.filters.clone() }
 }

@@ -1,4 +1,4 @@
-//! What a run says of itself.
+//! The report of a run.
 
 use common::job::{JobKey, Shard};
 use common::pay::Unread;
@@ -6,46 +6,47 @@ use common::storage::warehouse::QueryCost;
 use common::{Error, Result};
 use serde::Serialize;
 
-/// Failures that a report names; the rest is a count.
-const NAMED_FAILURES: usize = 20;
+/// The maximum number of failures in a report; further ones are only counted.
+const MAX_FAILURES: usize = 20;
 
 /// The report of one run.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Report {
-    /// Ads in this run's share.
+    /// Ads in the shard of this run.
     pub(crate) ads: u64,
-    /// Ads whose text the model read.
+    /// Ads that were embedded.
     pub(crate) embedded: u64,
-    /// Ads that took the vector of another ad with the same text.
+    /// Ads that reused the existing vector of an ad with the same text.
     pub(crate) shared: u64,
-    /// Ads whose text is the same and whose other columns changed.
+    /// Ads with an unchanged text whose other columns were updated.
     pub(crate) refreshed: u64,
-    /// Ads that had a current embedding.
+    /// Ads that already had a current embedding.
     pub(crate) unchanged: u64,
-    /// Sightings left out because they name no ad: without `source` or without `job_id`.
+    /// Sightings that are ignored because `source` or `job_id` is missing.
     pub(crate) nameless_sightings: u64,
-    /// Sightings with a moment outside the years 1 to 9999, which counts as missing.
+    /// Sightings with a timestamp outside the years 1 to 9999, which counts as missing.
     pub(crate) timestamps_out_of_range: u64,
-    /// Ads left out because they were taken down, of which somebody else has put sightings back into the table.
+    /// Ads that are ignored because they were taken down, although the table contains sightings of them again.
     pub(crate) forgotten: u64,
-    /// Ads without any text.
+    /// Ads without text.
     pub(crate) skipped: u64,
-    /// Ads whose pay no filter can compare; they count above as any other.
+    /// Ads whose pay cannot be compared by filters; they are included in the other counts.
     pub(crate) unread_pay: Unread,
-    /// Ads with text of which the model can read nothing: they have no vector.
+    /// Ads without a vector, because the model recognizes no token of their text.
     pub(crate) unreadable: u64,
     /// Ads that could not be embedded.
     pub(crate) failed: u64,
-    /// Rows of ads that vanished or lost their text.
+    /// Deleted rows of ads that no longer exist or no longer have text.
     pub(crate) removed: u64,
-    /// The first failures, each with its reason.
+    /// The first failures, with their errors.
     pub(crate) failures: Vec<Failure>,
-    /// Whether the run was asked to stop, or reached its limit, before it had seen every ad.
+    /// Whether the run was stopped before it had processed all ads.
     pub(crate) interrupted: bool,
+    /// Whether the run stopped at its limit.
     pub(crate) limit_reached: bool,
     pub(crate) seconds: f64,
     pub(crate) ads_per_second: f64,
-    /// CPU time of tokenizing and inference, all threads together.
+    /// The CPU time of tokenization and inference, summed over all threads.
     pub(crate) cpu_seconds_inference: f64,
     pub(crate) peak_memory_bytes: u64,
     pub(crate) table: String,
@@ -53,37 +54,37 @@ pub(crate) struct Report {
     pub(crate) model_version: String,
     pub(crate) shard: Option<Shard>,
     pub(crate) statistics: Option<Summary>,
-    /// Only in a dry run: what a run would do.
+    /// The estimate of a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) dry_run: Option<Estimate>,
 }
 
-/// What a dry run found.
+/// The work that a dry run found.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Estimate {
     pub(crate) ads_to_embed: u64,
     pub(crate) ads_to_share: u64,
     pub(crate) ads_to_refresh: u64,
-    /// From the speed on a sample of the ads to embed.
+    /// Extrapolated from a sample of the ads to embed.
     pub(crate) estimated_seconds: f64,
     pub(crate) sampled_ads: usize,
-    /// What each kind of query would read, where the warehouse charges for that.
+    /// The bytes that each kind of query would read, if the warehouse charges for them.
     pub(crate) queries: Vec<QueryCost>,
-    /// What those would cost once each, at the list price of BigQuery on demand.
+    /// The price of running each of these queries once, at the on-demand list price of BigQuery.
     pub(crate) estimated_query_usd: f64,
 }
 
-/// Price of reading a TiB on demand in the US multi-region; other places cost up to twice as much.
+/// The on-demand price per TiB in the US multi-region; other regions cost up to twice as much.
 /// <https://cloud.google.com/bigquery/pricing>
 const USD_PER_TIB: f64 = 6.25;
 
-/// A query is charged for this much at least.
-const LEAST_BYTES_BILLED: u64 = 10 << 20;
+/// The minimum that BigQuery bills per query.
+const MIN_BYTES_BILLED: u64 = 10 << 20;
 
 impl Estimate {
-    /// Fills in the price of [`Estimate::queries`].
+    /// Sets [`Estimate::estimated_query_usd`].
     pub(crate) fn price_queries(&mut self) {
-        let bytes: u64 = self.queries.iter().map(|query| query.bytes_processed.max(LEAST_BYTES_BILLED)).sum();
+        let bytes: u64 = self.queries.iter().map(|query| query.bytes_processed.max(MIN_BYTES_BILLED)).sum();
         self.estimated_query_usd = bytes as f64 / f64::from(1 << 20).powi(2) * USD_PER_TIB;
     }
 }
@@ -103,16 +104,16 @@ impl common::runtime::Report for Report {
 }
 
 impl Report {
-    /// Counts a failure and names it while there is room.
+    /// Counts a failure, and adds it to the report if it is among the first.
     pub(crate) fn fail(&mut self, key: &JobKey, error: &str) {
         self.failed += 1;
         tracing::warn!(ad = %key, error, "ad not embedded");
-        if self.failures.len() < NAMED_FAILURES {
+        if self.failures.len() < MAX_FAILURES {
             self.failures.push(Failure { key: key.clone(), error: error.to_owned() });
         }
     }
 
-    /// Fails where every ad that needed a vector failed: then it is not the ads.
+    /// Fails if every ad that needed a vector failed, because the cause is then not a single ad.
     pub(crate) fn refuse_total_failure(&self) -> Result<()> {
         let done = self.embedded + self.shared + self.refreshed + self.unchanged;
         match self.failures.first() {
@@ -124,19 +125,19 @@ impl Report {
         }
     }
 
-    /// Fails where the ads of a whole run are not all accounted for.
+    /// Fails if the counts of a complete run do not add up to the number of ads.
     pub(crate) fn refuse_lost_ads(&self) -> Result<()> {
         let Self { ads, embedded, shared, refreshed, unchanged, skipped, unreadable, failed, .. } = self;
         if embedded + shared + refreshed + unchanged + skipped + unreadable + failed == *ads {
             return Ok(());
         }
         Err(Error::internal(format!(
-            "the counts of this run do not add up: of {ads} ads {embedded} are embedded, {shared} shared, {refreshed} refreshed, \
-             {unchanged} unchanged, {skipped} skipped, {unreadable} unreadable and {failed} failed"
+            "the counts of this run do not add up: of {ads} ads {embedded} are embedded, {shared} shared, \
+             {refreshed} refreshed, {unchanged} unchanged, {skipped} skipped, {unreadable} unreadable, {failed} failed"
         )))
     }
 
-    /// Fills in time, speed and memory.
+    /// Sets the time, the speed and the memory of the run.
     pub(crate) fn measure(&mut self, seconds: f64) {
         self.seconds = seconds;
         self.ads_per_second = (self.embedded + self.shared) as f64 / seconds.max(1e-9);
@@ -144,7 +145,7 @@ impl Report {
     }
 }
 
-/// Running statistics over every element of every new vector.
+/// Incremental statistics over all elements of all new vectors.
 #[derive(Debug, Clone)]
 pub(crate) struct Statistics {
     vectors: u64,
@@ -155,7 +156,7 @@ pub(crate) struct Statistics {
     norms: (f32, f32),
 }
 
-/// The statistics of a run's new vectors.
+/// Statistics of the new vectors of a run.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Summary {
     count: u64,
@@ -169,13 +170,13 @@ pub(crate) struct Summary {
 
 impl Default for Statistics {
     fn default() -> Self {
-        let nothing = (f32::INFINITY, f32::NEG_INFINITY);
-        Self { vectors: 0, elements: 0, nan: 0, sum: 0.0, range: nothing, norms: nothing }
+        let empty = (f32::INFINITY, f32::NEG_INFINITY);
+        Self { vectors: 0, elements: 0, nan: 0, sum: 0.0, range: empty, norms: empty }
     }
 }
 
 impl Statistics {
-    /// Counts one vector in.
+    /// Adds a vector.
     pub(crate) fn add(&mut self, vector: &[f32]) {
         let widen = |(low, high): (f32, f32), x: f32| (low.min(x), high.max(x));
         self.vectors += 1;
@@ -190,7 +191,7 @@ impl Statistics {
         self.norms = widen(self.norms, squares.sqrt());
     }
 
-    /// The summary, or `None` where no vector was made.
+    /// The summary, or `None` if no vector was added.
     pub(crate) fn summary(&self) -> Option<Summary> {
         (self.vectors > 0).then(|| Summary {
             count: self.vectors,
@@ -204,7 +205,7 @@ impl Statistics {
     }
 }
 
-/// Most memory that this process has held at once; 0 where the system does not say.
+/// The peak memory of the process, or 0 if the system does not report it.
 fn peak_memory_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let kib = status
@@ -218,7 +219,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn statistics_see_every_element() {
+    fn statistics_include_all_elements() {
         let mut statistics = Statistics::default();
         assert!(statistics.summary().is_none());
         statistics.add(&[0.6, -0.8]);
@@ -230,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ad_that_no_count_has_is_an_error() {
+    fn counts_that_do_not_add_up_are_an_error() {
         let whole = Report { ads: 7, embedded: 1, shared: 1, refreshed: 1, ..Report::default() };
         let whole = Report { unchanged: 1, skipped: 1, unreadable: 1, failed: 1, ..whole };
         assert!(whole.refuse_lost_ads().is_ok());
@@ -240,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_read_from_the_system() {
+    fn peak_memory_is_read_from_the_system() {
         assert!(peak_memory_bytes() > 1 << 20);
     }
 }

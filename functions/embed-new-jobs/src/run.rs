@@ -1,4 +1,4 @@
-//! One run from warehouse to report: a planner, workers and a writer, with bounded channels between them.
+//! One run: a planner, worker threads and a writer, connected by bounded channels.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -21,12 +21,12 @@ use crate::report::{Estimate, Report, Statistics};
 use crate::workers::Workers;
 use crate::writer::Writer;
 
-/// Ads that a dry run embeds to learn the speed.
+/// The number of ads that a dry run embeds to measure the speed.
 const DRY_RUN_SAMPLE: usize = 32;
 
-const PLANNING: &str = "planning what to embed";
+const PLANNING: &str = "planning embeddings";
 
-/// Embeds what has no current embedding; see the crate's documentation.
+/// Embeds the ads that have no current embedding; see the documentation of the crate.
 pub(crate) async fn run(context: &EmbedNewJobs, invocation: Invocation<Options>) -> Result<Report> {
     let started = Instant::now();
     let access = if invocation.dry_run { Access::Read } else { Access::Write };
@@ -55,17 +55,19 @@ async fn work(
         shard: invocation.shard,
         source: invocation.options.source.clone(),
     };
-    let job = Job { context, jobs, embeddings, scan: &scan, identity: &identity, reader, batch, invocation };
+    let run =
+        EmbedRun { context, jobs, embeddings, scan: &scan, identity: &identity, reader, batch, invocation };
     if invocation.dry_run {
-        return job.estimate(workers, started).await;
+        return run.estimate(workers, started).await;
     }
     embeddings.create_embeddings(&scan.embeddings).await?;
-    let mut report = job.embed(workers).await?;
+    let mut report = run.embed(workers).await?;
     report.measure(started.elapsed().as_secs_f64());
     Ok(report)
 }
 
-struct Job<'a> {
+/// The parameters of a run.
+struct EmbedRun<'a> {
     context: &'a EmbedNewJobs,
     jobs: &'a dyn JobStore,
     embeddings: &'a dyn EmbeddingStore,
@@ -76,7 +78,7 @@ struct Job<'a> {
     invocation: &'a Invocation<Options>,
 }
 
-impl Job<'_> {
+impl EmbedRun<'_> {
     fn planner(&self, in_flight: InFlight) -> Planner<'_> {
         Planner {
             embeddings: self.embeddings,
@@ -85,33 +87,36 @@ impl Job<'_> {
             reader: Arc::clone(&self.reader),
             force_since: self.force_since(),
             dry_run: self.invocation.dry_run,
-            left: self.invocation.options.limit.unwrap_or(u64::MAX),
+            remaining: self.invocation.options.limit.unwrap_or(u64::MAX),
             in_flight,
         }
     }
 
-    /// Keeps the model for the next run of the process.
-    fn put_back(&self, embedders: Vec<Box<dyn Embedder>>) {
-        self.context.put_back(Model { embedders, reader: Arc::clone(&self.reader), batch: self.batch });
+    /// Returns the model for the next run of the process.
+    fn return_model(&self, embedders: Vec<Box<dyn Embedder>>) {
+        self.context.return_model(Model { embedders, reader: Arc::clone(&self.reader), batch: self.batch });
     }
 
     fn force_since(&self) -> Option<Timestamp> {
         self.invocation.options.force.then_some(self.invocation.started_at)
     }
 
-    async fn blank_report(&self) -> Result<Report> {
+    async fn new_report(&self) -> Result<Report> {
         let JobCount { ads, nameless_sightings, timestamps_out_of_range, forgotten_ads } =
             self.jobs.count_jobs(self.scan).await?;
         if nameless_sightings > 0 {
-            tracing::warn!(nameless_sightings, "sightings without source or job_id are left out");
+            tracing::warn!(nameless_sightings, "sightings without source or job_id are ignored");
         }
         if timestamps_out_of_range > 0 {
-            tracing::warn!(timestamps_out_of_range, "moments outside the years 1 to 9999 count as missing");
+            tracing::warn!(
+                timestamps_out_of_range,
+                "timestamps outside the years 1 to 9999 count as missing"
+            );
         }
         if forgotten_ads > 0 {
             tracing::warn!(
                 forgotten_ads,
-                "ads that were taken down are in cleaned_jobs again and left out; jobctl forget removes their sightings"
+                "cleaned_jobs contains ads that were taken down; they are ignored: remove them with jobctl forget"
             );
         }
         Ok(Report {
@@ -128,7 +133,7 @@ impl Job<'_> {
     }
 
     async fn embed(&self, workers: Workers) -> Result<Report> {
-        let report = self.blank_report().await?;
+        let report = self.new_report().await?;
         let progress = &self.invocation.progress;
         progress.start(report.ads, "ads");
         let in_flight = InFlight::default();
@@ -149,30 +154,30 @@ impl Job<'_> {
         };
         let chunk = workers.chunk;
         let (chunks, embedded, threads) = workers.split();
-        let (plans, settled) = feed::channel(PLANNING, 1);
-        let read = self.read(self.planner(in_flight), chunk, plans, chunks);
-        let write = writer.work(settled, embedded);
-        // Both to their end, because either stops when the other does, and then only the first knows why.
-        let (read, written) = futures::join!(
-            feed::caught_async(PLANNING, read),
+        let (plans, planned) = feed::channel(PLANNING, 1);
+        let scan = self.scan_and_plan(self.planner(in_flight), chunk, plans, chunks);
+        let write = writer.run(planned, embedded);
+        // Wait for both: if one fails, the other stops too, and only the first has the cause.
+        let (scanned, written) = futures::join!(
+            feed::caught_async(PLANNING, scan),
             feed::caught_async("writing embeddings", write)
         );
-        // Also after a failure: a process must not end while its threads are inside the model.
+        // Also after a failure: the process must not end while its threads run inference.
         let joined = threads.join().await;
-        let read = read?;
+        let scanned = scanned?;
         let writer = written?;
-        self.put_back(joined?);
+        self.return_model(joined?);
         let interrupted = self.invocation.shutdown.is_cancelled();
         let (mut report, statistics) = writer.finish(interrupted).await?;
         if !interrupted && !report.limit_reached {
-            let Read::All(seen) = read else {
-                return Err(Error::internal("the threads with the model ended before the last text"));
+            let Scan::Complete(seen) = scanned else {
+                return Err(Error::internal("the inference threads ended before the last text"));
             };
             self.refuse_fewer(seen, report.ads).await?;
             report.ads = seen;
             report.refuse_lost_ads()?;
         }
-        // No ads at all is how a table looks that is being swapped, not how a market ends.
+        // Without any ads, delete nothing: the table may be empty only because it is being replaced.
         if !interrupted && report.ads + report.forgotten > 0 {
             report.removed += self.embeddings.prune_embeddings(self.scan).await?;
         }
@@ -181,7 +186,7 @@ impl Job<'_> {
             let unreadable = report.unreadable;
             tracing::warn!(
                 unreadable,
-                "ads have no vector, because the model can read nothing of their text"
+                "ads have no vector, because the model recognizes no token of their text"
             );
         }
         report.statistics = statistics.summary();
@@ -192,31 +197,31 @@ impl Job<'_> {
     async fn refuse_fewer(&self, seen: u64, counted: u64) -> Result<()> {
         let recount = async { Ok(self.jobs.count_jobs(self.scan).await?.ads) };
         refuse_fewer(seen, counted, recount).await.map_err(|error| {
-            error.context("reading cleaned_jobs").remedy("what was embedded is kept; run again")
+            error.context("reading cleaned_jobs").remedy("the embeddings written so far are kept; run again")
         })
     }
 
-    /// Sends every page's plan to the writer and its texts to the workers.
-    async fn read(
+    /// Plans all pages; sends the plans to the writer and the texts to the workers.
+    async fn scan_and_plan(
         &self,
         mut planner: Planner<'_>,
         chunk: usize,
         plans: Sender<PagePlan>,
         chunks: Sender<Vec<Pending>>,
-    ) -> Result<Read> {
+    ) -> Result<Scan> {
         let mut pages = self.jobs.scan_jobs(self.scan.clone());
         let mut seen = 0;
-        let mut is_over = false;
-        while !is_over && let Some(page) = pages.next().await {
+        let mut is_done = false;
+        while !is_done && let Some(page) = pages.next().await {
             let page = page?;
             seen += page.len() as u64;
             failpoint::reach("embed::plan");
             let mut plan = planner.plan(page).await?;
-            is_over = plan.limit_reached;
+            is_done = plan.limit_reached;
             let mut compute = std::mem::take(&mut plan.compute).into_iter();
             if plans.send(plan).await.is_err() {
-                // The writer has failed, and says why.
-                return Ok(Read::Part);
+                // The writer has failed and returns the error.
+                return Ok(Scan::Partial);
             }
             loop {
                 let part: Vec<Pending> = compute.by_ref().take(chunk).collect();
@@ -224,26 +229,27 @@ impl Job<'_> {
                     break;
                 }
                 match send(&chunks, part, &self.invocation.shutdown).await {
-                    Sent::Taken => {}
-                    Sent::Stopped => break,
-                    // The workers have ended, and the writer hears why: from them, because the plans so far are whole.
-                    Sent::Unread => {
+                    SendOutcome::Sent => {}
+                    SendOutcome::Stopped => break,
+                    // The workers have failed. The writer gets their error from their channel, so end the plans
+                    // normally.
+                    SendOutcome::Closed => {
                         plans.end(Ok(()));
-                        return Ok(Read::Part);
+                        return Ok(Scan::Partial);
                     }
                 }
             }
-            is_over |= self.invocation.shutdown.is_cancelled();
+            is_done |= self.invocation.shutdown.is_cancelled();
         }
         failpoint::reach("embed::plan");
         plans.end(Ok(()));
         chunks.end(Ok(()));
-        Ok(if is_over { Read::Part } else { Read::All(seen) })
+        Ok(if is_done { Scan::Partial } else { Scan::Complete(seen) })
     }
 
-    /// What a run would do, and how long it would take at the speed that a sample of its ads shows.
+    /// Counts the work of a run, and estimates its time from the speed on a sample of its ads.
     async fn estimate(&self, workers: Workers, started: Instant) -> Result<Report> {
-        let mut report = self.blank_report().await?;
+        let mut report = self.new_report().await?;
         let mut planner = self.planner(InFlight::default());
         let mut estimate = Estimate {
             ads_to_embed: 0,
@@ -270,7 +276,7 @@ impl Job<'_> {
             estimate.ads_to_embed += plan.compute.len() as u64;
             estimate.ads_to_share += plan.shared + plan.wait.len() as u64;
             estimate.ads_to_refresh += plan.refresh.len() as u64;
-            // Every page gives some, so that the sample is not one board's alone.
+            // Take at most half of the sample from one page, so that it is not from a single source.
             let room = DRY_RUN_SAMPLE.saturating_sub(sample.len()).min(DRY_RUN_SAMPLE / 2);
             sample.extend(plan.compute.into_iter().take(room));
         }
@@ -279,17 +285,17 @@ impl Job<'_> {
         estimate.sampled_ads = sample.len();
         if !sample.is_empty() {
             let clock = Instant::now();
-            // One thread works on the sample; all of them would work on the rest.
-            let at_once = workers.count() as f64;
+            // The sample is one chunk and runs on one thread; a run uses all threads.
+            let threads_used = workers.count() as f64;
             let (chunks, embedded, threads) = workers.split();
-            // Where the threads have stopped, what comes from them says why.
+            // If the threads have stopped, their channel returns the error.
             let _ = chunks.send(sample).await;
             chunks.end(Ok(()));
             let sampled: Result<Vec<_>> = embedded.into_stream().try_collect().await;
             let embedders = threads.join().await?;
             drop(sampled?);
-            self.put_back(embedders);
-            let seconds_per_ad = clock.elapsed().as_secs_f64() / estimate.sampled_ads as f64 / at_once;
+            self.return_model(embedders);
+            let seconds_per_ad = clock.elapsed().as_secs_f64() / estimate.sampled_ads as f64 / threads_used;
             estimate.estimated_seconds = seconds_per_ad * estimate.ads_to_embed as f64;
         }
         report.dry_run = Some(estimate);
@@ -298,28 +304,28 @@ impl Job<'_> {
     }
 }
 
-/// How far the ads were read.
+/// How much of the ads was scanned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Read {
-    /// To the last of so many.
-    All(u64),
-    /// To a stop, to the run's limit, or to where the other threads failed.
-    Part,
+enum Scan {
+    /// All of this many ads.
+    Complete(u64),
+    /// The ads before a shutdown, the limit of the run, or a failure of the writer or the workers.
+    Partial,
 }
 
-/// What a chunk of texts came to.
-enum Sent {
-    Taken,
-    /// The run is asked to stop.
+/// The result of sending a chunk to the workers.
+enum SendOutcome {
+    Sent,
+    /// The run has to stop.
     Stopped,
-    /// The workers are gone.
-    Unread,
+    /// The workers have ended.
+    Closed,
 }
 
-/// Sends unless the run is asked to stop first.
-async fn send(chunks: &Sender<Vec<Pending>>, part: Vec<Pending>, stop: &CancellationToken) -> Sent {
+/// Sends a chunk, unless the run has to stop first.
+async fn send(chunks: &Sender<Vec<Pending>>, part: Vec<Pending>, stop: &CancellationToken) -> SendOutcome {
     tokio::select! {
-        sent = chunks.send(part) => sent.map_or(Sent::Unread, |()| Sent::Taken),
-        () = stop.cancelled() => Sent::Stopped,
+        sent = chunks.send(part) => sent.map_or(SendOutcome::Closed, |()| SendOutcome::Sent),
+        () = stop.cancelled() => SendOutcome::Stopped,
     }
 }

@@ -1,4 +1,4 @@
-//! Threads that turn texts into vectors: one embedder each, fed by the planner.
+//! Worker threads that compute embeddings: each has an embedder and receives chunks of texts from the planner.
 
 use std::thread;
 
@@ -12,17 +12,17 @@ use crate::plan::Pending;
 
 const EMBEDDING: &str = "embedding texts";
 
-/// A chunk's vectors, in the order of its ads.
+/// The vectors of a chunk, in the order of its ads.
 pub(crate) struct Embedded {
     pub(crate) ads: Vec<(Pending, Result<Vec<f32>>)>,
-    /// CPU time that the thread spent on it.
+    /// The CPU time that the thread spent on the chunk.
     pub(crate) cpu_seconds: f64,
 }
 
-/// The running threads.
+/// The running worker threads and their channels.
 pub(crate) struct Workers {
     pub(crate) identity: Identity,
-    /// How many ads a chunk should hold.
+    /// The number of ads per chunk.
     pub(crate) chunk: usize,
     threads: Vec<thread::JoinHandle<Box<dyn Embedder>>>,
     pub(crate) chunks: Sender<Vec<Pending>>,
@@ -30,69 +30,71 @@ pub(crate) struct Workers {
 }
 
 impl Workers {
-    /// Starts a thread an embedder. A thread ends with the texts; after `stop` it drops what is queued.
+    /// Starts one thread per embedder. A thread ends after the last chunk; after `stop` is cancelled it drops queued
+    /// chunks.
     pub(crate) fn start(embedders: Vec<Box<dyn Embedder>>, stop: &CancellationToken) -> Result<Self> {
         let first = embedders.first().ok_or_else(|| Error::internal("there is no embedder"))?;
         let identity = first.identity().clone();
         let chunk = first.preferred_chunk();
         let mut threads = Vec::with_capacity(embedders.len());
-        let (chunks, todo) = feed::channel("planning texts", 2 * embedders.len());
+        let (chunks, queue) = feed::channel("planning texts", 2 * embedders.len());
         let (done, embedded) = feed::channel(EMBEDDING, 2 * embedders.len());
         for (index, mut embedder) in embedders.into_iter().enumerate() {
-            let (todo, done, stop) = (todo.clone(), done.clone(), stop.clone());
+            let (queue, done, stop) = (queue.clone(), done.clone(), stop.clone());
             let thread = thread::Builder::new()
                 .name(format!("embed-{index}"))
                 .spawn(move || {
-                    let outcome = feed::caught(EMBEDDING, || work(embedder.as_mut(), &todo, &done, &stop));
+                    let outcome = feed::caught(EMBEDDING, || work(embedder.as_mut(), &queue, &done, &stop));
                     done.end(outcome);
                     embedder
                 })
                 .map_err(|error| Error::from(error).context("cannot start a thread"))?;
             threads.push(thread);
         }
-        // Each thread has its own.
+        // Each thread has its own sender.
         done.end(Ok(()));
         Ok(Self { identity, chunk, threads, chunks, embedded })
     }
 
-    /// How many chunks are worked on at once.
+    /// The number of threads.
     pub(crate) fn count(&self) -> usize {
         self.threads.len()
     }
 
-    /// Gives the channels away, and the threads to be joined once those have ended.
+    /// Splits into the channels and the threads, which are joined when the channels have ended.
     pub(crate) fn split(self) -> (Sender<Vec<Pending>>, Receiver<Embedded>, Threads) {
         (self.chunks, self.embedded, Threads(self.threads))
     }
 }
 
-/// The threads of workers whose channels are in use.
+/// Worker threads without their channels.
 pub(crate) struct Threads(Vec<thread::JoinHandle<Box<dyn Embedder>>>);
 
 impl Threads {
-    /// Waits for their end, and returns their embedders.
+    /// Waits for the threads to end, and returns their embedders.
     ///
     /// # Errors
-    /// `Internal` where one panicked: what it held is neither embedded nor counted as failed.
+    /// `Internal` if a thread panicked: its ads are neither embedded nor counted as failed.
     pub(crate) async fn join(self) -> Result<Vec<Box<dyn Embedder>>> {
         let join = move || {
-            // All of them, before the first error is returned.
+            // Join all threads before returning the first error.
             let ended: Vec<thread::Result<_>> = self.0.into_iter().map(thread::JoinHandle::join).collect();
-            ended.into_iter().collect::<thread::Result<Vec<_>>>().map_err(|_| {
-                Error::internal("an inference thread ended early; the next run embeds what it held")
-            })
+            ended
+                .into_iter()
+                .collect::<thread::Result<Vec<_>>>()
+                .map_err(|_| Error::internal("an inference thread panicked; the next run embeds its ads"))
         };
-        feed::blocking("waiting for the threads with the model", join).await
+        feed::blocking("waiting for the inference threads", join).await
     }
 }
 
 fn work(
     embedder: &mut dyn Embedder,
-    todo: &Receiver<Vec<Pending>>,
+    queue: &Receiver<Vec<Pending>>,
     done: &Sender<Embedded>,
     stop: &CancellationToken,
 ) -> Result<()> {
-    while let Some(ads) = todo.next_blocking()? {
+    while let Some(ads) = queue.next_blocking()? {
         if stop.is_cancelled() {
             break;
         }

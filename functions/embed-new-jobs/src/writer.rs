@@ -1,4 +1,4 @@
-//! What becomes of the vectors: rows in batches, then the ads that share a text with one of them.
+//! Writes embeddings to the warehouse: first rows in batches, then ads that share a text with a written row.
 
 use std::collections::HashSet;
 use std::time::Instant;
@@ -15,20 +15,20 @@ use crate::plan::{InFlight, PagePlan};
 use crate::report::{Report, Statistics};
 use crate::workers::Embedded;
 
-/// Writes a run's rows and keeps its counts.
+/// Writes the rows of a run and counts its ads.
 pub(crate) struct Writer<'a> {
     pub(crate) embeddings: &'a dyn EmbeddingStore,
     pub(crate) table: &'a EmbeddingTable,
     pub(crate) identity: &'a Identity,
     pub(crate) created_at: Timestamp,
-    /// Only vectors written since this moment are current, in a run that embeds everything again.
+    /// In a run with `force`: only vectors written since this time are current.
     pub(crate) force_since: Option<Timestamp>,
     pub(crate) in_flight: InFlight,
     pub(crate) progress: &'a Progress,
     pub(crate) rows: Vec<EmbeddingRow>,
-    /// Ads whose text is in flight: they wait for its row.
+    /// Ads that wait for the row of another ad with the same text, which is in flight.
     pub(crate) waiting: Vec<SharedRow>,
-    /// Texts that were in flight and that the model could read nothing of.
+    /// Texts that were in flight and of which the model recognizes no token.
     pub(crate) unreadable: HashSet<ContentHash>,
     pub(crate) last_write: Instant,
     pub(crate) report: Report,
@@ -36,11 +36,11 @@ pub(crate) struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Takes plans and vectors to the end of both.
+    /// Processes plans and vectors until both channels end.
     ///
     /// # Errors
-    /// Those of the warehouse, and what stopped plans or vectors before their end.
-    pub(crate) async fn work(
+    /// Errors of the warehouse, and errors that the channels deliver.
+    pub(crate) async fn run(
         mut self,
         plans: Receiver<PagePlan>,
         embedded: Receiver<Embedded>,
@@ -49,15 +49,15 @@ impl Writer<'_> {
         let mut vectors = embedded.into_stream().fuse();
         loop {
             futures::select! {
-                plan = plans.next() => if let Some(plan) = plan { self.settle(plan?).await? },
-                vector = vectors.next() => if let Some(vector) = vector { self.take(vector?).await? },
+                plan = plans.next() => if let Some(plan) = plan { self.apply_plan(plan?).await? },
+                vector = vectors.next() => if let Some(vector) = vector { self.add_vectors(vector?).await? },
                 complete => return Ok(self),
             }
         }
     }
 
-    /// Takes a page's counts and everything in it that needs no model.
-    async fn settle(&mut self, plan: PagePlan) -> Result<()> {
+    /// Applies the parts of a plan that need no model: counts, deletions and refreshes.
+    async fn apply_plan(&mut self, plan: PagePlan) -> Result<()> {
         failpoint::reach("embed::settle");
         self.report.unchanged += plan.unchanged;
         self.report.skipped += plan.skipped;
@@ -76,12 +76,12 @@ impl Writer<'_> {
             self.progress.advance(count);
         }
         self.waiting.extend(plan.wait);
-        self.leave_unreadable().await?;
+        self.remove_waiting_unreadable().await?;
         self.write_if_due().await
     }
 
-    /// Takes a chunk's vectors.
-    async fn take(&mut self, embedded: Embedded) -> Result<()> {
+    /// Adds the vectors of a chunk to the rows to write.
+    async fn add_vectors(&mut self, embedded: Embedded) -> Result<()> {
         self.report.cpu_seconds_inference += embedded.cpu_seconds;
         for (ad, vector) in embedded.ads {
             match vector {
@@ -98,13 +98,13 @@ impl Writer<'_> {
                         filters: ad.filters,
                     });
                 }
-                // Words that it knows stand behind more than it reads.
+                // The tokens that the model knows are beyond its maximum length.
                 Err(error) if is_unreadable(&error) => {
                     self.in_flight.remove(std::iter::once(&ad.content_hash));
                     self.unreadable.insert(ad.content_hash);
                     self.remove_unreadable(&[ad.key]).await?;
                 }
-                // It is not the ad's fault: the other ads would fail in the same way.
+                // An error that is not specific to the ad: other ads would fail in the same way.
                 Err(error) if !matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Internal) => {
                     return Err(error);
                 }
@@ -115,12 +115,12 @@ impl Writer<'_> {
                 }
             }
         }
-        self.leave_unreadable().await?;
+        self.remove_waiting_unreadable().await?;
         self.write_if_due().await
     }
 
-    /// Takes the ads that wait for a text that turned out to be unreadable.
-    async fn leave_unreadable(&mut self) -> Result<()> {
+    /// Removes the rows of ads that wait for a text that turned out to be unreadable.
+    async fn remove_waiting_unreadable(&mut self) -> Result<()> {
         let unreadable = &self.unreadable;
         if unreadable.is_empty() {
             return Ok(());
@@ -133,7 +133,7 @@ impl Writer<'_> {
         if keys.is_empty() { Ok(()) } else { self.remove_unreadable(&keys).await }
     }
 
-    /// Removes the rows of ads whose text the model cannot read: those are of a text that they had before.
+    /// Deletes the rows of ads whose text is unreadable; such rows belong to an earlier text of the ad.
     async fn remove_unreadable(&mut self, keys: &[JobKey]) -> Result<()> {
         self.report.removed += self.embeddings.delete_embeddings(self.table, keys).await?;
         self.report.unreadable += keys.len() as u64;
@@ -155,12 +155,12 @@ impl Writer<'_> {
         if !self.rows.is_empty() {
             let rows = std::mem::take(&mut self.rows);
             let hashes: Vec<ContentHash> = rows.iter().map(|row| row.content_hash).collect();
-            let refused = self.embeddings.merge_embeddings(self.table, rows).await?;
+            let rejected = self.embeddings.merge_embeddings(self.table, rows).await?;
             self.in_flight.remove(hashes.iter());
-            for row in &refused {
+            for row in &rejected {
                 self.report.fail(&row.key, &row.reason);
             }
-            self.report.embedded += (hashes.len() - refused.len()) as u64;
+            self.report.embedded += (hashes.len() - rejected.len()) as u64;
             self.progress.advance(hashes.len() as u64);
         }
         if !self.waiting.is_empty() {
@@ -180,7 +180,8 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Writes what is left. Ads that still wait then wait for a text that failed or, after a stop, for a later run.
+    /// Writes the remaining rows. Ads that still wait have failed, unless the run was interrupted: a later run embeds
+    /// them.
     pub(crate) async fn finish(mut self, interrupted: bool) -> Result<(Report, Statistics)> {
         self.write().await?;
         let waiting: Vec<JobKey> = std::mem::take(&mut self.waiting).into_iter().map(|row| row.key).collect();

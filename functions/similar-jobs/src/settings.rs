@@ -7,9 +7,9 @@ use common::index::settings::IndexSettings;
 use common::runtime::settings::ServingSettings;
 use common::settings::Whole;
 use common::storage::settings::StorageSettings;
-use common::{rooms, settings, words};
+use common::{compose_settings, settings, string_enum};
 
-words! {
+string_enum! {
     /// What is searched.
     pub(crate) enum Search {
         /// The index artifact.
@@ -29,7 +29,7 @@ settings! {
     }
 }
 
-rooms! {
+compose_settings! {
     /// The service's settings, without those of the process.
     pub(crate) struct ServiceSettings {
         /// Where rows and artifacts are stored.

@@ -33,7 +33,7 @@ use common::runtime::settings::ProcessSettings;
 use common::runtime::{Function, flags, telemetry};
 use common::settings::Settings;
 use common::storage::settings::StorageSettings;
-use common::{Error, Result, rooms};
+use common::{Error, Result, compose_settings};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Name and version of this program in log lines.
@@ -62,7 +62,7 @@ enum Command {
     Forget(forget::ForgetArgs),
 }
 
-rooms! {
+compose_settings! {
     /// What the tool reads.
     struct ToolSettings {
         /// What is logged.

@@ -1,14 +1,14 @@
-//! The declarations of settings.
+//! Macros that declare settings.
 
-/// Declares a struct of settings: one field a variable, the field's documentation is the flag's help text.
+/// Declares a struct of settings: each field is a variable, and its documentation is the help text of the flag.
 ///
 /// ```
 /// common_core::settings! {
-///     /// How answers are paged.
+///     /// Settings of result pages.
 ///     pub struct PageSettings, "Pages" {
-///         /// Rows on a page
+///         /// Rows per page
 ///         pub page_rows: common_core::settings::Whole<1, 1000> = "50", flag "page-rows N";
-///         /// Port that Cloud Run gives
+///         /// Port, set by Cloud Run
 ///         pub port: Option<common_core::settings::Whole<0, 65_535>>, given_by CloudRun;
 ///     }
 /// }
@@ -65,9 +65,9 @@ macro_rules! settings {
     (@first $value:expr) => { Some($value) };
 }
 
-/// Composes a struct of settings from others.
+/// Declares a struct of settings that is composed of other settings structs.
 #[macro_export]
-macro_rules! rooms {
+macro_rules! compose_settings {
     (
         $(#[doc = $about_struct:literal])*
         $visibility:vis struct $name:ident {
@@ -92,29 +92,29 @@ macro_rules! rooms {
     };
 }
 
-/// Declares an enum whose variants are the words that a variable may be.
+/// Declares an enum whose variants are the valid values of a variable.
 #[macro_export]
-macro_rules! words {
+macro_rules! string_enum {
     (
         $(#[$attribute:meta])*
-        $visibility:vis enum $name:ident { $($(#[$of_variant:meta])* $word:literal => $variant:ident,)+ }
+        $visibility:vis enum $name:ident { $($(#[$of_variant:meta])* $text:literal => $variant:ident,)+ }
     ) => {
         $(#[$attribute])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         $visibility enum $name { $($(#[$of_variant])* $variant,)+ }
 
         impl $name {
-            /// The word that stands for it.
+            /// The value of the variable.
             $visibility const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word),+ }
+                match self { $(Self::$variant => $text),+ }
             }
         }
 
         impl $crate::settings::Value for $name {
             fn read(text: &str) -> Result<Self, String> {
                 match text {
-                    $($word => Ok(Self::$variant),)+
-                    _ => Err([$($word),+].join(", ")),
+                    $($text => Ok(Self::$variant),)+
+                    _ => Err([$($text),+].join(", ")),
                 }
             }
         }

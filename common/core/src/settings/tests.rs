@@ -1,13 +1,13 @@
 use super::*;
 use crate::ErrorKind;
 
-crate::words! {
+crate::string_enum! {
     /// A color.
     enum Color { "red" => Red, "blue" => Blue, }
 }
 
 crate::settings! {
-    /// What is painted.
+    /// Paint of a wall.
     struct Paint, "Paint" {
         /// Color: red, blue
         pub wall_color: Color = "red", flag "color COLOR";
@@ -21,12 +21,12 @@ crate::settings! {
     }
 }
 
-crate::rooms! {
+crate::compose_settings! {
     /// A wall and its paint.
     struct Wall {
         /// The paint.
         pub paint: Paint,
-        /// Nothing else.
+        /// No settings.
         pub nothing: (),
     }
 }
@@ -36,8 +36,8 @@ fn read(variables: &[(&str, &str)]) -> Result<Wall> {
 }
 
 #[test]
-fn defaults_hold_where_nothing_is_set() {
-    // An empty variable counts as not set, an undeclared one is ignored.
+fn defaults_are_used_for_variables_that_are_not_set() {
+    // An empty variable counts as not set; an undeclared variable is ignored.
     let wall = read(&[("HOME", "/home/ada"), ("WALL_COLOR", ""), ("LAYERS", "  "), ("OTHER", "x")]).unwrap();
     assert_eq!((wall.paint.wall_color, wall.paint.layers.get()), (Color::Red, 2));
     assert_eq!(wall.paint.pots_dir, PathBuf::from("/home/ada/.cache/job-market/pots"));
@@ -47,7 +47,7 @@ fn defaults_hold_where_nothing_is_set() {
 }
 
 #[test]
-fn variables_are_taken_and_flags_override_them() {
+fn variables_are_read_and_flags_override_them() {
     let variables = [("WALL_COLOR", "blue"), ("LAYERS", " 9 "), ("PAINTER", "ada")];
     let wall = read(&variables).unwrap();
     assert_eq!((wall.paint.wall_color, wall.paint.layers.get()), (Color::Blue, 9));
@@ -58,7 +58,7 @@ fn variables_are_taken_and_flags_override_them() {
 }
 
 #[test]
-fn an_invalid_value_is_refused_with_variable_value_and_what_is_expected() {
+fn an_invalid_value_is_rejected_with_variable_value_and_expectation() {
     for (variable, value, expected) in [
         ("WALL_COLOR", "Red", "red, blue"),
         ("LAYERS", "0", "a whole number from 1 to 9"),
@@ -72,7 +72,7 @@ fn an_invalid_value_is_refused_with_variable_value_and_what_is_expected() {
 }
 
 #[test]
-fn every_value_is_described_with_its_source_and_who_sets_it() {
+fn each_value_is_described_with_its_source_and_who_sets_it() {
     let variables = [("LAYERS".to_owned(), "3".to_owned()), ("HOME".to_owned(), "/h".to_owned())];
     let variables = Variables::new(variables).unwrap().with_flag("wall_color", "blue");
     let described = variables.describe(&Wall::variables());
@@ -88,15 +88,15 @@ fn every_value_is_described_with_its_source_and_who_sets_it() {
 }
 
 #[test]
-fn a_declared_variable_that_is_not_utf8_is_refused_by_name() {
+fn a_declared_variable_that_is_not_utf8_is_rejected_by_name() {
     use std::os::unix::ffi::OsStringExt;
-    let latin = || OsString::from_vec(b"caf\xe9".to_vec());
-    let from = |name: &str| Variables::from_os([(name.into(), latin())], &Wall::variables());
+    let latin1 = || OsString::from_vec(b"caf\xe9".to_vec());
+    let from = |name: &str| Variables::from_os([(name.into(), latin1())], &Wall::variables());
     for name in ["WALL_COLOR", "POTS_DIR", "HOME", "GOOGLE_APPLICATION_CREDENTIALS"] {
         let error = from(name).unwrap_err();
         assert_eq!(error.to_string(), format!("invalid {name} \"caf\u{fffd}\": expected text in UTF-8"));
         assert_eq!(error.kind().exit_code(), 2);
     }
     from("LS_COLORS").unwrap();
-    Variables::from_os([(latin(), "x".into())], &Wall::variables()).unwrap();
+    Variables::from_os([(latin1(), "x".into())], &Wall::variables()).unwrap();
 }

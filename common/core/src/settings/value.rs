@@ -1,4 +1,4 @@
-//! From the text of a variable to its type.
+//! Parses the text of a variable into its type.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,21 +6,21 @@ use std::path::PathBuf;
 use super::{Variable, Variables, invalid};
 use crate::error::{Error, Result};
 
-/// A type that the text of one variable is read as.
+/// A type that is parsed from the text of a variable.
 pub trait Value: Sized {
-    /// Reads the text.
+    /// Parses the text.
     ///
     /// # Errors
-    /// What is expected instead, to stand after "expected".
+    /// A description of the valid values, which follows the word "expected" in the message.
     fn read(text: &str) -> Result<Self, String>;
 }
 
-/// The type of a struct's field: a [`Value`], or an `Option` of one.
+/// The type of a field of a settings struct: a [`Value`], or an `Option` of one.
 pub trait Field: Sized {
     /// Reads the variable.
     ///
     /// # Errors
-    /// `Configuration`: one sentence with variable, value and what is expected.
+    /// `Configuration` that names the variable, its value and what is expected.
     fn read(variables: &Variables, variable: &Variable) -> Result<Self>;
 }
 
@@ -51,32 +51,32 @@ impl Value for PathBuf {
     }
 }
 
-/// A whole number from `LEAST` to `MOST`.
+/// A whole number from `MIN` to `MAX`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Whole<const LEAST: u64, const MOST: u64>(u64);
+pub struct Whole<const MIN: u64, const MAX: u64>(u64);
 
-impl<const LEAST: u64, const MOST: u64> Whole<LEAST, MOST> {
+impl<const MIN: u64, const MAX: u64> Whole<MIN, MAX> {
     /// The number.
     pub const fn get(self) -> u64 {
         self.0
     }
 
-    /// The number, as a count of things in memory.
+    /// The number as a `usize`.
     pub const fn count(self) -> usize {
         self.0 as usize
     }
 }
 
-impl<const LEAST: u64, const MOST: u64> Value for Whole<LEAST, MOST> {
+impl<const MIN: u64, const MAX: u64> Value for Whole<MIN, MAX> {
     fn read(text: &str) -> Result<Self, String> {
         match text.trim().parse() {
-            Ok(number) if (LEAST..=MOST).contains(&number) => Ok(Self(number)),
-            _ => Err(format!("a whole number from {LEAST} to {MOST}")),
+            Ok(number) if (MIN..=MAX).contains(&number) => Ok(Self(number)),
+            _ => Err(format!("a whole number from {MIN} to {MAX}")),
         }
     }
 }
 
-impl<const LEAST: u64, const MOST: u64> fmt::Display for Whole<LEAST, MOST> {
+impl<const MIN: u64, const MAX: u64> fmt::Display for Whole<MIN, MAX> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }

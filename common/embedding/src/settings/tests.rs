@@ -39,8 +39,8 @@ fn values_are_taken() {
 #[test]
 fn an_invalid_value_is_refused_with_variable_value_and_what_is_expected() {
     for (variable, value, expected) in [
-        ("EMBEDDING_MODEL", "../secrets", "a model's name, such as all-MiniLM-L6-v2"),
-        ("EMBEDDING_MODEL", "a/b", "a model's name, such as all-MiniLM-L6-v2"),
+        ("EMBEDDING_MODEL", "../secrets", "the name of a model, such as all-MiniLM-L6-v2"),
+        ("EMBEDDING_MODEL", "a/b", "the name of a model, such as all-MiniLM-L6-v2"),
         ("EMBEDDING_PRECISION", "FP32", "fp32, int8, fp16"),
         ("DEVICE", "gpu", "auto, cpu, cuda"),
         ("THREADS", "0", "a whole number from 1 to 1024"),

@@ -8,10 +8,10 @@ use crate::settings::{Origin, ServingSettings};
 
 #[derive(Debug, Default, Args)]
 struct Options {
-    /// Ads at most
+    /// Maximum number of ads
     #[arg(long)]
     limit: Option<u64>,
-    /// Even where nothing changed
+    /// Process unchanged ads, too
     #[arg(long)]
     force: bool,
 }
@@ -19,11 +19,11 @@ struct Options {
 const FUNCTION: Function = Function { name: "embed-x", version: "1.2.3", about: "Embeds every x." };
 
 settings! {
-    /// What the function reads.
+    /// The settings of the function.
     struct XSettings, "Model" {
         /// Device: auto, cpu
         pub device: String = "auto", flag "device DEVICE";
-        /// Where things are
+        /// Location
         pub somewhere: Option<String>;
     }
 }
@@ -33,15 +33,15 @@ fn read(line: &str) -> Result<Parsed<Options>, clap::Error> {
     Cli::read(FUNCTION, &XSettings::variables(), arguments)
 }
 
-/// The settings of a process with these variables.
-fn told<S: Settings>(variables: &[(&str, &str)]) -> S {
+/// The settings with these environment variables.
+fn settings_from<S: Settings>(variables: &[(&str, &str)]) -> S {
     from_variables(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))).unwrap()
 }
 
-/// The mode and address that flags and variables choose.
-fn chosen(line: &str, variables: &[(&str, &str)]) -> (Mode, ([u8; 4], u16)) {
+/// The mode and the address that flags and variables select.
+fn mode_and_address(line: &str, variables: &[(&str, &str)]) -> (Mode, ([u8; 4], u16)) {
     let run = read(line).unwrap().cli.run;
-    let (process, listen) = (told(variables), told(variables));
+    let (process, listen) = (settings_from(variables), settings_from(variables));
     (run.mode(&process, &listen), run.address(&listen))
 }
 
@@ -49,12 +49,12 @@ const PORT: (&str, &str) = ("PORT", "80");
 const JOB: (&str, &str) = ("CLOUD_RUN_JOB", "embed");
 
 #[test]
-fn the_command_is_sound() {
+fn the_command_is_valid() {
     command::<Cli<Options>>(FUNCTION, &XSettings::variables()).debug_assert();
 }
 
 #[test]
-fn help_and_version_are_the_functions_own() {
+fn help_and_version_are_those_of_the_function() {
     let help = read("--help").unwrap_err();
     assert_eq!((help.kind(), help.exit_code()), (ErrorKind::DisplayHelp, 0));
     let help = help.to_string();
@@ -71,8 +71,8 @@ fn help_and_version_are_the_functions_own() {
     ] {
         assert!(help.contains(expected), "{expected} is not in\n{help}");
     }
-    for of_others in ["--warehouse-url", "--precision", "somewhere"] {
-        assert!(!help.contains(of_others), "{of_others} is in\n{help}");
+    for unexpected in ["--warehouse-url", "--precision", "somewhere"] {
+        assert!(!help.contains(unexpected), "{unexpected} is in\n{help}");
     }
     assert_eq!(read("--version").unwrap_err().to_string(), "embed-x 1.2.3\n");
 }
@@ -86,30 +86,30 @@ fn usage_errors_exit_with_2() {
 
 #[test]
 fn a_job_wins_then_a_flag_then_the_port() {
-    assert_eq!(chosen("", &[]).0, Mode::Local);
-    assert_eq!(chosen("", &[PORT]).0, Mode::Http);
-    assert_eq!(chosen("--once", &[PORT]).0, Mode::Local);
-    assert_eq!(chosen("--serve", &[]).0, Mode::Http);
-    assert_eq!(chosen("--serve", &[PORT, JOB]).0, Mode::Job);
-    assert_eq!(chosen("--once", &[JOB]).0, Mode::Job);
+    assert_eq!(mode_and_address("", &[]).0, Mode::Local);
+    assert_eq!(mode_and_address("", &[PORT]).0, Mode::Http);
+    assert_eq!(mode_and_address("--once", &[PORT]).0, Mode::Local);
+    assert_eq!(mode_and_address("--serve", &[]).0, Mode::Http);
+    assert_eq!(mode_and_address("--serve", &[PORT, JOB]).0, Mode::Job);
+    assert_eq!(mode_and_address("--once", &[JOB]).0, Mode::Job);
 }
 
 #[test]
-fn only_a_container_listens_on_every_interface() {
-    assert_eq!(chosen("--serve", &[]).1, ([127, 0, 0, 1], 8080));
-    assert_eq!(chosen("--serve --port 9000", &[]).1, ([127, 0, 0, 1], 9000));
-    assert_eq!(chosen("", &[PORT]).1, ([0, 0, 0, 0], 80));
-    assert_eq!(chosen("--serve --port 9000", &[PORT]).1, ([0, 0, 0, 0], 9000));
+fn a_server_listens_on_all_interfaces_only_if_port_is_set() {
+    assert_eq!(mode_and_address("--serve", &[]).1, ([127, 0, 0, 1], 8080));
+    assert_eq!(mode_and_address("--serve --port 9000", &[]).1, ([127, 0, 0, 1], 9000));
+    assert_eq!(mode_and_address("", &[PORT]).1, ([0, 0, 0, 0], 80));
+    assert_eq!(mode_and_address("--serve --port 9000", &[PORT]).1, ([0, 0, 0, 0], 9000));
 }
 
 #[test]
-fn a_server_refuses_the_options_of_a_run() {
+fn a_server_rejects_the_options_of_a_run() {
     let Parsed { cli, given, .. } = read("--limit 5 --force --dry-run").unwrap();
     assert_eq!((cli.options.limit, cli.options.force, cli.run.dry_run), (Some(5), true, true));
     let error = refuse_options(&given).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "--limit, --force is an option of one run; a server takes it in the body of POST /"
+        "invalid options --limit, --force for a server: send the options of a run in the body of POST /"
     );
     refuse_options(&read("--serve --dry-run --device cpu").unwrap().given).unwrap();
 }
@@ -126,7 +126,7 @@ fn a_flag_overrides_its_variable() {
 }
 
 #[test]
-fn a_service_has_flags_of_its_own_and_no_modes() {
+fn a_service_has_the_flags_of_its_settings_and_no_modes() {
     let declared = [ServingSettings::variables(), ListenSettings::variables()].concat();
     let read = |line: &str| {
         let arguments = std::iter::once("s").chain(line.split_whitespace()).map(OsString::from);
@@ -137,8 +137,8 @@ fn a_service_has_flags_of_its_own_and_no_modes() {
     let serving = ServingSettings::read(&flags::variables(&matches, &declared).unwrap()).unwrap();
     assert_eq!((serving.max_concurrent.get(), serving.request_deadline_ms.get()), (5, 10_000));
     assert_eq!(serving.cors_allow_origin.as_ref().map(Origin::as_str), Some("*"));
-    assert_eq!(cli.address(&told(&[])), ([127, 0, 0, 1], 9000));
-    assert_eq!(read("").unwrap().0.address(&told(&[PORT])), ([0, 0, 0, 0], 80));
+    assert_eq!(cli.address(&settings_from(&[])), ([127, 0, 0, 1], 9000));
+    assert_eq!(read("").unwrap().0.address(&settings_from(&[PORT])), ([0, 0, 0, 0], 80));
     for line in ["--once", "--serve", "--dry-run", "stray"] {
         assert_eq!(read(line).unwrap_err().exit_code(), 2, "{line}");
     }

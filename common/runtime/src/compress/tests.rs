@@ -18,15 +18,15 @@ fn takes_gzip(accept: &str) -> bool {
     Accepted::of(&headers(&[("accept-encoding", accept)])).gzip
 }
 
-async fn answered(request: &[(&str, &str)], bytes: usize) -> (HeaderMap, Bytes) {
+async fn response_for(request: &[(&str, &str)], bytes: usize) -> (HeaderMap, Bytes) {
     let mut response = content(StatusCode::OK, "application/json", vec![b'7'; bytes]);
     response.headers_mut().insert(header::ETAG, HeaderValue::from_static("\"v1-0\""));
-    let (head, body) = answer(response, &Accepted::of(&headers(request))).await.into_parts();
+    let (head, body) = compress(response, &Accepted::of(&headers(request))).await.into_parts();
     (head.headers, body.collect().await.unwrap().to_bytes())
 }
 
 #[test]
-fn the_clients_weights_decide() {
+fn gzip_is_used_according_to_the_weights_of_the_client() {
     for accept in [
         "gzip",
         "GZIP;q=0.001",
@@ -57,8 +57,8 @@ fn the_clients_weights_decide() {
 }
 
 #[tokio::test]
-async fn a_long_answer_is_compressed_and_has_a_tag_of_its_own() {
-    let (head, body) = answered(&[("accept-encoding", "gzip, deflate, br")], 100_000).await;
+async fn a_long_response_is_compressed_and_has_a_different_etag() {
+    let (head, body) = response_for(&[("accept-encoding", "gzip, deflate, br")], 100_000).await;
     assert_eq!(
         (&head["content-encoding"], &head["etag"]),
         (&"gzip".parse().unwrap(), &"\"v1-0-gzip\"".parse().unwrap())
@@ -71,34 +71,35 @@ async fn a_long_answer_is_compressed_and_has_a_tag_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_short_answer_and_one_for_a_client_without_gzip_stay_plain() {
+async fn a_short_response_or_one_for_a_client_without_gzip_is_not_compressed() {
     for (request, bytes) in [(&[("accept-encoding", "gzip")][..], 1000), (&[], 100_000)] {
-        let (head, body) = answered(request, bytes).await;
+        let (head, body) = response_for(request, bytes).await;
         assert_eq!((body.len(), head.get("content-encoding")), (bytes, None));
         assert_eq!(
             (&head["vary"], &head["etag"]),
             (&"accept-encoding".parse().unwrap(), &"\"v1-0\"".parse().unwrap())
         );
     }
-    // Whoever refuses the plain form gets the other, however short.
-    let (head, _) = answered(&[("accept-encoding", "gzip, identity;q=0")], 10).await;
+    // A client that does not accept `identity` gets a short response compressed, too.
+    let (head, _) = response_for(&[("accept-encoding", "gzip, identity;q=0")], 10).await;
     assert_eq!(head["content-encoding"], "gzip");
 }
 
 #[tokio::test]
-async fn what_has_not_changed_keeps_the_tag_that_the_client_has() {
-    for (known, expected) in [("\"v1-0-gzip\"", "\"v1-0-gzip\""), ("\"v1-0\"", "\"v1-0\""), ("*", "\"v1-0\"")]
+async fn a_not_modified_response_repeats_the_etag_of_the_client() {
+    for (cached, expected) in
+        [("\"v1-0-gzip\"", "\"v1-0-gzip\""), ("\"v1-0\"", "\"v1-0\""), ("*", "\"v1-0\"")]
     {
         let mut response = Response::new(Body::default());
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         response.headers_mut().insert(header::ETAG, HeaderValue::from_static("\"v1-0\""));
-        let request = headers(&[("accept-encoding", "gzip"), ("if-none-match", known)]);
-        let response = answer(response, &Accepted::of(&request)).await;
+        let request = headers(&[("accept-encoding", "gzip"), ("if-none-match", cached)]);
+        let response = compress(response, &Accepted::of(&request)).await;
         assert_eq!(
             (&response.headers()["etag"], &response.headers()["vary"]),
             (&expected.parse().unwrap(), &"accept-encoding".parse().unwrap())
         );
-        assert!(known == "*" || is_tag_of(known, &"\"v1-0\"".parse().unwrap(), &request));
+        assert!(cached == "*" || is_tag_of(cached, &"\"v1-0\"".parse().unwrap(), &request));
     }
     assert!(!is_tag_of("\"v1-0-gzip\"", &"\"v1-0\"".parse().unwrap(), &HeaderMap::new()));
     assert!(!is_tag_of(

@@ -32,7 +32,7 @@ fn read(pairs: &[(&str, &str)], body: impl AsRef<[u8]>) -> Result<Trigger, Probl
     Trigger::parse(&headers(pairs), body.as_ref())
 }
 
-/// Status of a refusal.
+/// The status of a problem.
 fn status(problem: Problem) -> u16 {
     Response::<Body>::from(problem).status().as_u16()
 }
@@ -73,7 +73,7 @@ fn binary_structured_and_base64_are_the_same_trigger() {
     assert_eq!(structured_event(&json!({ "data_base64": encoded })).unwrap(), binary);
     let mut escaped = json_type(&EVENT);
     escaped[3].1 = "%2F%2Fscheduler/daily";
-    assert_eq!(read(&escaped, r#"{"limit": 5}"#).unwrap(), binary, "header values are percent-encoded");
+    assert_eq!(read(&escaped, r#"{"limit": 5}"#).unwrap(), binary, "header values are percent-decoded");
     assert_eq!(structured_event(&json!({})).unwrap().options, Map::new());
 }
 
@@ -94,7 +94,7 @@ fn a_pubsub_message_carries_the_options_in_its_payload() {
 }
 
 #[test]
-fn a_notice_of_googles_starts_a_run_with_the_defaults() {
+fn a_google_event_starts_a_run_with_default_options() {
     let kind = "google.cloud.storage.object.v1.finalized";
     let mut event = json_type(&EVENT);
     event[4].1 = kind;
@@ -118,7 +118,7 @@ fn an_idempotency_key_names_the_trigger() {
 }
 
 #[test]
-fn a_wrong_option_is_refused_by_name() {
+fn an_invalid_option_is_rejected_by_name() {
     for (body, expected) in [
         (r#"{"limt": 5}"#, "unknown field `limt`, expected `limit` or `source`"),
         (r#"{"limit": "five"}"#, "limit: invalid type: string \"five\", expected u32"),
@@ -132,7 +132,7 @@ fn a_wrong_option_is_refused_by_name() {
 }
 
 #[test]
-fn what_cannot_be_read_is_refused_with_the_part_at_fault() {
+fn an_invalid_request_is_rejected_with_the_invalid_part() {
     let missing =
         |name: &str| -> Vec<_> { json_type(&EVENT).into_iter().filter(|(n, _)| *n != name).collect() };
     let old = [("ce-specversion", "0.3"), ("ce-id", "1"), ("ce-source", "s"), ("ce-type", "t")];
@@ -140,18 +140,28 @@ fn what_cannot_be_read_is_refused_with_the_part_at_fault() {
     for (headers, body, expected, detail) in [
         (json_type(&[]), "{", 400, "the body is not JSON"),
         (json_type(&[]), "[1]", 400, "the options must be a JSON object"),
-        (json_type(&[]), r#"{"dry_run": "yes"}"#, 400, "dry_run: \\\"yes\\\" is not true or false"),
-        (vec![("content-type", "text/plain")], "{}", 415, "text/plain is not taken"),
+        (
+            json_type(&[]),
+            r#"{"dry_run": "yes"}"#,
+            400,
+            "dry_run: invalid value \\\"yes\\\", expected true or false",
+        ),
+        (vec![("content-type", "text/plain")], "{}", 415, "text/plain\\\": expected application/json"),
         (json_type(&[]), r#"{"message": {"data": "%"}}"#, 400, "message.data is not base64"),
         (json_type(&[]), r#"{"message": {"data": "aGk="}}"#, 400, "message.data is not JSON"),
         (missing("ce-id"), "{}", 400, "header ce-id is missing"),
         (missing("ce-source"), "{}", 400, "header ce-source is missing"),
         (missing("ce-type"), "{}", 400, "header ce-type is missing"),
         (missing("ce-specversion"), "{}", 400, "header ce-specversion is missing"),
-        (json_type(&old), "{}", 400, "this function takes CloudEvents 1.0"),
+        (json_type(&old), "{}", 400, "invalid specversion \\\"0.3\\\": expected 1.0"),
         (structured.to_vec(), "{}", 400, "the event's specversion is missing"),
         (structured.to_vec(), "[]", 400, "an event is a JSON object"),
-        (vec![("content-type", "application/cloudevents-batch+json")], "[]", 415, "send one event"),
+        (
+            vec![("content-type", "application/cloudevents-batch+json")],
+            "[]",
+            415,
+            "expected application/cloudevents+json with one event",
+        ),
     ] {
         let problem = read(&headers, body).unwrap_err();
         let text = format!("{problem:?}");
@@ -219,7 +229,7 @@ fn attributes_in_headers_are_unquoted_and_percent_decoded() {
 }
 
 #[test]
-fn a_pubsub_message_without_its_wrapper_is_named_by_its_headers() {
+fn an_unwrapped_pubsub_message_is_identified_by_its_headers() {
     let subscription = "projects/p/subscriptions/s";
     let metadata = [("x-goog-pubsub-subscription-name", subscription), ("x-goog-pubsub-message-id", "7")];
     let bare = read(&metadata, r#"{"limit": 5}"#).unwrap();
@@ -228,7 +238,7 @@ fn a_pubsub_message_without_its_wrapper_is_named_by_its_headers() {
     assert_eq!(
         bare,
         read(&json_type(&[]), wrapped.to_string()).unwrap(),
-        "one message, whichever way it comes"
+        "the wrapped and the unwrapped message are the same trigger"
     );
     assert_eq!(bare.id, Some(TriggerId::of_event("pubsub:projects/p/subscriptions/s", "7")));
     let named = [&metadata[..], &[("idempotency-key", "k")]].concat();
@@ -240,7 +250,7 @@ fn a_pubsub_message_without_its_wrapper_is_named_by_its_headers() {
 }
 
 #[test]
-fn cloud_schedulers_default_type_and_no_type_are_taken() {
+fn the_default_type_of_cloud_scheduler_and_a_missing_type_are_accepted() {
     for headers in [&[("content-type", "application/octet-stream")][..], &[]] {
         let trigger = read(headers, r#"{"limit": 5}"#).unwrap();
         assert_eq!(trigger.options::<Options>().unwrap().limit, Some(5));
@@ -253,7 +263,7 @@ fn cloud_schedulers_default_type_and_no_type_are_taken() {
 
 proptest! {
     #[test]
-    fn nothing_a_client_sends_panics(
+    fn no_request_panics(
         kind in "[ -~]{0,40}", event in any::<bool>(), id in "[ -~]{0,20}", body in any::<Vec<u8>>(), json in ".{0,60}"
     ) {
         let mut pairs = vec![("content-type", kind.as_str())];
@@ -266,7 +276,7 @@ proptest! {
     }
 
     #[test]
-    fn any_event_reads_the_same_in_both_modes(id in "[!-~é]{1,20}", source in "[!-~ü]{1,20}", limit in any::<u32>()) {
+    fn an_event_parses_the_same_in_both_modes(id in "[!-~é]{1,20}", source in "[!-~ü]{1,20}", limit in any::<u32>()) {
         let encode = |text: &str| {
             percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
         };

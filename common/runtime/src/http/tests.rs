@@ -19,8 +19,8 @@ use crate::run;
 #[serde(default, deny_unknown_fields)]
 struct Options {
     limit: u32,
-    /// `wait` or `finish` until told to go on, `give up`, a kind of failure, or nothing.
-    mood: String,
+    /// `wait` or `finish` until `go_on` is notified, `give up`, a kind of failure, or empty to return at once.
+    action: String,
 }
 
 impl Report for Value {
@@ -29,7 +29,7 @@ impl Report for Value {
     }
 }
 
-/// A server with a function that counts its runs.
+/// A server whose function counts its runs.
 struct Served {
     port: u16,
     store: Arc<MemoryStore>,
@@ -41,7 +41,7 @@ struct Served {
 
 async fn function(invocation: Invocation<Options>, go_on: Arc<Notify>) -> Result<Value> {
     let dry_run = invocation.dry_run;
-    match invocation.options.mood.as_str() {
+    match invocation.options.action.as_str() {
         "wait" => tokio::select! {
             () = go_on.notified() => {}
             () = invocation.shutdown.cancelled() => return Ok(json!({ "interrupted": true, "kept": 1 })),
@@ -89,9 +89,17 @@ async fn serve_with(store: Arc<MemoryStore>, lease_ttl: Duration) -> Served {
     });
     let handler = move |request| Arc::clone(&endpoint).answer(request);
     let (stop, drain) = (shutdown.clone(), Drain::NONE);
-    let (most, is_trigger) = (100, true);
-    let server =
-        Server { listener, shutdown: stop, work, drain, most, is_trigger, unready: || None, handler };
+    let (max_connections, is_trigger) = (100, true);
+    let server = Server {
+        listener,
+        shutdown: stop,
+        work,
+        drain,
+        max_connections,
+        is_trigger,
+        unready: || None,
+        handler,
+    };
     let server = tokio::spawn(server.serve());
     Served { port, store, runs, go_on, shutdown, server }
 }
@@ -150,7 +158,7 @@ async fn read(mut stream: TcpStream) -> Answer {
 }
 
 #[tokio::test]
-async fn a_post_runs_the_function_and_answers_its_report() {
+async fn a_post_runs_the_function_and_returns_its_report() {
     let served = serve().await;
     let answer = served.post(r#"{"limit": 5, "dry_run": true}"#).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
@@ -164,9 +172,9 @@ async fn a_post_runs_the_function_and_answers_its_report() {
 }
 
 #[tokio::test]
-async fn everything_else_is_a_problem_with_its_status() {
+async fn an_invalid_request_is_a_problem_with_its_status() {
     let served = serve().await;
-    let long = format!("{{\"mood\": \"{}\"}}", "x".repeat(MOST_BYTES));
+    let long = format!("{{\"action\": \"{}\"}}", "x".repeat(MAX_BODY_BYTES));
     let json = "POST / HTTP/1.1\r\ncontent-type: application/json";
     for (head, body, status, expected) in [
         ("GET / HTTP/1.1", "", 405, "allow: post"),
@@ -197,20 +205,20 @@ async fn everything_else_is_a_problem_with_its_status() {
 }
 
 #[tokio::test]
-async fn a_failure_is_answered_by_its_kind_and_keeps_its_secrets() {
+async fn a_failure_has_the_status_of_its_kind_and_hides_internal_details() {
     let served = serve().await;
-    for (mood, status, detail) in [
+    for (action, status, detail) in [
         ("invalid", 400, "limit is beyond the number of ads"),
         ("no such version", 422, "there is no version v7"),
         ("missing", 500, "the run failed; the log has the details"),
         ("broken sql", 500, "the run failed; the log has the details"),
         ("conflict", 500, "the run failed; the log has the details"),
-        ("down", 503, "out of reach"),
+        ("down", 503, "a dependency of the run is unavailable"),
         ("broken", 500, "the run failed; the log has the details"),
         ("panic", 500, "the run failed; the log has the details"),
     ] {
-        let answer = served.post(&json!({ "mood": mood }).to_string()).await;
-        assert_eq!(answer.status, status, "{mood}");
+        let answer = served.post(&json!({ "action": action }).to_string()).await;
+        assert_eq!(answer.status, status, "{action}");
         let text = answer.body["detail"].as_str().unwrap();
         assert!(text.contains(detail) && !text.contains("secret"), "{text}");
         assert!(!answer.body.to_string().contains("secret"), "{}", answer.body);
@@ -220,21 +228,21 @@ async fn a_failure_is_answered_by_its_kind_and_keeps_its_secrets() {
 }
 
 #[tokio::test]
-async fn a_second_run_is_refused_with_the_first_ones_id_on_any_instance() {
+async fn a_second_run_is_rejected_with_the_id_of_the_first_on_any_instance() {
     let first = serve().await;
     let second = serve_with(first.store.clone(), Duration::from_mins(1)).await;
-    let running = first.send("POST / HTTP/1.1\r\nidempotency-key: k", r#"{"mood": "wait"}"#).await;
+    let running = first.send("POST / HTTP/1.1\r\nidempotency-key: k", r#"{"action": "wait"}"#).await;
     first.started(1).await;
-    let busy = [
+    let rejected = [
         first.post("{}").await,
         second.post("{}").await,
-        second.post_keyed("k", r#"{"mood": "wait"}"#).await,
+        second.post_keyed("k", r#"{"action": "wait"}"#).await,
     ];
     first.go_on.notify_one();
     let answer = read(running).await;
-    for refused in busy {
-        assert_eq!(refused.status, 409);
-        assert_eq!(refused.body["run_id"], answer.body["run_id"]);
+    for reply in rejected {
+        assert_eq!(reply.status, 409);
+        assert_eq!(reply.body["run_id"], answer.body["run_id"]);
     }
     assert_eq!(second.post("{}").await.status, 200);
     assert_eq!((first.runs(), second.runs()), (1, 1));
@@ -263,36 +271,36 @@ async fn a_trigger_that_succeeded_is_not_run_again() {
 async fn a_trigger_that_failed_is_run_again() {
     let served = serve().await;
     for _ in 0..2 {
-        assert_eq!(served.post_keyed("k", r#"{"mood": "broken"}"#).await.status, 500);
+        assert_eq!(served.post_keyed("k", r#"{"action": "broken"}"#).await.status, 500);
     }
     assert_eq!(served.runs(), 2);
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_does_not_stop_its_run() {
+async fn a_run_continues_when_its_client_disconnects() {
     let served = serve().await;
-    let gone = served.send("POST / HTTP/1.1\r\nidempotency-key: k", r#"{"mood": "wait"}"#).await;
+    let client = served.send("POST / HTTP/1.1\r\nidempotency-key: k", r#"{"action": "wait"}"#).await;
     served.started(1).await;
-    drop(gone);
+    drop(client);
     tokio::time::sleep(Duration::from_millis(50)).await;
-    assert_eq!(served.post("{}").await.status, 409, "it still runs");
+    assert_eq!(served.post("{}").await.status, 409, "the run continues");
     served.go_on.notify_one();
-    let kept = loop {
-        let answer = served.post_keyed("k", r#"{"mood": "wait"}"#).await;
+    let replayed = loop {
+        let answer = served.post_keyed("k", r#"{"action": "wait"}"#).await;
         if answer.status == 200 {
             break answer;
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     };
-    assert!(kept.head.contains("idempotency-replayed: true"));
+    assert!(replayed.head.contains("idempotency-replayed: true"));
     assert_eq!(served.runs(), 1);
 }
 
 #[tokio::test]
-async fn a_run_that_is_asked_to_stop_is_answered_and_not_remembered() {
-    for mood in ["wait", "give up"] {
+async fn an_interrupted_run_gets_a_response_and_its_trigger_is_not_saved() {
+    for action in ["wait", "give up"] {
         let served = serve().await;
-        let body = json!({ "mood": mood }).to_string();
+        let body = json!({ "action": action }).to_string();
         let running = served.send("POST / HTTP/1.1\r\nidempotency-key: k", &body).await;
         served.started(1).await;
         served.shutdown.cancel();
@@ -308,39 +316,39 @@ async fn a_run_that_is_asked_to_stop_is_answered_and_not_remembered() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_to_stop_takes_no_work_but_still_says_so() {
+async fn a_server_that_shuts_down_rejects_new_runs_and_reports_it() {
     let served = serve().await;
     assert_eq!(served.ask("GET /ready HTTP/1.1", "").await.status, 200);
     let idle = TcpStream::connect(("127.0.0.1", served.port)).await.unwrap();
-    let running = served.send("POST / HTTP/1.1", r#"{"mood": "finish"}"#).await;
+    let running = served.send("POST / HTTP/1.1", r#"{"action": "finish"}"#).await;
     served.started(1).await;
     served.shutdown.cancel();
     assert_eq!(served.ask("GET /health HTTP/1.1", "").await.status, 200);
     assert_eq!(served.ask("GET /ready HTTP/1.1", "").await.status, 503);
     assert_eq!(served.post("{}").await.status, 503);
     served.go_on.notify_one();
-    assert_eq!(read(running).await.status, 200, "a run that finishes in time is answered");
+    assert_eq!(read(running).await.status, 200, "a run that finishes in time gets a response");
     tokio::time::timeout(Duration::from_secs(1), served.server).await.unwrap().unwrap();
     drop(idle);
 }
 
 #[tokio::test]
-async fn a_run_whose_lease_is_taken_over_is_asked_to_stop() {
+async fn a_run_whose_lease_is_taken_over_is_interrupted() {
     let served = serve_with(Arc::default(), Duration::from_millis(90)).await;
-    let running = served.send("POST / HTTP/1.1", r#"{"mood": "wait"}"#).await;
+    let running = served.send("POST / HTTP/1.1", r#"{"action": "wait"}"#).await;
     served.started(1).await;
     let store: Arc<dyn ArtifactStore> = served.store.clone();
     let (name, ttl) = ("runs/f/lease.json".into(), Duration::from_mins(1));
-    let thief = LeaseTerms { store, name, ttl, attempt: None };
+    let terms = LeaseTerms { store, name, ttl, attempt: None };
     let far = Utc::now() + chrono::TimeDelta::hours(1);
-    assert!(matches!(thief.acquire("thief", far).await.unwrap(), Acquired::Ours(_)));
+    assert!(matches!(terms.acquire("other", far).await.unwrap(), Acquired::Granted(_)));
     let answer = read(running).await;
     assert_eq!(answer.status, 503);
     assert_eq!(answer.body["answer"]["report"]["kept"], 1);
 }
 
 #[tokio::test]
-async fn a_store_that_is_down_means_try_again_later() {
+async fn an_unavailable_store_is_answered_with_503_and_retry_after() {
     let served = serve().await;
     *served.store.is_down.lock().unwrap() = true;
     let answer = served.post_keyed("k", "{}").await;

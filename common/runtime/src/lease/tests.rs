@@ -9,13 +9,13 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Objects in memory, with the faults that a bucket can have.
+/// A store in memory that can simulate the failures of a bucket.
 #[derive(Default)]
 pub(crate) struct MemoryStore {
     objects: Mutex<BTreeMap<String, (Bytes, u64)>>,
-    /// The next write is done, but its acknowledgement is lost and the client's retry meets its own write.
+    /// The next write succeeds, but its acknowledgement is lost and the retry conflicts with it.
     pub(crate) loses_acknowledgement: Mutex<bool>,
-    /// Every call fails.
+    /// Whether every call fails.
     pub(crate) is_down: Mutex<bool>,
 }
 
@@ -62,11 +62,11 @@ impl ArtifactStore for MemoryStore {
     }
 
     async fn put_new(&self, _: &str, _: &Path) -> Result<Generation> {
-        unimplemented!("a lease is never a file")
+        unimplemented!("a lease is not written from a file")
     }
 
     async fn read(&self, _: &str) -> Result<Option<Reading>> {
-        unimplemented!("a lease is never streamed")
+        unimplemented!("a lease is not streamed")
     }
 
     async fn list(&self, _: &str) -> Result<Vec<Facts>> {
@@ -79,7 +79,7 @@ fn terms(store: &Arc<MemoryStore>) -> LeaseTerms {
     LeaseTerms { store, name: "runs/f/lease.json".into(), ttl: TTL, attempt: None }
 }
 
-/// The terms of try `number` of a task in `execution`.
+/// The terms of attempt `number` of a task in `execution`.
 fn task(store: &Arc<MemoryStore>, execution: &str, number: u32) -> LeaseTerms {
     LeaseTerms { attempt: Some(Attempt { execution: execution.into(), number }), ..terms(store) }
 }
@@ -89,67 +89,67 @@ fn at(second: i64) -> Timestamp {
 }
 
 impl Acquired {
-    pub(crate) fn ours(self) -> Lease {
+    pub(crate) fn granted(self) -> Lease {
         match self {
-            Self::Ours(lease) => lease,
-            Self::Theirs(holder) => panic!("held by {holder:?}"),
+            Self::Granted(lease) => lease,
+            Self::Held(holder) => panic!("held by {holder:?}"),
         }
     }
 
-    fn theirs(self) -> String {
+    fn holder_id(self) -> String {
         match self {
-            Self::Ours(_) => panic!("nobody held it"),
-            Self::Theirs(holder) => holder.run_id,
+            Self::Granted(_) => panic!("the lease was free"),
+            Self::Held(holder) => holder.run_id,
         }
     }
 }
 
 #[tokio::test]
-async fn a_held_lease_names_its_holder_and_a_released_one_lets_the_next_in() {
+async fn a_held_lease_names_its_holder_and_a_released_lease_can_be_acquired() {
     let terms = terms(&Arc::default());
-    let first = terms.acquire("first", at(0)).await.unwrap().ours();
-    assert_eq!(terms.acquire("second", at(59)).await.unwrap().theirs(), "first");
+    let first = terms.acquire("first", at(0)).await.unwrap().granted();
+    assert_eq!(terms.acquire("second", at(59)).await.unwrap().holder_id(), "first");
     first.release(at(59)).await.unwrap();
-    terms.acquire("second", at(59)).await.unwrap().ours();
+    terms.acquire("second", at(59)).await.unwrap().granted();
 }
 
 #[tokio::test]
-async fn an_expired_lease_is_taken_over_and_its_old_holder_notices() {
+async fn an_expired_lease_is_taken_over_and_renewal_by_the_old_holder_fails() {
     let terms = terms(&Arc::default());
-    let mut first = terms.acquire("first", at(0)).await.unwrap().ours();
+    let mut first = terms.acquire("first", at(0)).await.unwrap().granted();
     assert!(first.renew(at(50)).await.unwrap());
-    assert_eq!(terms.acquire("second", at(109)).await.unwrap().theirs(), "first");
-    let second = terms.acquire("second", at(110)).await.unwrap().ours();
+    assert_eq!(terms.acquire("second", at(109)).await.unwrap().holder_id(), "first");
+    let second = terms.acquire("second", at(110)).await.unwrap().granted();
     assert!(!first.renew(at(111)).await.unwrap());
     first.release(at(112)).await.unwrap();
     assert_eq!(
-        terms.acquire("third", at(113)).await.unwrap().theirs(),
+        terms.acquire("third", at(113)).await.unwrap().holder_id(),
         "second",
-        "only its holder releases it"
+        "only the holder releases the lease"
     );
     second.release(at(114)).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_task_takes_over_from_its_own_earlier_try_and_from_no_other() {
+async fn a_task_takes_over_only_from_its_own_earlier_attempt() {
     let store = Arc::default();
-    let mut killed = task(&store, "monday", 0).acquire("killed", at(0)).await.unwrap().ours();
+    let mut killed = task(&store, "monday", 0).acquire("killed", at(0)).await.unwrap().granted();
     for (execution, number) in [("tuesday", 1), ("monday", 0)] {
         let other = task(&store, execution, number).acquire("other", at(1)).await.unwrap();
-        assert_eq!(other.theirs(), "killed", "{execution}, try {number}");
+        assert_eq!(other.holder_id(), "killed", "{execution}, attempt {number}");
     }
-    assert_eq!(terms(&store).acquire("no task", at(1)).await.unwrap().theirs(), "killed");
-    let again = task(&store, "monday", 1).acquire("again", at(1)).await.unwrap().ours();
-    assert!(!killed.renew(at(2)).await.unwrap(), "a try that was not dead notices");
-    assert_eq!(task(&store, "monday", 0).acquire("late", at(2)).await.unwrap().theirs(), "again");
+    assert_eq!(terms(&store).acquire("no task", at(1)).await.unwrap().holder_id(), "killed");
+    let again = task(&store, "monday", 1).acquire("again", at(1)).await.unwrap().granted();
+    assert!(!killed.renew(at(2)).await.unwrap(), "renewal by the earlier attempt fails");
+    assert_eq!(task(&store, "monday", 0).acquire("late", at(2)).await.unwrap().holder_id(), "again");
     again.release(at(3)).await.unwrap();
-    task(&store, "tuesday", 0).acquire("tuesday", at(3)).await.unwrap().ours();
+    task(&store, "tuesday", 0).acquire("tuesday", at(3)).await.unwrap().granted();
 }
 
 #[tokio::test]
-async fn an_expired_lease_that_nobody_took_is_still_ours() {
+async fn an_expired_lease_can_be_renewed_if_no_other_run_took_it() {
     let terms = terms(&Arc::default());
-    let mut lease = terms.acquire("first", at(0)).await.unwrap().ours();
+    let mut lease = terms.acquire("first", at(0)).await.unwrap().granted();
     assert!(lease.renew(at(1_000)).await.unwrap());
 }
 
@@ -158,25 +158,25 @@ async fn a_lost_acknowledgement_does_not_lose_the_lease() {
     let store = Arc::new(MemoryStore::default());
     let terms = terms(&store);
     *store.loses_acknowledgement.lock().unwrap() = true;
-    let mut lease = terms.acquire("first", at(0)).await.unwrap().ours();
+    let mut lease = terms.acquire("first", at(0)).await.unwrap().granted();
     *store.loses_acknowledgement.lock().unwrap() = true;
     assert!(lease.renew(at(20)).await.unwrap());
     *store.loses_acknowledgement.lock().unwrap() = true;
     lease.release(at(30)).await.unwrap();
-    terms.acquire("second", at(31)).await.unwrap().ours();
+    terms.acquire("second", at(31)).await.unwrap().granted();
 }
 
 #[tokio::test]
-async fn an_object_that_is_no_lease_stands_in_nobodys_way() {
+async fn an_object_that_is_not_a_lease_is_overwritten() {
     let store = Arc::new(MemoryStore::default());
     store.compare_and_set("runs/f/lease.json", Bytes::from_static(b"{\"run_id\": "), None).await.unwrap();
-    terms(&store).acquire("first", at(0)).await.unwrap().ours();
+    terms(&store).acquire("first", at(0)).await.unwrap().granted();
 }
 
 #[tokio::test]
-async fn a_store_that_is_down_is_an_error_and_not_a_lease() {
+async fn an_unavailable_store_is_an_error() {
     let store = Arc::new(MemoryStore::default());
-    let mut lease = terms(&store).acquire("first", at(0)).await.unwrap().ours();
+    let mut lease = terms(&store).acquire("first", at(0)).await.unwrap().granted();
     *store.is_down.lock().unwrap() = true;
     let error = terms(&store).acquire("second", at(100)).await.err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
@@ -186,40 +186,40 @@ async fn a_store_that_is_down_is_an_error_and_not_a_lease() {
 }
 
 #[tokio::test]
-async fn keep_renews_until_somebody_else_has_the_lease() {
+async fn keep_renews_until_another_run_has_the_lease() {
     let store = Arc::new(MemoryStore::default());
     let terms = LeaseTerms { ttl: Duration::from_millis(90), ..terms(&store) };
-    let mut lease = terms.acquire("first", Utc::now()).await.unwrap().ours();
+    let mut lease = terms.acquire("first", Utc::now()).await.unwrap().granted();
     let kept = tokio::time::timeout(Duration::from_millis(400), lease.keep()).await;
-    assert!(kept.is_err(), "kept for several times its length");
-    assert_eq!(terms.acquire("second", Utc::now()).await.unwrap().theirs(), "first");
+    assert!(kept.is_err(), "the lease is kept for several times its TTL");
+    assert_eq!(terms.acquire("second", Utc::now()).await.unwrap().holder_id(), "first");
     let far = Utc::now() + TimeDelta::seconds(60);
-    terms.acquire("second", far).await.unwrap().ours();
+    terms.acquire("second", far).await.unwrap().granted();
     tokio::time::timeout(Duration::from_secs(5), lease.keep()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_many_that_ask_at_once_exactly_one_gets_it() {
+async fn exactly_one_of_many_concurrent_runs_acquires_the_lease() {
     for round in 0..50 {
         let terms = terms(&Arc::default());
         if round % 2 == 1 {
-            // An expired lease is what they race for.
-            terms.acquire("dead", at(-100)).await.unwrap().ours();
+            // The runs compete for an expired lease.
+            terms.acquire("dead", at(-100)).await.unwrap().granted();
         }
-        let asked = futures::future::join_all((0..4).map(|run| {
+        let attempts = futures::future::join_all((0..4).map(|run| {
             let terms = terms.clone();
             tokio::spawn(async move { terms.acquire(&format!("run {run}"), at(0)).await.unwrap() })
         }))
         .await;
-        let (mut ours, mut named) = (Vec::new(), Vec::new());
-        for acquired in asked {
+        let (mut granted, mut holders) = (Vec::new(), Vec::new());
+        for acquired in attempts {
             match acquired.unwrap() {
-                Acquired::Ours(lease) => ours.push(lease.holder.run_id),
-                Acquired::Theirs(holder) => named.push(holder.run_id),
+                Acquired::Granted(lease) => granted.push(lease.holder.run_id),
+                Acquired::Held(holder) => holders.push(holder.run_id),
             }
         }
-        assert_eq!(ours.len(), 1);
-        assert!(named.iter().all(|run| *run == ours[0]), "the others learn who has it");
+        assert_eq!(granted.len(), 1);
+        assert!(holders.iter().all(|run| *run == granted[0]), "the others get the id of the holder");
     }
 }
 
@@ -241,9 +241,9 @@ fn step() -> impl Strategy<Value = (Step, i64)> {
 }
 
 proptest! {
-    /// The lease against a model of three lines: who holds it, and until when.
+    /// Compares the lease with a model: the holder and the expiry time.
     #[test]
-    fn never_two_holders(steps in prop::collection::vec(step(), 1..60)) {
+    fn a_lease_has_at_most_one_holder(steps in prop::collection::vec(step(), 1..60)) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let terms = terms(&Arc::default());
@@ -257,21 +257,21 @@ proptest! {
                     Step::Acquire(run) => {
                         let is_free = model.is_none_or(|(_, until)| now >= until);
                         match terms.acquire(&format!("{run}.{attempt}"), at(now)).await.unwrap() {
-                            Acquired::Ours(lease) => {
+                            Acquired::Granted(lease) => {
                                 assert!(is_free);
                                 leases[run] = Some(lease);
                                 model = Some((run, now + 60));
                             }
-                            Acquired::Theirs(holder) => {
+                            Acquired::Held(holder) => {
                                 assert!(!is_free);
                                 assert!(holder.run_id.starts_with(&model.unwrap().0.to_string()));
                             }
                         }
                     }
                     Step::Renew(run) => if let Some(lease) = &mut leases[run] {
-                        let is_ours = model.is_some_and(|(holder, _)| holder == run);
-                        assert_eq!(lease.renew(at(now)).await.unwrap(), is_ours);
-                        if is_ours {
+                        let is_holder = model.is_some_and(|(holder, _)| holder == run);
+                        assert_eq!(lease.renew(at(now)).await.unwrap(), is_holder);
+                        if is_holder {
                             model = Some((run, now + 60));
                         }
                     },

@@ -1,4 +1,3 @@
-// What a test cannot unwrap is a failure of the test.
 #![allow(clippy::unwrap_used)]
 
 use common_storage::Access;
@@ -22,7 +21,7 @@ impl Report for Made {
     }
 }
 
-/// A warehouse with a table of ads, and what a run of it needs.
+/// A warehouse with a table of ads, and a shutdown token.
 struct Market {
     _folder: tempfile::TempDir,
     warehouse: DuckDb,
@@ -37,7 +36,7 @@ impl Market {
         Self { _folder: folder, warehouse, shutdown: CancellationToken::new() }
     }
 
-    /// A run that may take half a second after it is asked to stop.
+    /// A run that has half a second to stop.
     async fn run(&self, run_id: &str, work: impl Future<Output = Result<Made>>) -> Result<Made> {
         let run = Run {
             function: FUNCTION,
@@ -50,7 +49,7 @@ impl Market {
         run.recorded(&self.warehouse, work).await
     }
 
-    /// Status and report of every run, the oldest first.
+    /// Id, status and report of every run, the oldest first.
     async fn runs(&self) -> Vec<(String, String, String)> {
         let sql = "SELECT run_id, status, report FROM vw_runs ORDER BY started_at";
         let mut pages = self.warehouse.query(sql, &[]).await.unwrap().pages;
@@ -68,13 +67,13 @@ impl Market {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_returns_is_written_down_as_it_ended() {
+async fn a_run_that_returns_is_recorded_with_its_status() {
     let market = Market::new().await;
     market.run("whole", async { Ok(Made { interrupted: false }) }).await.unwrap();
     market.run("stopped", async { Ok(Made { interrupted: true }) }).await.unwrap();
     let error = market.run("refused", async { Err(Error::conflict("two of them")) }).await.unwrap_err();
     assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Conflict, "two of them"));
-    // Nobody asked it to stop: that is a failure.
+    // `Cancelled` without a shutdown is a failure.
     market.run("gave up", async { Err(Error::cancelled("no more")) }).await.unwrap_err();
     let expected = [
         ("whole", "succeeded", "{\"interrupted\":false}"),
@@ -85,9 +84,8 @@ async fn a_run_that_returns_is_written_down_as_it_ended() {
     assert_eq!(market.runs().await, expected.map(|(a, b, c)| (a.to_owned(), b.to_owned(), c.to_owned())));
 }
 
-/// Where a panic can come from, and the words of it that must be found again.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_panic_anywhere_is_a_failed_run() {
+async fn a_panic_in_any_task_or_thread_is_a_failed_run() {
     let market = Market::new().await;
     let of_thread = || Error::internal("a thread ended early: broken thread");
     let error = market.run("work", async { panic!("broken {}", "work") }).await.unwrap_err();
@@ -108,7 +106,7 @@ async fn a_panic_anywhere_is_a_failed_run() {
         ended.map(|()| Made { interrupted: false }).map_err(|_| of_thread())
     };
     market.run("thread", thread).await.unwrap_err();
-    // Inside the warehouse's own thread, in the middle of a transaction.
+    // In the thread of the warehouse, during a transaction.
     let inside = async {
         let rows =
             stream::poll_fn(|_| -> std::task::Poll<Option<Result<Vec<_>>>> { panic!("broken inside") });
@@ -131,30 +129,30 @@ async fn a_panic_anywhere_is_a_failed_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn work_that_does_not_stop_is_dropped_and_its_run_interrupted() {
+async fn work_that_does_not_stop_is_dropped_and_its_run_is_interrupted() {
     let market = Market::new().await;
-    let deaf = async {
+    let hanging = async {
         market.shutdown.cancel();
         pending().await
     };
-    let error = market.run("deaf", deaf).await.unwrap_err();
+    let error = market.run("hanging", hanging).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Cancelled, "{error}");
     let given_up = async { Err(Error::cancelled("asked to stop")) };
-    assert_eq!(market.run("obedient", given_up).await.unwrap_err().kind(), ErrorKind::Cancelled);
+    assert_eq!(market.run("stopped", given_up).await.unwrap_err().kind(), ErrorKind::Cancelled);
     let states: Vec<_> =
         market.runs().await.into_iter().map(|(run_id, status, _)| (run_id, status)).collect();
-    let expected = [("deaf", "interrupted"), ("obedient", "interrupted")];
+    let expected = [("hanging", "interrupted"), ("stopped", "interrupted")];
     assert_eq!(states, expected.map(|(a, b)| (a.to_owned(), b.to_owned())));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_writes_a_file_knows_that_nobody_else_runs() {
+async fn a_run_on_duckdb_records_running_runs_as_abandoned() {
     let market = Market::new().await;
     market.warehouse.create_runs().await.unwrap();
     let killed = |run_id: &str| RunRecord {
         function: "another".to_owned(),
         run_id: run_id.to_owned(),
-        // Its clock is ahead of ours.
+        // The clock of that process was ahead.
         started_at: Utc::now() + TimeDelta::hours(1),
         finished_at: None,
         status: RunStatus::Running,
@@ -171,9 +169,9 @@ async fn who_writes_a_file_knows_that_nobody_else_runs() {
     assert!(runs[1].2.contains("next"), "{runs:?}");
 }
 
-/// Without the table of ads there is no table of runs either: the error says what is missing.
+/// The tables of runs require the table of ads; the error names the missing table.
 #[tokio::test(flavor = "multi_thread")]
-async fn before_there_are_tables_an_error_is_only_said() {
+async fn a_run_without_the_table_of_ads_fails_and_creates_no_table() {
     let folder = tempfile::tempdir().unwrap();
     let warehouse = DuckDb::open(&folder.path().join("jobs.duckdb"), Access::Create).await.unwrap();
     let market = Market { _folder: folder, warehouse, shutdown: CancellationToken::new() };

@@ -3,7 +3,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 
-/// A service whose handler panics, takes its time, or answers with its request's id.
+/// A server whose handler panics, is slow, or responds with the id of the request.
 struct Served {
     port: u16,
     shutdown: CancellationToken,
@@ -26,8 +26,17 @@ async fn serve(unready: Option<Problem>) -> Served {
     let (port, shutdown) = (listener.local_addr().unwrap().port(), CancellationToken::new());
     let (stop, drain, work) = (shutdown.clone(), Drain::SERVICE, TaskTracker::new());
     let unready = move || unready.clone();
-    let (most, is_trigger) = (3, false);
-    let server = Server { listener, shutdown: stop, work, drain, most, is_trigger, unready, handler: answer };
+    let (max_connections, is_trigger) = (3, false);
+    let server = Server {
+        listener,
+        shutdown: stop,
+        work,
+        drain,
+        max_connections,
+        is_trigger,
+        unready,
+        handler: answer,
+    };
     Served { port, shutdown, server: tokio::spawn(server.serve()) }
 }
 
@@ -39,7 +48,7 @@ impl Client {
         Self(TcpStream::connect(("127.0.0.1", served.port)).await.unwrap())
     }
 
-    /// The answer's status, head in lower case, and body.
+    /// The status, the headers in lower case, and the body of the response.
     async fn get(&mut self, path: &str, headers: &str) -> (u16, String, String) {
         let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\n{headers}\r\n");
         self.0.write_all(request.as_bytes()).await.unwrap();
@@ -57,20 +66,20 @@ impl Client {
 }
 
 #[tokio::test]
-async fn a_request_keeps_its_name_or_gets_one() {
+async fn a_request_keeps_its_id_or_gets_a_new_one() {
     let served = serve(None).await;
     let mut client = Client::connect(&served).await;
     let (_, head, body) = client.get("/", "x-request-id: mine/1\r\n").await;
     assert!(head.contains("x-request-id: mine/1\r\n") && body.contains("\"mine/1\""), "{head}{body}");
-    for unusable in [String::new(), "a b".into(), "x".repeat(129), "é".into()] {
-        let (_, head, body) = client.get("/", &format!("x-request-id: {unusable}\r\n")).await;
+    for invalid in [String::new(), "a b".into(), "x".repeat(129), "é".into()] {
+        let (_, head, body) = client.get("/", &format!("x-request-id: {invalid}\r\n")).await;
         let made = head.split("x-request-id: ").nth(1).and_then(|rest| rest.lines().next()).unwrap();
         assert!(Uuid::parse_str(made).is_ok() && body.contains(made), "{head}{body}");
     }
 }
 
 #[tokio::test]
-async fn a_panic_is_one_requests_failure() {
+async fn a_panic_fails_only_its_request() {
     let served = serve(None).await;
     let mut client = Client::connect(&served).await;
     let (status, head, body) = client.get("/panic", "").await;
@@ -80,7 +89,7 @@ async fn a_panic_is_one_requests_failure() {
 }
 
 #[tokio::test]
-async fn ready_says_what_is_missing_and_health_does_not_mind() {
+async fn an_unready_service_is_still_healthy() {
     let missing = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "there is no index yet");
     let served = serve(Some(missing)).await;
     let mut client = Client::connect(&served).await;
@@ -90,7 +99,7 @@ async fn ready_says_what_is_missing_and_health_does_not_mind() {
 }
 
 #[tokio::test]
-async fn a_service_that_is_to_end_answers_everybody_and_sends_them_away() {
+async fn a_service_serves_requests_during_shutdown_and_closes_connections() {
     let served = serve(None).await;
     let mut kept = Client::connect(&served).await;
     assert!(!kept.get("/", "").await.1.contains("connection: close"));
@@ -106,14 +115,14 @@ async fn a_service_that_is_to_end_answers_everybody_and_sends_them_away() {
         assert!(head.contains("connection: close"), "{head}");
     }
     tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(Client::connect(&served).await.get("/", "").await.0, 200, "a late caller");
-    assert_eq!(slow.await.unwrap().0, 200, "whoever was waiting");
+    assert_eq!(Client::connect(&served).await.get("/", "").await.0, 200, "a request after shutdown began");
+    assert_eq!(slow.await.unwrap().0, 200, "the request in progress");
     tokio::time::timeout(Duration::from_secs(3), served.server).await.unwrap().unwrap();
     assert!(TcpStream::connect(("127.0.0.1", served.port)).await.is_err());
 }
 
 #[tokio::test]
-async fn connections_are_capped_and_a_waiting_one_gets_the_next_free_place() {
+async fn connections_are_limited_and_a_waiting_one_gets_the_next_free_slot() {
     let served = serve(None).await;
     let mut held = Vec::new();
     for _ in 0..3 {
@@ -123,16 +132,16 @@ async fn connections_are_capped_and_a_waiting_one_gets_the_next_free_place() {
     }
     let mut fourth = Client::connect(&served).await;
     let waiting = tokio::time::timeout(Duration::from_millis(300), fourth.get("/", "")).await;
-    assert!(waiting.is_err(), "a fourth connection was served beside three");
+    assert!(waiting.is_err(), "a fourth connection was served");
     drop(held.pop());
-    // The request that was written above is answered now, on the same connection.
+    // The request that was sent above now gets its response, on the same connection.
     let mut byte = [0];
     fourth.0.read_exact(&mut byte).await.unwrap();
     assert_eq!(byte, *b"H");
 }
 
 #[tokio::test]
-async fn an_answer_is_compressed_where_gzip_is_accepted() {
+async fn a_response_is_compressed_if_gzip_is_accepted() {
     let served = serve(None).await;
     let mut client = Client::connect(&served).await;
     let (_, plain, body) = client.get("/long", "").await;
@@ -152,7 +161,7 @@ async fn an_answer_is_compressed_where_gzip_is_accepted() {
     let mut unpacked = String::new();
     std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&bytes[end..]), &mut unpacked).unwrap();
     assert_eq!(unpacked, body);
-    // The head of the same answer.
+    // The headers of the same response.
     let mut third = Client::connect(&served).await;
     third.0.write_all(request.replace("GET", "HEAD").as_bytes()).await.unwrap();
     let mut only_head = Vec::new();
@@ -164,7 +173,7 @@ async fn an_answer_is_compressed_where_gzip_is_accepted() {
 }
 
 #[tokio::test]
-async fn a_problem_names_its_request() {
+async fn a_problem_contains_the_id_of_its_request() {
     let served = serve(Some(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "there is no index yet"))).await;
     let (_, head, body) = Client::connect(&served).await.get("/ready", "x-request-id: mine\r\n").await;
     let body: serde_json::Value = serde_json::from_str(&body).unwrap();

@@ -1,4 +1,4 @@
-//! One JSON object a line, in the members that Cloud Logging and Error Reporting read.
+//! One JSON object per line, with the members that Cloud Logging and Error Reporting use.
 //! <https://cloud.google.com/logging/docs/structured-logging>
 
 use std::fmt::Debug;
@@ -17,10 +17,10 @@ use tracing_subscriber::registry::LookupSpan;
 use crate::function::Function;
 use crate::settings::ProcessSettings;
 
-/// What makes Error Reporting take a log line for an error.
+/// The type that makes Error Reporting process a log line as an error.
 const ERROR_TYPE: &str = "type.googleapis.com/google.devtools.clouderrorreporting.v1beta1.ReportedErrorEvent";
 
-/// Event fields that describe a request, and their names in `httpRequest`.
+/// The event fields of a request, and their names in `httpRequest`.
 const HTTP_FIELDS: [(&str, &str); 6] = [
     ("http.method", "requestMethod"),
     ("http.url", "requestUrl"),
@@ -32,9 +32,9 @@ const HTTP_FIELDS: [(&str, &str); 6] = [
 
 /// Writes every event as one line to `writer`.
 pub(super) struct CloudLayer<W> {
-    /// Completes the trace's name, so that the log's viewer links to it.
+    /// The project of the trace, so that the log viewer links to it.
     project: Option<String>,
-    /// `service` and `version` that Error Reporting groups by.
+    /// `service` and `version`, by which Error Reporting groups.
     service_context: Value,
     writer: W,
 }
@@ -50,11 +50,11 @@ impl<W> CloudLayer<W> {
     }
 
     fn line(&self, metadata: &Metadata<'_>, mut fields: Map<String, Value>, scope: Fields) -> Value {
-        // Where the line was logged, or where the panic that it reports happened.
+        // The location of the log call, or of the panic that it reports.
         let file = fields.remove("source.file").unwrap_or_else(|| metadata.file().into());
         let line = fields.remove("source.line").unwrap_or_else(|| metadata.line().into());
         let function = metadata.module_path().unwrap_or(metadata.target());
-        let location = json!({ "file": file, "line": text(&line), "function": function });
+        let location = json!({ "file": file, "line": value_text(&line), "function": function });
         let request: Map<_, _> = HTTP_FIELDS
             .iter()
             .filter_map(|(field, member)| Some(((*member).to_owned(), fields.remove(*field)?)))
@@ -67,7 +67,7 @@ impl<W> CloudLayer<W> {
             });
         let span = labels.remove("span_id");
         for label in labels.values_mut() {
-            *label = text(label).into();
+            *label = value_text(label).into();
         }
         fields.insert("severity".into(), severity(*metadata.level()).into());
         fields.insert("timestamp".into(), Utc::now().to_rfc3339_opts(SecondsFormat::Nanos, true).into());
@@ -123,13 +123,13 @@ where
         for span in
             context.event_scope(event).into_iter().flat_map(tracing_subscriber::registry::Scope::from_root)
         {
-            if let Some(of_span) = span.extensions().get::<Fields>() {
-                scope.0.extend(of_span.0.clone());
+            if let Some(fields) = span.extensions().get::<Fields>() {
+                scope.0.extend(fields.0.clone());
             }
         }
         let mut line = self.line(event.metadata(), fields.0, scope).to_string();
         line.push('\n');
-        // Nobody is left to tell where the log itself cannot be written.
+        // An error of writing the log cannot be logged.
         let _ = self.writer.make_writer().write_all(line.as_bytes());
     }
 }
@@ -143,7 +143,7 @@ fn severity(level: Level) -> &'static str {
     }
 }
 
-fn text(value: &Value) -> String {
+fn value_text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
@@ -187,7 +187,7 @@ impl Visit for Fields {
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        // JSON has no NaN and no infinity: they are text.
+        // JSON has no NaN or infinity: they are written as text.
         let number = serde_json::Number::from_f64(value);
         self.insert(field, number.map_or_else(|| value.to_string().into(), Value::Number));
     }

@@ -1,8 +1,8 @@
-//! The caller's trace context, from the header of W3C or the older one of Google Cloud.
+//! The trace context of a request, from the W3C header or the older header of Google Cloud.
 
 use hyper::HeaderMap;
 
-/// Which trace a request belongs to, and which of its spans called us.
+/// The trace of a request, and the span of the client in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TraceContext {
     /// 32 hexadecimal digits, not all zero.
@@ -12,7 +12,8 @@ pub(crate) struct TraceContext {
 }
 
 impl TraceContext {
-    /// Reads `traceparent`, else `X-Cloud-Trace-Context`; a malformed header counts as none, as both norms ask.
+    /// Reads `traceparent`, else `X-Cloud-Trace-Context`; a malformed header is ignored, as both specifications
+    /// require.
     pub(crate) fn from_headers(headers: &HeaderMap) -> Option<Self> {
         let text = |name: &str| headers.get(name)?.to_str().ok();
         text("traceparent")
@@ -65,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn both_headers_name_the_trace_and_the_calling_span() {
+    fn both_headers_contain_the_trace_and_the_span_of_the_client() {
         let w3c = format!("00-{TRACE}-00f067aa0ba902b7-01");
         assert_eq!(read("traceparent", &w3c), Some(context(Some("00f067aa0ba902b7"))));
         assert!(read("traceparent", &format!("cc-{TRACE}-00f067aa0ba902b7-01-later")).is_some());
@@ -77,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_header_counts_as_none_and_leaves_the_other() {
+    fn a_malformed_header_is_ignored_and_the_other_is_used() {
         let zero = "0".repeat(32);
         for bad in [
             format!("00-{zero}-00f067aa0ba902b7-01"),

@@ -19,7 +19,7 @@ impl io::Write for Lines {
     }
 }
 
-/// What `log` logs, one JSON value a line.
+/// The lines that `log` logs, as JSON.
 fn logged(project: Option<&str>, log: impl FnOnce()) -> Vec<Value> {
     let lines = Lines::default();
     let defaults: ProcessSettings = common_core::settings::from_variables([]).unwrap();
@@ -37,7 +37,7 @@ fn logged(project: Option<&str>, log: impl FnOnce()) -> Vec<Value> {
 }
 
 #[test]
-fn a_line_has_the_members_that_cloud_logging_reads() {
+fn a_line_has_the_members_of_cloud_logging() {
     let lines = logged(Some("my-project"), || {
         let request = tracing::error_span!("request", trace_id = "4bf9", span_id = "00f0");
         let run = tracing::error_span!(parent: &request, "run", run_id = "r-1", function = "f", shard = 3);
@@ -67,7 +67,7 @@ fn a_line_has_the_members_that_cloud_logging_reads() {
 }
 
 #[test]
-fn a_trace_without_a_project_is_its_id() {
+fn a_trace_without_a_project_is_only_its_id() {
     let lines = logged(None, || {
         tracing::error_span!("request", trace_id = "4bf9", span_id = None::<&str>)
             .in_scope(|| tracing::info!("here"));
@@ -80,7 +80,7 @@ fn a_trace_without_a_project_is_its_id() {
 }
 
 #[test]
-fn an_error_is_what_error_reporting_groups() {
+fn an_error_has_the_members_of_error_reporting() {
     let lines = logged(None, || {
         tracing::error!("it broke");
         tracing::error!(source.file = "src/panic.rs", source.line = 7, "panicked: oh");
@@ -118,14 +118,14 @@ fn request_fields_and_json_fields_are_nested() {
 }
 
 #[test]
-fn a_message_of_several_lines_stays_one_line() {
+fn a_message_with_line_breaks_is_one_line() {
     let lines = logged(None, || tracing::info!("one\ntwo \"three\" \u{1b}[31m"));
     assert_eq!(lines.len(), 1);
     assert_eq!(lines[0]["message"], "one\ntwo \"three\" \u{1b}[31m");
 }
 
 #[test]
-fn values_recorded_later_and_on_other_threads_are_carried() {
+fn span_fields_recorded_later_apply_on_other_threads() {
     let lines = logged(None, || {
         let span = tracing::error_span!("run", run_id = tracing::field::Empty);
         span.record("run_id", "r-2");

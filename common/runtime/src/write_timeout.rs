@@ -1,5 +1,5 @@
-//! A connection whose other end has to take what is written to it: hyper bounds how long a request may take to come, and
-//! nothing how long an answer may take to go.
+//! A write timeout for connections: hyper limits the time for reading a request, but not the time for writing a
+//! response.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -9,20 +9,20 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-/// A stream that fails once a write has made no progress for `most`.
-pub(super) struct Delivery<S> {
+/// A stream whose writes fail if they make no progress within `timeout`.
+pub(super) struct WriteTimeout<S> {
     stream: S,
-    most: Duration,
-    /// Runs while a write waits.
-    waiting: Option<Pin<Box<Sleep>>>,
+    timeout: Duration,
+    /// Started when a write blocks.
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
-impl<S> Delivery<S> {
-    pub(super) fn new(stream: S, most: Duration) -> Self {
-        Self { stream, most, waiting: None }
+impl<S> WriteTimeout<S> {
+    pub(super) fn new(stream: S, timeout: Duration) -> Self {
+        Self { stream, timeout, timer: None }
     }
 
-    fn bounded<T>(
+    fn write_with_timeout<T>(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         write: impl FnOnce(Pin<&mut S>, &mut Context<'_>) -> Poll<io::Result<T>>,
@@ -31,27 +31,27 @@ impl<S> Delivery<S> {
         S: Unpin,
     {
         if let Poll::Ready(done) = write(Pin::new(&mut self.stream), cx) {
-            self.waiting = None;
+            self.timer = None;
             return Poll::Ready(done);
         }
-        let most = self.most;
-        let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(most)));
-        ready!(waiting.as_mut().poll(cx));
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not take its answer")))
+        let timeout = self.timeout;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(timeout)));
+        ready!(timer.as_mut().poll(cx));
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read the response")))
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Delivery<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeout<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.bounded(cx, |stream, cx| stream.poll_write(cx, bytes))
+        self.write_with_timeout(cx, |stream, cx| stream.poll_write(cx, bytes))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.bounded(cx, AsyncWrite::poll_flush)
+        self.write_with_timeout(cx, AsyncWrite::poll_flush)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.bounded(cx, AsyncWrite::poll_shutdown)
+        self.write_with_timeout(cx, AsyncWrite::poll_shutdown)
     }
 
     fn poll_write_vectored(
@@ -59,7 +59,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Delivery<S> {
         cx: &mut Context<'_>,
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.bounded(cx, |stream, cx| stream.poll_write_vectored(cx, parts))
+        self.write_with_timeout(cx, |stream, cx| stream.poll_write_vectored(cx, parts))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -67,7 +67,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Delivery<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Delivery<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for WriteTimeout<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -84,20 +84,20 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn an_answer_that_nobody_takes_ends_its_connection_and_a_slow_one_does_not() {
-        let most = Duration::from_secs(1);
-        let (ours, mut theirs) = duplex(64);
-        let mut stream = Delivery::new(ours, most);
+    async fn a_client_that_stops_reading_times_out_and_a_slow_client_does_not() {
+        let timeout = Duration::from_secs(1);
+        let (server, mut client) = duplex(64);
+        let mut stream = WriteTimeout::new(server, timeout);
         let slow = tokio::spawn(async move {
             let (mut taken, mut part) = (0, [0; 64]);
             while taken < 1280 {
                 tokio::time::sleep(Duration::from_millis(50)).await;
-                taken += theirs.read(&mut part).await.unwrap();
+                taken += client.read(&mut part).await.unwrap();
             }
-            theirs
+            client
         });
         stream.write_all(&[7; 1280]).await.unwrap();
-        let _theirs = slow.await.unwrap();
+        let _client = slow.await.unwrap();
         let error = stream.write_all(&[7; 640]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }

@@ -1,4 +1,4 @@
-//! What the access log says about a request.
+//! The access log: one line per request.
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -7,22 +7,22 @@ use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName};
 use hyper::{Method, Request, StatusCode};
 
-/// A request that is being answered.
-pub(super) struct Access {
+/// The fields of a request that its log line carries.
+pub(super) struct AccessLog {
     started: Instant,
     method: Method,
     path: String,
-    /// As the client wrote it, if it says which host it meant.
+    /// The full URL if the request has a `Host` header, otherwise the path and query.
     url: String,
     user_agent: Option<String>,
     remote_ip: String,
 }
 
-impl Access {
+impl AccessLog {
     pub(super) fn of(request: &Request<Incoming>, peer: SocketAddr) -> Self {
-        let forwarded = text(request.headers(), &HeaderName::from_static("x-forwarded-for"));
-        let scheme = text(request.headers(), &HeaderName::from_static("x-forwarded-proto"));
-        let host = text(request.headers(), &header::HOST);
+        let forwarded = header_text(request.headers(), &HeaderName::from_static("x-forwarded-for"));
+        let scheme = header_text(request.headers(), &HeaderName::from_static("x-forwarded-proto"));
+        let host = header_text(request.headers(), &header::HOST);
         let origin =
             host.map(|host| format!("{}://{host}", scheme.unwrap_or("http".into()))).unwrap_or_default();
         let client =
@@ -32,15 +32,17 @@ impl Access {
             method: request.method().clone(),
             path: request.uri().path().to_owned(),
             url: format!("{origin}{}", request.uri()),
-            user_agent: text(request.headers(), &header::USER_AGENT),
+            user_agent: header_text(request.headers(), &header::USER_AGENT),
             remote_ip: client.unwrap_or_else(|| peer.ip().to_string()),
         }
     }
 
-    /// Logs the answer, with its sentence where it is a refusal or a failure. `is_trigger`: nobody reads the answer, so
-    /// that a refusal is an error: what was to happen does not. But of two triggers at once, one is refused in good order.
-    pub(super) fn log(&self, status: StatusCode, sentence: Option<&str>, is_trigger: bool) {
-        let sentence = sentence.map(|sentence| format!(": {sentence}")).unwrap_or_default();
+    /// Logs the response, with the `detail` of a problem.
+    ///
+    /// With `is_trigger`, the client is a trigger that discards the response, so a rejected request is logged as an
+    /// error. A conflict of two concurrent triggers is expected and logged as a warning.
+    pub(super) fn log(&self, status: StatusCode, detail: Option<&str>, is_trigger: bool) {
+        let detail = detail.map(|detail| format!(": {detail}")).unwrap_or_default();
         let latency = format!("{:.3}s", self.started.elapsed().as_secs_f64());
         macro_rules! access {
             ($level:ident) => {
@@ -51,7 +53,7 @@ impl Access {
                     http.latency = latency,
                     http.user_agent = self.user_agent,
                     http.remote_ip = self.remote_ip,
-                    "{} {} {}{sentence}",
+                    "{} {} {}{detail}",
                     self.method,
                     self.path,
                     status.as_u16()
@@ -68,6 +70,6 @@ impl Access {
     }
 }
 
-fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+fn header_text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     Some(headers.get(name)?.to_str().ok()?.to_owned())
 }
