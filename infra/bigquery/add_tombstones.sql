@@ -1,4 +1,4 @@
--- A tombstone for each ad of @ads that has none; the moment of the first takedown stays.
+-- Adds a tombstone for each ad of @ads that has none; existing tombstones keep their moment.
 MERGE {forgotten_ads} AS stored
 USING (
     SELECT DISTINCT JSON_VALUE(ad, '$.source') AS source, JSON_VALUE(ad, '$.job_id') AS job_id

@@ -1,5 +1,5 @@
--- How many ads a scan returns, how many sightings it leaves out because they name no ad (those are the first task's), and how
--- many ads because they were taken down.
+-- Counts what a scan returns and leaves out: ads; sightings without a key (reported by the first task only); ads
+-- that were taken down.
 SELECT
     COUNT(*) - COUNT(gone.job_id),
     (

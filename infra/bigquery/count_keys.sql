@@ -1,5 +1,5 @@
--- How many rows of one table, which others may have made, are about each of the ads of @ads, by the stored key: white space
--- around a key makes no other ad.
+-- Number of rows that a table, possibly of another program, has of each ad of @ads, by stored key. White space
+-- around a key is ignored.
 SELECT CAST(stored.source AS STRING), CAST(stored.job_id AS STRING), COUNT(*)
 FROM {table} AS stored
 WHERE EXISTS (

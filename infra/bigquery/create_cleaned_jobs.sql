@@ -1,4 +1,4 @@
--- The ads as they were seen: append-only, one row a sighting.
+-- Sightings of ads: append-only, one row for each sighting.
 CREATE TABLE IF NOT EXISTS {cleaned_jobs} (
     source STRING NOT NULL,
     scrape_timestamp TIMESTAMP NOT NULL,

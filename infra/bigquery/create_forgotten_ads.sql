@@ -1,4 +1,5 @@
--- Tombstones: the ads that were taken down, by their keys alone. Whatever brings one back, it is left out.
+-- Tombstones: keys of the ads that were taken down. Every statement leaves these ads out, even if a table has rows
+-- of them.
 CREATE TABLE IF NOT EXISTS {forgotten_ads} (
     source STRING NOT NULL,
     job_id STRING NOT NULL,

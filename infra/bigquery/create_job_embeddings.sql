@@ -1,4 +1,4 @@
--- One row an ad: the vector of its current text, and the columns that filters need beside it.
+-- One row for each ad: the vector of its current text, and the columns that filters need.
 CREATE TABLE IF NOT EXISTS {job_embeddings} (
     source STRING NOT NULL,
     job_id STRING NOT NULL,

@@ -1,4 +1,4 @@
--- Removes the ads of @ads from one table, which others may have made: its keys may be of other types.
+-- Removes the ads of @ads from a table, possibly of another program, whose keys may have other types.
 DELETE FROM {table} AS stored
 WHERE EXISTS (
     SELECT 1 FROM UNNEST(JSON_QUERY_ARRAY(@ads)) AS ad

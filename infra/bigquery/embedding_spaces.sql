@@ -1,4 +1,4 @@
--- The spaces and how many rows each has.
+-- The spaces with their number of rows.
 SELECT embedding_space, COUNT(*) AS embedded
 FROM {job_embeddings}
 GROUP BY embedding_space

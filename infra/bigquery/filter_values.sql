@@ -1,4 +1,4 @@
--- What a column of one space's rows says, each value once.
+-- Distinct values of a column in the rows of one space.
 SELECT DISTINCT {value_column}
 FROM {job_embeddings}
 WHERE embedding_space = @space AND {value_column} IS NOT NULL;

@@ -1,5 +1,5 @@
--- What an index of one space would hold, without vectors: the rows, and what only the latest sightings have; how many of the rows are of
--- ads that are still in cleaned_jobs.
+-- Summary of what an index of one space contains, without vectors: number of rows, newest moment, checksum of the
+-- rows and of the latest sightings' other columns; number of rows whose ads are still in cleaned_jobs.
 WITH shown AS (
     SELECT
         source, job_id,

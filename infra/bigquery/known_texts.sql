@@ -1,4 +1,4 @@
--- Which of the texts have a vector. @hashes joined by commas, @since a moment or NULL.
+-- The texts that have a vector. @hashes joined by commas, @since a moment or NULL.
 SELECT DISTINCT content_hash
 FROM {job_embeddings} AS stored
 WHERE embedding_space = @space

@@ -1,5 +1,5 @@
--- Every ad's latest sighting, the one definition of it: the view vw_latest_jobs, and the statements that read ads.
--- The later moments win, then the greater title, then the greater description, then the greater hash of the other
+-- Every ad's latest sighting, for the view vw_latest_jobs and for all statements that read ads. The later moments
+-- win; ties are broken by the greater title, then the greater description, then the greater hash of the other
 -- columns that the functions read. Sightings without source or job_id, and those of ads that were taken down, are
 -- left out.
 SELECT
@@ -26,7 +26,7 @@ QUALIFY ROW_NUMBER() OVER (
                     COALESCE(CONCAT('=', job_classification), ''), '\n',
                     COALESCE(CONCAT('=', job_work_type), ''), '\n', COALESCE(CONCAT('=', job_currency), ''), '\n',
                     COALESCE(CAST(UNIX_MICROS(job_posted_timestamp) AS STRING), ''), '\n',
-                    -- Cents, because the engines write fractions in different ways.
+                    -- Cents, because the engines format fractions differently.
                     COALESCE(
                         CAST(
                             CAST(

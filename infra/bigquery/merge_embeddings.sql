@@ -1,5 +1,5 @@
--- Puts the staged rows in place of those that their ads had. One statement, because two transactions that change one
--- table at once abort each other, and two of these wait for each other.
+-- Inserts the staged rows, or updates the existing rows of their ads. A single statement, because concurrent
+-- transactions that change the same table abort each other, while concurrent merges wait for each other.
 MERGE {job_embeddings} AS stored
 USING {staged_embeddings} AS staged
 ON stored.source = staged.source AND stored.job_id = staged.job_id

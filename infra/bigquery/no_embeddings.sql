@@ -1,4 +1,4 @@
--- Stands in for a job_embeddings that does not exist yet, so that a dry run creates nothing.
+-- An empty job_embeddings, used if the table does not exist yet, so that a dry run creates nothing.
 (
     SELECT
         CAST(NULL AS STRING) AS source, CAST(NULL AS STRING) AS job_id, CAST(NULL AS STRING) AS content_hash,

@@ -1,4 +1,4 @@
--- Removes the rows of ads that vanished or were taken down.
+-- Removes the rows of ads that are no longer in cleaned_jobs or were taken down.
 DELETE FROM {job_embeddings} AS stored
 WHERE (@source IS NULL OR source = @source)
     AND (@shards = 1

@@ -1,4 +1,4 @@
--- The states of the runs in @runs.
+-- Appends the states of the runs in @runs.
 INSERT INTO {ml_runs} (function, run_id, started_at, finished_at, status, report, code_version, recorded_at)
 SELECT
     JSON_VALUE(run, '$.function'),

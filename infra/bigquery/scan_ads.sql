@@ -1,4 +1,5 @@
--- Every ad that has a vector of one space, by its latest sighting. A vector is one text, as in scan_embeddings.sql.
+-- Every ad that has a vector of one space, with its latest sighting. Vectors are returned as text, as in
+-- scan_embeddings.sql.
 WITH ads AS (
     SELECT
         source, job_id, LEFT(job_title, {title_chars}) AS job_title,
@@ -6,7 +7,7 @@ WITH ads AS (
         LEFT(company_name, {title_chars}) AS company_name, LEFT(job_location, {title_chars}) AS job_location,
         LEFT(job_classification, {title_chars}) AS job_classification,
         LEFT(job_work_type, {title_chars}) AS job_work_type, LEFT(job_currency, {title_chars}) AS job_currency,
-        -- A part of an address leads nowhere.
+        -- A truncated URL would be invalid.
         IF(CHAR_LENGTH(job_url) <= {url_chars}, job_url, NULL) AS job_url,
         job_salary_min_sgd_monthly, job_salary_max_sgd_monthly, job_posted_timestamp
     FROM (

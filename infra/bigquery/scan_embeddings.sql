@@ -1,4 +1,4 @@
--- Every row of one space. A vector is one text: as an array, each of its elements is an object in the answer.
+-- Every row of one space. Vectors are returned as text: in an array, the API returns each element as an object.
 SELECT
     source, job_id, TO_JSON_STRING(embedding) AS embedding, model_name, created_at, embedding_space,
     model_version, content_hash, job_location, job_classification, job_work_type, job_posted_timestamp, salary_mid

@@ -1,4 +1,4 @@
--- Every ad's latest sighting beside what is stored of the ad.
+-- Every ad's latest sighting with its stored row.
 WITH share AS (
     SELECT *
     FROM {cleaned_jobs}

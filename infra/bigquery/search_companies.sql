@@ -1,5 +1,5 @@
--- search_embeddings.sql among the ads of some companies, by an exact scan: a search by index takes no join before it has taken
--- the nearest, and would find too few. The latest sighting says whose an ad is.
+-- search_embeddings.sql with a filter by companies, by an exact scan: an index search applies joins only to the
+-- nearest rows that it has selected, and would find too few. An ad's company is that of its latest sighting.
 WITH ads AS (
     SELECT source, job_id, company_name
     FROM (

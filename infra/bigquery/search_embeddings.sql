@@ -1,7 +1,7 @@
--- The rows nearest to a vector, by the table's vector index where it has one. The filters are inside, on columns that the
--- index stores, so that they hold before the nearest are taken. Their values come as they are stored (filter_values.sql);
--- empty is any. A takedown removes the rows: only one that a run has just put back, and will remove at its end, is left out here,
--- after the nearest were taken.
+-- The rows nearest to a vector, by the table's vector index if it has one. The filters are on columns that the
+-- index stores, so they are applied before the nearest rows are selected. Filter values are stored values
+-- (filter_values.sql); an empty array means no filter. A takedown removes rows, but a concurrent run can insert one
+-- again and remove it at its end: such a row is left out after the nearest rows are selected.
 SELECT base.source, base.job_id, base.content_hash, 1 - distance AS similarity
 FROM VECTOR_SEARCH(
     (

@@ -1,4 +1,5 @@
--- Gives the ads of @ads the newest vector that their text has in @space, written since @since where that is given.
+-- Inserts or updates the rows of the ads of @ads with the newest vector of their text in @space, written since
+-- @since if given.
 MERGE {job_embeddings} AS stored
 USING (
     WITH ads AS (

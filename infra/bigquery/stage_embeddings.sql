@@ -1,4 +1,5 @@
--- Rows on their way into job_embeddings. Dropped when they have arrived; where a run was killed, the table expires.
+-- Staging table of the rows to write to job_embeddings. It is dropped after the merge; after a killed run, it
+-- expires.
 CREATE TABLE IF NOT EXISTS {staged_embeddings} (
     source STRING,
     job_id STRING,

@@ -1,4 +1,4 @@
--- Which of the ads of @ads have no current row: their text has no vector.
+-- Ads of @ads without a current row: their text has no vector.
 SELECT ad.source, ad.job_id
 FROM (
     SELECT

@@ -1,2 +1,2 @@
--- What BigQuery says of a table's vector index. All columns: there are more of them than every server has.
+-- State of a table's vector index. Selects all columns, because some servers lack some of them.
 SELECT * FROM INFORMATION_SCHEMA.VECTOR_INDEXES WHERE table_name = @table;

@@ -1,4 +1,4 @@
--- The rows of a cleaned_jobs that is a view, of this connection alone: pages go by row numbers, and a view has none.
+-- Copies a cleaned_jobs that is a view to a temporary table: page scans need row numbers, and views have none.
 CREATE TEMP TABLE IF NOT EXISTS viewed_jobs AS
 SELECT
     source, scrape_timestamp, bq_timestamp, job_id, job_url, job_title, job_description, job_location,

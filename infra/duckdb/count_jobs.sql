@@ -1,7 +1,6 @@
--- How many ads a scan returns, how many sightings it leaves out because they name no ad (those are the first task's), how many
--- sightings have a moment outside the years 1 to 9999, which counts as missing, and how many ads are left out because they were
--- taken down.
--- $1 tasks, $2 this task, $3 source or NULL.
+-- Counts what a scan returns and leaves out: ads; sightings without a key (reported by the first task only);
+-- sightings with a moment outside the years 1 to 9999, which counts as missing; ads that were taken down.
+-- $1 number of tasks, $2 this task, $3 source or NULL.
 SELECT
     count(*) - count(gone.job_id),
     (

@@ -1,5 +1,5 @@
--- How many rows of one table, which others may have made, are about each of the staged ads, by the stored key: white space around
--- a key makes no other ad.
+-- Number of rows that a table, possibly of another program, has of each staged ad, by stored key. White space
+-- around a key is ignored.
 SELECT stored.source::VARCHAR, stored.job_id::VARCHAR, count(*)
 FROM {table} AS stored
 SEMI JOIN staged_keys AS asked

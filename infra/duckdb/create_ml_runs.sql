@@ -1,4 +1,4 @@
--- The states of runs of any function: rows are added and never changed; vw_runs has a run's latest.
+-- States of the functions' runs: append-only. The view vw_runs has the latest state of each run.
 CREATE TABLE IF NOT EXISTS {ml_runs} (
     function VARCHAR NOT NULL,
     run_id VARCHAR NOT NULL,

@@ -1,7 +1,8 @@
--- Every ad's latest sighting, as the functions read it. The later moments win (one outside the years 1 to 9999 is
--- missing), then the greater title, then the greater description, then the greater hash of the other columns that the
--- functions read. Sightings without source or job_id, and those of ads that were taken down, are left out. The
--- statements that read ads in pages find the same rows by row numbers, in memory that does not grow with the table.
+-- Every ad's latest sighting, as the functions read it. The later moments win (a moment outside the years 1 to 9999
+-- counts as missing); ties are broken by the greater title, then the greater description, then the greater hash of
+-- the other columns that the functions read. Sightings without source or job_id, and those of ads that were taken
+-- down, are left out. The page scans find the same rows by row numbers, in memory that does not grow with the
+-- table.
 CREATE VIEW IF NOT EXISTS {vw_latest_jobs} AS
 SELECT
     source, scrape_timestamp, bq_timestamp, job_id, job_url, job_title, job_description, job_location,

@@ -1,2 +1,2 @@
--- One past the greatest row number.
+-- The greatest row number plus one.
 SELECT coalesce(max(rowid) + 1, 0) FROM {cleaned_jobs};

@@ -1,4 +1,5 @@
--- The companies that ads name, each spelling once. One too long to be a name is none that a search can ask for.
+-- Distinct company names of the ads. Names over the maximum length are left out, because a search cannot ask for
+-- them.
 SELECT DISTINCT company_name
 FROM {cleaned_jobs}
 WHERE length(company_name) <= {title_chars};

@@ -1,4 +1,5 @@
--- The newest vector of each staged text, as row numbers. $1 space, $2 written since, in microseconds since 1970, or NULL.
+-- Row number of the newest vector of each staged text. $1 space, $2 written since, in microseconds since 1970, or
+-- NULL.
 SELECT arg_max(rowid, created_at) AS donor
 FROM {job_embeddings} AS stored
 WHERE embedding_space = $1

@@ -1,5 +1,6 @@
--- What an index of one space would hold, without vectors: the rows, and what only the latest sightings have; how many of the rows are of
--- ads that are still in cleaned_jobs, and how many sightings have a moment outside the years 1 to 9999. $1 space.
+-- Summary of what an index of one space contains, without vectors: number of rows, newest moment, checksum of the
+-- rows and of the latest sightings' other columns; number of rows whose ads are still in cleaned_jobs; number of
+-- sightings with a moment outside the years 1 to 9999. $1 space.
 WITH latest AS (
     SELECT ad, max((seen_at, loaded_at, sighting, shown)) AS last, max((seen_at, loaded_at, -sighting)) AS first
     FROM (
@@ -12,7 +13,7 @@ WITH latest AS (
     )
     GROUP BY ad
 ),
--- Sightings of one ad that agree in the latest moments: what they say decides, as in vw_latest_jobs.
+-- Sightings of one ad with the same latest moments: their contents break the tie, as in vw_latest_jobs.
 tied AS (
     SELECT sighting.rowid AS sighting
     FROM {cleaned_jobs} AS sighting

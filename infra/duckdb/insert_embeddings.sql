@@ -1,2 +1,2 @@
--- Adds the staged rows, column by name: the table may have its columns in another order, and more of them.
+-- Inserts the staged rows by column name: the table may have another column order and further columns.
 INSERT INTO {job_embeddings} BY NAME SELECT * FROM staged_embeddings;

@@ -1,5 +1,5 @@
--- Which of the texts have a vector. $1 hashes joined by commas, $2 space, $3 written since, in microseconds since
--- 1970, or NULL.
+-- The texts that have a vector. $1 hashes joined by commas, $2 space, $3 written since, in microseconds since 1970,
+-- or NULL.
 SELECT DISTINCT content_hash
 FROM {job_embeddings} AS stored
 WHERE embedding_space = $2

@@ -1,5 +1,5 @@
--- Part of a statement: row numbers of the latest sightings of the ads `asked`, as vw_latest_jobs has them. Keys and
--- moments alone are compared; only sightings that agree in the latest moments are read further.
+-- Part of a statement: row numbers of the latest sightings of the ads in `asked`, as in vw_latest_jobs. Compares
+-- keys and moments only; reads other columns only of sightings that tie in the latest moments.
 latest AS (
     SELECT
         ad.source, ad.job_id, max((seen_at, loaded_at, sighting)) AS last,

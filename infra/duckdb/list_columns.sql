@@ -1,4 +1,4 @@
--- Tables and views of the file and their columns; staging tables belong to a connection and are not among them.
+-- Tables and views of the file with their columns, without staging tables, which belong to a connection.
 SELECT
     columns.table_name, column_name, data_type, is_nullable = 'NO' AND column_default IS NULL AS must_be_given,
     tables.table_type = 'VIEW' AS is_view

@@ -1,2 +1,2 @@
--- Stands in for a forgotten_ads that does not exist yet, in a warehouse that is only read.
+-- An empty forgotten_ads, used if the table does not exist yet in a warehouse that is open for reading.
 (SELECT NULL::VARCHAR AS source, NULL::VARCHAR AS job_id WHERE false)

@@ -1,5 +1,5 @@
--- Decides between sightings of one ad that agree in moments, title and description: of the other columns that the
--- functions read. Cents, because the engines write fractions in different ways.
+-- Breaks ties between sightings of one ad with the same moments, title and description: a hash of the other columns
+-- that the functions read. Pay is in cents, because the engines format fractions differently.
 sha256(
     concat(
         coalesce('=' || company_name, ''), chr(10), coalesce('=' || job_url, ''), chr(10),

@@ -1,5 +1,6 @@
--- Removes the rows of ads that vanished or were taken down. $1 tasks, $2 this task, $3 source or NULL; $4 parts, $5 this part: a part
--- is a share of the keys, so that the statement's hash table is small whatever the size of the tables.
+-- Removes the rows of ads that are no longer in cleaned_jobs or were taken down. $1 number of tasks, $2 this task,
+-- $3 source or NULL; $4 number of parts, $5 this part. Each part compares a fraction of the keys, so that the
+-- statement's hash table is small for tables of any size.
 DELETE FROM {job_embeddings} AS stored
 WHERE ($3 IS NULL OR source = $3)
     AND ($1 = 1 OR ('0x' || left(sha256(source || '/' || job_id), 8))::BIGINT % $1 = $2)

@@ -1,4 +1,4 @@
--- Three ads, spread over the table, each with the ad of another text that is nearest to it.
+-- Three ads from different parts of the table, each with the nearest ad that has another text.
 WITH ads AS (
     SELECT source, job_id, arg_max(job_title, scrape_timestamp) AS title
     FROM cleaned_jobs

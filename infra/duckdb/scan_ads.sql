@@ -1,5 +1,6 @@
--- The latest sightings of the ads of one block: embeddings of one space with a row number in [$2, $3). $1 space. Vectors stay
--- out of it, and of cleaned_jobs only keys and moments are compared: memory is the block's, whatever the size of the tables.
+-- The latest sightings of the ads of one block: embeddings of one space with a row number in [$2, $3). $1 space.
+-- Reads no vectors, and compares only keys and moments of cleaned_jobs: memory depends on the block's size, not on
+-- the tables'.
 WITH asked AS (
     SELECT source, job_id
     FROM {job_embeddings} AS stored
@@ -15,7 +16,7 @@ SELECT
     left(job_description, {description_chars}) AS job_description, left(company_name, {title_chars}) AS company_name,
     left(job_location, {title_chars}) AS job_location, left(job_classification, {title_chars}) AS job_classification,
     left(job_work_type, {title_chars}) AS job_work_type, left(job_currency, {title_chars}) AS job_currency,
-    -- A part of an address leads nowhere.
+    -- A truncated URL would be invalid.
     CASE WHEN length(job_url) <= {url_chars} THEN job_url END AS job_url,
     job_salary_min_sgd_monthly, job_salary_max_sgd_monthly, epoch_us(within_calendar(job_posted_timestamp))
 FROM {cleaned_jobs}

@@ -1,4 +1,4 @@
--- One page of one space: rows with a row number in [$2, $3). $1 space.
+-- One page of embeddings: rows of a space with a row number in [$2, $3). $1 space.
 SELECT
     source, job_id, embedding, model_name,
     epoch_us(within_calendar(created_at)) AS created_at, embedding_space, model_version, content_hash,

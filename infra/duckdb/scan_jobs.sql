@@ -1,8 +1,8 @@
--- One page of ads beside what is stored of each: the sightings with a row number in [$4, $5) that no later one
--- replaces. A page is a hash table of its own rows only, whatever the size of the tables. In a table that others made, a sighting may
--- lack source or id, and is left out; one that lacks its moment, or has none of
--- the years 1 to 9999, is the earliest. Moments are microseconds since 1970.
--- $1 tasks, $2 this task, $3 source or NULL.
+-- One page of ads with their stored rows: the sightings with a row number in [$4, $5) that are the latest of their
+-- ads. The hash table of a page contains only its own rows, for tables of any size. In a table of another program,
+-- a sighting may lack source or id, and is left out; a sighting whose moment is missing or outside the years 1 to
+-- 9999 is the earliest. Moments are microseconds since 1970.
+-- $1 number of tasks, $2 this task, $3 source or NULL.
 WITH page AS (
     SELECT
         rowid AS sighting, source, job_id,
@@ -41,7 +41,7 @@ compared AS (
         AND other.sighting <> page.sighting
     GROUP BY page.sighting
 ),
--- Sightings of one ad that agree in the latest moments: what they say decides, as in vw_latest_jobs.
+-- Sightings of one ad with the same latest moments: their contents break the tie, as in vw_latest_jobs.
 tied AS (
     SELECT sighting, unnest(ties) AS other FROM compared WHERE NOT is_replaced
 ),

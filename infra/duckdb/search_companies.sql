@@ -1,5 +1,5 @@
--- search_embeddings.sql among the ads of some companies: $11, a JSON array. The latest sighting says whose an ad is; sightings
--- of ads that none of these companies ever had are not compared.
+-- search_embeddings.sql with a filter by companies: $11, a JSON array. An ad's company is that of its latest
+-- sighting; sightings of ads that never had one of these companies are not compared.
 WITH named AS (
     SELECT rowid AS sighting, source, job_id
     FROM {cleaned_jobs}

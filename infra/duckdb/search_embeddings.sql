@@ -1,7 +1,7 @@
--- The rows nearest to a vector, by an exact scan of those that pass the filters. $1 the vector as text, $2 space,
--- $3 how many, $4 least similarity or NULL; $5 sources, $6 locations, $7 classifications, $8 work types: JSON arrays of
--- values as they are stored (filter_values.sql), empty for any; $9 least salary or NULL, $10 earliest posting, in microseconds
--- since 1970, or NULL.
+-- The rows nearest to a vector, by an exact scan of the rows that pass the filters. $1 vector as text, $2 space, $3
+-- maximum number of rows, $4 minimum similarity or NULL; $5 sources, $6 locations, $7 classifications, $8 work
+-- types: JSON arrays of stored values (filter_values.sql), empty for no filter; $9 minimum salary or NULL, $10
+-- earliest posting, in microseconds since 1970, or NULL.
 SELECT source, job_id, content_hash, similarity
 FROM (
     SELECT
@@ -20,7 +20,7 @@ FROM (
             WHERE gone.source = stored.source AND gone.job_id = stored.job_id
         )
 )
--- A vector without direction is similar to nothing, and NaN would come first.
+-- The similarity of a zero vector is NaN, which would sort first.
 WHERE NOT isnan(similarity) AND ($4 IS NULL OR similarity >= $4)
 ORDER BY similarity DESC, source, job_id
 LIMIT $3;

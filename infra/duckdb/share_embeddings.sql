@@ -1,4 +1,4 @@
--- Gives the staged ads the vectors of their texts.
+-- Stages a row for each staged ad, with the vector of its text.
 INSERT INTO staged_embeddings BY NAME
 SELECT
     staged.source, staged.job_id, donors.embedding, donors.model_name, donors.created_at, donors.embedding_space,

@@ -1,4 +1,4 @@
--- Rows whose vectors are given to other ads of the same text, of this connection alone.
+-- Temporary table of the rows whose vectors are reused by other ads with the same text.
 CREATE OR REPLACE TEMP TABLE donors AS
 SELECT content_hash, embedding, model_name, created_at, embedding_space, model_version
 FROM {job_embeddings}

@@ -1,4 +1,4 @@
--- Rows on their way into job_embeddings, of this connection alone.
+-- Temporary table of the rows to write to job_embeddings.
 CREATE OR REPLACE TEMP TABLE staged_embeddings AS
 SELECT
     source, job_id, embedding, model_name, created_at, embedding_space, model_version, content_hash,

@@ -1,4 +1,4 @@
--- Ads that take the vector of a text that is embedded already, of this connection alone.
+-- Temporary table of the ads that reuse the vector of a text that is embedded already.
 CREATE OR REPLACE TEMP TABLE staged_shared (
     source VARCHAR NOT NULL,
     job_id VARCHAR NOT NULL,

@@ -1,5 +1,5 @@
--- Writes the staged rows over those that their ads have, in a table with columns of its owner's, which keep their values. Reads every
--- stored vector (DuckDB 1.5): a table of our columns alone takes replace_embeddings.sql.
+-- Updates existing rows from the staged rows, in a table with columns of its owner, which keep their values. Reads
+-- every stored vector (DuckDB 1.5); replace_embeddings.sql is used for a table without such columns.
 UPDATE {job_embeddings} AS stored SET
     embedding = staged.embedding,
     model_name = staged.model_name,

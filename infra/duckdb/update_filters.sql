@@ -1,4 +1,4 @@
--- Brings the columns beside the vectors up to date; the vectors stay.
+-- Updates the filter columns; does not change the vectors.
 UPDATE {job_embeddings} AS stored SET
     job_location = staged.job_location,
     job_classification = staged.job_classification,

@@ -165,7 +165,10 @@ async fn a_bucket_and_a_prefix_may_be_called_bucket() {
         store.put_new("a", &file).await.err().unwrap(),
     ] {
         assert_eq!(error.kind(), ErrorKind::NotFound, "{}", error.chain());
-        assert!(error.to_string().ends_with("make bucket no-such-bucket, or mend ARTIFACTS_URL"), "{error}");
+        assert!(
+            error.to_string().ends_with("create bucket no-such-bucket, or correct ARTIFACTS_URL"),
+            "{error}"
+        );
     }
 }
 

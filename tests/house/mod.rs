@@ -57,8 +57,10 @@ fn storage_embedding_and_index_do_not_depend_on_each_other() {
     let crates = ["common-storage", "common-embedding", "common-index"];
     for package in crates {
         let dependencies = dependencies(package, &[]);
-        let found: Vec<_> =
-            crates.iter().filter(|other| **other != package && dependencies.iter().any(|name| name == *other)).collect();
+        let found: Vec<_> = crates
+            .iter()
+            .filter(|other| **other != package && dependencies.iter().any(|name| name == *other))
+            .collect();
         assert!(found.is_empty(), "{package} depends on {found:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Chromium without a window, driven as a reader would: clicks, keys and touches through `WebDriver` (W3C).
+//! A headless Chromium, controlled through `WebDriver` (W3C) as a user would: clicks, keys and touches.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -9,10 +9,10 @@ use tempfile::TempDir;
 
 use crate::support::{Request, left_out};
 
-/// How long anything may take before a test gives up on it. Generous: machines that test are busy.
+/// Timeout of every step. Generous, because test machines are busy.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// What passes by itself while a page is being drawn: the command is sent again.
+/// Errors that are transient while the page renders: the command is sent again.
 const PASSING: [&str; 4] =
     ["no such element", "stale element reference", "element click intercepted", "element not interactable"];
 
@@ -23,27 +23,27 @@ pub(crate) const ESCAPE: char = '\u{e00c}';
 pub(crate) const RIGHT: char = '\u{e014}';
 pub(crate) const DOWN: char = '\u{e015}';
 
-/// What the page is looked at on.
+/// The device that the page is shown on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Screen {
     Desktop,
-    /// 390 pixels wide, with a finger instead of a mouse.
+    /// 390 pixels wide, with touch instead of a mouse.
     Phone,
 }
 
-/// A browser with one empty profile. Dropping it ends it.
+/// A browser with its own empty profile; it ends when dropped.
 pub(crate) struct Browser {
     driver: Child,
-    /// Kept open: the driver would end on writing to a closed pipe.
+    /// Kept open: the driver would end when it writes to a closed pipe.
     _stdout: BufReader<ChildStdout>,
-    /// The address of the session.
+    /// URL of the session.
     session: String,
     screen: Screen,
     _profile: TempDir,
 }
 
 impl Browser {
-    /// Starts one; `None`, said loudly, where there is none.
+    /// Starts a browser; `None`, with a message, if none is installed.
     pub(crate) fn open(test: &str, screen: Screen) -> Option<Self> {
         let spawned =
             Command::new("chromedriver").arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
@@ -64,7 +64,7 @@ impl Browser {
             "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
             "--disable-quic", "--no-first-run",
             "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-proxy-server",
-            // Whoever asks for anything but this machine gets an error, which the log shows.
+            // Requests to other hosts fail, and the log shows the error.
             "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
             format!("--user-data-dir={}", profile.path().display()),
         ] });
@@ -91,7 +91,7 @@ impl Browser {
         Some(browser)
     }
 
-    /// Makes the system ask for a light or dark page, and in any case for one that does not move.
+    /// Sets the system's preference for a light or a dark page, and for reduced motion.
     pub(crate) fn prefer(&self, scheme: &str) {
         let features = json!([
             { "name": "prefers-color-scheme", "value": scheme },
@@ -116,21 +116,21 @@ impl Browser {
         self.get("/url").as_str().expect("a URL").to_owned()
     }
 
-    /// What a function with this body returns on the page.
+    /// Runs a function with this body on the page, and returns its result.
     pub(crate) fn script(&self, body: &str) -> Value {
         self.post("/execute/sync", &json!({ "script": body, "args": [] }))
     }
 
-    /// Waits until an expression is true of the page.
+    /// Waits until an expression is true on the page.
     pub(crate) fn wait(&self, expression: &str) {
         let deadline = Instant::now() + PATIENCE;
         while self.script(&format!("return Boolean({expression})")) != true {
-            assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {expression}; {}", self.body());
+            assert!(Instant::now() < deadline, "not true within {PATIENCE:?}: {expression}; {}", self.body());
             std::thread::sleep(Duration::from_millis(20));
         }
     }
 
-    /// The text of all elements that match, without what is for screen readers alone.
+    /// Texts of all elements that match, without text that is only for screen readers.
     pub(crate) fn texts(&self, css: &str) -> Vec<String> {
         let texts = self.script(&format!(
             "return [...document.querySelectorAll('{css}')].map((one) => {{
@@ -143,17 +143,17 @@ impl Browser {
         texts.map(|text| text.as_str().expect("a text").to_owned()).collect()
     }
 
-    /// The text of the first element that matches.
+    /// Text of the first element that matches.
     pub(crate) fn text(&self, css: &str) -> String {
         self.texts(css).into_iter().next().unwrap_or_else(|| panic!("no {css}: {}", self.body()))
     }
 
-    /// Clicks, or taps, the first element that matches, once that can be done.
+    /// Clicks or taps the first element that matches, as soon as possible.
     pub(crate) fn click(&self, css: &str) {
         self.act(css, "click", &json!({}));
     }
 
-    /// Types into the first element that matches, once that can be done.
+    /// Types into the first element that matches, as soon as possible.
     pub(crate) fn write(&self, css: &str, text: &str) {
         self.act(css, "value", &json!({ "text": text }));
     }
@@ -174,7 +174,7 @@ impl Browser {
         }
     }
 
-    /// Presses keys one after the other, wherever the focus is; with Shift held where it comes first.
+    /// Presses keys one after the other at the focus; holds Shift if it is the first key.
     pub(crate) fn press(&self, keys: impl IntoIterator<Item = char>) {
         let mut keys: Vec<char> = keys.into_iter().collect();
         let shift = keys.first() == Some(&SHIFT);
@@ -189,12 +189,12 @@ impl Browser {
         self.post("/actions", &json!({ "actions": [{ "type": "key", "id": "keys", "actions": actions }] }));
     }
 
-    /// Moves the mouse to a place of the window.
+    /// Moves the mouse to a position in the window.
     pub(crate) fn point_at(&self, x: i64, y: i64) {
         self.pointer(x, y, false);
     }
 
-    /// Clicks, or taps, a place of the window.
+    /// Clicks or taps a position in the window.
     pub(crate) fn click_at(&self, x: i64, y: i64) {
         self.pointer(x, y, true);
     }
@@ -211,14 +211,14 @@ impl Browser {
         self.post("/actions", &json!({ "actions": [device] }));
     }
 
-    /// What a screen reader calls the element that has the focus.
+    /// Accessible name of the element that has the focus.
     pub(crate) fn focused_name(&self) -> String {
         let element = self.get("/element/active");
         let name = self.get(&format!("/element/{}/computedlabel", reference(&element)));
         name.as_str().unwrap_or_default().to_owned()
     }
 
-    /// What the browser complained about since it was last asked.
+    /// Errors and warnings of the browser since the last call.
     pub(crate) fn complaints(&self) -> Vec<String> {
         let entries = self.post("/se/log", &json!({ "type": "browser" }));
         let entries = entries.as_array().expect("a log").iter();
@@ -229,7 +229,7 @@ impl Browser {
         self.post("/goog/cdp/execute", &json!({ "cmd": command, "params": parameters }));
     }
 
-    /// What the page says, for a test that fails.
+    /// URL and text of the page, for messages of failed assertions.
     fn body(&self) -> String {
         self.script("return location.href + '\\n' + document.body.innerText")
             .as_str()
@@ -256,14 +256,14 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // Ends the browser; without its driver it would stay.
+        // Ends the browser; it would outlive its driver otherwise.
         let _ = ureq::delete(&self.session).call();
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
 }
 
-/// What `WebDriver` calls an element.
+/// `WebDriver`'s reference to an element.
 fn reference(element: &Value) -> &str {
     element
         .as_object()

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use super::browser::{DOWN, ENTER, ESCAPE, RIGHT, SHIFT, TAB};
 use super::{ANSWERED, Browser, DRAWN, Screen, Site};
 
-/// More stops than the page has.
+/// More focus stops than the page has.
 const MOST_STOPS: usize = 90;
 
 impl Browser {
-    /// Presses Tab until an expression is true, and returns what a screen reader calls each stop on the way.
+    /// Presses Tab until an expression is true, and returns the accessible names of all stops.
     fn tab_to(&self, expression: &str) -> Vec<String> {
         let mut stops = Vec::new();
         for _ in 0..MOST_STOPS {
@@ -18,12 +18,12 @@ impl Browser {
             let outline = "[document.activeElement, document.activeElement.nextElementSibling, \
                             document.activeElement.parentElement]\
                            .some((one) => one && getComputedStyle(one).outlineStyle !== 'none')";
-            assert_eq!(self.script(&format!("return {outline}")), true, "no sign of the focus on {stops:?}");
+            assert_eq!(self.script(&format!("return {outline}")), true, "no visible focus on {stops:?}");
             if self.script(&format!("return Boolean({expression})")) == true {
                 return stops;
             }
         }
-        panic!("Tab never came to {expression}: {stops:?}");
+        panic!("Tab never reached {expression}: {stops:?}");
     }
 }
 
@@ -34,13 +34,13 @@ fn the_keyboard_alone_is_enough() {
     browser.visit(&site.page(""));
     browser.wait(DRAWN);
 
-    // "/" goes to the description, Enter searches.
+    // "/" focuses the description; Enter searches.
     browser.press("/Accountant for audits".chars());
     browser.press([ENTER]);
     browser.wait(ANSWERED);
     assert!(browser.url().ends_with("?q=Accountant+for+audits"), "{}", browser.url());
 
-    // A filter: Escape leaves it, arrows and Enter choose.
+    // A filter: Escape closes it, arrows and Enter choose.
     browser.tab_to("document.activeElement.id === 'f-location'");
     browser.press("a".chars());
     browser.wait("!document.querySelector('#l-location').hidden");
@@ -59,7 +59,7 @@ fn the_keyboard_alone_is_enough() {
         browser.texts(".card .where").iter().all(|place| place.contains("Accounting / Auditing / Taxation"))
     );
 
-    // Every stop has a name, and the map is one of them.
+    // Every stop has a name, and the map is one of the stops.
     let stops = browser.tab_to("document.activeElement.id === 'map'");
     assert!(stops.iter().all(|name| !name.is_empty()), "{stops:?}");
     let distinct: BTreeSet<_> = stops.iter().filter(|name| name.starts_with("More like this: ")).collect();
@@ -68,7 +68,7 @@ fn the_keyboard_alone_is_enough() {
         "{stops:?}"
     );
 
-    // On the map arrows go from ad to ad, first to the best result, and Enter starts from the ad.
+    // On the map, arrows move between ads, starting at the best result, and Enter opens the ad.
     browser.press([RIGHT]);
     assert_eq!(browser.text(".tip-role"), "Result 1");
     browser.press([RIGHT]);
@@ -80,7 +80,7 @@ fn the_keyboard_alone_is_enough() {
     assert_eq!(browser.text(".start h3"), picked);
     assert_eq!(browser.script("return document.activeElement.id"), "results");
 
-    // An ad by words, the last one typed halfway.
+    // Searching an ad by words, the last one typed partly.
     browser.press("/".chars());
     browser.wait("document.activeElement.id === 'ad'");
     browser.press("zookeeper for eleph".chars());

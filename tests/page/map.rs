@@ -1,10 +1,10 @@
-//! The map of the market.
+//! The map of the ads.
 
 use serde_json::Value;
 
 use super::{ANSWERED, Browser, DRAWN, Screen, Site};
 
-/// A place where the map has a point.
+/// A position at which the map has a point.
 pub(super) fn inked(browser: &Browser) -> (i64, i64) {
     let place = browser.measure("inkedPlace()");
     let at = |index: usize| place.get(index).and_then(Value::as_i64).expect("a point of the map");
@@ -41,7 +41,7 @@ fn a_point_of_the_map_opens_its_ad() {
         browser.text("#market-note")
     );
 
-    // A class that is chosen is shown alone, and its points are all that can be pointed at.
+    // A selected class is shown alone, and only its points can be pointed at.
     browser.click(".legend button:nth-child(2)");
     assert_eq!(browser.texts(".legend .hidden-class").len(), browser.texts(".legend button").len() - 1);
     browser.click(".legend button:nth-child(2)");

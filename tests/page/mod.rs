@@ -1,4 +1,4 @@
-//! The page that `similar-jobs` serves, in a real browser: what a reader does with it, and what can be measured of it.
+//! Tests of the page that `similar-jobs` serves, in a real browser: what a user does, and what can be measured.
 
 mod browser;
 mod keyboard;
@@ -16,15 +16,15 @@ use serde_json::{Value, json};
 use crate::support::{Market, Running, Service};
 use browser::{Browser, Screen};
 
-/// Put before a script: what can be measured.
+/// Functions for measurements, inserted before a script.
 const MEASURE: &str = include_str!("measure.js");
 
-/// Says, as an expression, that the newest search has been answered.
+/// Expression that is true once the newest search has its results.
 const ANSWERED: &str = "document.querySelector('#results[aria-busy=false] .cards h3')";
-/// Says that the map has been drawn.
+/// Expression that is true once the map is drawn.
 const DRAWN: &str = "document.querySelector('.legend button')";
 
-/// Ads that stand apart from the generated market, written by somebody who means no good.
+/// Ads with hostile content, different from the generated ones.
 fn hostile_ads() -> [Value; 3] {
     let ad = |id: &str, title: &str, url: &str| {
         json!({
@@ -49,14 +49,14 @@ fn hostile_ads() -> [Value; 3] {
     ]
 }
 
-/// A market that is embedded and indexed, and the service of it.
+/// A market with embeddings and an index, and its service.
 struct Site {
     market: Market,
     service: Service,
 }
 
 impl Site {
-    /// With so many ads besides the hostile ones.
+    /// With `ads` generated ads besides the hostile ones.
     fn start(ads: u32) -> Self {
         let market = market(ads);
         publish(&market);
@@ -64,13 +64,13 @@ impl Site {
         Self { market, service }
     }
 
-    /// The address of the page with this after `/`.
+    /// URL of the page with `rest` after `/`.
     fn page(&self, rest: &str) -> String {
         format!("{}{rest}", self.service.url())
     }
 }
 
-/// So many generated ads and the hostile ones, embedded but not indexed.
+/// `ads` generated ads and the hostile ones, embedded but not indexed.
 fn market(ads: u32) -> Market {
     let market = Market::titles(ads);
     market.load(&hostile_ads());
@@ -78,7 +78,7 @@ fn market(ads: u32) -> Market {
     market
 }
 
-/// Where a market's indexes are built and kept, so that nothing is left behind.
+/// Folder in which a market's indexes are built and stored; removed with the market.
 fn index_dir(market: &Market) -> PathBuf {
     market.file().with_file_name("indexes")
 }
@@ -95,12 +95,12 @@ fn serve(market: &Market) -> Service {
 }
 
 impl Browser {
-    /// What a script returns that may use what can be measured.
+    /// Result of a script that may call the measuring functions.
     fn measure(&self, call: &str) -> Value {
         self.script(&format!("{MEASURE}\nreturn {call};"))
     }
 
-    /// Fails where the page asked anybody but its own service, or the browser complained.
+    /// Panics if the page sent a request to another host, or if the browser reported an error.
     fn assert_quiet(&self) {
         let strangers = self.script(
             "return performance.getEntriesByType('resource').map((one) => one.name)

@@ -1,4 +1,4 @@
-//! What anybody must be able to read and to hit: contrast, sizes, and no scrolling sideways.
+//! Accessibility: contrast, target sizes, and no horizontal scrolling.
 
 use serde_json::json;
 
@@ -6,9 +6,9 @@ use super::browser::RIGHT;
 use super::map::inked;
 use super::{ANSWERED, Browser, DRAWN, Screen, Site};
 
-/// The least contrast of text (WCAG 2.2, 1.4.3), for large text too.
+/// Minimum contrast of text (WCAG 2.2, 1.4.3), also for large text.
 const LEAST_CONTRAST: f64 = 4.5;
-/// The least width and height of what a finger must hit (WCAG 2.2, 2.5.5).
+/// Minimum width and height of touch targets (WCAG 2.2, 2.5.5).
 const LEAST_TARGET: u32 = 44;
 
 impl Browser {
@@ -17,7 +17,7 @@ impl Browser {
         assert_eq!(self.measure("sideways()"), json!({ "scrolls": 0, "leave": [], "broken": [] }), "{state}");
     }
 
-    /// Goes through the states of the page and looks at each.
+    /// Brings the page into each of its states and calls `look`.
     fn assert_readable_everywhere(&self, site: &Site, look: impl Fn(&str)) {
         self.visit(&site.page(""));
         self.wait(DRAWN);
@@ -49,7 +49,7 @@ impl Browser {
 }
 
 #[test]
-fn every_text_can_be_read_in_light_and_dark() {
+fn all_text_has_enough_contrast_in_light_and_dark() {
     let Some(browser) = Browser::open("light and dark of the page", Screen::Desktop) else { return };
     let site = Site::start(50);
     let theme = || browser.script("return getComputedStyle(document.body.parentElement).colorScheme");
@@ -60,7 +60,7 @@ fn every_text_can_be_read_in_light_and_dark() {
         });
         assert_eq!(theme(), scheme, "the page follows the system");
     }
-    // Against the system's wish, and remembered.
+    // Against the system's preference; the choice is stored.
     browser.click("#theme");
     assert_eq!(theme(), "light");
     browser.reload();
@@ -70,14 +70,14 @@ fn every_text_can_be_read_in_light_and_dark() {
 }
 
 #[test]
-fn a_phone_never_scrolls_sideways_and_a_finger_hits_everything() {
+fn a_phone_never_scrolls_horizontally_and_targets_are_large_enough() {
     let Some(browser) = Browser::open("the page on a phone", Screen::Phone) else { return };
     let site = Site::start(50);
     browser.assert_readable_everywhere(&site, |state| {
         browser.assert_readable(state);
         assert_eq!(browser.measure(&format!("smallTargets({LEAST_TARGET})")), json!([]), "{state}");
     });
-    // The filters, which fold here, close by themselves once an ad is opened.
+    // The filters, which are collapsible here, close when an ad is opened.
     browser.visit(&site.page("?q=cook"));
     browser.wait(ANSWERED);
     browser.click("#filters-toggle");
@@ -85,7 +85,7 @@ fn a_phone_never_scrolls_sideways_and_a_finger_hits_everything() {
     browser.click(".card .like");
     browser.wait("document.querySelector('.start h3')");
     assert_eq!(browser.script("return document.querySelector('#f-source').checkVisibility()"), false);
-    // On the map a first tap shows the ad, a second starts from it.
+    // On the map, the first tap shows the ad, the second opens it.
     browser.back();
     browser.wait("!document.querySelector('.start')");
     browser.wait(ANSWERED);
@@ -100,7 +100,7 @@ fn a_phone_never_scrolls_sideways_and_a_finger_hits_everything() {
     browser.click_at(x, y);
     browser.wait("document.querySelector('.start h3')");
     browser.wait(ANSWERED);
-    // The list of its neighbours takes the place of the map.
+    // The list of neighbours replaces the map.
     assert_eq!(
         (browser.text(".start h3"), browser.text("[data-show][aria-pressed=true]")),
         (tapped, "List".to_owned())

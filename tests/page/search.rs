@@ -1,9 +1,9 @@
-//! Searching, filtering, going on from a result, and coming back.
+//! Searching, filtering, opening a result, and going back.
 
 use super::{ANSWERED, Browser, DRAWN, Screen, Site};
 
 #[test]
-fn a_search_is_filtered_followed_and_gone_back_to() {
+fn searching_filtering_opening_a_result_and_going_back() {
     let Some(browser) = Browser::open("a search on the page", Screen::Desktop) else { return };
     let site = Site::start(300);
     browser.visit(&site.page(""));
@@ -21,7 +21,7 @@ fn a_search_is_filtered_followed_and_gone_back_to() {
     assert!(scores.len() == 10 && scores.is_sorted_by(|a, b| a >= b), "{:?}", browser.texts(".score"));
     assert!(browser.url().ends_with("/?q=Software+engineer+who+writes+Java"), "{}", browser.url());
 
-    // A filter is chosen from what the index has, and every result obeys it.
+    // A filter's value is chosen from the index's values, and all results match it.
     browser.write("#f-classification", "banking");
     browser.click("#l-classification [role=option]");
     browser.wait(ANSWERED);
@@ -31,7 +31,7 @@ fn a_search_is_filtered_followed_and_gone_back_to() {
         assert!(place.contains("Banking and Finance"), "{place}");
     }
     assert_eq!(browser.texts(".chip").len(), 1);
-    // A second one narrows further; pay that only begins below is not asked away.
+    // A second filter excludes more; ads whose salary range starts below the minimum stay.
     browser.write("#f-salary", "9000\u{e007}");
     browser.wait("document.querySelectorAll('.chip').length === 2");
     browser.wait(ANSWERED);
@@ -43,7 +43,7 @@ fn a_search_is_filtered_followed_and_gone_back_to() {
     assert!(!paid.is_empty() && paid.iter().all(|terms| most(terms) >= Some(9000)), "{paid:?}");
     let filtered = browser.titles();
 
-    // A result becomes the query: the filters stay, and it is not its own neighbour.
+    // A result becomes the query: the filters stay, and the ad is not among its neighbours.
     browser.click(".card .like");
     browser.wait("document.querySelector('.start h3')");
     browser.wait(ANSWERED);
@@ -53,7 +53,7 @@ fn a_search_is_filtered_followed_and_gone_back_to() {
     let neighbours = browser.titles();
     assert!(browser.texts(".why li").iter().any(|why| why == "both in Banking and Finance"));
 
-    // A link that is shared shows the same to somebody who has seen nothing yet.
+    // A shared link shows the same results to another user.
     let link = browser.url();
     browser.back();
     browser.wait(ANSWERED);
@@ -63,7 +63,7 @@ fn a_search_is_filtered_followed_and_gone_back_to() {
     assert_eq!((browser.titles(), browser.script("return location.search")), (neighbours, key));
     assert_eq!(browser.texts(".chip").len(), 2);
 
-    // All filters go at once, and what nothing matches says so.
+    // All filters are removed at once, and a search without matches shows a message.
     browser.click(".chips .quiet");
     browser.wait(ANSWERED);
     assert_eq!((browser.titles().len(), browser.texts(".chip").len()), (10, 0));

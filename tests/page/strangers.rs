@@ -1,9 +1,9 @@
-//! Ads are written by strangers: what they write is text.
+//! Ads have untrusted content: it is shown as text.
 
 use super::{ANSWERED, Browser, Screen, Site, hostile_ads};
 
 #[test]
-fn what_an_ad_says_is_text_and_no_link_but_to_the_web() {
+fn ads_are_shown_as_text_with_web_links_only() {
     let Some(browser) = Browser::open("hostile ads on the page", Screen::Desktop) else { return };
     let site = Site::start(50);
     browser.visit(&site.page("?q=zookeeper"));
@@ -15,19 +15,19 @@ fn what_an_ad_says_is_text_and_no_link_but_to_the_web() {
         assert!(titles.contains(title), "{title} in {titles:?}");
     }
     assert!(browser.texts(".card .where").iter().any(|place| place.contains("<i>Zoo</i> & Sons")));
-    // What is no code of a currency is not taken for one.
+    // Text that is not a currency code is not shown as one.
     let cards = "[...document.querySelectorAll('.card')].map((card) => card.textContent)";
     let paid =
         browser.script(&format!("return {cards}.some((text) => text.includes('from Z$ 5,000 a month'))"));
     assert_eq!(paid, true, "{:?}", browser.texts(".card"));
-    // Of the three only one leads anywhere, in a tab that knows nothing of this one.
+    // Only one of the three has a link, which opens in a tab without access to this one.
     let links = "[...document.querySelectorAll('.card')].filter((card) => card.dataset.key.match(/markup|plain|long/))\
                  .flatMap((card) => [...card.querySelectorAll('a')]).map((a) => [a.href, a.target, a.rel])";
     assert_eq!(
         browser.script(&format!("return {links}")),
         serde_json::json!([["https://example.sg/zoo?a=1&b=%222%22", "_blank", "noopener noreferrer"]])
     );
-    // Nor as a suggestion, as the ad started from, or on the map.
+    // The same holds for suggestions, for the ad that was opened, and for the map.
     browser.click("[name=mode][value=ad]");
     browser.write("#ad", "zookeeper");
     browser.wait("document.querySelectorAll('#ad-list [role=option]').length === 3");

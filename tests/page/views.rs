@@ -1,10 +1,10 @@
-//! The views of the page: which is shown, and how one takes the place of another.
+//! The views of the page: which one is shown, and how one replaces another.
 
 use serde_json::json;
 
 use super::{ANSWERED, Browser, DRAWN, Screen, Site};
 
-/// Adds a second view, as a file in `views/` and its line in the table would.
+/// Adds a second view, as a file in `views/` with a line in the table would.
 const ADD_A_VIEW: &str = "
     const mount = (root, store) => {
       const shown = root.appendChild(document.createElement('p'));
@@ -13,18 +13,18 @@ const ADD_A_VIEW: &str = "
       return () => shown.remove();
     };
     return import('/page/views.js').then(({ VIEWS }) => VIEWS.push({ name: 'other', title: 'Other', mount }));";
-/// Says whether nothing listens to the key that goes to the search field.
+/// Expression that is true if no listener handles the key that focuses the search field.
 const SLASH_IS_FREE: &str = "return document.body.dispatchEvent(
     new KeyboardEvent('keydown', { key: '/', bubbles: true, cancelable: true }))";
-/// How often the service was asked for the map.
+/// Number of requests for the map.
 const MAP_REQUESTS: &str =
     "return performance.getEntriesByType('resource').filter(({ name }) => name.includes('/v1/map')).length";
 
 #[test]
-fn a_view_takes_the_place_of_another_and_gives_it_back() {
+fn views_replace_each_other_and_are_restored() {
     let Some(browser) = Browser::open("views of the page", Screen::Desktop) else { return };
     let site = Site::start(50);
-    // Where the URL names no view that exists, the first is shown, and a single view is not linked.
+    // If the URL names no existing view, the first one is shown; a single view has no links.
     browser.visit(&site.page("?q=cook&view=nothing"));
     browser.wait(ANSWERED);
     browser.wait(DRAWN);
@@ -48,9 +48,9 @@ fn a_view_takes_the_place_of_another_and_gives_it_back() {
         browser.script("return [document.title, document.activeElement.id]"),
         json!(["Other", "view"])
     );
-    assert_eq!(browser.script(SLASH_IS_FREE), true, "the view that is gone listens still");
+    assert_eq!(browser.script(SLASH_IS_FREE), true, "the removed view still has a listener");
 
-    // Back to the search, whose map need not be asked for again.
+    // Back to the search; its map is not requested again.
     browser.back();
     browser.wait("document.querySelector('.start h3')");
     browser.wait(ANSWERED);

@@ -1,4 +1,4 @@
-//! The vector index that BigQuery has of the table: too few rows for one, enough, and no second one.
+//! The table's vector index in BigQuery: with too few rows, with enough rows, and only once.
 
 use common::storage::warehouse::Cell;
 use futures::TryStreamExt;
@@ -8,7 +8,7 @@ use crate::cloud::World;
 use crate::cloud::errors::execute;
 use crate::support::Market;
 
-/// How many vector indexes the table has.
+/// Number of vector indexes of the table.
 async fn indexes(market: &Market) -> i64 {
     let sql = "SELECT COUNT(*) FROM INFORMATION_SCHEMA.VECTOR_INDEXES WHERE table_name = 'job_embeddings'";
     let found =
@@ -20,7 +20,7 @@ async fn indexes(market: &Market) -> i64 {
 }
 
 #[tokio::test]
-async fn a_run_makes_the_tables_vector_index_once_there_are_rows_enough() {
+async fn a_run_creates_the_vector_index_once_the_table_has_enough_rows() {
     let Some(world) = World::on_emulators() else { return };
     let market = Market::on(&world);
     market.generate(20, &["--titles-only"]);
@@ -28,7 +28,7 @@ async fn a_run_makes_the_tables_vector_index_once_there_are_rows_enough() {
     assert!(embedded.as_u64() > Some(10), "{embedded}");
     let few = market.indexed(&[]);
     assert_eq!(few["warehouse_index"]["state"], "too_few_rows", "{few}");
-    // Rows of another model: the table's index is of them all, ours of none of them.
+    // Rows of another model: the table's vector index contains all of them, our index none.
     execute(
         &world,
         "INSERT INTO job_embeddings (source, job_id, embedding, model_name, created_at, embedding_space, model_version, content_hash) \
@@ -38,7 +38,8 @@ async fn a_run_makes_the_tables_vector_index_once_there_are_rows_enough() {
     let none = market.indexed(&["--warehouse-index", "none"]);
     assert_eq!((&none["outcome"], &none["warehouse_index"]), (&json!("unchanged"), &json!(null)), "{none}");
     assert_eq!(indexes(&market).await, 0);
-    // Made by the first run, found by the second whatever it asks for. BigQuery uses none of a table of a few megabytes, and both say so.
+    // The first run creates the index, the second finds it and keeps it, whatever type it asks for. BigQuery does
+    // not use an index of a table of a few megabytes, and both runs report that.
     for kind in ["ivf", "tree-ah"] {
         let report = market.indexed(&["--warehouse-index", kind]);
         let state = json!({ "state": "disabled", "reason": "TEMPORARILY DISABLED" });

@@ -1,11 +1,11 @@
-//! When an index is built, what it is built from, and what is refused.
+//! When an index is built, from which rows, and what is refused.
 
 use serde_json::{Value, json};
 
 use super::assert_refused;
 use crate::support::{Market, ad};
 
-/// So many texts have a graph in these tests.
+/// Number of texts from which an index has a graph in these tests.
 const GRAPH: [&str; 2] = ["--graph-texts", "50"];
 
 fn ads(ids: std::ops::Range<u32>) -> Vec<Value> {
@@ -14,7 +14,7 @@ fn ads(ids: std::ops::Range<u32>) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn an_index_is_built_where_something_changed_and_grown_where_that_is_little() {
+async fn an_index_is_built_after_changes_and_extended_if_they_are_few() {
     let market = Market::with_vectors(300);
     let dry = market.indexed(&["--dry-run"]);
     assert_eq!((&dry["outcome"], &dry["champion"]), (&json!("would_build"), &Value::Null), "{dry}");
@@ -36,7 +36,7 @@ async fn an_index_is_built_where_something_changed_and_grown_where_that_is_littl
     assert_eq!(unchanged["index"], first["index"]);
     assert_eq!(market.registry().versions().await.unwrap(), ["v1"]);
 
-    // Five of some three hundred: the graph stays and takes them in.
+    // Five new ads among some three hundred: the graph is extended.
     market.load(&ads(0..5));
     market.embedded(&[]);
     let grown = market.indexed(&GRAPH);
@@ -51,7 +51,7 @@ async fn an_index_is_built_where_something_changed_and_grown_where_that_is_littl
     let keepers = keepers.filter(|job| job["job_id"].as_str().unwrap().starts_with("new-")).count();
     assert_eq!(keepers, 4, "{like}");
 
-    // A takedown: gone from the next index, which has nothing else to change.
+    // A takedown: the ad is missing from the next index, although nothing else changed.
     let forget = ["forget", gone["source"].as_str().unwrap(), gone["job_id"].as_str().unwrap()];
     assert_eq!(market.run("jobctl", &forget).code, Some(0));
     let less = market.indexed(&GRAPH);
@@ -60,25 +60,25 @@ async fn an_index_is_built_where_something_changed_and_grown_where_that_is_littl
     service.wait_for_version("v3");
     assert_eq!(service.get(&path).status, 404);
 
-    // Half as many again: built anew.
+    // Half of the texts are new: built from scratch.
     market.load(&ads(5..155));
     market.embedded(&[]);
     let many = market.indexed(&GRAPH);
     assert_eq!((&many["champion"], &many["index"]["grown_from"]), (&json!("v4"), &Value::Null), "{many}");
 
-    // Asked for although nothing changed: grown by nothing, or built anew.
+    // Forced although nothing changed: extended, or built from scratch.
     let forced = market.indexed(&[&GRAPH[..], &["--force"]].concat());
     let index = &forced["index"];
     assert_eq!((&index["grown_from"], &index["changed_texts"]), (&json!("v4"), &json!(0)), "{forced}");
     let full = market.indexed(&[&GRAPH[..], &["--force", "--full", "--no-promote"]].concat());
     assert_eq!((&full["published"], &full["index"]["grown_from"]), (&json!("v6"), &Value::Null), "{full}");
-    // Published and not promoted; with it the first of six has left.
+    // Published and not promoted; the first of six versions is removed.
     assert_eq!((&full["champion"], &full["removed_versions"]), (&json!("v5"), &json!(["v1"])), "{full}");
     let versions = market.registry().versions().await.unwrap();
     assert_eq!(versions, ["v2", "v3", "v4", "v5", "v6"]);
     service.wait_for_version("v5");
 
-    // There and back by hand; what is not there is refused by what is.
+    // An operator promotes versions; an unknown version is refused, and the error lists the published ones.
     let dry = market.indexed(&["--promote", "v3", "--dry-run"]);
     assert_eq!((&dry["outcome"], &dry["champion"]), (&json!("would_promote"), &json!("v5")), "{dry}");
     let back = market.indexed(&["--promote", "v3"]);
@@ -86,16 +86,16 @@ async fn an_index_is_built_where_something_changed_and_grown_where_that_is_littl
     assert_eq!(back["index"]["ads"], less["index"]["ads"], "{back}");
     service.wait_for_version("v3");
     assert_eq!(market.indexed(&["--promote", "v3"])["outcome"], "unchanged");
-    // What was gone back from is not built once more.
+    // The version that was rolled back from is not built again.
     let unchanged = market.indexed(&GRAPH);
     assert_eq!((&unchanged["outcome"], &unchanged["champion"]), (&json!("unchanged"), &json!("v3")));
     assert_refused(&market.index(&["--promote", "v1"]), 1, &["no index \"v1\"", "v2, v3, v4, v5, v6"]);
     assert_refused(&market.index(&["--promote", "v6", "--force"]), 2, &["--promote", "--force"]);
     assert_eq!(market.indexed(&["--promote", "v6"])["champion"], "v6");
     service.wait_for_version("v6");
-    // What is newest stays, whoever is champion; the others go although nothing is built.
+    // The newest version is always kept; older ones are removed even if nothing is built.
     market.indexed(&["--promote", "v5"]);
-    // A warehouse that cannot take the record is no reason to say that nothing was promoted.
+    // The promotion succeeds even if the warehouse cannot record the run.
     market.execute("ALTER TABLE cleaned_jobs RENAME TO put_away");
     let recordless = market.indexed(&["--promote", "v6"]);
     assert_eq!((&recordless["outcome"], &recordless["champion"]), (&json!("promoted"), &json!("v6")));
@@ -116,7 +116,7 @@ async fn from_no_ads_to_one_and_back() {
     let market = Market::empty();
     assert_refused(&market.index(&[]), 1, &["jobs.duckdb", "jobctl load"]);
     market.load(&[ad("1", json!("Keeper of bees"), Value::Null, 1)]);
-    // Nothing is embedded yet: an index of nothing is one, and says so.
+    // Nothing is embedded yet: the index is empty and can be served.
     let empty = market.indexed(&[]);
     assert_eq!((&empty["champion"], &empty["index"]["ads"]), (&json!("v1"), &json!(0)), "{empty}");
     let mut service = market.serving(&[]);
@@ -130,7 +130,7 @@ async fn from_no_ads_to_one_and_back() {
     assert_eq!(found["results"][0]["job_id"], "1", "{found}");
     assert_eq!(service.like(&json!({ "source": "MCF", "job_id": "1" }))["results"], json!([]));
 
-    // A table that is empty all of a sudden is no market that ended.
+    // A table that is suddenly empty does not replace an index with ads.
     market.execute("DELETE FROM job_embeddings");
     assert_refused(&market.index(&[]), 1, &["job_embeddings is empty", "1 ads", "--allow-empty"]);
     assert_eq!(market.registry().champion().await.unwrap().unwrap().version, "v2");
@@ -141,7 +141,7 @@ async fn from_no_ads_to_one_and_back() {
 }
 
 #[tokio::test]
-async fn what_no_index_can_be_is_refused_before_anything_is_read() {
+async fn invalid_options_are_refused_before_anything_is_read() {
     let market = Market::with_vectors(300);
     for recall in ["1.01", "-0.1", "NaN"] {
         let refused = market.index(&[&format!("--min-recall={recall}")]);
@@ -149,16 +149,16 @@ async fn what_no_index_can_be_is_refused_before_anything_is_read() {
     }
     assert_refused(&market.index(&["--wait-s", "18446744073709551615"]), 2, &["--wait-s", "0 to 86400"]);
     assert_refused(&market.index(&["--promote", "v1"]), 1, &["no index \"v1\"", "published: none"]);
-    // Vectors of another model are not an index of this one.
+    // Vectors of another model do not go into this model's index.
     market.execute("UPDATE job_embeddings SET embedding_space = 'another/space'");
     let refused = market.index(&[]);
     assert_refused(&refused, 1, &["another/space", "embed-new-jobs", "EMBEDDING_MODEL"]);
     assert!(market.registry().versions().await.unwrap().is_empty());
 }
 
-/// The configuration is fp32's, and the vectors are not.
+/// The configuration is of fp32, but the vectors are not.
 #[tokio::test]
-async fn an_index_names_what_made_its_vectors() {
+async fn an_index_names_the_model_of_its_vectors() {
     let market = Market::empty();
     market.load(&ads(0..4));
     market.embedded(&["--precision", "int8"]);

@@ -1,4 +1,4 @@
-//! The service keeps what `/openapi.json` says, whatever it is sent: Schemathesis asks.
+//! The service conforms to `/openapi.json` for all requests that Schemathesis generates.
 
 use std::process::Command;
 
@@ -6,21 +6,21 @@ use serde_json::{Value, json};
 
 use crate::support::{Market, ad, left_out, python, tests_dir};
 
-/// What holds for every request, however odd. Not among them: that data which fits the schema is accepted, because an ad that the
-/// index does not have is 404.
+/// Checks that hold for every request. The check that valid data is accepted is not among them, because an ad that
+/// the index does not have is 404.
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
                       response_headers_conformance,response_schema_conformance,negative_data_rejection";
 
 #[test]
-fn odd_requests_are_answered_as_the_description_of_the_interface_says() {
+fn generated_requests_are_answered_as_the_openapi_document_describes() {
     let Some(python) = python() else {
         return left_out(
-            "odd_requests_are_answered_as_the_description_of_the_interface_says",
+            "generated_requests_are_answered_as_the_openapi_document_describes",
             "the Python of scripts/test is missing",
         );
     };
     let market = Market::with_vectors(300);
-    // The ad that the description's examples ask about.
+    // The ad in the document's examples.
     market.load(&[ad("MCF-2025-0012345", json!("Senior Accountant"), Value::Null, 1)]);
     market.embedded(&[]);
     market.indexed(&[]);
@@ -31,14 +31,14 @@ fn odd_requests_are_answered_as_the_description_of_the_interface_says() {
         .env("SCHEMATHESIS_HOOKS", tests_dir().join("similar_jobs/conformance_hooks.py"))
         .args(["run", &format!("{}openapi.json", service.url())])
         .args(["--checks", CHECKS, "--max-examples", "30", "--seed", "7", "--workers", "1"])
-        // Its phase `coverage` takes two minutes of CPU to think of its requests.
+        // The phase `coverage` takes two minutes of CPU to generate its requests.
         .args(["--phases", "examples,fuzzing", "--generation-database", "none"])
         .args(["--suppress-health-check", "all", "--no-color"])
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-    // It asked, and it was answered with more than refusals.
+    // Requests were sent, and not all of them were refused.
     let metrics = service.get("metrics").text;
     for (route, status) in
         [("/v1/similar", 200), ("/v1/similar", 400), ("/v1/similar", 404), ("/v1/jobs", 200)]

@@ -1,4 +1,4 @@
-"""Half of the requests are about an ad that the index has: the others only ever see 404."""
+"""Half of the requests use an ad of the index: the others would only get 404."""
 
 import schemathesis
 
@@ -6,7 +6,7 @@ KNOWN = {"source": "MCF", "job_id": "MCF-2025-0012345"}
 
 
 def is_known(value):
-    """By what was generated, so that a seed decides."""
+    """Decides by the generated value, so that runs with the same seed are equal."""
     return len(repr(value)) % 2 == 0
 
 

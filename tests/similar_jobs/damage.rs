@@ -1,4 +1,4 @@
-//! Champions that are missing, cut short or altered: refused by name, and never served.
+//! Champions that are missing, truncated or altered: the error names the file, and they are never served.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,8 @@ use crate::support::Market;
 
 const GRAPH: [&str; 2] = ["--graph-texts", "50"];
 
-/// Changes a file in place, and returns what it was. Of an object of the directory store, both names are this one file.
+/// Damages a file in place, and returns its former content. In the directory store, both names of an object are the
+/// same file.
 fn damage(path: impl AsRef<Path>, change: Change) -> Vec<u8> {
     let whole = std::fs::read(&path).unwrap();
     let mut bytes = whole.clone();
@@ -33,7 +34,7 @@ enum Change {
 }
 
 #[tokio::test]
-async fn a_champion_that_is_not_there_is_said_so_until_it_is() {
+async fn a_missing_champion_is_reported_until_it_is_repaired() {
     let market = Market::with_vectors(300);
     market.indexed(&[]);
     market.promote("v77").await;
@@ -47,15 +48,15 @@ async fn a_champion_that_is_not_there_is_said_so_until_it_is() {
         assert!(reply.header("retry-after").is_some(), "{path}");
     }
     assert_eq!(service.get("health").status, 200);
-    // Mended while the service runs.
+    // Repaired while the service runs.
     market.promote("v1").await;
     service.wait_for_version("v1");
     assert_eq!((service.get("ready").status, service.version()), (200, json!("v1")));
-    // Broken again: what is served is served on.
+    // Missing again: the previous champion stays served.
     market.promote("v78").await;
     service.wait_for_message("v78/manifest.json is not in the store");
     assert_eq!((service.get("ready").status, service.version()), (200, json!("v1")));
-    // A pointer that is none, and a builder that finds it.
+    // An invalid pointer, which the next build finds.
     let store = market.artifacts();
     let (_, generation) = store.get("indexes/champion.json").await.unwrap().unwrap();
     store.compare_and_set("indexes/champion.json", "{}".into(), Some(&generation)).await.unwrap();
@@ -68,14 +69,14 @@ async fn a_champion_that_is_not_there_is_said_so_until_it_is() {
 }
 
 #[tokio::test]
-async fn a_version_that_only_this_machine_has_whole_is_not_promoted_and_not_grown() {
+async fn a_version_that_is_complete_only_in_the_local_copy_is_not_promoted_or_extended() {
     let market = Market::with_vectors(300);
     market.indexed(&GRAPH);
     market.indexed(&["--force", "--no-promote"]);
     assert_eq!(market.indexed(&["--promote", "v2"])["champion"], "v2");
     damage(market.artifact_dir().join("indexes/v1/links.u32"), Change::Cut);
     assert_refused(&market.index(&["--promote", "v1"]), 1, &["indexes/v1/links.u32", "bytes instead of"]);
-    // The champion, too: nobody else could serve it.
+    // Also the champion: no other machine could serve it.
     damage(market.artifact_dir().join("indexes/v2/codes.i8"), Change::Cut);
     let anew = market.indexed(&[]);
     assert_eq!((&anew["outcome"], &anew["champion"]), (&json!("published"), &json!("v3")), "{anew}");
@@ -83,15 +84,15 @@ async fn a_version_that_only_this_machine_has_whole_is_not_promoted_and_not_grow
 }
 
 #[tokio::test]
-async fn a_version_that_is_altered_in_the_store_is_refused_by_its_files_name() {
+async fn a_version_that_is_damaged_in_the_store_is_refused_with_the_files_name() {
     let market = Market::with_vectors(300);
     market.indexed(&GRAPH);
     market.indexed(&["--force", "--no-promote"]);
     let mut service = market.serving(&[]);
     let (like, version) = (service.ads(1).remove(0), market.artifact_dir().join("indexes/v2"));
     for (file, change, words) in [
-        ("vectors.f32", Change::Cut, "indexes/v2/vectors.f32 is not as it was written: it has "),
-        ("codes.i8", Change::OneBit, "indexes/v2/codes.i8 is not as it was written"),
+        ("vectors.f32", Change::Cut, "indexes/v2/vectors.f32 is damaged: it has "),
+        ("codes.i8", Change::OneBit, "indexes/v2/codes.i8 is damaged"),
         ("manifest.json", Change::Cut, "invalid manifest \"indexes/v2/manifest.json\""),
     ] {
         let path = version.join(file);
@@ -100,11 +101,11 @@ async fn a_version_that_is_altered_in_the_store_is_refused_by_its_files_name() {
         let said = service.wait_for_message(words);
         assert!(said["message"].as_str().unwrap().contains("the old one is served on"), "{said}");
         assert_eq!(service.like(&like)["index_version"], "v1");
-        // Somebody who starts now has no old one.
+        // A service that starts now has no previous champion.
         let mut late = market.serve(&[]);
         late.wait_for_message(words);
         assert_eq!(late.get("ready").status, 503);
-        // What is found altered is not kept.
+        // The damaged copy is not kept.
         assert_eq!(copy_of(&market, "v2-"), None, "{file}");
         std::fs::write(&path, whole).unwrap();
         late.wait_for_version("v2");
@@ -125,24 +126,24 @@ fn copy_of(market: &Market, prefix: &str) -> Option<PathBuf> {
 }
 
 #[test]
-fn a_copy_on_this_machine_that_is_altered_is_fetched_again() {
+fn a_damaged_local_copy_is_installed_again() {
     let market = Market::with_vectors(300);
     market.indexed(&GRAPH);
     let before = market.serving(&[]);
     let ads = before.ads(20);
     let answers: Vec<_> = ads.iter().map(|ad| before.like(ad)["results"].clone()).collect();
     drop(before);
-    let not_so = "is not as it was written";
+    let not_so = "is damaged";
     for (file, change) in [
         ("links.u32", Change::OneBit),
         ("vectors.f32", Change::OneBit),
         ("ads.arrow", Change::Cut),
         ("manifest.json", Change::Cut),
-        // As a removal leaves it that was killed.
+        // A killed removal leaves a copy without its manifest.
         ("manifest.json", Change::Gone),
     ] {
         damage(copy_of(&market, "v1-").unwrap().join(file), change);
-        // A service refuses the copy by its name and takes another.
+        // A service refuses the damaged copy, with its name, and installs another.
         let mut service = market.serve(&[]);
         let said = service.wait_for_message(&format!("{file} {not_so}"));
         assert_eq!(said["severity"], "WARNING", "{said}");
@@ -151,7 +152,7 @@ fn a_copy_on_this_machine_that_is_altered_is_fetched_again() {
             assert_eq!(service.like(ad)["results"], *answer);
         }
     }
-    // A build does not grow from it, but from another copy.
+    // A build does not extend the damaged copy, but installs another.
     damage(copy_of(&market, "v1-").unwrap().join("links.u32"), Change::OneBit);
     let grown = market.index(&["--graph-texts", "50", "--force"]);
     assert_eq!(grown.code, Some(0), "{grown:?}");

@@ -1,4 +1,5 @@
-//! Clients that ask on and on while the champion changes and while the process ends: every request is answered.
+//! Clients that send requests continuously while the champion changes and while the process stops: every request is
+//! answered.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -9,18 +10,18 @@ use serde_json::{Value, json};
 
 use crate::support::{Market, ad};
 
-/// A client with a connection of its own, kept alive or not.
+/// A client with its own connection, kept alive or not.
 struct Client {
     agent: ureq::Agent,
     url: String,
 }
 
-/// What a request came to, other than an answer of status 200.
+/// Outcome of a request other than a response of status 200.
 #[derive(Debug)]
 enum Failure {
-    /// Nobody listens any more.
+    /// The connection was refused.
     Refused,
-    /// Anything else.
+    /// Any other failure.
     Lost(String),
 }
 
@@ -35,7 +36,7 @@ impl Client {
         Self { agent: config.build().into(), url: url.to_owned() }
     }
 
-    /// One of three kinds of request, by turns: an ad's own page, what is like it, what is like a text.
+    /// One of three requests, in turn: an ad, the ads similar to an ad, the ads similar to a text.
     fn ask(&self, ad: &Value, turn: usize) -> Result<Value, Failure> {
         let key = |member: &str| ad[member].as_str().unwrap();
         let (source, job_id) = (key("source"), key("job_id"));
@@ -69,7 +70,7 @@ async fn ten_changes_of_the_champion_fail_no_request() {
     let service = market.serving(&[]);
     let ads = service.ads(30);
     let (is_over, url) = (AtomicBool::new(false), service.url());
-    // Every version has answers of its own, always the same.
+    // Each version always returns the same results, different from those of the other version.
     let ask = |client: usize| {
         let asking = Client::of(&url, client.is_multiple_of(2));
         let mut answers: BTreeMap<(String, usize), Value> = BTreeMap::new();
@@ -125,7 +126,7 @@ fn sigterm_under_load_fails_no_request() {
                 })
             })
             .collect();
-        // Everybody is in the middle of it.
+        // All clients are sending requests.
         while answered.load(Ordering::SeqCst) < 50 * clients
             && asking.iter().all(|client| !client.is_finished())
         {

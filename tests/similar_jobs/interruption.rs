@@ -1,4 +1,4 @@
-//! Builds that are killed, and builds that run at once: a champion that is whole, always.
+//! Builds that are killed, and concurrent builds: the champion is always complete.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use crate::support::{Ended, Market, Running};
 
 const GRAPH: [&str; 3] = ["--force", "--graph-texts", "50"];
 
-/// When to kill, and how to know that it has come.
+/// When to kill: a name, and a condition that has become true.
 type Moment<'a> = (&'a str, Box<dyn Fn() -> bool + 'a>);
 
 /// Waits until `is_so`.
@@ -26,7 +26,7 @@ fn has(folder: &Path, prefix: &str) -> bool {
     entries.into_iter().any(|entry| entry.file_name().to_string_lossy().starts_with(prefix))
 }
 
-/// Fails unless every published version can be fetched, each file with the checksum that its manifest says.
+/// Panics unless every published version can be installed, each file with the checksum in its manifest.
 async fn assert_whole(market: &Market) -> Vec<String> {
     let (registry, cache) = (market.registry(), tempfile::tempdir().unwrap());
     let versions = registry.versions().await.unwrap();
@@ -39,13 +39,13 @@ async fn assert_whole(market: &Market) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_build_that_is_killed_leaves_the_champion_and_the_next_one_is_well() {
+async fn a_killed_build_keeps_the_champion_and_the_next_one_succeeds() {
     let market = Market::with_vectors(300);
     market.indexed(&GRAPH);
     let service = market.serving(&[]);
     let artifacts = market.artifact_dir().join("indexes");
     let indexes = market.index_dir();
-    // While it builds, between its claim and its first file, and with some files there but no manifest.
+    // During the build, between the claim and the first file, and with some files but no manifest.
     let moments: [Moment<'_>; 3] = [
         ("a staging folder", Box::new(|| has(&indexes, ".staging-"))),
         ("a claim", Box::new(|| artifacts.join("v2/claim.json").exists() || has(&artifacts, "v3"))),
@@ -64,12 +64,12 @@ async fn a_build_that_is_killed_leaves_the_champion_and_the_next_one_is_well() {
     let versions = assert_whole(&market).await;
     assert_eq!(versions.len(), before.len() + 1);
     assert_eq!(versions.last(), after["champion"].as_str().map(str::to_owned).as_ref());
-    // What the killed ones had begun on this machine has gone, and the service has its copy.
+    // The remains of killed builds are removed from this machine, and the service has its copy.
     service.wait_until_served(after["champion"].as_str().unwrap());
     assert!(!has(&indexes, ".staging-"), "a staging folder is left");
 }
 
-/// What two builds at once came to: each published a version of its own or says that the other was first.
+/// Panics unless each of two concurrent builds published its own version or reported that the other was first.
 async fn assert_consistent(market: &Market, ended: &[Ended]) {
     let mut published = Vec::new();
     for ended in ended {
@@ -92,7 +92,7 @@ async fn assert_consistent(market: &Market, ended: &[Ended]) {
 }
 
 #[tokio::test]
-async fn of_builds_at_once_one_is_champion() {
+async fn one_of_concurrent_builds_is_champion() {
     let market = Market::with_vectors(300);
     let both = [(); 2].map(|()| market.indexing(&GRAPH));
     assert_consistent(&market, &both.map(Running::end)).await;

@@ -1,6 +1,6 @@
-//! An index that finds too little is not published.
+//! An index with low recall is not published.
 //!
-//! The vectors are drawn by lot: without any order in them, which is what a graph finds hardest, and made in no time.
+//! The vectors are random: the hardest case for a graph, and fast to generate.
 
 use chrono::DateTime;
 use common::embedding::identity;
@@ -14,10 +14,10 @@ use serde_json::{Value, json};
 use super::assert_refused;
 use crate::support::{Market, ad};
 
-/// More than are always compared exactly.
+/// More than the number of texts that are always searched exactly.
 const ADS: u32 = 5_000;
 
-/// Loads ads of as many texts, and gives each a vector drawn by lot.
+/// Loads ads with distinct texts, each with a random vector.
 async fn fill(market: &Market) {
     let title = |n: u32| json!(format!("Keeper of lighthouse {n}"));
     market.load(&(0..ADS).map(|n| ad(&n.to_string(), title(n), Value::Null, 1)).collect::<Vec<_>>());
@@ -56,7 +56,7 @@ fn unit(random: &mut ChaCha8Rng, dimension: usize) -> Vec<f32> {
 }
 
 #[tokio::test]
-async fn an_index_that_finds_too_little_is_not_published() {
+async fn an_index_with_low_recall_is_not_published() {
     let market = Market::empty();
     fill(&market).await;
     let exact = market.indexed(&["--graph-texts", "100000"]);
@@ -66,16 +66,17 @@ async fn an_index_that_finds_too_little_is_not_published() {
     let registry = market.registry();
     assert_eq!(registry.versions().await.unwrap(), ["v1"]);
     assert_eq!(registry.champion().await.unwrap().unwrap().version, "v1");
-    // One that is grown and finds too little is built anew before it is refused: nobody may be there to ask for that.
+    // An extended index with low recall is rebuilt from scratch before it is refused, because there may be no
+    // operator to ask for that.
     market.indexed(&["--force", "--graph-texts", "1000", "--min-recall", "0.1"]);
     let regrown = market.index(&["--force", "--graph-texts", "1000", "--min-recall", "1"]);
     assert_refused(&regrown, 1, &["less than 1", "not published"]);
     assert!(regrown.stderr.contains("grown from the last one"), "{}", regrown.stderr);
     assert_eq!(registry.versions().await.unwrap(), ["v1", "v2"]);
-    // The run is written down with what it failed of.
+    // The failed run is recorded.
     let failed = "SELECT count(*) FROM vw_runs WHERE function = 'build-vector-index' AND status = 'failed'";
     assert_eq!(market.count(failed), 2);
-    // Nothing is left of it but what was there before.
+    // The failed run leaves no files.
     let left = std::fs::read_dir(market.index_dir()).unwrap().map(|entry| entry.unwrap().file_name());
     let left: Vec<String> = left.map(|name| name.into_string().unwrap()).collect();
     assert!(left.iter().all(|name| name.starts_with("v1-") || name.starts_with("v2-")), "{left:?}");

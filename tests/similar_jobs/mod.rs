@@ -1,5 +1,5 @@
-//! What `build-vector-index` and `similar-jobs` promise: an index whole or absent, good enough or unpublished, and answers
-//! whatever happens to store, files and process.
+//! Tests of `build-vector-index` and `similar-jobs`: an index is complete or absent, and published only with
+//! sufficient recall; the service responds whatever happens to the store, the files and the process.
 
 mod bigquery;
 mod builds;

@@ -1,4 +1,5 @@
-//! Which ads are the same, and which words and names: alike in the index, in the warehouse, and in what is listed by words.
+//! Which ads count as duplicates, and how words and names match: the same in the index, in the warehouse and in the
+//! search by words.
 
 use serde_json::{Value, json};
 
@@ -11,7 +12,7 @@ fn titled(id: &str, title: &str, company: &str, location: &str) -> Value {
     titled
 }
 
-/// Ids and reposts of what is like an ad.
+/// Ids and numbers of reposts of the ads similar to an ad.
 fn like(service: &Service, id: &str, more: &Value) -> Vec<(String, u64)> {
     let mut query = json!({ "job": { "source": "MCF", "job_id": id }, "exact": true });
     query.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -21,7 +22,7 @@ fn like(service: &Service, id: &str, more: &Value) -> Vec<(String, u64)> {
 }
 
 #[test]
-fn titles_alone_are_other_ads_at_other_companies_and_names_are_folded_in_both_searches() {
+fn equal_titles_of_different_companies_are_different_ads_and_names_are_case_folded() {
     let market = Market::empty();
     let mut ads = vec![
         titled("a", "Data Engineer", "Alpha", "Zürich"),
@@ -33,7 +34,7 @@ fn titles_alone_are_other_ads_at_other_companies_and_names_are_folded_in_both_se
         titled("no-company", "Data Engineer", "", "Zug"),
         titled("no-company-again", "Data Engineer", " ", "Zug"),
     ];
-    // More employers of one title than are asked for.
+    // More companies with the same title than the number of requested results.
     ads.extend((0..40).map(|n| titled(&format!("n-{n}"), "Data Engineer", &format!("Employer {n}"), "Bern")));
     for id in ["described", "described-again"] {
         let mut described = ad(id, json!("Data Engineer"), json!("Builds pipelines in Spark"), 1);
@@ -46,7 +47,7 @@ fn titles_alone_are_other_ads_at_other_companies_and_names_are_folded_in_both_se
     let (index, warehouse) = (market.serving(&[]), market.serving(&[("SEARCH", "warehouse")]));
     for service in [&index, &warehouse] {
         let all = like(service, "a", &json!({ "top_k": 100 }));
-        // Beta, Gamma, the one without a company, forty employers, the described one, the cashier.
+        // Beta, Gamma, the one without a company, forty other companies, the described one, the cashier.
         assert_eq!(all.len(), 45, "{all:?}");
         assert!(!all.iter().any(|(id, _)| id.starts_with('a')), "{all:?}");
         assert_eq!(all.iter().map(|(_, reposts)| reposts).sum::<u64>(), 3, "{all:?}");
@@ -71,7 +72,7 @@ fn titles_alone_are_other_ads_at_other_companies_and_names_are_folded_in_both_se
     {
         assert_eq!(like(&index, "a", &more), like(&warehouse, "a", &more), "{more}");
     }
-    // Two searches at once share what is open of the file.
+    // Two concurrent searches share the open file.
     std::thread::scope(|scope| {
         for _ in 0..6 {
             scope.spawn(|| {
@@ -84,7 +85,7 @@ fn titles_alone_are_other_ads_at_other_companies_and_names_are_folded_in_both_se
 }
 
 #[test]
-fn ads_are_found_first_by_their_own_word() {
+fn an_ad_ranks_first_for_its_own_word() {
     let market = Market::empty();
     let titles = [
         ("R&D Engineer", "r%26d"),
@@ -105,7 +106,8 @@ fn ads_are_found_first_by_their_own_word() {
         .enumerate()
         .map(|(n, (title, _))| titled(&n.to_string(), title, "Acme", "Bern"))
         .collect();
-    // The model's vocabulary has nothing of these titles: without a description the ads have no vector and are in no index.
+    // These titles have no word of the model's vocabulary: without a description the ads have no vector and are in
+    // no index.
     ads[4]["job_description"] = json!("Leads a sales team");
     ads[8]["job_description"] = json!("Works on a ward");
     market.load(&ads);
@@ -120,7 +122,7 @@ fn ads_are_found_first_by_their_own_word() {
         let found = service.get(&format!("v1/jobs?q={encoded}")).json;
         assert_eq!(found["jobs"][0]["job_id"], n.to_string(), "{title} by {word}: {found}");
     }
-    // With words beside the vector, too.
+    // Also in a hybrid search.
     let text = json!({ "text": "R&D", "hybrid": true, "top_k": 1 });
     assert_eq!(results(&service.similar(&text))[0]["job_id"], "0");
 }

@@ -1,4 +1,4 @@
-//! A store that is out of reach: 503 at first, then answers; and answers on and on once there is an index.
+//! A store that is unavailable: status 503 until there is an index, and from then on the index stays served.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use crate::cloud::World;
 use crate::support::proxy::Proxy;
 use crate::support::{Market, ad};
 
-/// Longer than a client of one second waits.
+/// Longer than the client's timeout of one second.
 const LATE: Duration = Duration::from_millis(1500);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_out_of_reach_keeps_nobody_from_being_served_once_it_was_in_reach() {
+async fn an_index_stays_served_while_the_store_is_unavailable() {
     let Some(world) = World::on_emulators() else { return };
     let market = Market::with_vectors(300)
         .with("ARTIFACTS_URL", &world.artifacts_url)
@@ -38,7 +38,7 @@ async fn a_store_out_of_reach_keeps_nobody_from_being_served_once_it_was_in_reac
     let ad = service.ads(1).remove(0);
     let answer = service.like(&ad);
 
-    // Out of reach again, while there would be a newer one.
+    // Unavailable again while there is a newer index.
     proxy.cut(true);
     market.indexed(&["--force"]);
     service.wait_for_message("the old one is served on");
@@ -51,7 +51,7 @@ async fn a_store_out_of_reach_keeps_nobody_from_being_served_once_it_was_in_reac
 }
 
 #[test]
-fn a_store_that_is_begun_anew_has_another_v1() {
+fn the_v1_of_a_new_store_is_another_version() {
     let market = Market::with_vectors(300);
     let first = market.indexed(&[]);
     let mut service = market.serving(&[]);
@@ -69,7 +69,7 @@ fn a_store_that_is_begun_anew_has_another_v1() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_index_arrives_whole_through_a_store_that_fails_half_the_time() {
+async fn an_index_is_installed_completely_from_a_store_that_fails_half_the_time() {
     let Some(world) = World::on_emulators() else { return };
     let market = Market::with_vectors(300)
         .with("ARTIFACTS_URL", &world.artifacts_url)

@@ -1,4 +1,5 @@
-//! `SEARCH=warehouse`: the answers of an exact search of the index, and a word where the warehouse is somebody else's.
+//! `SEARCH=warehouse`: the same results as an exact search of the index, and an error while another process writes
+//! to the warehouse.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Market, results};
 
-/// Two similarities this close may stand in either order: the engine adds up in another.
+/// Results whose similarities differ by less may be in either order, because the engine sums in another order.
 const TIE: f64 = 1e-5;
 
 fn score(job: &Value) -> f64 {
@@ -17,7 +18,7 @@ fn name(job: &Value) -> String {
     format!("{}/{}", job["source"], job["job_id"])
 }
 
-/// Fails unless both are the same results in the same order, up to ties.
+/// Panics unless both have the same results in the same order, up to ties.
 fn assert_same(index: &[Value], warehouse: &[Value], query: &Value) {
     assert_eq!(index.len(), warehouse.len(), "{query}");
     let scores = |jobs: &[Value]| -> BTreeMap<String, f64> {
@@ -30,7 +31,7 @@ fn assert_same(index: &[Value], warehouse: &[Value], query: &Value) {
         for (job, others) in [(here, &of_warehouse), (there, &of_index)] {
             match others.get(&name(job)) {
                 Some(other) => assert!((score(job) - other).abs() < TIE, "{query}: {job}"),
-                // Of those that are as near as the last, either may be left out.
+                // Of the ads that tie with the last one, any may be missing.
                 None => assert!((score(job) - last).abs() < TIE, "{query}: {job} is in one alone"),
             }
         }
@@ -63,7 +64,7 @@ fn the_warehouse_finds_what_the_index_finds_exactly() {
         json!({ "posted_after": "2025-06-15" }),
         json!({ "classification": ["there is no such thing"] }),
     ];
-    // What a warehouse answers changes with its rows: nobody keeps it by the index's tag.
+    // The warehouse's results change with its rows, so they have no entity tag.
     let path = format!(
         "v1/similar?source={}&job_id={}",
         ads[0]["source"].as_str().unwrap(),
@@ -91,7 +92,7 @@ fn the_warehouse_finds_what_the_index_finds_exactly() {
 }
 
 #[test]
-fn a_warehouse_that_somebody_writes_to_is_said_to_be_held() {
+fn a_locked_warehouse_is_reported() {
     let market = Market::with_vectors(300);
     market.indexed(&[]);
     let mut service = market.serving(&[("SEARCH", "warehouse")]);
@@ -104,10 +105,10 @@ fn a_warehouse_that_somebody_writes_to_is_said_to_be_held() {
     let detail = reply.json["detail"].as_str().unwrap();
     assert!(detail.contains("warehouse") && detail.contains("written to"), "{detail}");
     assert!(reply.header("retry-after").is_some());
-    // Who it is, is for the operator.
+    // Only the log names the process, for the operator.
     let said = service.wait_for_message("is held by another process");
     assert!(said["message"].as_str().unwrap().contains(&std::process::id().to_string()), "{said}");
-    // What needs no search is answered all the same.
+    // Endpoints that need no search still respond.
     assert_eq!(service.get("v1/index").status, 200);
     drop(writer);
     assert_eq!(results(&service.similar(&query)), before);

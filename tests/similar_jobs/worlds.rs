@@ -1,11 +1,11 @@
-//! The same ads on a laptop and in the cloud: the same answers.
+//! The same ads on DuckDB and on Google Cloud: the same results.
 
 use serde_json::{Value, json};
 
 use crate::cloud::World;
 use crate::support::{Market, Service, results};
 
-/// Ads: enough for every filter to leave some and drop some.
+/// Number of ads: enough for every filter to match some and exclude some.
 const ADS: u32 = 240;
 
 fn prepare(market: &Market) -> Value {
@@ -15,7 +15,7 @@ fn prepare(market: &Market) -> Value {
     market.indexed(&["--graph-texts", "100"])
 }
 
-/// Queries of every kind: by ad, by text, by vector, each way to filter, each option.
+/// Queries of every kind: by ad, by text, by vector, with each filter and each option.
 fn queries(service: &Service) -> Vec<Value> {
     let ads = service.ads(40);
     assert_eq!(ads.len(), 40);
@@ -72,7 +72,7 @@ fn both_worlds_answer_the_same() {
     for member in ["ads", "texts", "bytes", "recall_at_10", "search_width"] {
         assert_eq!(here["index"][member], there["index"][member], "{member}");
     }
-    // DuckDB searches exactly without an index of its own; BigQuery makes none of so few rows, and says so.
+    // DuckDB searches exactly and has no vector index; BigQuery builds none for a small table, and reports that.
     assert_eq!(here["warehouse_index"]["state"], "none", "{here}");
     let state = &there["warehouse_index"];
     assert_eq!((&state["state"], &state["needed"]), (&json!("too_few_rows"), &json!(5000)), "{there}");

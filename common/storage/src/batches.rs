@@ -1,4 +1,5 @@
-//! Rows as Arrow batches, on their way into any warehouse. Column order is that of the tables in `infra`.
+//! Converts rows to Arrow batches before they are written to a warehouse. Columns are in the order of the tables in
+//! `infra`.
 
 use std::sync::Arc;
 

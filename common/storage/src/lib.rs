@@ -1,13 +1,13 @@
-//! Where rows and artifacts live: traits, and every backend of them behind a feature.
+//! Storage of rows and artifacts: the traits, and their backends, each behind a feature.
 //!
-//! - [`warehouse`]: a trait a role, [`Warehouse`] for all of them, and the rows that cross them
-//! - `duckdb` (feature `duckdb`): the warehouse in one file
+//! - [`warehouse`]: one trait for each role, [`Warehouse`] for all of them, and the row types
+//! - `duckdb` (feature `duckdb`): the warehouse in a DuckDB file
 //! - `bigquery` (feature `gcp`): the warehouse in a BigQuery dataset
-//! - `contract` (feature `contract`): the suites that every warehouse passes; `artifacts::contract` has that of the
-//!   stores
-//! - [`mod@settings`]: where both are; [`Storage`] opens them
-//! - [`staging`]: folders in which something is built, removed if their process is killed
-//! - [`registry`]: published versions of artifacts, and which of them are served
+//! - `contract` (feature `contract`): the test suites that every warehouse passes; `artifacts::contract` has the
+//!   suite of the artifact stores
+//! - [`mod@settings`]: URLs of the warehouse and the artifacts; [`Storage`] opens them
+//! - [`staging`]: staging folders, removed after their process is killed
+//! - [`registry`]: published versions of artifacts, and the champions
 //! - [`artifacts`]: the [`ArtifactStore`] trait, and its backends: a directory, Cloud Storage
 
 pub mod artifacts;

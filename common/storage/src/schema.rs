@@ -1,29 +1,29 @@
-//! The tables and their columns, written once. The engines' CREATE statements are compared with it by tests, and the
-//! tables that are there when a program makes what is missing.
+//! The tables and their columns, defined once. Tests compare the engines' CREATE statements with these definitions,
+//! and programs compare existing tables with them at startup.
 
 use common_core::{Error, Result};
 
-/// What a column holds; each engine has a type for it.
+/// Type of a column; each engine maps it to a type of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Text,
     /// UTC, to the microsecond.
     Moment,
     Number,
-    /// As many float32 as the model's vectors have.
+    /// A float32 vector of the model's dimension.
     Vector,
 }
 
-/// A column of a table of ours.
+/// A column of a table defined here.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Field {
     pub(crate) name: &'static str,
     pub(crate) kind: Kind,
-    /// Whether it is never NULL.
+    /// Whether the column is NOT NULL.
     pub(crate) is_required: bool,
 }
 
-/// A table of ours.
+/// A table that this program creates.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Table {
     pub(crate) name: &'static str,
@@ -38,7 +38,7 @@ const fn optional(name: &'static str, kind: Kind) -> Field {
     Field { name, kind, is_required: false }
 }
 
-/// The ads as they were seen.
+/// One row for each sighting of an ad.
 pub(crate) const CLEANED_JOBS: Table = Table {
     name: "cleaned_jobs",
     fields: &[
@@ -68,7 +68,7 @@ pub(crate) const CLEANED_JOBS: Table = Table {
     ],
 };
 
-/// The ads that were taken down.
+/// Tombstones of the ads that were taken down.
 pub(crate) const FORGOTTEN_ADS: Table = Table {
     name: "forgotten_ads",
     fields: &[
@@ -78,7 +78,7 @@ pub(crate) const FORGOTTEN_ADS: Table = Table {
     ],
 };
 
-/// Vectors of ads; a model's table has a name of its own.
+/// Vectors of ads; each other model has a table with its own name.
 pub(crate) const JOB_EMBEDDINGS: Table = Table {
     name: "job_embeddings",
     fields: &[
@@ -113,7 +113,7 @@ pub(crate) const ML_RUNS: Table = Table {
     ],
 };
 
-/// A column that a table lacks.
+/// A column that a table does not have.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Column {
     pub(crate) name: &'static str,
@@ -122,11 +122,11 @@ pub(crate) struct Column {
 }
 
 impl Table {
-    /// Columns that `table`, which has the columns and types `found`, lacks; `of_type` is the engine's type of a
-    /// kind. The order does not matter, and case does not tell names apart, as in both engines.
+    /// Columns that `table`, whose columns and types are `found`, does not have; `of_type` maps a kind to the
+    /// engine's type. Order is ignored, and names are compared without case, as in both engines.
     ///
     /// # Errors
-    /// `Conflict` where a column has another type.
+    /// `Conflict` if a column has another type.
     pub(crate) fn missing(
         &self,
         table: &str,
@@ -149,16 +149,16 @@ impl Table {
         Ok(missing)
     }
 
-    /// Whether a column of this name is ours; others are the table's owner's.
+    /// Whether this program defines a column of this name; all others belong to the table's owner.
     pub(crate) fn declares(&self, name: &str) -> bool {
         self.fields.iter().any(|field| field.name.eq_ignore_ascii_case(name))
     }
 }
 
-/// Those of `missing` that can be added to a table that has rows.
+/// The columns of `missing`, if they can be added to a table that has rows.
 ///
 /// # Errors
-/// `Conflict` where one cannot, because it is never NULL.
+/// `Conflict` if a column cannot be added because it is NOT NULL.
 pub(crate) fn addable(table: &str, missing: Vec<Column>) -> Result<Vec<Column>> {
     match missing.iter().find(|column| column.is_required) {
         Some(column) => Err(lacks(table, column)),
@@ -166,11 +166,11 @@ pub(crate) fn addable(table: &str, missing: Vec<Column>) -> Result<Vec<Column>> 
     }
 }
 
-/// The error of a column of the owner's that no row of ours can have a value for.
+/// The error for a NOT NULL column that this program does not write.
 pub(crate) fn unfillable(table: &str, name: &str) -> Error {
     Error::conflict(format!(
         "column {name} of table {table} is NOT NULL and has no default, and this program does not write it: give it a default, or \
-         let it be NULL"
+         make it nullable"
     ))
 }
 
@@ -178,10 +178,10 @@ pub(crate) fn lacks(table: &str, Column { name, of_type, .. }: &Column) -> Error
     refuse(&format!("table {table} has no column {name} ({of_type})"))
 }
 
-/// The error of a table that is in the way.
+/// The error for an existing table or view with an incompatible schema.
 pub(crate) fn refuse(sentence: &str) -> Error {
     Error::conflict(format!(
-        "{sentence}: rename that table or choose another warehouse, and the right one is made"
+        "{sentence}: rename it or choose another warehouse, so that this program can create its own"
     ))
 }
 
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_column_is_named_and_added_only_where_it_may_be_null() {
+    fn a_missing_column_is_named_and_added_only_if_it_is_nullable() {
         assert!(missing(&[("B", "FLOAT[3]"), ("a", "VARCHAR"), ("c", "X")]).unwrap().is_empty());
         let lacks_b = missing(&[("a", "VARCHAR")]).unwrap();
         assert_eq!(addable("t", lacks_b).unwrap()[0].of_type, "FLOAT[3]");
@@ -230,7 +230,7 @@ mod tests {
         }
     }
 
-    /// Tokens of a statement without its comments: words, and single other characters.
+    /// Tokens of a statement without its comments: words and single punctuation characters.
     fn tokens(sql: &str) -> Vec<String> {
         let mut tokens: Vec<String> = Vec::new();
         for line in sql.lines() {
@@ -248,7 +248,7 @@ mod tests {
         tokens
     }
 
-    /// Columns of a CREATE TABLE: name, type, and whether it is never NULL.
+    /// Columns of a CREATE TABLE statement: name, type, and whether it is NOT NULL.
     fn declared(sql: &str) -> Vec<(String, String, bool)> {
         let tokens = tokens(sql);
         let open = tokens.iter().position(|token| token == "(").unwrap();
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_comment_is_no_column() {
+    fn a_comment_is_not_a_column() {
         let sql = "-- Why (a, b).\nCREATE TABLE t (\n  -- first, of all\n  a FLOAT[3] NOT NULL, \
                    b ARRAY<INT64> -- last\n);";
         let column = |name: &str, of_type: &str, required| (name.to_owned(), of_type.to_owned(), required);
@@ -293,7 +293,7 @@ mod tests {
         assert_eq!(declared(sql), expected, "{}", table.name);
     }
 
-    /// Fails unless a statement selects the columns of `cleaned_jobs` in their order.
+    /// Panics unless a statement selects the columns of `cleaned_jobs` in order.
     fn check_selected(sql: &str) {
         let tokens = tokens(sql).into_iter().skip_while(|token| token != "SELECT").skip(1);
         let selected: Vec<String> =
@@ -330,7 +330,7 @@ mod tests {
             (sql::CREATE_JOB_EMBEDDINGS, JOB_EMBEDDINGS),
             (sql::CREATE_ML_RUNS, ML_RUNS),
         ] {
-            // An array is never NULL there, and never declared so.
+            // BigQuery arrays are never NULL and cannot be declared NOT NULL.
             let is_required = |field: &Field| field.is_required && field.kind != Kind::Vector;
             check(template.text, &table, |field| (crate::bigquery::type_of(field.kind), is_required(field)));
         }

@@ -1,15 +1,15 @@
-//! Statements of `infra`, and what stands for their placeholders, `{cleaned_jobs}` for example. Values are always
-//! parameters; only names of tables and columns, constants of ours, and parts of statements are put into the text.
+//! Statements of `infra` and their placeholders, for example `{cleaned_jobs}`. Values are always parameters; only
+//! names of tables and columns, constants, and parts of statements are inserted into the text.
 
 use common_core::job::{DESCRIPTION_CHARS, TITLE_CHARS, URL_CHARS};
 use common_core::{Error, Result};
 
 use crate::warehouse::EmbeddingTable;
 
-/// A statement of a `.sql` file, or a part of one.
+/// A statement of a `.sql` file, or a part of a statement.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Template {
-    /// The file's name without its ending.
+    /// File name without its extension.
     pub(crate) name: &'static str,
     pub(crate) text: &'static str,
 }
@@ -29,7 +29,7 @@ macro_rules! statements {
 }
 pub(crate) use statements;
 
-/// What stands for placeholders. The first value of a name counts.
+/// Values of placeholders. The first value added for a name is used.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Values(Vec<(&'static str, String)>);
 
@@ -40,14 +40,14 @@ impl Values {
         self
     }
 
-    /// Adds those of `others`.
+    /// Adds the values of `others`.
     #[cfg(feature = "gcp")]
     pub(crate) fn and(mut self, others: &Self) -> Self {
         self.0.extend_from_slice(&others.0);
         self
     }
 
-    /// Adds the name of a table of embeddings, and its width.
+    /// Adds the name and the dimension of a table of embeddings.
     pub(crate) fn on(self, table: &EmbeddingTable) -> Self {
         self.with("job_embeddings", &*table.name).with("dimension", table.dimension.to_string())
     }
@@ -62,7 +62,7 @@ impl Values {
             .with("url_chars", URL_CHARS.to_string())
     }
 
-    /// Whether there is a value of this name.
+    /// Whether `name` has a value.
     #[cfg(feature = "gcp")]
     pub(crate) fn has(&self, name: &str) -> bool {
         self.get(name).is_some()
@@ -74,10 +74,10 @@ impl Values {
 }
 
 impl Template {
-    /// The text with its placeholders filled.
+    /// The text with its placeholders replaced.
     ///
     /// # Errors
-    /// `Internal` where one of them has no value.
+    /// `Internal` if a placeholder has no value.
     pub(crate) fn fill(&self, values: &Values) -> Result<String> {
         let mut filled = String::with_capacity(self.text.len());
         let mut rest = self.text.trim_end();
@@ -98,8 +98,8 @@ impl Template {
     }
 }
 
-/// The text before the first placeholder, its name, and the text after it. Other braces, those of JSON or of a
-/// regular expression, have something else than a name of small letters between them.
+/// The text before the first placeholder, its name, and the text after it. A placeholder's name has lower-case
+/// letters and underscores only, so braces of JSON or of regular expressions are not placeholders.
 fn next_placeholder(text: &str) -> Option<(&str, &str, &str)> {
     let mut from = 0;
     loop {
@@ -139,7 +139,7 @@ mod tests {
         let files = std::fs::read_dir(format!("{root}/../../infra/{folder}")).unwrap();
         let mut files: Vec<String> =
             files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
-        // What scripts/demo asks, of its own warehouse.
+        // Used by scripts/demo only.
         files.retain(|file| file != "sample_neighbours.sql");
         files.sort_unstable();
         let mut loaded: Vec<String> = all.iter().map(|template| format!("{}.sql", template.name)).collect();

@@ -1,7 +1,7 @@
-//! Staging folders: where something is built before it is renamed to its final name.
+//! Staging folders: an artifact is built in a staging folder and then renamed to its final name.
 //!
-//! A process that is killed cannot clean up. So each staging folder is locked while its owner lives, which the
-//! operating system ends with the process, and creating the next one removes those that are not locked.
+//! A killed process cannot clean up. Each staging folder is therefore locked while its process runs; the operating
+//! system releases the lock when the process ends. Creating a staging folder removes the unlocked ones.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -10,22 +10,23 @@ use common_core::error::OnPath;
 use common_core::{Result, feed};
 use tempfile::TempDir;
 
-/// How the names of staging folders begin.
+/// Prefix of the names of staging folders.
 const PREFIX: &str = ".staging-";
 
 /// A staging folder, removed when this value is dropped unless it is kept.
 #[derive(Debug)]
 pub struct StagingFolder {
     folder: TempDir,
-    /// The folder, locked.
+    /// The lock on the folder.
     _lock: File,
 }
 
 impl StagingFolder {
-    /// Creates one below `parent`, which is created if missing. Removes those that killed processes left there.
+    /// Creates a staging folder in `parent`, which is created if missing. Removes staging folders that killed
+    /// processes left in `parent`.
     ///
     /// # Errors
-    /// Those of the file system.
+    /// Errors of the file system.
     pub async fn create(parent: &Path) -> Result<Self> {
         let parent = parent.to_owned();
         feed::blocking("creating a staging folder", move || {
@@ -38,7 +39,7 @@ impl StagingFolder {
 
     fn create_blocking(parent: &Path) -> Result<Self> {
         std::fs::create_dir_all(parent)?;
-        // One process at a time: a folder that is not locked yet must not count as abandoned.
+        // One process at a time: otherwise a new folder that is not locked yet would count as abandoned.
         let turn = File::open(parent)?;
         turn.lock()?;
         remove_abandoned(parent);
@@ -48,22 +49,22 @@ impl StagingFolder {
         Ok(Self { folder, _lock: lock })
     }
 
-    /// Where it is.
+    /// Path of the folder.
     pub fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Leaves the folder in place, for the caller to rename.
+    /// Keeps the folder; the caller renames it.
     pub fn keep(self) -> PathBuf {
         self.folder.keep()
     }
 }
 
-/// Removes a folder in one step for readers: it is renamed into a staging folder, which a killed removal leaves to
-/// the next one.
+/// Removes a folder; readers see it whole or not at all. The folder is moved into a staging folder first, so if the
+/// process is killed, the next call removes the rest.
 ///
 /// # Errors
-/// Those of the file system.
+/// Errors of the file system.
 pub(crate) fn discard(folder: &Path) -> Result<()> {
     let staging = StagingFolder::create_blocking(folder.parent().unwrap_or(Path::new(".")))?;
     match std::fs::rename(folder, staging.path().join("discarded")) {
@@ -73,7 +74,7 @@ pub(crate) fn discard(folder: &Path) -> Result<()> {
     }
 }
 
-/// Removes staging folders that are not locked. A failure is left to the next call.
+/// Removes staging folders that are not locked. Failures are ignored: the next call tries again.
 fn remove_abandoned(parent: &Path) {
     for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
         let is_staging = entry.file_name().to_string_lossy().starts_with(PREFIX);
@@ -89,12 +90,12 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_folder_is_removed_with_its_owner_and_abandoned_ones_by_the_next() {
+    async fn a_folder_is_removed_on_drop_and_abandoned_ones_at_the_next_creation() {
         let parent = tempfile::tempdir().unwrap();
         let parent = parent.path().join("built");
         let one = StagingFolder::create(&parent).await.unwrap();
         std::fs::write(one.path().join("file"), "text").unwrap();
-        // As a killed process leaves it: there, and not locked.
+        // A killed process leaves an unlocked folder.
         let left = parent.join(".staging-left");
         std::fs::create_dir_all(left.join("folder")).unwrap();
         std::fs::create_dir(parent.join("v1-kept")).unwrap();

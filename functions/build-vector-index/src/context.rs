@@ -1,4 +1,4 @@
-//! What the runs of one process share.
+//! State that all runs of a process share.
 
 use std::sync::Arc;
 
@@ -22,18 +22,18 @@ settings! {
 }
 
 compose_settings! {
-    /// What the function reads.
+    /// Settings of the function.
     pub(crate) struct BuilderSettings {
-        /// Whose vectors are indexed.
+        /// The model whose vectors are indexed.
         pub model: ModelSettings,
         /// Where indexes are built.
         pub index: IndexSettings,
-        /// How.
+        /// How an index is built.
         pub build: BuildSettings,
     }
 }
 
-/// The function, opened once by its process.
+/// The function, opened once in each process.
 pub(crate) struct BuildVectorIndex {
     pub(crate) settings: BuilderSettings,
     pub(crate) storage: Arc<Storage>,

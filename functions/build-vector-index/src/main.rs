@@ -1,10 +1,10 @@
-//! Builds the vector index of everything that is embedded, checks it against exact search, and publishes it.
+//! Builds the vector index of all embedded ads, compares it with exact search, and publishes it.
 //!
-//! - [`context`]: what the runs of one process share
-//! - [`options`]: what a run may be told
+//! - [`context`]: state that all runs of a process share
+//! - [`options`]: options of a run
 //! - [`run`]: one run from warehouse to champion
-//! - [`promote`]: going back to a version that is there
-//! - [`report`]: what a run says of itself
+//! - [`promote`]: promoting a published version
+//! - [`report`]: the report of a run
 
 mod context;
 mod options;

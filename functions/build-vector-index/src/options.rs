@@ -1,10 +1,10 @@
-//! What a run may be told: flags on the command line, the same names in a JSON body.
+//! Options of a run: flags on the command line, and members of a JSON body with the same names.
 
 use clap::ValueEnum;
 use common::{Error, Result};
 use serde::Deserialize;
 
-/// A day.
+/// One day.
 const LONGEST_WAIT_S: u64 = 86_400;
 
 /// Options of one run.
@@ -12,34 +12,34 @@ const LONGEST_WAIT_S: u64 = 86_400;
 #[serde(default, deny_unknown_fields)]
 #[allow(clippy::struct_excessive_bools)] // They are flags.
 pub(crate) struct Options {
-    /// Build although nothing changed since the last index
+    /// Build even if nothing has changed since the last index
     #[arg(long)]
     pub(crate) force: bool,
-    /// Publish an index without ads, even in place of one that has some
+    /// Publish an index without ads, even if it replaces one with ads
     #[arg(long)]
     pub(crate) allow_empty: bool,
-    /// Build from scratch, even where the last index could be grown further
+    /// Build from scratch, even if the last index could be extended
     #[arg(long)]
     pub(crate) full: bool,
-    /// Publish no index whose recall@10 against exact search is lower
+    /// Do not publish an index whose recall@10 against exact search is lower
     #[arg(long, value_name = "SHARE", default_value_t = 0.95)]
     pub(crate) min_recall: f64,
     /// Publish without making it the champion
     #[arg(long)]
     pub(crate) no_promote: bool,
-    /// Build nothing, and serve this published version again, until a run finds something new
+    /// Build nothing; make this published version the champion until a run finds changes
     #[arg(long, value_name = "VERSION")]
     pub(crate) promote: Option<String>,
-    /// Versions to keep, the champion besides
+    /// Number of versions to keep besides the champion
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub(crate) keep: usize,
-    /// From how many texts on there is a graph [default: 4097]
+    /// Number of texts from which the index has a graph [default: 4097]
     #[arg(long, value_name = "N")]
     pub(crate) graph_texts: Option<usize>,
-    /// The kind of the warehouse's own vector index
+    /// Type of the warehouse's own vector index
     #[arg(long, value_enum, default_value_t = WarehouseIndex::Ivf)]
     pub(crate) warehouse_index: WarehouseIndex,
-    /// The longest wait until the warehouse's own index holds every row, in seconds
+    /// Longest time to wait until the warehouse's own index contains every row, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     pub(crate) wait_s: u64,
 }
@@ -62,17 +62,17 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Refuses what makes no sense, whether it came by flag or by request.
+    /// Checks the options' ranges and combinations.
     ///
     /// # Errors
-    /// `InvalidInput`, with the option's name and what is allowed.
+    /// `InvalidInput`, with the option's name and the expected values.
     pub(crate) fn check(&self) -> Result<()> {
         let refuse = |sentence: String| Err(Error::invalid_input(sentence).for_caller());
         if !(0.0..=1.0).contains(&self.min_recall) {
-            return refuse(format!("--min-recall is {}; allowed is 0 to 1", self.min_recall));
+            return refuse(format!("invalid --min-recall {}: expected 0 to 1", self.min_recall));
         }
         if self.wait_s > LONGEST_WAIT_S {
-            return refuse(format!("--wait-s is {}; allowed is 0 to {LONGEST_WAIT_S}", self.wait_s));
+            return refuse(format!("invalid --wait-s {}: expected 0 to {LONGEST_WAIT_S}", self.wait_s));
         }
         if self.promote.is_some() && (self.force || self.full || self.no_promote) {
             return refuse("--promote builds nothing: leave out --force, --full and --no-promote".to_owned());
@@ -81,7 +81,7 @@ impl Options {
     }
 }
 
-/// How the warehouse arranges the vectors for searches of its own, where it has such an index.
+/// Type of the warehouse's own vector index, in warehouses that have one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum WarehouseIndex {
@@ -89,6 +89,6 @@ pub(crate) enum WarehouseIndex {
     Ivf,
     /// For hundreds of queries at once
     TreeAh,
-    /// None is made, and one that is there is left alone
+    /// Create none, and keep an existing one unchanged
     None,
 }

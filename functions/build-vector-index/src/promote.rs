@@ -1,4 +1,4 @@
-//! Going back to a version that is there, or on to one that was published without being served.
+//! Promotes a published version: an earlier champion, or a version that was never promoted.
 
 use std::time::Instant;
 
@@ -13,8 +13,8 @@ use crate::options::Options;
 use crate::report::{Outcome, Report};
 use crate::run::{champion, open, refuse_empty};
 
-/// Makes `version` the champion, if it can be served. Needs no warehouse, which may be what is in trouble: the run is recorded where
-/// there is one.
+/// Makes `version` the champion if it can be served. Needs no warehouse, so that it also works while the warehouse
+/// is unavailable; the run is recorded if possible.
 pub(crate) async fn run(
     context: &BuildVectorIndex,
     invocation: &Invocation<Options>,
@@ -32,7 +32,7 @@ pub(crate) async fn run(
     match begun {
         Ok(begun) => begun.recorded(async { promoted }).await,
         Err(error) => {
-            tracing::warn!("this run leaves no record: {}", error.chain());
+            tracing::warn!("cannot record this run: {}", error.chain());
             promoted
         }
     }
@@ -77,7 +77,7 @@ async fn promote(
         if !invocation.dry_run {
             registry.roll_back(version, &newest, champion.as_ref()).await?;
             tracing::warn!(
-                "{version} is of {}: ads that were taken down since are served again",
+                "{version} was built at {}: ads that were taken down since then are served again",
                 index.manifest().created_at.format("%F %T UTC")
             );
             report.champion = Some(version.to_owned());

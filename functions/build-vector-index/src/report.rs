@@ -1,4 +1,4 @@
-//! What a run says of itself.
+//! The report of a run.
 
 use std::collections::BTreeMap;
 
@@ -11,20 +11,20 @@ use serde::Serialize;
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Report {
     pub(crate) outcome: Outcome,
-    /// The version that is served after this run.
+    /// The champion after this run.
     pub(crate) champion: Option<String>,
     /// The version that this run published.
     pub(crate) published: Option<String>,
-    /// What the warehouse holds, where the run looked.
+    /// State of the embeddings in the warehouse, if the run read it.
     pub(crate) embeddings: Option<IndexState>,
     pub(crate) embedding_space: String,
-    /// Sightings with a moment outside the years 1 to 9999, which counts as missing.
+    /// Sightings with a moment outside the years 1 to 9999; such a moment counts as missing.
     pub(crate) timestamps_out_of_range: u64,
-    /// What was built, or is served.
+    /// The index that was built or is served.
     pub(crate) index: Option<Built>,
     /// Versions that were removed.
     pub(crate) removed_versions: Vec<String>,
-    /// The warehouse's own index.
+    /// State of the warehouse's own index.
     pub(crate) warehouse_index: Option<VectorIndexState>,
     pub(crate) seconds: f64,
     pub(crate) interrupted: bool,
@@ -36,32 +36,32 @@ impl common::runtime::Report for Report {
     }
 }
 
-/// What a run came to.
+/// Outcome of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Outcome {
-    /// Nothing changed since the champion was built.
+    /// Nothing has changed since the champion was built.
     Unchanged,
-    /// A new version is there.
+    /// A new version was published.
     Published,
-    /// A version that was there is the champion now.
+    /// A published version was made the champion.
     Promoted,
-    /// It would be made the champion: this was a dry run.
+    /// Dry run: the version would be made the champion.
     WouldPromote,
-    /// A new version would be built: this was a dry run.
+    /// Dry run: a new version would be built.
     WouldBuild,
-    /// The run was asked to stop before it had published.
+    /// The run was stopped before it published a version.
     Interrupted,
 }
 
-/// An index in figures.
+/// Properties of an index.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Built {
     pub(crate) ads: u64,
     pub(crate) texts: u64,
-    /// How many vectors each model version made.
+    /// Number of vectors by model version.
     pub(crate) model_versions: BTreeMap<String, u64>,
-    /// Ads left out, because the model can read nothing of their text.
+    /// Ads that were left out because the model cannot read their text.
     pub(crate) unreadable: u64,
     pub(crate) bytes: u64,
     pub(crate) has_graph: bool,

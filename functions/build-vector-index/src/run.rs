@@ -25,11 +25,11 @@ use crate::options::Options;
 use crate::report::{Outcome, Report};
 use crate::{promote, warehouse_index};
 
-/// The share of texts that may have come or gone for the last graph to be grown further.
+/// Maximum share of added and removed texts for which the last graph is extended.
 const MOST_CHANGED: f64 = 0.2;
 const BUILDING: &str = "building the index";
 
-/// Builds, checks and publishes; see the crate's documentation.
+/// Builds, checks and publishes an index; see the crate's documentation.
 pub(crate) async fn run(context: &BuildVectorIndex, invocation: Invocation<Options>) -> Result<Report> {
     invocation.options.check()?;
     if let Some(version) = &invocation.options.promote {
@@ -138,7 +138,7 @@ impl Job<'_> {
         Ok(report)
     }
 
-    /// The index that is served, if it can be read: one that cannot is no reason not to build a better one.
+    /// The champion's index, or `None` if it cannot be read: a damaged champion does not prevent a new build.
     async fn last(&self, champion: Option<&Champion>) -> Result<Option<JobIndex>> {
         let Some(champion) = champion else { return Ok(None) };
         match open(&self.registry, &champion.version, &self.context.settings.index.index_dir).await {
@@ -151,8 +151,8 @@ impl Job<'_> {
         }
     }
 
-    /// Whether the index that is served has ads that were taken down: then it is not served on, even where the tables are as they were
-    /// when it was built, or the version before it was.
+    /// Whether the last index contains ads that were taken down. Such an index is rebuilt, even if the tables have
+    /// not changed since it or its predecessor was built.
     async fn look_for_forgotten(&self, last: Option<JobIndex>) -> Result<(Option<JobIndex>, bool)> {
         let Some(last) = last else { return Ok((None, false)) };
         let tombstones = self.takedowns.tombstones().await?;
@@ -163,7 +163,7 @@ impl Job<'_> {
         .await
     }
 
-    /// The version that somebody went back from: it is not built once more.
+    /// The version that an operator rolled back from: it is not built again.
     async fn passed_over(&self, champion: Option<&Champion>) -> Result<Option<Manifest>> {
         let Some(version) = champion.and_then(|champion| champion.instead_of.as_ref()) else {
             return Ok(None);
@@ -171,7 +171,7 @@ impl Job<'_> {
         readable(self.registry.manifest(version).await)
     }
 
-    /// Nothing where there was something is how a table looks that is being swapped, or another model's: not how a market ends.
+    /// Refuses to replace a non-empty index with an empty one: the table may be in replacement, or another model's.
     async fn refuse_nothing(&self, state: &IndexState, champion: Option<&Champion>) -> Result<()> {
         if state.ads > 0 || self.invocation.options.allow_empty {
             return Ok(());
@@ -184,7 +184,7 @@ impl Job<'_> {
         let spaces = self.embeddings.embedding_spaces(&self.table).await?;
         if let Some((space, rows)) = spaces.first() {
             return Err(Error::not_found(format!(
-                "{table} has {rows} rows of {space} and none of {}: run embed-new-jobs with this model, or name the other with EMBEDDING_MODEL",
+                "{table} has {rows} rows of {space} and none of {}: run embed-new-jobs with this model, or set EMBEDDING_MODEL to the other one",
                 self.identity.embedding_space
             )));
         }
@@ -217,9 +217,9 @@ impl Job<'_> {
             && grown.body.grown_from.is_some()
             && Quality::of(grown).recall_at_10 < options.min_recall
         {
-            // Nobody may be there to say --full.
+            // Rebuilds by itself, because there may be no operator to set --full.
             let recall = Quality::of(grown).recall_at_10;
-            tracing::warn!("recall@10 of the index grown from the last one is {recall:.4}: it is built anew");
+            tracing::warn!("recall@10 of the index grown from the last one is {recall:.4}: it is rebuilt");
             folder = StagingFolder::create(parent).await?;
             filled = self.fill(folder.path(), state, None).await?;
         }
@@ -269,7 +269,7 @@ impl Job<'_> {
         Decision { promoted: !options.no_promote, reason }
     }
 
-    /// Reads every ad into an index in `folder`; `None` where the run was asked to stop.
+    /// Adds every ad to an index in `folder`; `None` if the run was stopped.
     async fn fill(
         &self,
         folder: &Path,
@@ -292,7 +292,7 @@ impl Job<'_> {
         };
         let Invocation { progress, shutdown, .. } = self.invocation;
         progress.start(state.ads, "ads");
-        // After a stop the stream ends early, and so does the work.
+        // After a stop, the stream ends early.
         let pages = self
             .embeddings
             .scan_ads(&self.table, &self.identity.embedding_space)
@@ -332,7 +332,7 @@ impl Job<'_> {
     }
 }
 
-/// Adds an ad to the index, but for one whose text the model cannot read.
+/// Adds an ad to the index, unless the model cannot read its text.
 fn add(builder: &mut Builder, reader: &Reader, ad: IndexedAd) -> Result<()> {
     let (title, description) = (ad.job_title.as_deref(), ad.job_description.as_deref());
     if embedding_text(title, description).is_none() || reader.reads_any(title, description) {
@@ -342,24 +342,24 @@ fn add(builder: &mut Builder, reader: &Reader, ad: IndexedAd) -> Result<()> {
     Ok(())
 }
 
-/// A service has one model: it says so itself, but only once somebody asks it for a text.
+/// Warns if the next champion has another embedding space: a service finds out only when it searches by text.
 fn warn_of_another_space(served: Option<&Manifest>, space: &str) {
     if let Some(served) = served.filter(|served| embedding_space(served) != space) {
         tracing::warn!(
-            "{} is of {}, and the next champion is of {space}: services that run with another model find nothing by text until they are \
-             started with that one",
+            "{} is of {}, and the next champion is of {space}: services with another model cannot search by text until they are \
+             restarted with this one",
             served.version,
             embedding_space(served)
         );
     }
 }
 
-/// What tells one state of the embeddings from another.
+/// A string that identifies a state of the embeddings.
 fn in_words(state: &IndexState) -> String {
     serde_json::json!(state).to_string()
 }
 
-/// The champion; a pointer that names none is no reason not to make one.
+/// The champion; an invalid pointer counts as no champion.
 pub(crate) async fn champion(registry: &Registry) -> Result<Option<Champion>> {
     match registry.champion().await {
         Err(error) if error.kind() == ErrorKind::Corrupt => {
@@ -370,7 +370,7 @@ pub(crate) async fn champion(registry: &Registry) -> Result<Option<Champion>> {
     }
 }
 
-/// A manifest, unless it is missing or cannot be read.
+/// A manifest, or `None` if it is missing or cannot be read.
 fn readable(manifest: Result<Manifest>) -> Result<Option<Manifest>> {
     match manifest {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Corrupt) => Ok(None),
@@ -378,21 +378,21 @@ fn readable(manifest: Result<Manifest>) -> Result<Option<Manifest>> {
     }
 }
 
-/// Opens a version that the store has whole: one that only this machine has is nobody else's.
+/// Opens a version that is complete in the store: a local copy alone cannot be served by other machines.
 pub(crate) async fn open(registry: &Registry, version: &str, index_dir: &Path) -> Result<JobIndex> {
     registry.check(version).await?;
     let folder = registry.install(version, index_dir).await?;
     feed::blocking("opening an index", move || JobIndex::open(&folder)).await
 }
 
-/// Refuses to put an index without ads, for the reason `why`, in place of one that has some or cannot be read.
+/// Refuses to replace an index that has ads or cannot be read by an empty one; `why` begins the error.
 ///
 /// # Errors
-/// `NotFound`.
+/// `NotFound` if it is refused.
 pub(crate) async fn refuse_empty(registry: &Registry, champion: Option<&Champion>, why: &str) -> Result<()> {
     let last = match champion {
         Some(champion) => Some(champion.version.clone()),
-        // A pointer that cannot be read may have named any of them.
+        // An invalid pointer may have named any version.
         None => registry.versions().await?.pop(),
     };
     let Some(version) = last else { return Ok(()) };

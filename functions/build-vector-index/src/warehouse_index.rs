@@ -1,4 +1,4 @@
-//! The warehouse's own vector index: made where there is none, looked after where there is one.
+//! The warehouse's own vector index: created if missing, monitored if it exists.
 
 use std::time::{Duration, Instant};
 
@@ -8,10 +8,10 @@ use common::storage::warehouse::{EmbeddingTable, VectorIndexKind, VectorIndexSta
 
 use crate::options::{Options, WarehouseIndex};
 
-/// Between two looks at the index.
+/// Interval between two checks of the index.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// Makes or looks after the warehouse's own index, and waits until it holds every row.
+/// Creates the warehouse's own index if missing, and waits until it contains every row.
 pub(crate) async fn refresh(
     search: &dyn VectorSearch,
     table: &EmbeddingTable,
@@ -30,7 +30,7 @@ pub(crate) async fn refresh(
             VectorIndexState::Active { coverage_percent } => *coverage_percent < 100,
             VectorIndexState::TooFewRows { rows, needed } => {
                 tracing::info!(
-                    "{rows} rows are too few for an index of the warehouse's own, which takes {needed}: its searches are exact"
+                    "the warehouse builds no vector index of {rows} rows, because it needs at least {needed}: its searches are exact"
                 );
                 false
             }

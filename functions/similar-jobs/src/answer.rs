@@ -1,4 +1,4 @@
-//! The members of answers.
+//! Members of responses.
 
 use chrono::SecondsFormat;
 use common::index::{Ad, Manifest};
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::why::Why;
 
-/// An ad. A member that nobody knows is null.
+/// An ad. Unknown members are null.
 #[derive(Debug, Serialize)]
 pub(crate) struct JobDetails<'a> {
     source: &'a str,
@@ -19,11 +19,12 @@ pub(crate) struct JobDetails<'a> {
     job_work_type: Option<&'a str>,
     salary_min_per_month: Option<f64>,
     salary_max_per_month: Option<f64>,
-    /// Of both amounts: a code, or what the ad says where that is none; null where it says nothing, which is read as SGD.
+    /// Currency of both amounts: a code, or the ad's own text if it is not a code; null if the ad has none, which
+    /// means SGD.
     currency: Option<&'a str>,
     job_url: Option<&'a str>,
     posted: Option<String>,
-    /// Where the map draws it.
+    /// Position on the map.
     x: f32,
     y: f32,
 }
@@ -39,7 +40,7 @@ pub(crate) struct SearchResult<'a> {
     pub(crate) why: Vec<Why>,
 }
 
-/// What stands before the results.
+/// The members before the results.
 #[derive(Debug, Serialize)]
 pub(crate) struct AnswerHead<'a> {
     pub(crate) index_version: &'a str,
@@ -71,7 +72,7 @@ impl<'a> From<Ad<'a>> for JobDetails<'a> {
     }
 }
 
-/// Boards write what they like into an ad, and a page makes a link of it: nothing but the web may be one.
+/// Whether `url` is a web address. The page makes a link of an ad's URL, and ads may contain any text.
 fn is_web(url: &str) -> bool {
     let starts_with =
         |scheme: &str| url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
@@ -80,12 +81,12 @@ fn is_web(url: &str) -> bool {
 
 impl<'a> AnswerHead<'a> {
     pub(crate) fn new(manifest: &'a Manifest, took: std::time::Duration) -> Self {
-        // Hundredths of a millisecond: what lies below is noise.
+        // Rounded to hundredths of a millisecond, the precision of the measurement.
         let took_ms = (took.as_secs_f64() * 100_000.0).round() / 100.0;
         Self { index_version: &manifest.version, model_version: model_versions(manifest), took_ms }
     }
 
-    /// The JSON object of this head and one more member, whose value is JSON already.
+    /// The JSON object of these members and one more, whose value is already JSON.
     pub(crate) fn with(&self, member: &str, json: &[u8]) -> Vec<u8> {
         let mut bytes = to_json(self);
         bytes.pop();
@@ -106,10 +107,10 @@ pub(crate) fn model_versions(index: &Manifest) -> String {
     counts.into_iter().map(|(version, _)| version.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-/// The JSON form of one of our answers, which has one.
+/// The JSON form of a response.
 pub(crate) fn to_json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).unwrap_or_else(|error| {
-        tracing::error!("an answer has no JSON form: {error}");
+        tracing::error!("cannot serialize a response to JSON: {error}");
         b"null".to_vec()
     })
 }
@@ -133,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn only_addresses_of_the_web_become_links() {
+    fn only_web_addresses_become_links() {
         for web in ["https://a.sg/1", "HTTP://a.sg"] {
             assert!(is_web(web), "{web}");
         }

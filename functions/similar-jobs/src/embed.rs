@@ -1,7 +1,8 @@
-//! Texts of requests to vectors: one thread with the model, fed by a bounded queue.
+//! Embeds the texts of requests: one thread with the model, fed by a bounded queue.
 //!
-//! The model is loaded while the service answers already: a text waits for it, an ad's own vector needs none. What waits
-//! at the same time is taken together, and short texts of one length share a call of the model.
+//! The model is loaded while the service already answers requests: searches by text wait for it, searches by ad
+//! need no model. The thread takes all waiting texts together, and texts of the same length share a call of the
+//! model.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,23 +19,23 @@ use tokio::sync::{oneshot, watch};
 
 use crate::metrics::{Embedded, Metrics};
 
-/// Texts that may wait: the work of about ten seconds.
+/// Capacity of the queue: about ten seconds of work.
 const MOST_WAITING: usize = 256;
 
-/// Texts taken at once: enough to fill a call with short ones, few enough that the first of the long ones are not
-/// waited for by those that come after.
+/// Maximum number of texts taken at once: enough to fill a call with short texts, and few enough that later texts do
+/// not delay the first long ones.
 const TAKEN_TOGETHER: usize = 32;
 
-/// The longest to wait before a model that could not be loaded is tried again; the first waits are shorter.
+/// Longest delay before loading the model is retried; the first delays are shorter.
 pub(crate) const RETRY_S: u16 = 60;
 
-/// How often the wait doubles before it is the longest.
+/// How many times the delay doubles until it is the longest.
 const DOUBLINGS: u32 = 6;
 
-/// Loads the model; called on the thread that will use it, again after a failure.
+/// Loads the model; called on the thread that uses it, and again after a failure.
 pub(crate) type Open = Box<dyn FnMut() -> Result<Box<dyn Embedder>> + Send>;
 
-/// A text on its way to its vector.
+/// A text that waits for its vector.
 struct Waiting {
     text: String,
     deadline: Instant,
@@ -52,7 +53,7 @@ enum Model {
 pub(crate) struct EmbedQueue {
     queue: Sender<Waiting>,
     model: watch::Receiver<Model>,
-    /// Ends the thread after the call that it is in.
+    /// Stops the thread after its current call of the model.
     stop: Arc<AtomicBool>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -61,12 +62,12 @@ impl EmbedQueue {
     /// Starts the thread.
     ///
     /// # Errors
-    /// Where the system has none to give.
+    /// If the system cannot start a thread.
     pub(crate) fn start(open: Open, retry: Duration, metrics: Arc<Metrics>) -> Result<Self> {
         let (queue, waiting) = async_channel::bounded(MOST_WAITING);
         let (tell, model) = watch::channel(Model::Loading);
         let stop = Arc::new(AtomicBool::new(false));
-        // A model that another machine runs is called on it.
+        // A remote model is called on this runtime.
         let runtime = Handle::try_current().ok();
         let worker = Worker { waiting, stop: Arc::clone(&stop), retry, metrics, runtime };
         let thread = std::thread::Builder::new()
@@ -76,16 +77,16 @@ impl EmbedQueue {
         Ok(Self { queue, model, stop, thread: Mutex::new(Some(thread)) })
     }
 
-    /// How many texts wait.
+    /// Number of texts in the queue.
     pub(crate) fn waiting(&self) -> usize {
         self.queue.len()
     }
 
-    /// The vector of `text`, of length 1, to be compared with those of the embedding `space`. A text that nobody waits
-    /// for any more, because the client has gone or `deadline` has passed, is not embedded.
+    /// The vector of `text`, of length 1, to be compared with those of the embedding `space`. The text is not embedded
+    /// if the client disconnects or `deadline` passes while it waits.
     ///
     /// # Errors
-    /// A problem of status 503 where the model cannot be loaded, has another space, or is overloaded.
+    /// A problem of status 503 if the model cannot be loaded, has another embedding space, or is overloaded.
     pub(crate) async fn embed(
         &self,
         text: String,
@@ -101,8 +102,7 @@ impl EmbedQueue {
         match vector.await {
             Ok(Ok(vector)) => Ok(vector),
             Ok(Err(error)) if is_unreadable(&error) => {
-                let detail = "text: the model can read nothing of it, neither a word nor a character; say it in letters that are seen, \
-                              in the language of the ads";
+                let detail = "text: the model can read nothing of it: expected visible letters in the language of the ads";
                 Err(Problem::bad_request(detail).with("member", "text"))
             }
             Ok(Err(error)) => Err(Problem::of_request(&error.context("a text was not embedded"))),
@@ -110,7 +110,7 @@ impl EmbedQueue {
         }
     }
 
-    /// Waits for the model, and refuses one whose vectors are not of `space`.
+    /// Waits for the model; fails if its vectors are not of `space`.
     async fn comparable(&self, space: &str) -> Result<(), Problem> {
         let mut model = self.model.clone();
         let known = model.wait_for(|model| !matches!(model, Model::Loading)).await;
@@ -121,17 +121,17 @@ impl EmbedQueue {
         }
     }
 
-    /// Returns once the thread has ended, with what is queued left undone: a process must not end while a thread of it
-    /// is inside the model.
+    /// Returns once the thread has ended, and drops the queued texts: the process must not end while the thread is
+    /// inside the model.
     pub(crate) async fn close(&self) {
         self.stop.store(true, Ordering::SeqCst);
         self.queue.close();
         let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
-        // It may wait to try the model again.
+        // It may be waiting to load the model again.
         thread.thread().unpark();
         let joined = tokio::task::spawn_blocking(move || thread.join()).await;
         if !matches!(joined, Ok(Ok(()))) {
-            tracing::error!("the embedding thread ended early");
+            tracing::error!("the embedding thread panicked");
         }
     }
 }
@@ -139,15 +139,15 @@ impl EmbedQueue {
 struct Worker {
     waiting: Receiver<Waiting>,
     stop: Arc<AtomicBool>,
-    /// The longest wait between two tries to load the model.
+    /// The longest delay before loading the model is retried.
     retry: Duration,
     metrics: Arc<Metrics>,
     runtime: Option<Handle>,
 }
 
 impl Worker {
-    /// Embeds what comes until the queue is closed. A model that dies over its texts is loaded again: those that it had get no vector, and
-    /// those that come wait for it.
+    /// Embeds texts until the queue is closed. If the model panics, it is loaded again: the texts of that call get
+    /// no vector, and later texts wait.
     fn run(self, mut open: Open, tell: &watch::Sender<Model>) {
         let _runtime = self.runtime.as_ref().map(Handle::enter);
         while let Some(mut embedder) = self.load(&mut open, tell) {
@@ -156,7 +156,7 @@ impl Worker {
                 Ok(())
             });
             let Err(error) = served else { return };
-            tracing::error!("the model is loaded again: {}", error.chain());
+            tracing::error!("reloading the model: {}", error.chain());
             tell.send_replace(Model::Loading);
         }
     }
@@ -171,7 +171,7 @@ impl Worker {
         }
     }
 
-    /// Loads the model, again and again until it can be; `None` where the service ends before.
+    /// Loads the model and retries until it succeeds; `None` if the service stops first.
     fn load(&self, open: &mut Open, tell: &watch::Sender<Model>) -> Option<Box<dyn Embedder>> {
         let mut said = None;
         let mut wait = self.retry / (1 << DOUBLINGS);
@@ -179,9 +179,9 @@ impl Worker {
             let started = Instant::now();
             let opened = feed::caught("loading the model", || {
                 let mut embedder = open()?;
-                // The first call makes room for all that follow.
+                // The first call allocates the memory that later calls reuse.
                 if let Some(Err(error)) = embedder.embed(&["warm up"]).pop() {
-                    tracing::warn!("the model's first answer failed: {}", error.chain());
+                    tracing::warn!("the model's first call failed: {}", error.chain());
                 }
                 Ok(embedder)
             });
@@ -196,13 +196,13 @@ impl Worker {
                 Err(error) => {
                     let sentence = error.chain();
                     if said.as_ref() != Some(&sentence) {
-                        tracing::error!("texts cannot be searched for, ads can: {sentence}");
+                        tracing::error!("cannot load the model, so searches by text fail: {sentence}");
                         said = Some(sentence);
                     }
                     tell.send_replace(Model::Failed);
                 }
             }
-            // Ends early without harm where there is a reason to look at `stop`, or none.
+            // A spurious wake-up is harmless: it only checks `stop` or retries early.
             std::thread::park_timeout(wait);
             wait = (wait * 2).min(self.retry);
         }
@@ -225,7 +225,7 @@ impl Worker {
         embedder.embed_each(&texts, &mut |index, vector| {
             self.metrics.text(if vector.is_ok() { Embedded::Done } else { Embedded::Failed });
             if let Some(reply) = replies.get_mut(index).and_then(Option::take) {
-                // Whoever waited for it may be gone.
+                // The receiver is gone if the request has ended.
                 let _ = reply.send(vector);
             }
         });

@@ -1,4 +1,4 @@
-//! Entity tags of answers: every version that an answer depends on.
+//! Entity tags of responses, from every version that a response depends on.
 
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -11,12 +11,12 @@ use tokio::sync::OnceCell;
 
 use crate::answer::model_versions;
 
-/// The tag of answers made from `index` and from `models`: the versions of the models that they use besides the
+/// The tag of responses made from `index` and from `models`: the versions of the models that are used besides the
 /// index's own.
 ///
-/// It also covers the program: a new release may answer otherwise.
+/// It also covers the program, because a new release may respond differently.
 ///
-/// `None` where the index's version cannot stand in a header.
+/// `None` if the index's version is not a valid header value.
 pub(crate) async fn entity_tag(index: &Manifest, models: &[&str]) -> Option<HeaderValue> {
     tag(index, models, program_version().await)
 }
@@ -24,12 +24,13 @@ pub(crate) async fn entity_tag(index: &Manifest, models: &[&str]) -> Option<Head
 fn tag(index: &Manifest, models: &[&str], program: u64) -> Option<HeaderValue> {
     let mut hasher = DefaultHasher::new();
     (program, model_versions(index), embedding_space(index), models).hash(&mut hasher);
-    // The moment too: the index of another store has the same version.
+    // Also the moment of the build: the index of another store may have the same version.
     let (version, created_at) = (&index.version, index.created_at.timestamp_micros());
     HeaderValue::from_str(&format!("\"{version}-{created_at:x}-{:016x}\"", hasher.finish())).ok()
 }
 
-/// A hash of the program's file, the same in all instances of one image. It covers the page, which is part of the file.
+/// A hash of the program's file, the same for all instances of an image. It covers the page, which is embedded in
+/// the file.
 async fn program_version() -> u64 {
     static VERSION: OnceCell<u64> = OnceCell::const_new();
     let hash = || async {
@@ -63,7 +64,7 @@ mod tests {
     use crate::testing::market;
 
     #[test]
-    fn every_version_that_an_answer_depends_on_changes_its_tag() {
+    fn every_version_that_a_response_depends_on_changes_its_tag() {
         let index = market("v1").manifest().clone();
         let first = tag(&index, &[], 1).unwrap();
         assert_eq!(tag(&index, &[], 1).unwrap(), first);

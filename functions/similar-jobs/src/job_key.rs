@@ -1,4 +1,4 @@
-//! The name of an ad: its board, and the board's id of it.
+//! Key of an ad: its source and its id there.
 
 use common::index::{JobIndex, Row};
 use common::runtime::http_util::Problem;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::request::values::Word;
 
-/// The name of an ad.
+/// Key of an ad.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct JobKey {
@@ -25,7 +25,7 @@ impl JobKey {
     /// The row of the ad in `index`.
     ///
     /// # Errors
-    /// A problem of status 404 with the remedy.
+    /// A problem of status 404, with the remedy, if the index does not have the ad.
     pub(crate) fn row(&self, index: &JobIndex) -> Result<Row, Problem> {
         let Self { source, job_id } = self;
         index.row_of(source, job_id).ok_or_else(|| {

@@ -1,13 +1,13 @@
-//! Answers over HTTP which ads are most like an ad, a text or a vector, and why.
+//! HTTP service that finds the ads most similar to an ad, a text or a vector, and explains why.
 //!
-//! - [`service`], [`router`]: what every request goes through; which endpoint answers a path
-//! - [`endpoints`]: what is asked and answered at each path; [`page`]: the files of the page
-//! - [`request`]: strict reading of bodies and parameters; [`job_key`], [`answer`], [`why`]: members of requests and
-//!   answers; [`etag`]: entity tags of answers
-//! - [`index_source`], [`served_index`]: where indexes come from, and the one that is served; [`warehouse`]: the
-//!   warehouse searched instead
+//! - [`service`], [`router`]: steps common to all requests; endpoints by path
+//! - [`endpoints`]: request and response of each path; [`page`]: the files of the page
+//! - [`request`]: strict parsing of bodies and parameters; [`job_key`], [`answer`], [`why`]: members of requests
+//!   and responses; [`etag`]: entity tags of responses
+//! - [`index_source`], [`served_index`]: where indexes come from, and the one that is served; [`warehouse`]: searches in
+//!   the warehouse instead
 //! - [`embed`], [`search_pool`]: the thread with the model; the threads that search
-//! - [`mod@settings`]: the variables that are read; [`metrics`]: what the process counts
+//! - [`mod@settings`]: the service's settings; [`metrics`]: the process's metrics
 
 mod answer;
 mod embed;

@@ -18,15 +18,15 @@ pub(crate) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0
 /// Upper bounds of the latency histogram's buckets, in seconds.
 const BUCKETS: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
-/// The status under which a request counts whose client went away before the answer.
+/// Status under which a request is counted if its client disconnects before the response.
 const CLIENT_GONE: u16 = 499;
 
-/// What became of a text in the embedding queue.
+/// Outcome of a text in the embedding queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Embedded {
     Done,
     Failed,
-    /// Its request had ended before its turn came.
+    /// Its request ended while it waited.
     Dropped,
 }
 
@@ -58,7 +58,7 @@ struct IndexLabels {
     model_version: String,
 }
 
-/// Counts a request and the time that it took when dropped.
+/// Counts a request and its duration when dropped.
 pub(crate) struct RequestTimer<'a> {
     metrics: &'a Metrics,
     route: &'static str,
@@ -76,7 +76,7 @@ impl Default for Metrics {
             embed_texts: Family::default(),
             embed_turns: Counter::default(),
         };
-        // Each counter starts at 0, so that its first increment shows as one.
+        // Each counter exists from the start with value 0, so that its first increment is visible.
         for result in [true, false].map(opened) {
             drop(metrics.index_opened.get_or_create(&result));
         }
@@ -117,7 +117,7 @@ impl Metrics {
         self.embed_texts.get_or_create(&embedded(outcome)).inc();
     }
 
-    /// Counts a turn of the embedding thread: it took the texts that were waiting.
+    /// Counts a turn of the embedding thread: a call for the texts that were waiting.
     pub(crate) fn turn(&self) {
         self.embed_turns.inc();
     }
@@ -138,7 +138,7 @@ impl Metrics {
         out
     }
 
-    /// Registers the metrics that count. The registry ends help texts with a full stop, and counters with `_total`.
+    /// Registers the counting metrics. The registry adds a full stop to help texts and `_total` to counters.
     fn register(&self, registry: &mut Registry) {
         let help = "Requests by route and status; 499: the client went away";
         registry.register("http_requests", help, self.requests.clone());
@@ -166,13 +166,13 @@ fn register_index(index: &Manifest, registry: &mut Registry) {
     registry.register("similar_jobs_index_rows", "Ads in the index", rows);
 }
 
-/// Escapes a label's value, which the library writes unchanged.
+/// Escapes a label's value; the library does not.
 fn escaped(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
 impl RequestTimer<'_> {
-    /// Sets the status that the request is answered with.
+    /// Sets the response's status.
     pub(crate) fn answered(mut self, status: u16) {
         self.status = status;
     }

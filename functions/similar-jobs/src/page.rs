@@ -1,4 +1,4 @@
-//! The page: files that are part of the program.
+//! The files of the page, which are embedded in the program.
 
 use std::sync::LazyLock;
 
@@ -9,7 +9,7 @@ use hyper::{Response, StatusCode};
 /// A file of the page.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct File {
-    /// The path of its URL.
+    /// Path of its URL.
     pub(crate) path: &'static str,
     pub(crate) media_type: &'static str,
     text: &'static str,
@@ -19,7 +19,7 @@ const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
 
-/// A file below `page/`, served under the same path.
+/// A file in `page/`, served under the same path.
 macro_rules! file {
     ($path:literal, $media_type:expr) => {
         File {
@@ -30,7 +30,8 @@ macro_rules! file {
     };
 }
 
-/// All files: the only list of them. The document loads the style sheets and `app.js`, which imports the other scripts.
+/// All files of the page; there is no other list. The document loads the style sheets and `app.js`, which imports
+/// the other scripts.
 pub(crate) const FILES: &[File] = &[
     File { path: "/", media_type: HTML, text: include_str!("../page/index.html") },
     file!("style.css", STYLE),
@@ -64,11 +65,12 @@ pub(crate) const FILES: &[File] = &[
     file!("views/similar/search.js", SCRIPT),
 ];
 
-/// What the page may do: run our script, use our style, ask us. Nothing of it comes from anywhere else.
+/// Content security policy: only this service's scripts, styles and endpoints.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// Names all scripts with the document: the browser requests them at once, not import by import.
+/// A `Link` header with all scripts, sent with the document: the browser requests them at once instead of import by
+/// import.
 static PRELOADS: LazyLock<Option<HeaderValue>> = LazyLock::new(|| {
     let scripts = FILES.iter().filter(|file| file.media_type == SCRIPT);
     let links: Vec<String> = scripts.map(|script| format!("<{}>; rel=modulepreload", script.path)).collect();
@@ -76,7 +78,7 @@ static PRELOADS: LazyLock<Option<HeaderValue>> = LazyLock::new(|| {
 });
 
 impl File {
-    /// The file as an answer.
+    /// The response with the file.
     pub(crate) fn answer(&self) -> Response<Body> {
         let mut response = content(StatusCode::OK, self.media_type, self.text);
         let headers = response.headers_mut();
@@ -102,10 +104,10 @@ mod tests {
 
     use super::*;
 
-    /// The longest line that an editor beside another one shows whole.
+    /// The longest line that fits into an editor with two columns.
     const LONGEST_LINE: usize = 120;
 
-    /// The paths below `folder`, as the page's URLs.
+    /// Paths of the files in `folder`, as the page's URLs.
     fn on_disk(folder: &Path, url: &str) -> BTreeSet<String> {
         let entries = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
         let found = entries.flat_map(|entry| {
@@ -116,12 +118,12 @@ mod tests {
         found.collect()
     }
 
-    /// What stands between `start` and the next `end`, each time that `start` occurs.
+    /// The text between `start` and the next `end`, for each occurrence of `start`.
     fn between<'a>(text: &'a str, start: &'a str, end: char) -> impl Iterator<Item = &'a str> {
         text.split(start).skip(1).filter_map(move |rest| rest.split(end).next())
     }
 
-    /// The path of `import`, which the file at `path` imports relative to itself.
+    /// The path of `import`, relative to the importing file at `path`.
     fn resolved(path: &str, import: &str) -> String {
         let mut parts: Vec<&str> = path.split('/').collect();
         parts.pop();

@@ -1,4 +1,4 @@
-//! Which endpoint answers a path.
+//! Finds the endpoint of a path.
 
 use common::{Error, Result};
 
@@ -8,14 +8,14 @@ use crate::request::{Refusal, decode};
 /// The routes of the service, by path.
 pub(crate) struct Router {
     routes: Vec<Route>,
-    /// Places in `routes`.
+    /// Indices into `routes`.
     paths: matchit::Router<usize>,
 }
 
 /// The route of a request.
 pub(crate) struct Match<'a> {
     pub(crate) route: &'a Route,
-    /// The segments that stand for the braces of the path, decoded.
+    /// The segments that match `{name}` in the path, decoded.
     pub(crate) segments: Vec<String>,
 }
 
@@ -23,12 +23,12 @@ impl Router {
     /// A router of `routes`.
     ///
     /// # Errors
-    /// Where two routes have one path.
+    /// If two routes have the same path.
     pub(crate) fn new(routes: Vec<Route>) -> Result<Self> {
         let mut paths = matchit::Router::new();
         for (place, route) in routes.iter().enumerate() {
             paths.insert(route.path, place).map_err(|error| {
-                Error::internal(format!("invalid path {:?} of an endpoint", route.path)).caused_by(error)
+                Error::internal(format!("invalid endpoint path {:?}", route.path)).caused_by(error)
             })?;
         }
         Ok(Self { routes, paths })
@@ -37,7 +37,7 @@ impl Router {
     /// Finds the route of `path`.
     ///
     /// # Errors
-    /// A refusal where a segment that stands for braces is not UTF-8.
+    /// A refusal if a segment that matches `{name}` is not UTF-8.
     pub(crate) fn find(&self, path: &str) -> Result<Option<Match<'_>>, Refusal> {
         let Ok(found) = self.paths.at(path) else { return Ok(None) };
         let Some(route) = self.routes.get(*found.value) else { return Ok(None) };
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn two_endpoints_of_one_path_are_refused() {
+    fn two_endpoints_with_the_same_path_are_refused() {
         let twice = routes().into_iter().chain(routes()).collect();
         assert!(Router::new(twice).is_err());
     }

@@ -1,4 +1,4 @@
-//! The pool that searches run in: off the runtime's threads, and at most one per core at a time.
+//! Runs searches on blocking threads, at most one per core at a time.
 
 use std::sync::Arc;
 
@@ -6,9 +6,10 @@ use common::Error;
 use common::runtime::http_util::Problem;
 use tokio::sync::Semaphore;
 
-/// The cores as a first-come, first-served queue. A request that is dropped while it waits leaves the queue.
+/// A first-come, first-served queue for the cores. A request that is dropped while it waits leaves the queue.
 ///
-/// Starting work on a blocking thread and waiting for it takes some 40 µs, the same as with a pool of our own.
+/// Starting work on a blocking thread and waiting for it takes about 40 µs, as long as with a thread pool of our
+/// own.
 #[derive(Debug, Clone)]
 pub(crate) struct SearchPool(Arc<Semaphore>);
 
@@ -21,16 +22,16 @@ impl SearchPool {
     /// Runs `work` on a blocking thread once a core is free.
     ///
     /// # Errors
-    /// A problem of status 500 where `work` panics.
+    /// A problem of status 500 if `work` panics.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Problem> {
-        let failed = |error| Problem::of_request(&Error::internal("a search ended early").caused_by(error));
+        let failed = |error| Problem::of_request(&Error::internal("a search panicked").caused_by(error));
         let permit = Arc::clone(&self.0).acquire_owned().await.map_err(|error| failed(error.into()))?;
         let working = tokio::task::spawn_blocking(move || {
             let done = work();
-            // Held by the work, not by the request: work whose client has gone still occupies a core.
+            // Held by the work, not by the request: work whose client has disconnected still occupies a core.
             drop(permit);
             done
         });

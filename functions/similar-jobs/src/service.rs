@@ -1,4 +1,4 @@
-//! The service: what every request goes through before and after its endpoint.
+//! The service: steps before and after the endpoint that are common to all requests.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,14 +22,14 @@ use crate::served_index::{Follower, ServedIndex};
 use crate::settings::ServiceSettings;
 use crate::warehouse::WarehouseSearch;
 
-/// The longest body.
+/// Maximum size of a body.
 const MAX_BODY_BYTES: usize = 64 << 10;
 
-/// What the service is made from.
+/// The parts that the service is created from.
 pub(crate) struct Parts {
     pub(crate) settings: ServiceSettings,
     pub(crate) source: Arc<dyn IndexSource>,
-    /// Where searches go instead of the index.
+    /// Searches in the warehouse instead of the index, if configured.
     pub(crate) warehouse: Option<WarehouseSearch>,
     pub(crate) open_model: Open,
     pub(crate) shutdown: CancellationToken,
@@ -45,10 +45,10 @@ pub(crate) struct SimilarJobs {
 }
 
 impl SimilarJobs {
-    /// Starts what works beside the requests: the thread with the model, the task that follows the index.
+    /// Starts the background work: the thread with the model, and the task that watches for a new index.
     ///
     /// # Errors
-    /// Where the system has no thread to give.
+    /// If the system cannot start a thread.
     pub(crate) fn start(parts: Parts) -> Result<Self> {
         let Parts { settings, source, warehouse, open_model, shutdown } = parts;
         let metrics = Arc::<Metrics>::default();
@@ -88,11 +88,11 @@ impl SimilarJobs {
         let (head, body) = request.into_parts();
         let is_post = head.method == Method::POST;
         let body = if is_post {
-            // All that a POST asks is in its body.
+            // A POST has all its input in its body.
             request::query::<NoParameters>(head.uri.query())?;
             refuse_compressed(&head.headers)?;
             refuse_other_than_json(&head.headers)?;
-            // Before a permit is taken: a slow sender must not hold one.
+            // Before a permit is acquired, so that a slow sender does not hold one.
             Some(read_body(body, MAX_BODY_BYTES).await?)
         } else {
             None

@@ -1,4 +1,4 @@
-//! What the service reads.
+//! Settings of the service.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use common::storage::settings::StorageSettings;
 use common::{compose_settings, settings, string_enum};
 
 string_enum! {
-    /// What similar ads are looked up in.
+    /// What is searched.
     pub(crate) enum Search {
         /// The index artifact.
         "index" => Index,
@@ -30,33 +30,33 @@ settings! {
 }
 
 compose_settings! {
-    /// What the service reads, besides the settings of the process.
+    /// The service's settings, without those of the process.
     pub(crate) struct ServiceSettings {
-        /// Where rows and artifacts are.
+        /// Where rows and artifacts are stored.
         pub storage: StorageSettings,
-        /// How much it takes on.
+        /// Limits of the load.
         pub serving: ServingSettings,
         /// What is searched.
         pub search: SearchSettings,
-        /// Where indexes are kept.
+        /// Where local copies of indexes are stored.
         pub index: IndexSettings,
-        /// What embeds texts.
+        /// The model that embeds texts.
         pub embedding: EmbeddingSettings,
     }
 }
 
 impl ServiceSettings {
-    /// The longest that one request is worked on.
+    /// Maximum duration of a request.
     pub(crate) fn deadline(&self) -> Duration {
         Duration::from_millis(self.serving.request_deadline_ms.get())
     }
 
-    /// How often to look for a newer index.
+    /// Interval of checks for a newer index.
     pub(crate) fn index_poll(&self) -> Duration {
         Duration::from_secs(self.search.index_poll_s.get())
     }
 
-    /// What embeds texts; the dataset's project pays for Vertex AI where no other is named.
+    /// The model that embeds texts; the dataset's project pays for Vertex AI unless another project is set.
     pub(crate) fn embedding(&self) -> EmbeddingSettings {
         self.embedding.clone().or_project(self.storage.warehouse_url.project())
     }

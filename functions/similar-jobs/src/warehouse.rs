@@ -1,6 +1,7 @@
-//! `SEARCH=warehouse`: the neighbours come from the warehouse, what is shown of them from the index.
+//! `SEARCH=warehouse`: finds neighbours in the warehouse and reads the ads' other data from the index.
 //!
-//! For markets that one instance's index is too small for, and for comparing the two. Exact on DuckDB, approximate on BigQuery.
+//! For more ads than the index of one instance can hold, and for comparing both. Exact on DuckDB, approximate on
+//! BigQuery.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,14 +19,14 @@ use tokio::sync::OnceCell;
 
 use crate::endpoints::similar::SimilarQuery;
 
-/// The most rows that are asked for to find enough different texts among them.
+/// Maximum number of rows that are requested to find enough distinct texts.
 const MOST_ROWS: usize = 10_000;
 
-/// The warehouse as a place to search in.
+/// Searches in the warehouse.
 pub(crate) struct WarehouseSearch {
     storage: Arc<Storage>,
     table: EmbeddingTable,
-    /// Kept where keeping it locks nobody out.
+    /// Stays open only if an open warehouse locks out no other process.
     open: OnceCell<Arc<dyn Warehouse>>,
 }
 
@@ -33,7 +34,7 @@ impl WarehouseSearch {
     /// For the table of the configured model.
     ///
     /// # Errors
-    /// Those of [`embedding::identity`].
+    /// Errors of [`embedding::identity`].
     pub(crate) fn new(storage: Arc<Storage>, model: &ModelSettings) -> Result<Self> {
         let identity = embedding::identity(model)?;
         let table = EmbeddingTable::of_model(&identity.model_name, identity.dimension);
@@ -42,7 +43,8 @@ impl WarehouseSearch {
 
     async fn warehouse(&self) -> Result<Arc<dyn Warehouse>> {
         match self.storage.settings().warehouse_url {
-            // A reader keeps every writer out of the file, so it is open while there are searches: those of one moment share it.
+            // A reader locks every writer out of the file, so it is open only during searches; concurrent searches
+            // share it.
             WarehouseUrl::DuckDb(_) => self.storage.warehouse(Access::ReadSoon).await,
             WarehouseUrl::BigQuery { .. } => {
                 self.open.get_or_try_init(|| self.storage.warehouse(Access::Read)).await.cloned()
@@ -50,10 +52,11 @@ impl WarehouseSearch {
         }
     }
 
-    /// The nearest ads that `index` has too, as its own search would return them: `not` is no answer.
+    /// The nearest ads that are also in `index`, as its own search would return them, without the row `not`.
     ///
     /// # Errors
-    /// A problem of status 503 where the warehouse is out of reach or another process writes to it; others as the error says.
+    /// A problem of status 503 if the warehouse is unavailable or another process writes to it; otherwise the
+    /// problem of the error.
     pub(crate) async fn search(
         &self,
         index: &JobIndex,
@@ -62,11 +65,10 @@ impl WarehouseSearch {
         asked: &SimilarQuery,
     ) -> Result<Vec<Hit>, Problem> {
         self.nearest(index, vector, not, asked).await.map_err(|error| {
-            let error = error.context("the warehouse was not searched");
+            let error = error.context("cannot search the warehouse");
             if error.kind() == ErrorKind::Unavailable {
                 tracing::error!("{}", error.chain());
-                let detail = "the warehouse is out of reach for now, or is being written to by another process; the log says \
-                              which, and similar ads are found again once it is free";
+                let detail = "the warehouse is unavailable or is being written to by another process: try again; the log has the reason";
                 return Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(5);
             }
             Problem::of_request(&error)
@@ -95,7 +97,8 @@ impl WarehouseSearch {
                 .iter()
                 .filter_map(|hit| Some((index.row_of(&hit.key.source, &hit.key.job_id)?, hit.similarity)));
             let hits = folded(index, rows, not, asked.include_reposts);
-            // Ads of one text are as similar, and come in any order: all of the last answer's have been seen once a farther one has.
+            // Ads with the same text tie, in any order: all ads of the last text are known once a less similar one
+            // is found.
             let last = found.last().map(|hit| hit.similarity);
             let is_past =
                 hits.get(asked.top_k.saturating_sub(1)).is_some_and(|hit| last < Some(hit.similarity));
@@ -107,7 +110,7 @@ impl WarehouseSearch {
     }
 }
 
-/// One hit an ad, unless reposts are answers of their own; in the index's order.
+/// The best hit of each ad, or all hits if reposts are included; in the index's order.
 fn folded(
     index: &JobIndex,
     rows: impl Iterator<Item = (Row, f32)>,
@@ -126,7 +129,7 @@ fn folded(
             Some(&place) if !include_reposts => {
                 let hit = &mut hits[place];
                 hit.reposts += 1;
-                // Rows of an ad are newest first.
+                // Rows of an ad are sorted newest first.
                 hit.row = hit.row.min(row);
             }
             _ => {
@@ -135,7 +138,7 @@ fn folded(
             }
         }
     }
-    // Rows of a text are newest first too.
+    // Rows of a text are sorted newest first.
     hits.sort_by(|a, b| b.similarity.total_cmp(&a.similarity).then(a.row.cmp(&b.row)));
     hits
 }

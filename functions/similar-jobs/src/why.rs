@@ -1,9 +1,9 @@
-//! Why an ad is similar, in words: one sentence a reason that the index found, and none that it did not.
+//! Explains why an ad is similar: one sentence for each reason that the index found.
 
 use common::index::Reason;
 use serde::Serialize;
 
-/// A reason as a person and a program read it.
+/// A reason, readable by people and programs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Why {
     kind: &'static str,

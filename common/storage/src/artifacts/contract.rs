@@ -1,6 +1,6 @@
-//! The contract of artifact stores as one test suite: each backend's tests call [`artifacts`] on an empty store.
+//! Contract of the artifact stores as a test suite: each backend's tests call [`artifacts`] on an empty store.
 
-// A failed unwrap is a failure of the backend.
+// A failed unwrap means that the backend breaks the contract.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
 use std::io::Write;
@@ -12,15 +12,15 @@ use futures::TryStreamExt;
 
 use super::{ArtifactStore, Generation};
 
-/// Proves the contract of [`ArtifactStore`] on `store`, which must be empty.
+/// Tests the contract of [`ArtifactStore`] on `store`, which must be empty.
 pub async fn artifacts(store: Arc<dyn ArtifactStore>) {
     let store = store.as_ref();
     names_cannot_leave_the_store(store).await;
     an_object_is_absent_until_it_is_written(store).await;
     one_writer_wins(store).await;
-    of_many_writers_none_is_lost(store).await;
+    concurrent_writes_are_all_kept(store).await;
     a_file_is_written_once_and_streams_back(store).await;
-    a_prefix_is_listed_in_order_and_emptied(store).await;
+    objects_of_a_prefix_are_listed_in_order_and_removed(store).await;
 }
 
 async fn set(
@@ -61,7 +61,7 @@ async fn one_writer_wins(store: &dyn ArtifactStore) {
     assert_eq!(store.get(name).await.unwrap(), None);
 }
 
-async fn of_many_writers_none_is_lost(store: &dyn ArtifactStore) {
+async fn concurrent_writes_are_all_kept(store: &dyn ArtifactStore) {
     let add_one = async || loop {
         let (number, generation) = match store.get("counter").await.unwrap() {
             Some((bytes, generation)) => {
@@ -85,7 +85,7 @@ async fn of_many_writers_none_is_lost(store: &dyn ArtifactStore) {
 }
 
 async fn a_file_is_written_once_and_streams_back(store: &dyn ArtifactStore) {
-    // Longer than any part that a store reads at once, and of no round length.
+    // Longer than the largest part that a store reads at once, and not a multiple of it.
     let bytes: Vec<u8> =
         (0..(17 << 20) + 13_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let mut file = tempfile::NamedTempFile::new().unwrap();
@@ -104,7 +104,7 @@ async fn a_file_is_written_once_and_streams_back(store: &dyn ArtifactStore) {
     assert_eq!(reading.chunks.try_collect::<Vec<_>>().await.unwrap().concat(), b"");
 }
 
-async fn a_prefix_is_listed_in_order_and_emptied(store: &dyn ArtifactStore) {
+async fn objects_of_a_prefix_are_listed_in_order_and_removed(store: &dyn ArtifactStore) {
     for name in ["indexes/v2/manifest.json", "indexes/champion.json", "indexes2/other"] {
         set(store, name, name, None).await.unwrap();
     }
@@ -124,7 +124,7 @@ async fn a_prefix_is_listed_in_order_and_emptied(store: &dyn ArtifactStore) {
         store.delete(name).await.unwrap();
     }
     assert_eq!(names("").await, ["indexes2/other"]);
-    // A name that was removed can be written again.
+    // A removed name can be written again.
     set(store, "indexes/champion.json", "again", None).await.unwrap();
     assert_eq!(names("indexes/").await, ["indexes/champion.json"]);
 }

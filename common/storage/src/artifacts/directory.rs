@@ -1,9 +1,9 @@
-//! Artifacts in a directory: the default on a laptop.
+//! Artifacts in a directory: the default on one machine.
 //!
-//! Compare-and-set without locks: the n-th state of an object is a file `.generations/NAME/@n`, and writing state n+1
-//! is creating a hard link of that name, in which the file system lets exactly one of any number of writers succeed. The
-//! highest number is the current state. The plain file `NAME` is a link to the same bytes, for people and for readers
-//! that want a path.
+//! Compare-and-set needs no lock: the n-th state of an object is the file `.generations/NAME/@n`. A writer writes
+//! state n+1 by creating a hard link with that name; the file system lets exactly one writer succeed. The highest
+//! number is the current state. The plain file `NAME` is a hard link to the same bytes, for people and for readers
+//! that need a path.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind as Io, Read};
@@ -19,27 +19,27 @@ use tokio_util::io::ReaderStream;
 
 use super::{ArtifactStore, Facts, Generation, Reading, check_name};
 
-/// Artifacts under one folder, which is created at the first write.
+/// Artifacts in one folder, which is created by the first write.
 #[derive(Debug, Clone)]
 pub struct Directory {
     root: PathBuf,
 }
 
-/// Bytes a chunk of an object that is streamed.
+/// Chunk size of a streamed object.
 const CHUNK_BYTES: usize = 1 << 20;
 
-/// How many times a reader looks again for a state that was replaced and removed between two system calls.
+/// How many times a reader retries if a state is replaced and removed between two system calls.
 const READ_ATTEMPTS: usize = 100;
 
-/// How long the file of a replaced state is kept. A writer that was suspended for less than [`LONGEST_WRITE`] can
-/// therefore never get a number that was used before.
+/// How long the file of a replaced state is kept. It is longer than [`LONGEST_WRITE`], so a suspended writer cannot
+/// reuse the number of an earlier state.
 const KEEP_REPLACED: Duration = Duration::from_hours(1);
 
-/// A writer that takes longer than this between reading the state and linking the next one has lost.
+/// A write fails if more than this time passes between reading the state and linking the next one.
 const LONGEST_WRITE: Duration = Duration::from_mins(30);
 
 impl Directory {
-    /// Artifacts under `root`.
+    /// Artifacts in the folder `root`.
     pub fn new(root: &Path) -> Self {
         Self { root: root.to_owned() }
     }
@@ -84,15 +84,15 @@ impl Directory {
             return Err(lost());
         }
         sync_folder(&states)?;
-        // The state is set: a failure to show it as a plain file is not a failure of the write.
+        // The state is written: failing to update the plain file does not fail the write.
         if let Err(error) = self.show(name, &states) {
-            tracing::warn!(name, error = error.chain(), "the plain copy of an object could not be made");
+            tracing::warn!(name, error = error.chain(), "cannot write the plain copy of an object");
         }
         remove_replaced(&states, next);
         Ok(Generation(next.to_string()))
     }
 
-    /// The newest state's file.
+    /// File of the newest state.
     fn open(&self, name: &str) -> Result<Option<(File, Facts)>> {
         let states = self.states(name)?;
         for _ in 0..READ_ATTEMPTS {
@@ -111,7 +111,7 @@ impl Directory {
         Err(Error::unavailable(format!("object {name} changes faster than it can be read")))
     }
 
-    /// Objects whose names begin with `prefix`: folders below `.generations` that hold a state.
+    /// Objects whose names begin with `prefix`: folders in `.generations` that have a state.
     fn find(&self, prefix: &str) -> Result<Vec<Facts>> {
         let mut found = Vec::new();
         let mut folders = vec![String::new()];
@@ -145,7 +145,7 @@ impl Directory {
     fn remove(&self, name: &str) -> Result<()> {
         let states = self.states(name)?;
         let mut numbers = numbers(&states)?;
-        // Old states first: a reader never finds one of them as the newest.
+        // Old states first, so that a reader never takes one of them for the newest.
         numbers.sort_unstable();
         let paths = numbers.into_iter().map(|number| state_path(&states, number));
         for path in paths.chain([self.root.join(name)]) {
@@ -154,12 +154,12 @@ impl Directory {
                 outcome => outcome.on_path("cannot remove", &path)?,
             }
         }
-        // Stays where names continue below it.
+        // Fails if the folder has subfolders: names that continue this one.
         let _ = fs::remove_dir(states);
         Ok(())
     }
 
-    /// Links the plain file to the newest state, which may be another writer's.
+    /// Links the plain file to the newest state, which another writer may have written.
     fn show(&self, name: &str, states: &Path) -> Result<()> {
         let visible = self.root.join(name);
         if let Some(folder) = visible.parent() {
@@ -173,7 +173,7 @@ impl Directory {
                 outcome => outcome.on_path("cannot write", &link)?,
             }
             fs::rename(&link, &visible).on_path("cannot write", &visible)?;
-            // A rename onto a link to the same file does nothing, and leaves its source.
+            // Renaming onto a hard link to the same file does nothing and keeps the source.
             let _ = fs::remove_file(&link);
             if newest(states)? == Some(number) {
                 return Ok(());
@@ -181,7 +181,7 @@ impl Directory {
         }
     }
 
-    /// Writes the bytes to a file without a final name.
+    /// Writes the bytes to a temporary file.
     fn stage(&self, bytes: &mut impl Read) -> Result<tempfile::NamedTempFile> {
         let folder = self.staging()?;
         let mut write = || {
@@ -199,7 +199,7 @@ impl Directory {
         Ok(folder)
     }
 
-    /// The folder of an object's states.
+    /// Folder of an object's states.
     fn states(&self, name: &str) -> Result<PathBuf> {
         check_name(name)?;
         Ok(self.root.join(".generations").join(name))
@@ -224,7 +224,7 @@ fn newest(states: &Path) -> Result<Option<u64>> {
     Ok(numbers(states)?.into_iter().max())
 }
 
-/// Removes states that were replaced long ago. A failure is left to the next writer.
+/// Removes states that were replaced long ago. Failures are ignored: the next writer tries again.
 fn remove_replaced(states: &Path, newest: u64) {
     let is_old = |path: &Path| {
         let age = fs::metadata(path).and_then(|facts| facts.modified()).map(|written| written.elapsed());
@@ -242,13 +242,13 @@ fn sync_folder(folder: &Path) -> Result<()> {
     File::open(folder).and_then(|folder| folder.sync_all()).on_path("cannot write", folder)
 }
 
-/// A name that no other staged link has, on this machine or another.
+/// A name that is unique across machines.
 fn unique_name() -> String {
     format!("link-{}", uuid::Uuid::now_v7())
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    feed::blocking("work on the artifacts' folder", work).await
+    feed::blocking("work on the artifact folder", work).await
 }
 
 #[async_trait]
@@ -276,7 +276,7 @@ impl ArtifactStore for Directory {
     async fn read(&self, name: &str) -> Result<Option<Reading>> {
         let (store, owned) = (self.clone(), name.to_owned());
         let Some((file, facts)) = blocking(move || store.open(&owned)).await? else { return Ok(None) };
-        // The open file is this state, also after it was replaced and its name removed.
+        // The open file is a snapshot: replacing or removing the object does not change it.
         let path = self.root.join(name);
         let chunks = ReaderStream::with_capacity(tokio::fs::File::from_std(file), CHUNK_BYTES);
         let chunks = chunks.map(move |chunk| chunk.on_path("cannot read", &path));

@@ -18,17 +18,17 @@ use serde_json::{Value, json};
 use super::{ArtifactStore, Facts, Generation, Reading, check_name};
 use crate::settings::StorageSettings;
 
-/// Bytes a request when an object is streamed: what a cut connection costs at most.
+/// Range size of one request when an object is streamed: at most this much is read again after a broken connection.
 const PART_BYTES: u64 = 8 << 20;
 
-/// Artifacts below one prefix of a bucket.
+/// Artifacts below a prefix of a bucket.
 #[derive(Debug, Clone)]
 pub struct Gcs(Arc<Bucket>);
 
 #[derive(Debug)]
 struct Bucket {
     client: Client,
-    /// Where the interface is: Google's, or an emulator's.
+    /// Base URL of the API: Google's or an emulator's.
     root: String,
     name: String,
     prefix: String,
@@ -38,7 +38,7 @@ impl Gcs {
     /// Artifacts in `bucket`, below `prefix`.
     ///
     /// # Errors
-    /// `Internal` where no HTTP client can be made.
+    /// `Internal` if the HTTP client cannot be created.
     pub fn open(settings: &StorageSettings, bucket: &str, prefix: &str) -> Result<Self> {
         let (root, credentials) = match &settings.storage_emulator_host {
             Some(host) => (common_google::emulator(host), Credentials::anonymous()),
@@ -61,25 +61,26 @@ impl Bucket {
         format!("gs://{}/{}{name}", self.name, self.prefix)
     }
 
-    /// Asks for the bucket itself. An object that is missing and a bucket that is missing are both 404 with the reason
-    /// `notFound`, and what tells them apart in the message is words, which may also be in the names.
+    /// Fails if the bucket does not exist. A missing object and a missing bucket both answer 404 with reason
+    /// `notFound`; only the text of the message differs, and that may also contain names.
     ///
     /// # Errors
-    /// `NotFound` where there is no such bucket.
+    /// `NotFound` if the bucket does not exist.
     async fn must_exist(&self, doing: &str) -> Result<()> {
-        // Listing takes the permission that we need anyway; looking at a bucket takes another.
+        // Listing objects needs a permission that this program has anyway; reading the bucket's metadata needs
+        // another.
         let url = format!("{}/storage/v1/b/{}/o", self.root, segment(&self.name));
         let call = Call::get(doing, url).with("maxResults", "1").with("fields", "kind");
         match self.client.send(&call).await {
             Err(failure) if failure.kind() == ErrorKind::NotFound => Err(failure
                 .into_error(doing)
-                .remedy(format!("make bucket {}, or mend ARTIFACTS_URL", self.name))),
-            // Whatever else keeps it from being listed says nothing about the object.
+                .remedy(format!("create bucket {}, or correct ARTIFACTS_URL", self.name))),
+            // Any other failure of the listing says nothing about the object.
             _ => Ok(()),
         }
     }
 
-    /// A failure of something that needs the bucket alone.
+    /// Converts the failure of a request for which only a missing bucket can be the reason of a 404.
     async fn error(&self, failure: Failure, doing: &str) -> Error {
         if failure.kind() == ErrorKind::NotFound
             && let Err(error) = self.must_exist(doing).await
@@ -89,7 +90,7 @@ impl Bucket {
         failure.into_error(doing)
     }
 
-    /// `None` where there is no such object.
+    /// `None` if the object does not exist.
     async fn found(&self, call: &Call) -> Result<Option<Answer>> {
         match self.client.send(call).await {
             Ok(answer) => Ok(Some(answer)),
@@ -107,10 +108,11 @@ impl Bucket {
         facts.map(Some).map_err(|error| Error::internal(format!("{} failed", call.doing)).caused_by(error))
     }
 
-    /// Writes the object if its generation is still `expected`, 0 for none.
+    /// Writes the object if its generation is still `expected`; `0` expects that it does not exist.
     async fn write(&self, name: &str, payload: Payload, expected: &str) -> Result<Generation> {
         check_name(name)?;
-        // Tells our own write from another's where the answer was lost and the second try is refused.
+        // Identifies this write: if the answer is lost and the retry is refused, it tells this write from
+        // another's.
         let writer = uuid::Uuid::now_v7().to_string();
         let facts = json!({"name": format!("{}{name}", self.prefix), "metadata": {"writer": writer}});
         let url = format!("{}/upload/storage/v1/b/{}/o", self.root, segment(&self.name));
@@ -132,7 +134,7 @@ impl Bucket {
         }
     }
 
-    /// Part of one generation of an object.
+    /// A range of one generation of an object.
     async fn part(&self, name: &str, generation: &str, from: u64, size: u64) -> Result<Bytes> {
         let to = size.min(from + PART_BYTES);
         let doing = format!("reading {}", self.shown(name));
@@ -273,7 +275,7 @@ fn text(value: &Value, pointer: &str) -> String {
     }
 }
 
-/// The checksum among the hashes of an answer, in one header or several.
+/// The CRC32C checksum among the hashes in the headers of an answer.
 fn crc32c_of(headers: &HeaderMap) -> Option<u32> {
     let hashes = headers.get_all("x-goog-hash").iter().filter_map(|value| value.to_str().ok());
     hashes.flat_map(|line| line.split(',')).find_map(|hash| decoded(hash.trim().strip_prefix("crc32c=")?))
@@ -284,5 +286,5 @@ fn decoded(base64: &str) -> Option<u32> {
 }
 
 fn altered(shown: &str) -> Error {
-    Error::corrupt(format!("{shown} is not what was written: its checksum differs"))
+    Error::corrupt(format!("{shown} is damaged: its checksum differs from that of the bytes written"))
 }

@@ -1,4 +1,4 @@
-//! Where index, models and leases are: immutable objects, and pointers that are swapped by compare-and-set.
+//! Storage of indexes, models and leases: immutable objects, and pointers that are swapped by compare-and-set.
 
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
@@ -17,11 +17,11 @@ pub use directory::Directory;
 #[cfg(feature = "gcp")]
 pub use gcs::Gcs;
 
-/// State of an object, as a store names it: compared and never interpreted.
+/// State of an object as the store names it; only compared, never interpreted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Generation(pub String);
 
-/// What a store knows of an object.
+/// Metadata of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
     /// Its name.
@@ -32,31 +32,32 @@ pub struct Facts {
     pub generation: Generation,
 }
 
-/// An object on its way out of the store.
+/// An object being read as a stream.
 pub struct Reading {
-    /// What is read: this state, to the end.
+    /// Metadata of the state that is read.
     pub facts: Facts,
-    /// Its bytes. `Corrupt` where they are not those that were written, `Conflict` where the object was replaced and its
-    /// old state is gone.
+    /// Its bytes. The stream fails with `Corrupt` if they differ from the bytes that were written, and with
+    /// `Conflict` if the object was replaced and its old state is gone.
     pub chunks: BoxStream<'static, Result<Bytes>>,
 }
 
-/// Objects under names with `/` between their parts.
+/// Objects by name; `/` separates the parts of a name.
 ///
-/// Contract, the same for every backend: an object is whole or absent, never partly visible; of two writers that
-/// expect the same generation exactly one succeeds, also across processes.
+/// The contract of every backend: an object is complete or absent; of two writers that expect the same generation,
+/// exactly one succeeds, also across processes.
 #[async_trait]
 pub trait ArtifactStore: Send + Sync {
-    /// The object and its generation, or `None` where there is none.
+    /// The object and its generation, or `None` if it does not exist.
     ///
     /// # Errors
     /// `InvalidInput` for a name that is empty, absolute, or leaves the store.
     async fn get(&self, name: &str) -> Result<Option<(Bytes, Generation)>>;
 
-    /// Writes the object if its generation is still `expected` (`None`: if there is none yet); returns the new one.
+    /// Writes the object if its generation is still `expected` (`None`: the object does not exist); returns the new
+    /// generation.
     ///
     /// # Errors
-    /// `Conflict` where another process wrote first.
+    /// `Conflict` if another process wrote first.
     async fn compare_and_set(
         &self,
         name: &str,
@@ -64,25 +65,25 @@ pub trait ArtifactStore: Send + Sync {
         expected: Option<&Generation>,
     ) -> Result<Generation>;
 
-    /// Writes an object that does not exist yet, from a file of any size.
+    /// Creates an object from a file of any size.
     ///
     /// # Errors
-    /// `Conflict` where there is one.
+    /// `Conflict` if the object exists.
     async fn put_new(&self, name: &str, file: &Path) -> Result<Generation>;
 
-    /// Streams the object, or `None` where there is none.
+    /// Streams the object, or returns `None` if it does not exist.
     async fn read(&self, name: &str) -> Result<Option<Reading>>;
 
     /// Objects whose names begin with `prefix`, in alphabetical order.
     async fn list(&self, prefix: &str) -> Result<Vec<Facts>>;
 
-    /// Removes the object, whatever its state; it may be gone already. For objects that have no writer any more.
+    /// Removes the object in any state; succeeds if it does not exist. Only for objects that have no writers left.
     async fn delete(&self, name: &str) -> Result<()>;
 }
 
-/// Refuses names that are empty, absolute, leave the store, or meet a store's own.
+/// Refuses names that are empty, absolute, leave the store, or are reserved by a store.
 fn check_name(name: &str) -> Result<()> {
-    // `@` and `.` begin the directory store's own names, and every store refuses the same names.
+    // The directory store reserves names that begin with `@` or `.`; all stores refuse the same names.
     let is_plain = |part: &str| {
         !part.is_empty() && !part.starts_with(['.', '@']) && !part.contains(['\0', '\\', '\n', '\r'])
     };

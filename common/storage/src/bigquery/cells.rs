@@ -1,4 +1,4 @@
-//! The values of an ad-hoc query, taken out of the interface's JSON without a change.
+//! Converts the JSON values of an ad-hoc query's result to cells without loss.
 
 use std::fmt::Write;
 
@@ -21,7 +21,7 @@ fn is_repeated(field: &Value) -> bool {
     text(field, "mode") == "REPEATED"
 }
 
-/// Name of a column, and what cells it has.
+/// Name and type of a column.
 pub(super) fn column(field: &Value) -> (String, ColumnType) {
     let of_type = match text(field, "type") {
         "FLOAT" | "FLOAT64" if is_repeated(field) => ColumnType::Doubles,
@@ -40,7 +40,7 @@ pub(super) fn column(field: &Value) -> (String, ColumnType) {
     (text(field, "name").to_owned(), of_type)
 }
 
-/// The cells of a row; `fields` are the columns as the interface describes them.
+/// The cells of a row; `fields` are the columns as the API describes them.
 pub(super) fn cells(row: Row, types: &[ColumnType], fields: &[Value]) -> Result<Vec<Cell>> {
     row.into_iter()
         .zip(types.iter().zip(fields))
@@ -71,7 +71,7 @@ fn cell(value: Raw, of_type: ColumnType, field: &Value) -> Result<Cell> {
         }
         ColumnType::Date => {
             let day: NaiveDate = parsed(&text)?;
-            // The calendar of the warehouse is the years 1 to 9999: some millions of days.
+            // BigQuery dates are in the years 1 to 9999, which fit into an i32.
             Cell::Date(day.signed_duration_since(NaiveDate::default()).num_days() as i32)
         }
         ColumnType::Bytes => Cell::Bytes(bytes(&text)?),
@@ -85,7 +85,7 @@ fn bytes(base64: &str) -> Result<Vec<u8>> {
         .map_err(|error| Error::internal("BigQuery sent bytes that are not base64").caused_by(error))
 }
 
-/// An array of FLOAT64. Vectors of ours came from float32 and are read as such.
+/// An array of FLOAT64. An array whose elements are all exact float32 values, as in our vectors, becomes a vector.
 fn doubles(value: Raw) -> Result<Cell> {
     let Raw::List(elements) = value else { return Ok(Cell::Doubles(Vec::new())) };
     let elements: Vec<Option<f64>> = elements
@@ -101,7 +101,7 @@ fn doubles(value: Raw) -> Result<Cell> {
     Ok(vector.map_or(Cell::Doubles(elements), Cell::Vector))
 }
 
-/// Any value as JSON.
+/// Writes any value as JSON.
 fn write(value: Raw, field: &Value, is_list: bool, out: &mut String) -> Result<()> {
     match value {
         Raw::Null => out.push_str("null"),
@@ -124,7 +124,8 @@ fn write(value: Raw, field: &Value, is_list: bool, out: &mut String) -> Result<(
                 let _ = write!(out, "{comma}{}:", cell::text_json(text(field, "name")));
                 let value = value.get("v").unwrap_or(&Value::Null);
                 let value = Raw::deserialize(value).map_err(|error| {
-                    Error::internal("BigQuery sent a value of another form").caused_by(error)
+                    Error::internal("BigQuery sent a value that does not match its column's type")
+                        .caused_by(error)
                 })?;
                 write(value, field, is_repeated(field), out)?;
             }
@@ -158,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn values_come_as_they_are() {
+    fn values_keep_their_type_and_precision() {
         let scalar = |of_type: &str, value: &str| read(json!({"name": "x", "type": of_type}), json!(value));
         assert_eq!(scalar("NUMERIC", "0.100000001"), Cell::Decimal("0.100000001".into()));
         let digits = "578960446186580977117854925043439539266.34992332820282019728792003956564819967";

@@ -1,4 +1,4 @@
-//! The dataset behind the warehouse: its addresses and tables, and the requests that are no jobs.
+//! The dataset of the warehouse: its addresses and tables, and the requests that are not jobs.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -15,31 +15,31 @@ use super::{execute, sql};
 use crate::Access;
 use crate::settings::StorageSettings;
 
-/// What a column holds, and when it was asked for.
+/// Distinct values of a column, and when they were read.
 pub(super) type StoredValues = (Instant, Arc<Vec<String>>);
 
-/// A dataset and who talks to it.
+/// A dataset, and the client that accesses it.
 pub(super) struct Dataset {
     pub(super) client: Client,
-    /// Where the interface is: Google's, or an emulator's.
+    /// Base URL of the API: Google's or an emulator's.
     pub(super) root: String,
     pub(super) project: String,
     pub(super) id: String,
-    /// Where the dataset is; jobs run there and are found there.
+    /// Location of the dataset; its jobs run there.
     pub(super) location: String,
     pub(super) max_bytes_billed: Option<u64>,
     pub(super) bytes_billed: AtomicU64,
-    /// Whether the table of tombstones has been seen.
+    /// Whether the table of tombstones was found.
     pub(super) has_tombstones: AtomicBool,
-    /// What columns that filters name hold, by the statement that asked, and since when.
+    /// Cached values of columns that filters use, by the statement that reads them.
     pub(super) stored_values: Mutex<HashMap<String, StoredValues>>,
 }
 
-/// A client that [`BigQuery::open`](super::BigQuery::open) takes; its connections and tokens serve every dataset that is
-/// opened with it.
+/// A client for [`BigQuery::open`](super::BigQuery::open); all datasets opened with it share its connections and
+/// tokens.
 ///
 /// # Errors
-/// `Internal` where no HTTP client can be made.
+/// `Internal` if the HTTP client cannot be created.
 pub fn client(settings: &StorageSettings) -> Result<Client> {
     let credentials = match &settings.bigquery_emulator_host {
         Some(_) => Credentials::anonymous(),
@@ -61,7 +61,7 @@ impl Dataset {
         if access != Access::Create {
             return Err(failure
                 .into_error(&doing)
-                .remedy("load ads with `jobctl load FILE`, which makes it, or mend WAREHOUSE_URL"));
+                .remedy("load ads with `jobctl load FILE`, which creates it, or correct WAREHOUSE_URL"));
         }
         let reference = json!({"projectId": self.project, "datasetId": self.id});
         let body = json!({"datasetReference": reference, "location": location});
@@ -95,7 +95,7 @@ impl Dataset {
         if path.is_empty() { url } else { format!("{url}/{path}") }
     }
 
-    /// A table's name as people write it.
+    /// Full name of a table.
     pub(super) fn name(&self, table: &str) -> String {
         format!("{}.{}.{table}", self.project, self.id)
     }
@@ -104,7 +104,7 @@ impl Dataset {
         self.bytes_billed.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Every table that rows can be in, in alphabetical order; no views.
+    /// Every table that can hold rows, in alphabetical order; without views.
     pub(super) async fn table_names(&self) -> Result<Vec<String>> {
         let doing = format!("listing the tables of {}.{}", self.project, self.id);
         let mut names = Vec::new();

@@ -25,7 +25,7 @@ use crate::warehouse::{
 #[async_trait]
 impl EmbeddingStore for BigQuery {
     fn write_size(&self) -> WriteSize {
-        // A write is some ten requests and a merge of some seconds, and reads the keys of the whole table.
+        // A write takes about ten requests and a merge of several seconds, and reads the keys of the whole table.
         WriteSize { rows: 8192, interval: Duration::from_secs(30) }
     }
 
@@ -92,7 +92,7 @@ impl EmbeddingStore for BigQuery {
         while let Some(mut part) = parts.pop().filter(|part| !part.is_empty()) {
             match self.0.merge(table, &part).await {
                 Ok(()) => {}
-                // A load is refused whole, and names no ad: halving finds the rows that it is about.
+                // A load fails as a whole, and its error names no row: bisecting finds the invalid rows.
                 Err(error) if error.kind() == ErrorKind::InvalidInput => {
                     if let [row] = &part[..] {
                         refused.push(Refused { key: row.key.clone(), reason: error.to_string() });
@@ -194,7 +194,7 @@ impl Dataset {
         found.into_iter().map(rows::space).collect()
     }
 
-    /// Loads the rows into a table of their own and merges that, so that a load that is refused changes nothing.
+    /// Loads the rows into a temporary staging table and merges that, so that a failed load changes nothing.
     async fn merge(&self, table: &EmbeddingTable, rows: &[EmbeddingRow]) -> Result<()> {
         let batch = batches::embeddings(rows, table.dimension)?;
         let file = load::blocking(move || load::parquet(&batch, &[])).await?;
@@ -211,7 +211,7 @@ impl Dataset {
         }
         .await;
         let url = self.dataset_url(&format!("tables/{}", segment(&staged)));
-        // It expires by itself where this fails.
+        // If this fails, the staging table expires later.
         let _ = self.client.send(&Call::delete(&doing, url)).await;
         outcome.map(|_| ())
     }

@@ -1,5 +1,5 @@
-//! Jobs: how every statement and every load runs. A job has an id of ours, so that a request whose answer was lost
-//! can be sent again: the job runs once.
+//! Jobs: every statement and every load runs as a job. This program chooses the job's id, so a request whose answer
+//! was lost can be repeated: the job runs once.
 
 use std::time::{Duration, Instant};
 
@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 use super::dataset::Dataset;
 use super::statement::Statement;
 
-/// How long a request waits for a job before it answers that the job still runs.
+/// How long a request waits for a running job before it returns without a result.
 const LONG_POLL_MS: u64 = 10_000;
 
-/// How often a job that failed for a passing reason is run again, under a new id: for some four minutes, in which a
-/// full queue of a table moves on.
+/// Maximum number of attempts of a job with transient failures, each under a new id: about four minutes, enough for
+/// a table's full queue to drain.
 const JOB_ATTEMPTS: u32 = 16;
 
 /// A job that has succeeded.
@@ -27,21 +27,21 @@ pub(super) struct Done {
 }
 
 impl Done {
-    /// Rows that a statement changed.
+    /// Number of rows that the statement changed.
     pub(super) fn changed_rows(&self) -> u64 {
         number(&self.statistics, "/query/numDmlAffectedRows").unwrap_or_default()
     }
 }
 
-/// What a dry run says.
+/// Result of a dry run.
 pub(super) struct Estimate {
     pub(super) bytes_processed: u64,
-    /// `SELECT`, `INSERT`…
+    /// For example `SELECT` or `INSERT`.
     pub(super) statement_type: String,
 }
 
 impl Dataset {
-    /// Runs one statement to its end.
+    /// Runs one statement to completion.
     pub(super) async fn execute(&self, statement: &Statement) -> Result<Done> {
         let configuration = json!({"query": self.query(statement).await?, "labels": {"app": "job-market"}});
         let done = self.run(&statement.doing, &configuration, None).await?;
@@ -50,7 +50,8 @@ impl Dataset {
         Ok(done)
     }
 
-    /// Loads a Parquet file into `table`, whose rows it replaces or joins: all of them or none.
+    /// Loads a Parquet file into `table`, atomically; `disposition` tells whether to replace or to append to the
+    /// table's rows.
     pub(super) async fn load(&self, table: &str, disposition: &str, file: &std::path::Path) -> Result<Done> {
         let configuration = json!({
             "load": {
@@ -68,7 +69,7 @@ impl Dataset {
         self.run(&format!("loading rows into {}", self.name(table)), &configuration, Some(payload)).await
     }
 
-    /// What a statement would read, and of what type it is; nothing runs.
+    /// Estimates what a statement would read, and returns its type; nothing runs.
     pub(super) async fn estimate(&self, statement: &Statement) -> Result<Estimate> {
         let body = json!({"configuration": {"dryRun": true, "query": self.query(statement).await?},
             "jobReference": {"projectId": self.project, "location": self.location}});
@@ -100,7 +101,7 @@ impl Dataset {
         Ok(query)
     }
 
-    /// Runs a job to its end; one that fails for a passing reason is run again while there is time.
+    /// Runs a job to completion; retries a job with a transient failure until the attempts are used up.
     async fn run(&self, doing: &str, configuration: &Value, payload: Option<Payload>) -> Result<Done> {
         let limits = self.client.limits();
         let started = Instant::now();
@@ -112,7 +113,7 @@ impl Dataset {
                 Err(failure) => failure,
             };
             let wait = limits.wait(attempt, failure.retry_after);
-            // Only a job that is known to have failed is run under another id: one that is out of sight may still
+            // Only a job that is known to have failed is retried under another id: a job of unknown state may still
             // succeed.
             let is_jobs_own = failure.attempts == 0 && failure.kind() == ErrorKind::Unavailable;
             if !is_jobs_own || attempt >= JOB_ATTEMPTS || started.elapsed() + wait > limits.total {
@@ -145,7 +146,7 @@ impl Dataset {
         call.patience = if is_query { Duration::ZERO } else { Duration::from_mins(10) };
         match self.client.json(&call).await {
             Ok(_) => {}
-            // The answer to an earlier try was lost: the job is there.
+            // The answer to an earlier attempt was lost: the job exists.
             Err(failure) if failure.kind() == ErrorKind::Conflict && failure.attempts > 1 => {}
             Err(failure) => return Err(failure),
         }
@@ -153,7 +154,7 @@ impl Dataset {
         Ok(Done { id, statistics: job.get("statistics").cloned().unwrap_or_default() })
     }
 
-    /// Waits for the end of a job; its failure is ours.
+    /// Waits for the end of a job; returns an error if the job fails.
     async fn wait(&self, doing: &str, id: &str, is_query: bool) -> Result<Value, Failure> {
         let mut pause = Duration::from_millis(50);
         loop {
@@ -175,7 +176,7 @@ impl Dataset {
                         LONG_POLL_MS.min(self.client.limits().attempt.as_millis() as u64 / 2).to_string(),
                     )
                     .with("maxResults", "0");
-                // A job that failed says so at the next look, with all it has to say.
+                // A failed job reports its error, in full, at the next request of its state.
                 match self.client.send(&call).await {
                     Err(failure) if failure.kind() == ErrorKind::Unavailable => return Err(failure),
                     _ => {}
@@ -188,7 +189,7 @@ impl Dataset {
     }
 }
 
-/// A load's sentence with what its error list says of single rows.
+/// A load's error message, with the messages about single rows.
 fn with_details(message: &str, job: &Value) -> String {
     let details = job.pointer("/status/errors").and_then(Value::as_array).into_iter().flatten();
     let others = details
@@ -198,7 +199,7 @@ fn with_details(message: &str, job: &Value) -> String {
     others.fold(message.to_owned(), |all, text| format!("{all}; {text}"))
 }
 
-/// A number that the interface writes as text.
+/// A number that the API encodes as text.
 pub(super) fn number(value: &Value, pointer: &str) -> Option<u64> {
     let found = value.pointer(pointer)?;
     found.as_u64().or_else(|| found.as_str()?.parse().ok())

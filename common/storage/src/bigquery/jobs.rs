@@ -1,4 +1,4 @@
-//! The ads as they were seen.
+//! Sightings of ads.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::{BigQuery, rows, sql};
 use crate::batches;
 use crate::warehouse::{Appended, Candidate, JobCount, JobScan, JobStore, Tombstones};
 
-/// Columns of `cleaned_jobs` that are never NULL.
+/// Columns of `cleaned_jobs` that are NOT NULL.
 const REQUIRED: &[&str] = &["source", "scrape_timestamp", "job_id"];
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! Rows into a table: a Parquet file and one load job, which is free of charge and whole or absent.
+//! Loads rows into a table from a Parquet file by one load job, which is free of charge and atomic.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 
-/// Rows that the writer holds before they go to the file.
+/// Rows that are buffered before they are written to the file.
 const ROW_GROUP_ROWS: usize = 16_384;
 
-/// A Parquet file in the making.
+/// A Parquet file that is being written.
 pub(super) struct ParquetFile {
     file: tempfile::NamedTempFile,
     writer: Option<ArrowWriter<File>>,
@@ -24,7 +24,7 @@ pub(super) struct ParquetFile {
 }
 
 impl ParquetFile {
-    /// An empty file whose `required` columns are marked as never NULL, as those of the table are.
+    /// An empty file; its `required` columns are NOT NULL, as in the table.
     pub(super) fn new(required: &'static [&'static str]) -> Result<Self> {
         let file = tempfile::NamedTempFile::new().on_path("cannot write in", &std::env::temp_dir())?;
         Ok(Self { file, writer: None, required, rows: 0 })
@@ -48,7 +48,7 @@ impl ParquetFile {
         Ok(())
     }
 
-    /// The file, complete.
+    /// Completes the file.
     pub(super) fn finish(mut self) -> Result<tempfile::TempPath> {
         if let Some(writer) = self.writer.take() {
             writer.close().map_err(defect)?;
@@ -57,7 +57,7 @@ impl ParquetFile {
     }
 }
 
-/// Our columns in the types that a load job turns into those of the tables: a moment is in UTC, a vector is a list.
+/// The batch with types that a load job converts to those of the tables: a moment is in UTC, a vector is a list.
 fn for_parquet(batch: &RecordBatch, required: &[&str]) -> Result<RecordBatch> {
     let mut fields = Vec::new();
     let mut columns: Vec<ArrayRef> = Vec::new();
@@ -66,7 +66,7 @@ fn for_parquet(batch: &RecordBatch, required: &[&str]) -> Result<RecordBatch> {
             DataType::Timestamp(TimeUnit::Microsecond, None) => {
                 DataType::Timestamp(TimeUnit::Microsecond, Some("+00:00".into()))
             }
-            // The writer gives its items the name that BigQuery looks for (`set_coerce_types`).
+            // With `set_coerce_types`, the writer names the list's items as BigQuery expects.
             DataType::FixedSizeList(item, _) => DataType::List(Arc::clone(item)),
             other => other.clone(),
         };
@@ -92,7 +92,7 @@ pub(super) fn parquet(batch: &RecordBatch, required: &'static [&'static str]) ->
     file.finish()
 }
 
-/// Runs `work` on a Parquet file where it may block.
+/// Runs `work` on a blocking thread.
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {

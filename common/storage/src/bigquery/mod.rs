@@ -1,24 +1,24 @@
 //! The warehouse in a BigQuery dataset.
 //!
-//! A file a role:
+//! One file for each role:
 //!
-//! - `jobs`: the ads as they were seen
-//! - `takedowns`: the ads that were taken down, and statements that leave them out
+//! - `jobs`: sightings of ads
+//! - `takedowns`: ads that were taken down, and statements that leave them out
 //! - `embeddings`: vectors of ads
-//! - `search`: rows near a vector, and the index for that
+//! - `search`: nearest-neighbour searches, and the vector index
 //! - `runs`: runs of the functions
 //! - `queries`: ad-hoc queries
 //!
-//! What they use:
+//! Helpers:
 //!
 //! - `sql`: the statements of `infra/bigquery`
-//! - `statement`: one of them and its parameters
-//! - `dataset`: where the tables are, and the requests that are no BigQuery jobs
+//! - `statement`: a statement and its parameters
+//! - `dataset`: names of the tables, and the requests that are not BigQuery jobs
 //! - `execute`: running a BigQuery job, so that a repeated request runs it once
-//! - `rows`: reading an answer page by page
+//! - `rows`: reading a result page by page
 //! - `cells`: the values of an ad-hoc query
-//! - `load`: rows in, as Parquet by load jobs
-//! - `shape`: the tables as they must be
+//! - `load`: loading rows from Parquet files by load jobs
+//! - `tables`: creating and checking the tables
 
 mod cells;
 mod dataset;
@@ -30,9 +30,9 @@ mod queries;
 mod rows;
 mod runs;
 mod search;
-mod shape;
 pub(crate) mod sql;
 mod statement;
+mod tables;
 mod takedowns;
 mod wire;
 
@@ -46,24 +46,24 @@ use common_google::Client;
 use self::dataset::Dataset;
 pub use self::dataset::client;
 #[cfg(test)]
-pub(crate) use self::shape::type_of;
+pub(crate) use self::tables::type_of;
 use crate::Access;
 use crate::settings::StorageSettings;
 
-/// Names of tables that hold rows on their way elsewhere begin with this.
+/// Prefix of the names of staging tables.
 const STAGED: &str = "staged_";
 
-/// Ads that one statement takes as its parameter, of 10 MB at most.
+/// Maximum number of ads in one statement's parameter, which is limited to 10 MB.
 const ADS_A_STATEMENT: usize = 4096;
 
 /// A warehouse in a BigQuery dataset.
 pub struct BigQuery(Arc<Dataset>);
 
 impl BigQuery {
-    /// Opens the dataset; with [`Access::Create`] an absent one is made in `settings.bigquery_location`.
+    /// Opens the dataset; [`Access::Create`] creates a missing one in `settings.bigquery_location`.
     ///
     /// # Errors
-    /// `NotFound` where there is no such dataset or project, `Forbidden` without permission.
+    /// `NotFound` if the dataset or the project does not exist, `Forbidden` without permission.
     pub async fn open(
         client: Client,
         settings: &StorageSettings,
@@ -87,15 +87,15 @@ impl BigQuery {
         Ok(Self(Arc::new(this)))
     }
 
-    /// Removes the dataset with everything in it: for whoever made it for a check.
+    /// Removes the dataset with all its tables; for tests that created one.
     ///
     /// # Errors
-    /// `Forbidden` without permission; `NotFound` where it is gone already.
+    /// `Forbidden` without permission; `NotFound` if the dataset does not exist.
     pub async fn remove(self) -> Result<()> {
         self.0.remove().await
     }
 
-    /// Bytes that Google has billed for the statements of this handle.
+    /// Bytes that Google billed for the statements of this value.
     pub fn bytes_billed(&self) -> u64 {
         self.0.bytes_billed.load(Ordering::Relaxed)
     }

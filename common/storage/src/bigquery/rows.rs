@@ -1,4 +1,4 @@
-//! Rows of an answer, page by page.
+//! Reads the rows of a result page by page.
 
 use std::sync::Arc;
 
@@ -21,8 +21,8 @@ use crate::warehouse::{
     RunRecord, Stored, VectorHit,
 };
 
-/// Rows a page of ads, of vectors, which are some 9 KB of JSON each, and of ad-hoc queries, where a vector is 11 KB.
-/// BigQuery itself cuts pages at 10 MB.
+/// Rows in a page of ads, of vectors (about 9 KB of JSON each), and of ad-hoc queries, where a vector takes 11 KB.
+/// BigQuery limits pages to 10 MB.
 pub(super) const PAGE_ROWS: u32 = 10_000;
 pub(super) const VECTOR_PAGE_ROWS: u32 = 1_000;
 const AD_HOC_PAGE_ROWS: u32 = 500;
@@ -34,11 +34,11 @@ struct Page {
     schema: Vec<Value>,
     rows: Vec<Row>,
     next: Option<String>,
-    /// How many rows the whole answer has.
+    /// Number of rows of the whole result.
     total: Option<u64>,
 }
 
-/// The answer of a query that has run.
+/// The result of a query that has run.
 #[derive(Clone)]
 struct Answer {
     doing: String,
@@ -63,13 +63,13 @@ impl Dataset {
         stream::once(pages).try_flatten().boxed()
     }
 
-    /// All rows of a query that has few.
+    /// All rows of a query with a small result.
     pub(super) async fn collect(self: &Arc<Self>, statement: Statement) -> Result<Vec<Row>> {
         let pages: Vec<Vec<Row>> = self.stream(statement, PAGE_ROWS).try_collect().await?;
         Ok(pages.concat())
     }
 
-    /// A query of the operator's, whatever its columns are.
+    /// Runs an operator's query, which may have any columns.
     pub(super) async fn ad_hoc(self: &Arc<Self>, statement: Statement) -> Result<QueryResult> {
         let job = self.execute(&statement).await?.id;
         let answer = Answer { doing: statement.doing, job, page_rows: AD_HOC_PAGE_ROWS };
@@ -83,12 +83,12 @@ impl Dataset {
         Ok(QueryResult { columns, pages: pages.boxed() })
     }
 
-    /// All pages of an answer that has `first.total` rows: one that ends before is an error.
+    /// All pages of a result of `first.total` rows; a result with fewer rows is an error.
     fn pages(self: &Arc<Self>, answer: Answer, first: Page) -> BoxStream<'static, Result<Vec<Row>>> {
         let this = Arc::clone(self);
         let Some(total) = first.total else {
             let error =
-                Error::internal(format!("{}: BigQuery did not say how many rows there are", answer.doing));
+                Error::internal(format!("{}: BigQuery did not report the number of rows", answer.doing));
             return stream::once(async { Err(error) }).boxed();
         };
         let pages = stream::try_unfold((Some(Next::Page(first)), 0), move |(next, seen)| {
@@ -113,14 +113,15 @@ impl Dataset {
             .with("location", &*self.location)
             .with("maxResults", answer.page_rows.to_string())
             .with("formatOptions.useInt64Timestamp", "true")
-            // Indented, a vector is twice as long.
+            // Indented JSON doubles the size of a vector.
             .with("prettyPrint", "false");
         if let Some(token) = token {
             call = call.with("pageToken", token);
         }
         let body = self.client.send(&call).await.map_err(|failure| failure.into_error(&answer.doing))?.body;
-        let page: wire::Page = serde_json::from_slice(&body)
-            .map_err(|error| Error::internal("BigQuery sent rows of another form").caused_by(error))?;
+        let page: wire::Page = serde_json::from_slice(&body).map_err(|error| {
+            Error::internal("BigQuery sent rows in an unexpected format").caused_by(error)
+        })?;
         Ok(Page {
             schema: page.schema.map(|schema| schema.fields).unwrap_or_default(),
             rows: page
@@ -134,15 +135,15 @@ impl Dataset {
     }
 }
 
-/// Where the next page of an answer comes from.
+/// How to request the next page of a result.
 enum Next {
     Page(Page),
     Token(String),
 }
 
 /// # Errors
-/// `Internal` where an answer ends with another number of rows than it began with: a page without a token for the next is no proof of
-/// the end.
+/// `Internal` if the number of rows differs from the announced total: a page without a token for the next page does
+/// not prove the end.
 fn check_total(doing: &str, seen: u64, total: u64) -> Result<()> {
     if seen == total {
         return Ok(());
@@ -161,27 +162,29 @@ pub(super) fn optional(value: Raw) -> Option<String> {
 }
 
 pub(super) fn required(value: Raw) -> Result<String> {
-    optional(value).ok_or_else(|| Error::corrupt("BigQuery sent NULL where a value must be"))
+    optional(value).ok_or_else(|| Error::corrupt("BigQuery sent NULL in a required column"))
 }
 
 pub(super) fn parsed<T: std::str::FromStr>(text: &str) -> Result<T> {
-    text.parse().map_err(|_| Error::internal(format!("BigQuery sent {text:?} where a number must be")))
+    text.parse().map_err(|_| Error::internal(format!("BigQuery sent an invalid number {text:?}")))
 }
 
 fn moment(micros: &str) -> Result<Timestamp> {
-    DateTime::from_timestamp_micros(parsed(micros)?)
-        .ok_or_else(|| Error::internal(format!("BigQuery sent the moment {micros}, which no calendar has")))
+    DateTime::from_timestamp_micros(parsed(micros)?).ok_or_else(|| {
+        Error::internal(format!("BigQuery sent an invalid timestamp of {micros} microseconds"))
+    })
 }
 
-/// A vector as `TO_JSON_STRING` writes it: FLOAT64 with all its digits, and every element of ours came from an f32,
-/// so that nothing is lost. What is no number in JSON has its name in quotes.
+/// A vector as `TO_JSON_STRING` writes it: FLOAT64 elements with all their digits. Our elements were float32, so
+/// the conversion is lossless. Non-finite elements are names in quotes.
 fn vector(value: Raw) -> Result<Vec<f32>> {
     let Raw::Text(text) = value else { return Ok(Vec::new()) };
     if text == "null" || text == "[]" {
         return Ok(Vec::new());
     }
     let elements = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
-    let elements = elements.ok_or_else(|| Error::internal("BigQuery sent a vector that is no JSON array"))?;
+    let elements =
+        elements.ok_or_else(|| Error::internal("BigQuery sent a vector that is not a JSON array"))?;
     let mut vector = Vec::with_capacity(1 + elements.bytes().filter(|byte| *byte == b',').count());
     for element in elements.split(',') {
         vector.push(parsed::<f64>(element.trim_matches(|c| c == ' ' || c == '"'))? as f32);
@@ -194,7 +197,7 @@ fn filters(cells: &mut impl Iterator<Item = Raw>) -> Result<FilterColumns> {
     Ok(FilterColumns { salary_mid: number(optional(cells.next().unwrap_or_default()))?, ..columns })
 }
 
-/// The columns that filters need but for the pay.
+/// The columns that filters need, without the pay.
 fn filter_columns(cells: &mut impl Iterator<Item = Raw>) -> Result<FilterColumns> {
     let mut next = || optional(cells.next().unwrap_or_default());
     Ok(FilterColumns {
@@ -210,7 +213,7 @@ fn number(text: Option<String>) -> Result<Option<f64>> {
     text.map(|text| parsed(&text)).transpose()
 }
 
-/// The first two cells: which ad.
+/// The first two cells: the ad's key.
 pub(super) fn key(cells: &mut impl Iterator<Item = Raw>) -> Result<JobKey> {
     let mut next = || required(cells.next().unwrap_or_default());
     Ok(JobKey { source: next()?, job_id: next()? })
@@ -286,7 +289,7 @@ pub(super) fn indexed_ad(row: Row) -> Result<IndexedAd> {
 pub(super) fn job_count(rows: Vec<Row>) -> Result<JobCount> {
     let cells = &mut rows.into_iter().flatten();
     let mut next = || parsed(&required(cells.next().unwrap_or_default())?);
-    // BigQuery has no other moments.
+    // BigQuery timestamps are always within the years 1 to 9999.
     let (ads, nameless_sightings, forgotten_ads) = (next()?, next()?, next()?);
     Ok(JobCount { ads, nameless_sightings, timestamps_out_of_range: 0, forgotten_ads })
 }
@@ -300,7 +303,7 @@ pub(super) fn index_state(row: Row) -> Result<IndexState> {
         newest: next().map(|text| moment(&text)).transpose()?,
         checksum: next().map(|text| parsed::<i64>(&text)).transpose()?.unwrap_or_default() as u64,
         ads: next().map(|text| parsed(&text)).transpose()?.unwrap_or_default(),
-        // BigQuery has no other moments.
+        // BigQuery timestamps are always within the years 1 to 9999.
         timestamps_out_of_range: 0,
     })
 }
@@ -334,12 +337,12 @@ pub(super) fn count_of_key(row: Row) -> Result<(JobKey, u64)> {
     Ok((key(cells)?, parsed(&required(cells.next().unwrap_or_default())?)?))
 }
 
-/// The one text of a row.
+/// The only text of a row.
 pub(super) fn text(row: Row) -> Result<String> {
     required(row.into_iter().next().unwrap_or_default())
 }
 
-/// A row of a search.
+/// A row of a search's result.
 pub(super) fn hit(row: Row) -> Result<VectorHit> {
     let cells = &mut row.into_iter();
     let key = key(cells)?;
@@ -353,7 +356,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_that_ends_early_is_not_whole() {
+    fn a_result_that_ends_early_is_an_error() {
         let error = check_total("reading ads", 500, 501).unwrap_err();
         assert_eq!(error.to_string(), "reading ads stopped before the end: BigQuery sent 500 of 501 rows");
         assert!(check_total("reading ads", 501, 501).is_ok());

@@ -1,4 +1,4 @@
-//! Searches through the warehouse, and the vector index that makes them fast.
+//! Vector searches, and the vector index that makes them fast.
 
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,11 +16,11 @@ use crate::warehouse::{
     Cell, EmbeddingTable, VectorHit, VectorIndexKind, VectorIndexState, VectorQuery, VectorSearch,
 };
 
-/// How long the values of a column are kept, and how long where none of them is what is asked for.
+/// How long the values of a column are cached. If a filter matches none of them, a shorter time applies.
 const KEPT: Duration = Duration::from_mins(5);
 const KEPT_WITHOUT: Duration = Duration::from_secs(10);
 
-/// BigQuery makes no vector index of fewer rows.
+/// BigQuery creates a vector index only for a table with at least this number of rows.
 const INDEXED_ROWS: u64 = 5_000;
 
 #[async_trait]
@@ -50,7 +50,7 @@ impl Dataset {
         space: &str,
         query: &VectorQuery,
     ) -> Result<Vec<VectorHit>> {
-        // Neither search takes the nearest none.
+        // Neither search accepts `top_k` 0.
         if query.top_k == 0 || self.table(&table.name).await?.is_none() {
             return Ok(Vec::new());
         }
@@ -74,7 +74,7 @@ impl Dataset {
         self.collect(statement).await?.into_iter().map(rows::hit).collect()
     }
 
-    /// The filter with its names as they are stored, or `None` where nothing stored is meant by one of them.
+    /// The filter with its names as they are stored, or `None` if one of its columns matches no stored value.
     async fn as_stored(
         self: &Arc<Self>,
         table: &EmbeddingTable,
@@ -103,8 +103,8 @@ impl Dataset {
         Ok(Some(filter))
     }
 
-    /// Those of the values that a statement finds that `wanted` means. What it found is kept a while: a statement takes longer than the
-    /// search, and costs as much. Where nothing kept is meant, it may be newer.
+    /// The stored values that `wanted` matches, from a cache: reading them takes longer than the search and costs
+    /// as much. If no cached value matches, the cache may be out of date, and a shorter time applies.
     async fn spellings(self: &Arc<Self>, statement: Statement, wanted: &[String]) -> Result<Vec<String>> {
         let name = statement.identity();
         let kept = self.stored_values.lock().unwrap_or_else(PoisonError::into_inner).get(&name).cloned();
@@ -130,10 +130,10 @@ impl Dataset {
         if self.table(&table.name).await?.is_none() {
             let name = self.name(&table.name);
             return Err(Error::not_found(format!(
-                "{name} does not exist: make embeddings with `embed-new-jobs`"
+                "{name} does not exist: create embeddings with `embed-new-jobs`"
             )));
         }
-        // Looking first: a statement that makes an index is one that changes a table's metadata, and those are rationed.
+        // Check first: BigQuery limits the rate of statements that change a table's metadata.
         if let Some(state) = self.vector_index(table).await? {
             return Ok(state);
         }
@@ -150,7 +150,7 @@ impl Dataset {
         Ok(self.vector_index(table).await?.unwrap_or(VectorIndexState::Building { coverage_percent: 0 }))
     }
 
-    /// The table's vector index as it is now, or `None` where there is none.
+    /// State of the table's vector index, or `None` if there is none.
     async fn vector_index(self: &Arc<Self>, table: &EmbeddingTable) -> Result<Option<VectorIndexState>> {
         let statement =
             Statement::new("looking at the vector index", sql::VECTOR_INDEX).text("table", Some(&table.name));
@@ -161,14 +161,14 @@ impl Dataset {
     }
 }
 
-/// What the columns of `INFORMATION_SCHEMA.VECTOR_INDEXES` mean.
+/// State of an index by the columns of `INFORMATION_SCHEMA.VECTOR_INDEXES`.
 fn state(columns: &[&str], index: &[Cell]) -> VectorIndexState {
     let cell = |name: &str| columns.iter().position(|column| *column == name).map(|place| &index[place]);
     let text = |name: &str| match cell(name) {
         Some(Cell::Text(text)) => text.as_str(),
         _ => "",
     };
-    // One whose disablement is pending is still used.
+    // An index whose disablement is pending is still used.
     if !["ACTIVE", "PENDING DISABLEMENT"].contains(&text("index_status")) {
         let status = text("index_status");
         let reason = [status, text("disable_reason")].into_iter().filter(|part| !part.is_empty());
@@ -178,7 +178,8 @@ fn state(columns: &[&str], index: &[Cell]) -> VectorIndexState {
         Some(Cell::Int(percent)) => (*percent).clamp(0, 100) as u8,
         _ => 0,
     };
-    // BigQuery's words: at 0% no search uses it, and it is not available before its first refresh.
+    // According to BigQuery's documentation, searches do not use an index with a coverage of 0%, and an index is
+    // not available before its first refresh.
     if coverage_percent == 0 || cell("last_refresh_time") == Some(&Cell::Null) {
         VectorIndexState::Building { coverage_percent }
     } else {

@@ -44,8 +44,8 @@ statements! {
     VECTOR_INDEX = "vector_index",
 }
 
-/// The text, ready to run. What `values` do not name has its own name; `has_tombstones` says whether there is a table
-/// of them: where it is not made yet (a reader makes nothing), an empty one is read.
+/// The text, ready to run. A table without an entry in `values` keeps its own name. If `has_tombstones` is false,
+/// the table of tombstones does not exist yet (readers create no tables), and the statement reads an empty one.
 pub(super) fn fill(template: Template, values: &Values, has_tombstones: bool) -> Result<String> {
     let mut values = values.clone();
     if !has_tombstones {

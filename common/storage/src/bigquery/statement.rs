@@ -1,4 +1,4 @@
-//! A statement and its parameters, as BigQuery's REST interface wants them.
+//! A statement and its parameters, as BigQuery's REST API expects them.
 
 use common_core::Result;
 use common_core::job::{JobKey, Shard, Timestamp};
@@ -8,10 +8,10 @@ use super::sql;
 use crate::sql::{Template, Values};
 use crate::warehouse::{EmbeddingTable, FilterColumns, Parameter, RunRecord, SharedRow};
 
-/// One statement of `infra/bigquery`, ready to run.
+/// One statement, ready to run.
 #[derive(Debug, Clone)]
 pub(super) struct Statement {
-    /// What it does, as the beginning of an error's sentence.
+    /// Description of the statement, for error messages.
     pub(super) doing: String,
     text: Text,
     pub(super) parameters: Vec<Value>,
@@ -19,9 +19,9 @@ pub(super) struct Statement {
 
 #[derive(Debug, Clone)]
 enum Text {
-    /// A file's, and what stands for its placeholders.
+    /// A statement of a file, and the values of its placeholders.
     Of(Template, Values),
-    /// An operator's.
+    /// An operator's statement.
     Whole(String),
 }
 
@@ -30,17 +30,18 @@ impl Statement {
         Self { doing: doing.into(), text: Text::Of(template, Values::default()), parameters: Vec::new() }
     }
 
-    /// A statement of an operator's.
+    /// An operator's statement.
     pub(super) fn ad_hoc(doing: impl Into<String>, sql: &str) -> Self {
         Self { doing: doing.into(), text: Text::Whole(sql.to_owned()), parameters: Vec::new() }
     }
 
-    /// Puts a table of embeddings into the text.
+    /// Inserts the name of a table of embeddings into the text.
     pub(super) fn on(self, table: &EmbeddingTable) -> Self {
         self.valued(|values| values.on(table))
     }
 
-    /// Puts a name or a part of ours into the text; values are always parameters. One that is given later counts.
+    /// Inserts a name or a part of a statement into the text; values are always parameters. A later call overrides
+    /// an earlier one.
     pub(super) fn with_value(self, placeholder: &'static str, value: &str) -> Self {
         self.valued(|values| Values::default().with(placeholder, value).and(&values))
     }
@@ -55,11 +56,11 @@ impl Statement {
     /// Whether the text depends on the table of tombstones.
     pub(super) fn reads_tombstones(&self) -> bool {
         let Text::Of(template, values) = &self.text else { return false };
-        // One that names the table makes it, or a view of it.
+        // A statement with a value for the table's name creates the table or a view of it.
         !values.has("forgotten_ads") && sql::reads_tombstones(*template)
     }
 
-    /// The text as BigQuery gets it.
+    /// The text that is sent to BigQuery.
     pub(super) fn text_of(&self, has_tombstones: bool) -> Result<String> {
         match &self.text {
             Text::Of(template, values) => sql::fill(*template, values, has_tombstones),
@@ -67,7 +68,7 @@ impl Statement {
         }
     }
 
-    /// What tells it from every other statement.
+    /// A key that is unique for the statement and its parameters.
     pub(super) fn identity(&self) -> String {
         format!("{:?} {}", self.text, Value::from(self.parameters.clone()))
     }
@@ -84,7 +85,7 @@ impl Statement {
         self.with(name, "TIMESTAMP", value.map(moment).as_deref())
     }
 
-    /// Values for the `?` of a statement.
+    /// Values for the `?` placeholders of a statement.
     pub(super) fn positional(mut self, parameters: &[Parameter]) -> Self {
         self.parameters.extend(parameters.iter().map(|parameter| {
             let (of_type, value) = match parameter {
@@ -115,7 +116,7 @@ impl Statement {
         self.integer("shards", shard.count).integer("shard", shard.index).text("source", source)
     }
 
-    /// Small rows as one JSON text: one parameter, whatever their number.
+    /// Small rows as one JSON text: a single parameter for any number of rows.
     pub(super) fn ads(self, rows: &[Value]) -> Self {
         self.text("ads", Some(&Value::from(rows).to_string()))
     }

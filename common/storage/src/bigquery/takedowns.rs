@@ -1,4 +1,4 @@
-//! Takedowns: the tombstones, the rows that leave, and statements that honour both.
+//! Takedowns: tombstones, removal of rows, and the statements that leave out ads with tombstones.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -35,13 +35,13 @@ impl Takedowns for BigQuery {
 }
 
 impl Dataset {
-    /// The statement's text, which leaves out what was taken down.
+    /// The statement's text; it leaves out ads that were taken down.
     pub(super) async fn text(&self, statement: &Statement) -> Result<String> {
         let has_tombstones = !statement.reads_tombstones() || self.has_tombstones().await?;
         statement.text_of(has_tombstones)
     }
 
-    /// Every ad that was taken down.
+    /// All ads that were taken down.
     pub(super) async fn tombstones(self: &Arc<Self>) -> Result<Vec<JobKey>> {
         let found = self.collect(Statement::new("reading what was taken down", sql::LIST_TOMBSTONES)).await?;
         found.into_iter().map(|row| rows::key(&mut row.into_iter())).collect()
@@ -57,7 +57,7 @@ impl Dataset {
         Ok(traces)
     }
 
-    /// Tombstones first: whatever stops this between two statements, no ad comes back.
+    /// Writes the tombstones first, so that an interruption between two statements does not bring an ad back.
     async fn forget(&self, keys: &[JobKey]) -> Result<Vec<Forgotten>> {
         self.create_tombstones().await?;
         let now = Utc::now();
@@ -75,7 +75,7 @@ impl Dataset {
             for keys in keys.chunks(ADS_A_STATEMENT) {
                 match self.changed_rows(self.delete_keys(&table, keys)).await {
                     Ok(deleted) => rows += deleted,
-                    // Its rows have arrived meanwhile, and the table has left.
+                    // Its rows were merged in the meantime, and the staging table was removed.
                     Err(error) if is_staged && error.kind() == ErrorKind::NotFound => {}
                     Err(error) => {
                         return Err(error.remedy(
@@ -112,7 +112,7 @@ impl Dataset {
         self.collect(statement).await?.into_iter().map(rows::count_of_key).collect()
     }
 
-    /// Whether there is a table of tombstones; once there is one, it stays.
+    /// Whether the table of tombstones exists; once created, it is never removed.
     async fn has_tombstones(&self) -> Result<bool> {
         if self.has_tombstones.load(Ordering::Relaxed) {
             return Ok(true);
@@ -122,7 +122,7 @@ impl Dataset {
         Ok(is_there)
     }
 
-    /// Tables that name ads, in alphabetical order.
+    /// Tables with ad keys, in alphabetical order.
     async fn tables_of_ads(&self) -> Result<Vec<String>> {
         let mut of_ads = Vec::new();
         for table in self.table_names().await? {

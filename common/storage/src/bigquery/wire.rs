@@ -1,5 +1,5 @@
-//! A page of rows as the interface writes it. Typed, because a vector as generic JSON is an object an element, and a page of
-//! them some hundred megabytes.
+//! A page of rows in the API's JSON format. Typed, because generic JSON would take an object for each element of a
+//! vector, and some hundred megabytes for a page.
 
 use std::fmt;
 
@@ -35,7 +35,7 @@ pub(super) struct Wrapped {
     pub(super) value: Raw,
 }
 
-/// A cell's value: scalars of every type are text.
+/// A cell's value: scalars of all types are text.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) enum Raw {
     #[default]

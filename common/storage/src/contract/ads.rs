@@ -1,4 +1,4 @@
-//! What building an index reads: every ad with its vector, and whether anything has changed since.
+//! Contract of what building an index reads: every ad with its vector, and whether rows have changed.
 
 use chrono::TimeDelta;
 use common_core::job::{ContentHash, DESCRIPTION_CHARS, JobAd, TITLE_CHARS, URL_CHARS};
@@ -24,7 +24,7 @@ async fn state(warehouse: &dyn Warehouse) -> IndexState {
     warehouse.index_state(&table(), SPACE).await.unwrap()
 }
 
-/// Three ads: with all there is, with nothing, and with empty text.
+/// Three ads: with every value, with no values, and with empty text.
 fn seen() -> [JobAd; 3] {
     let text = |text: &str| Some(text.to_owned());
     let full = JobAd {
@@ -52,7 +52,7 @@ fn seen() -> [JobAd; 3] {
         company_name: text(""),
         ..seen_only("empty", 0)
     };
-    // A part of an address leads nowhere.
+    // A truncated URL would be invalid.
     let bare = JobAd { job_url: Some("x".repeat(URL_CHARS + 1)), ..seen_only("bare", 0) };
     [full, bare, empty]
 }
@@ -123,12 +123,12 @@ pub(super) async fn a_change_of_the_rows_is_seen_without_their_vectors(warehouse
     let spaces = warehouse.embedding_spaces(&table()).await.unwrap();
     assert_eq!(spaces, [(SPACE.to_owned(), 4), ("another/space".to_owned(), 1)]);
     let before = state(warehouse).await;
-    // One row is of an ad that has vanished.
+    // The fourth row belongs to an ad that is no longer in `cleaned_jobs`.
     assert_eq!((before.rows, before.ads, before.newest), (4, 3, Some(moment(3))));
     assert_eq!(state(warehouse).await, before);
     assert_ne!(warehouse.index_state(&table(), "another/space").await.unwrap(), before);
 
-    // One ad for another, of the same moment: neither number nor moment tell.
+    // Replacing an ad by another with the same moment changes neither the number of rows nor the newest moment.
     let replace = async |old: &str, new: EmbeddingRow| {
         warehouse.delete_embeddings(&table(), &[key(old)]).await.unwrap();
         warehouse.merge_embeddings(&table(), vec![new]).await.unwrap();
@@ -140,7 +140,7 @@ pub(super) async fn a_change_of_the_rows_is_seen_without_their_vectors(warehouse
     replace("other", row("bare", "bare", [1.0, 0.0, 0.0], 2)).await;
     assert_eq!(state(warehouse).await, before);
 
-    // Seen again as it was, and then with another company, which no row of the embeddings says.
+    // An unchanged sighting, and then one with another company, which is not in the embeddings table.
     let [_, bare, _] = seen();
     let again =
         |hours| JobAd { scrape_timestamp: bare.scrape_timestamp + TimeDelta::hours(hours), ..bare.clone() };

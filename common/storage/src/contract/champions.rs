@@ -1,4 +1,4 @@
-//! The contract of the models that are served together, on any store.
+//! Contract of the models that are served together, for any store.
 
 use std::sync::Arc;
 
@@ -21,8 +21,8 @@ fn versions(champions: &Champions) -> Vec<(&str, &str)> {
     champions.models.iter().map(|(model, version)| (model.as_str(), version.as_str())).collect()
 }
 
-/// Proves that a set is read and swapped as a whole, that no writer loses another's change, and that its models fit
-/// together.
+/// Tests that a set is read and swapped as a whole, that no writer loses another's change, and that all models of a
+/// set have the same embedding space.
 pub(super) async fn champions(store: Arc<dyn ArtifactStore>) {
     let set = ChampionSet::new(Arc::clone(&store));
     let model = |name: &str| Registry::new(Arc::clone(&store), KIND, &format!("models/{name}"));
@@ -42,7 +42,7 @@ pub(super) async fn champions(store: Arc<dyn ArtifactStore>) {
     two_writers_keep_each_others_change(&set, &first).await;
     a_set_moves_to_another_space_at_once(&set).await;
     versions_that_are_served_are_not_removed(&store, &model("clustering")).await;
-    a_version_that_is_gone_is_named(&set, &store).await;
+    a_missing_version_is_named(&set, &store).await;
     an_invalid_pointer_is_replaced_only_by_a_whole_set(&set, &store).await;
 }
 
@@ -61,7 +61,7 @@ async fn a_set_that_does_not_fit_together_is_refused(set: &ChampionSet, first: &
 
 async fn two_writers_keep_each_others_change(set: &ChampionSet, first: &Champions) {
     let (role, salary) = (changes(&[("role_classifier", "v2")]), changes(&[("salary_predictor", "v2")]));
-    // Both propose before either swaps: one wins, and the other keeps its change when it tries again.
+    // Both propose before either swaps: one succeeds; the other tries again and keeps its change.
     let of_role = set.propose(Some(first), &role).await.unwrap();
     let of_salary = set.propose(Some(first), &salary).await.unwrap();
     set.swap(of_role).await.unwrap();
@@ -71,12 +71,13 @@ async fn two_writers_keep_each_others_change(set: &ChampionSet, first: &Champion
     let expected = [("clustering", "v1"), ("role_classifier", "v2"), ("salary_predictor", "v2")];
     assert_eq!(versions(&both), expected);
 
-    // The same model by two: the second was compared with a champion that has been replaced.
+    // Two writers change the same model: the second one compared its version with a champion that has been
+    // replaced.
     let stale = set.promote(Some(first), &changes(&[("salary_predictor", "v3")])).await.unwrap_err();
     assert_eq!(stale.kind(), ErrorKind::Conflict);
     assert!(stale.to_string().contains("salary_predictor is v2 and no longer v1"), "{stale}");
 
-    // Many at once.
+    // Concurrent writers.
     let each = [("clustering", "v2"), ("role_classifier", "v1"), ("salary_predictor_gbp", "v2")];
     let promotions =
         each.map(|change| async move { set.promote(set.load().await?.as_ref(), &changes(&[change])).await });
@@ -98,7 +99,7 @@ async fn a_set_moves_to_another_space_at_once(set: &ChampionSet) {
     let nothing: Changes = after.models.keys().map(|model| (model.clone(), None)).collect();
     let error = set.promote(Some(&after), &nothing).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
-    // Back again, for what follows.
+    // Restores the first space for the tests that follow.
     let back = changes(&[("clustering", "v1"), ("role_classifier", "v1"), ("salary_predictor", "v1")]);
     set.promote(Some(&after), &back).await.unwrap();
 }
@@ -110,14 +111,14 @@ async fn versions_that_are_served_are_not_removed(store: &Arc<dyn ArtifactStore>
     assert_eq!(found, [("models/clustering/v1", true), ("models/clustering/v3", false)]);
 }
 
-async fn a_version_that_is_gone_is_named(set: &ChampionSet, store: &Arc<dyn ArtifactStore>) {
+async fn a_missing_version_is_named(set: &ChampionSet, store: &Arc<dyn ArtifactStore>) {
     let before = set.load().await.unwrap();
     store.delete("models/clustering/v1/manifest.json").await.unwrap();
     let salary = changes(&[("salary_predictor", "v2")]);
     let error = set.promote(before.as_ref(), &salary).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(error.to_string().contains("models/clustering/v1 is not published"), "{error}");
-    assert_eq!(set.load().await.unwrap(), before, "a pointer is read without its versions");
+    assert_eq!(set.load().await.unwrap(), before, "the pointer can be read although a version is missing");
     let mut without = salary;
     without.insert("clustering".to_owned(), None);
     let after = set.promote(before.as_ref(), &without).await.unwrap();
@@ -149,16 +150,16 @@ async fn an_invalid_pointer_is_replaced_only_by_a_whole_set(
         let error = set.load().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{text}");
         assert!(error.to_string().contains("invalid champions \"models/champions.json\""), "{error}");
-        // Somebody who has seen another set must not lose its other models.
+        // A writer that has seen another set must not lose the other models of that set.
         assert_eq!(set.promote(before.as_ref(), &role).await.unwrap_err().kind(), ErrorKind::Corrupt);
-        // And nothing is removed while nobody knows what is served.
+        // Nothing is removed while the champions are unknown.
         let registry = Registry::new(Arc::clone(store), KIND, "models/role_classifier");
         assert_eq!(registry.prune(1).await.unwrap_err().kind(), ErrorKind::Corrupt);
         let whole = set.promote(None, &role).await.unwrap();
         assert_eq!(set.load().await.unwrap(), Some(whole));
     }
     let mut later = pointer("role_classifier", "v2");
-    later["note"] = json!("members that are not known are ignored");
+    later["note"] = json!("unknown members are ignored");
     overwrite(store.as_ref(), CHAMPIONS, &later.to_string()).await;
     assert_eq!(versions(&set.load().await.unwrap().unwrap()), [("role_classifier", "v2")]);
     later["format"] = json!(2);

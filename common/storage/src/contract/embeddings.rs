@@ -1,4 +1,4 @@
-//! Vectors in and out.
+//! Contract of [`crate::warehouse::EmbeddingStore`].
 
 use std::collections::HashSet;
 
@@ -13,17 +13,17 @@ pub(super) async fn suite(warehouse: &dyn Warehouse) {
     warehouse.create_jobs().await.unwrap();
     warehouse.create_embeddings(&table()).await.unwrap();
     append(warehouse, jobs::market()).await.unwrap();
-    a_merge_is_one_row_an_ad_however_often(warehouse).await;
+    repeated_merges_keep_one_row_for_each_ad(warehouse).await;
     a_text_is_known_by_space_and_time(warehouse).await;
-    sharing_takes_the_newest_vector_and_names_what_has_none(warehouse).await;
+    sharing_uses_the_newest_vector_and_returns_keys_without_one(warehouse).await;
     vectors_come_back_in_bulk(warehouse).await;
     a_scan_and_its_writes_do_not_disturb_each_other(warehouse).await;
-    rows_of_vanished_ads_are_removed(warehouse).await;
+    rows_of_removed_ads_are_pruned(warehouse).await;
     ads::an_index_holds_every_ad_with_a_vector_as_it_was_last_seen(warehouse).await;
     ads::a_change_of_the_rows_is_seen_without_their_vectors(warehouse).await;
 }
 
-async fn a_merge_is_one_row_an_ad_however_often(warehouse: &dyn Warehouse) {
+async fn repeated_merges_keep_one_row_for_each_ad(warehouse: &dyn Warehouse) {
     let exact = [f32::MIN_POSITIVE / 4.0, -0.0, 0.1 + 0.2];
     let written = vec![row("odd", "odd", exact, 1), row("late", "late", [1.0, 0.0, 0.0], 1)];
     for _ in 0..2 {
@@ -60,7 +60,7 @@ async fn a_text_is_known_by_space_and_time(warehouse: &dyn Warehouse) {
     assert!(warehouse.known_texts(&table(), SPACE, &[], None).await.unwrap().is_empty());
 }
 
-async fn sharing_takes_the_newest_vector_and_names_what_has_none(warehouse: &dyn Warehouse) {
+async fn sharing_uses_the_newest_vector_and_returns_keys_without_one(warehouse: &dyn Warehouse) {
     warehouse.merge_embeddings(&table(), vec![row("ranged", "later", [0.0, 0.0, 1.0], 3)]).await.unwrap();
     let wanted = vec![shared("twice", "later"), shared("nowhere", "never"), shared("ranged", "later")];
     let since = Some(moment(4));
@@ -114,7 +114,7 @@ async fn a_scan_and_its_writes_do_not_disturb_each_other(warehouse: &dyn Warehou
     assert_eq!(seen, 10_004);
 }
 
-async fn rows_of_vanished_ads_are_removed(warehouse: &dyn Warehouse) {
+async fn rows_of_removed_ads_are_pruned(warehouse: &dyn Warehouse) {
     let before = count(warehouse, "job_embeddings").await;
     assert_eq!(warehouse.delete_embeddings(&table(), &[key("twice"), key("absent")]).await.unwrap(), 1);
     let gone = warehouse.forget(&[key("late"), key("absent")]).await.unwrap();

@@ -1,4 +1,4 @@
-//! Sightings in, and each ad's latest one out.
+//! Contract of [`crate::warehouse::JobStore`].
 
 use std::collections::HashSet;
 
@@ -10,13 +10,13 @@ use crate::warehouse::{EmbeddingTable, JobCount, JobScan, Warehouse};
 
 pub(super) async fn suite(warehouse: &dyn Warehouse) {
     missing_tables_are_named(warehouse).await;
-    tables_are_made_once_and_never_reshaped(warehouse).await;
+    tables_are_created_once_and_never_altered(warehouse).await;
     appending_is_all_or_nothing(warehouse).await;
     a_scan_returns_the_latest_sighting_of_every_ad(warehouse).await;
     shards_are_disjoint_and_complete(warehouse).await;
 }
 
-/// Four ads, `late`, `odd`, `ranged` and `twice`, some seen more than once, and two sightings without a key.
+/// Four ads, `late`, `odd`, `ranged` and `twice`, some with several sightings, and two sightings without a key.
 pub(super) fn market() -> Vec<Result<Vec<JobAd>>> {
     let later_load = JobAd { bq_timestamp: Some(moment(5)), ..ad("twice", 1, "Second load") };
     let first_load = JobAd { bq_timestamp: Some(moment(4)), ..ad("twice", 1, "First load") };
@@ -52,7 +52,7 @@ async fn missing_tables_are_named(warehouse: &dyn Warehouse) {
     assert!(error.to_string().contains("cleaned_jobs"), "{error}");
 }
 
-async fn tables_are_made_once_and_never_reshaped(warehouse: &dyn Warehouse) {
+async fn tables_are_created_once_and_never_altered(warehouse: &dyn Warehouse) {
     let error = warehouse.create_embeddings(&table()).await.unwrap_err();
     assert!(error.to_string().contains("cleaned_jobs"), "{}", error.chain());
     assert!(warehouse.tables().await.unwrap().is_empty());
@@ -101,7 +101,7 @@ async fn a_scan_returns_the_latest_sighting_of_every_ad(warehouse: &dyn Warehous
     assert_eq!(found[1].filters.job_location.as_deref(), Some(""));
     assert_eq!(found[1].filters.job_classification, None);
     assert_eq!(found[1].filters.job_posted_timestamp, Some(moment(-7)));
-    assert_eq!(found[0].filters.salary_mid, None, "a filter in SGD is not for pounds");
+    assert_eq!(found[0].filters.salary_mid, None, "pay in pounds has no value for a filter in SGD");
     assert_eq!(found[1].filters.salary_mid, Some(5000.0));
     assert_eq!(found[2].filters.salary_mid, Some(3500.5));
     assert!(found.iter().all(|ad| ad.stored.is_none()));

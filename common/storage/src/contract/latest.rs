@@ -1,4 +1,4 @@
-//! The latest sighting of an ad: one definition, for the view that people read and for every page that functions read.
+//! Contract of the latest sighting of an ad: the view and all page scans agree.
 
 use common_core::job::{ContentHash, JobKey, Shard};
 use futures::TryStreamExt;
@@ -7,11 +7,11 @@ use sha2::{Digest, Sha256};
 use super::{Foreign, SPACE, candidates, key, row, rows};
 use crate::warehouse::{Cell, EmbeddingRow, EmbeddingTable, IndexedAd, JobScan, Warehouse};
 
-/// A sighting: moments as days of January 2024, title, description, company.
+/// A sighting: scrape and load moments as days of January 2024, title, description, company.
 type Seen = (Option<u32>, Option<u32>, Option<&'static str>, Option<&'static str>, &'static str);
 
-/// What the ads of a case were seen as, in the order of writing, and which of them is the latest sighting; none where
-/// only the greater hash decides.
+/// Sightings of each case in the order of writing, and which of them is the latest; `None` if only the greater hash
+/// decides.
 const CASES: [(&str, &[Seen], Option<usize>); 10] = [
     ("once", &[(Some(1), None, Some("Cook"), None, "A")], Some(0)),
     ("later", &[(Some(2), None, Some("B"), None, "A"), (Some(1), Some(9), Some("Z"), None, "A")], Some(0)),
@@ -58,7 +58,7 @@ const CASES: [(&str, &[Seen], Option<usize>); 10] = [
     ),
 ];
 
-/// The hash of a sighting that has only a company besides what is compared before.
+/// Hash of a sighting whose only other column with a value is the company.
 fn hash(company: &str) -> String {
     hex::encode(Sha256::digest(format!("={company}\n\n\n\n\n\n\n400050\n")))
 }
@@ -92,8 +92,8 @@ fn insert(source: &str, id: &str, (seen, loaded, title, description, company): S
     )
 }
 
-/// Proves that `vw_latest_jobs` and the pages of [`crate::warehouse::JobStore::scan_jobs`] and
-/// [`crate::warehouse::EmbeddingStore::scan_ads`] have the same sightings, on `warehouse`, whose `cleaned_jobs` is
+/// Tests that `vw_latest_jobs` and the pages of [`crate::warehouse::JobStore::scan_jobs`] and
+/// [`crate::warehouse::EmbeddingStore::scan_ads`] return the same sightings. `cleaned_jobs` of `warehouse` must be
 /// that of [`super::OTHERS`], and empty.
 pub async fn latest_sightings(warehouse: &dyn Warehouse, foreign: Foreign<'_>) {
     warehouse.create_embeddings(&table()).await.unwrap();
@@ -157,10 +157,10 @@ pub async fn latest_sightings(warehouse: &dyn Warehouse, foreign: Foreign<'_>) {
     indexed.sort_unstable();
     assert_eq!(indexed, latest, "scan_ads");
 
-    searches_and_states_go_by_it(warehouse, foreign).await;
+    searches_and_states_use_the_latest_sighting(warehouse, foreign).await;
 }
 
-async fn searches_and_states_go_by_it(warehouse: &dyn Warehouse, foreign: Foreign<'_>) {
+async fn searches_and_states_use_the_latest_sighting(warehouse: &dyn Warehouse, foreign: Foreign<'_>) {
     let (_, seen, _) = CASES[8];
     let winner = expected(seen, None).4;
     for (.., company) in seen {
@@ -176,7 +176,7 @@ async fn searches_and_states_go_by_it(warehouse: &dyn Warehouse, foreign: Foreig
         let keys: Vec<&JobKey> = hits.iter().map(|hit| &hit.key).collect();
         assert_eq!(keys.contains(&&key("hash")), *company == winner, "{company}: {keys:?}");
     }
-    // One more sighting that does not win changes nothing of an index, and one that wins does.
+    // A further sighting that is not the latest does not change the state of an index; one that is the latest does.
     let state = async || warehouse.index_state(&table(), SPACE).await.unwrap();
     let before = state().await;
     assert_eq!((before.rows, before.ads), (10, 10));
@@ -188,8 +188,8 @@ async fn searches_and_states_go_by_it(warehouse: &dyn Warehouse, foreign: Foreig
     assert_eq!(warehouse.known_texts(&table(), SPACE, &hashes, None).await.unwrap().len(), 1);
 }
 
-/// Proves that a `cleaned_jobs` that is a view is read like a table, on `warehouse`, whose `cleaned_jobs` is that of
-/// [`super::OTHERS`], and empty. `foreign` puts what a view needs before the name of a table in place of `{dataset}`.
+/// Tests that a `cleaned_jobs` that is a view is read like a table. `cleaned_jobs` of `warehouse` must be that of
+/// [`super::OTHERS`], and empty. `foreign` replaces `{dataset}` by the prefix that table names need in a view.
 pub async fn a_view_of_jobs(warehouse: &dyn Warehouse, foreign: Foreign<'_>) {
     for (id, seen, _) in CASES {
         for sighting in seen {
@@ -227,7 +227,7 @@ pub async fn a_view_of_jobs(warehouse: &dyn Warehouse, foreign: Foreign<'_>) {
     let query =
         crate::warehouse::VectorQuery { vector: vec![1.0, 0.0, 0.0], top_k: 9, filter, min_similarity: None };
     warehouse.search_embeddings(&table(), SPACE, &query).await.unwrap();
-    // What is seen later is read by the next scan.
+    // Later sightings are read by the next scan.
     foreign(
         insert("'MCF'", "'newer'", (Some(1), None, Some("Newer"), None, "A"))
             .replace("cleaned_jobs", "seen_jobs"),

@@ -1,7 +1,7 @@
-//! What every warehouse must do, one suite a role: a backend's tests run each of [`SUITES`] on an empty warehouse of
-//! theirs, and so [`vector_search`], [`takedowns()`], [`tables_of_others`] and [`latest_sightings`].
+//! Contract of the warehouses, one suite for each role: a backend's tests run each of [`SUITES`] on its own empty
+//! warehouse, and also [`vector_search`], [`takedowns()`], [`tables_of_others`] and [`latest_sightings`].
 
-// What a suite cannot unwrap is a failure of the backend.
+// A failed unwrap means that the backend breaks the contract.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
 mod ads;
@@ -36,14 +36,14 @@ pub use takedowns::{Foreign, takedowns};
 
 const SPACE: &str = "model/weights/t1-256";
 
-/// The company of every suite that searches by one: a warehouse may remember for a while which companies there are.
+/// The company in every suite that searches by company: a warehouse may cache the companies for some time.
 const COMPANY: &str = "New Ltd";
 
-/// A role's suite, which wants an empty warehouse.
+/// A role's suite, which needs an empty warehouse.
 pub type Suite = for<'a> fn(&'a dyn Warehouse) -> BoxFuture<'a, ()>;
 
-/// The suites of all roles, by name, but those that want more than a warehouse: [`vector_search`], [`takedowns()`],
-/// [`tables_of_others`], [`latest_sightings`].
+/// Name and suite of each role, without the suites that need more than a warehouse: [`vector_search`],
+/// [`takedowns()`], [`tables_of_others`], [`latest_sightings`].
 pub const SUITES: [(&str, Suite); 6] = [
     ("jobs", |warehouse| Box::pin(jobs::suite(warehouse))),
     ("embeddings", |warehouse| Box::pin(embeddings::suite(warehouse))),
@@ -53,10 +53,10 @@ pub const SUITES: [(&str, Suite); 6] = [
     ("values", |warehouse| Box::pin(values(warehouse))),
 ];
 
-/// Values that every role must keep: moments and pay.
+/// Values that every role must preserve: moments and pay.
 async fn values(warehouse: &dyn Warehouse) {
     warehouse.create_jobs().await.unwrap();
-    moments::moments_before_1970_are_moments(warehouse).await;
+    moments::moments_before_1970_are_preserved(warehouse).await;
     pay::pay_has_one_definition(warehouse).await;
 }
 

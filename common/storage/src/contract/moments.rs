@@ -1,4 +1,4 @@
-//! Moments to the microsecond, before 1970 as after it, wherever they are kept.
+//! Contract of moments: they are preserved to the microsecond, before and after 1970, in every table.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use crate::warehouse::{
 
 const SOURCE: &str = "moments";
 
-/// The first and the last that are kept, and around 1970; the third is 1969-12-31T23:59:59.999Z.
+/// The first and the last supported moment, and moments around 1970; the third is 1969-12-31T23:59:59.999Z.
 const MICROS: [i64; 7] =
     [-62_135_596_800_000_000, -1_000_001, -1_000, -1, 0, 1_700_000_000_123_456, 253_402_300_799_999_999];
 
@@ -34,7 +34,7 @@ fn posted(micros: i64) -> FilterColumns {
     FilterColumns { job_posted_timestamp: Some(at(micros)), ..FilterColumns::default() }
 }
 
-/// Seen a millisecond before 1970, and a microsecond after that.
+/// Sightings a millisecond before 1970, and a microsecond later.
 fn sightings(micros: i64) -> [JobAd; 2] {
     let JobKey { source, job_id } = key(micros);
     let last = JobAd {
@@ -56,7 +56,7 @@ fn embedded(micros: i64) -> EmbeddingRow {
     EmbeddingRow { key: key(micros), created_at: at(-1_000), filters: posted(micros), ..created }
 }
 
-pub(super) async fn moments_before_1970_are_moments(warehouse: &dyn Warehouse) {
+pub(super) async fn moments_before_1970_are_preserved(warehouse: &dyn Warehouse) {
     warehouse.create_embeddings(&table()).await.unwrap();
     append(warehouse, vec![Ok(MICROS.into_iter().flat_map(sightings).collect())]).await.unwrap();
     let scan = JobScan { embeddings: table(), shard: Shard::ALL, source: Some(SOURCE.into()) };
@@ -94,7 +94,7 @@ pub(super) async fn moments_before_1970_are_moments(warehouse: &dyn Warehouse) {
     assert_eq!(rows(warehouse, sql).await[0], [Cell::Timestamp(at(-1_000))]);
     search(warehouse).await;
 
-    // Shared and refreshed rows take other ways.
+    // Shared and updated rows are written by other statements.
     let taken = |to: i64| SharedRow { key: key(0), content_hash: text[0], filters: posted(to) };
     assert!(warehouse.share_embeddings(&table(), SPACE, vec![taken(-1)], None).await.unwrap().is_empty());
     assert_eq!(found().await[&key(0)].stored.as_ref().unwrap().filters, posted(-1));

@@ -1,12 +1,13 @@
-//! Tables that others made or altered: their columns in another order, and some of their own.
+//! Contract of tables that another program created or altered: with another column order and further columns.
 
 use futures::TryStreamExt;
 
 use super::{SPACE, ad, append, candidates, key, moment, row, rows, scan, shared, table};
 use crate::warehouse::{Cell, EmbeddingRow, FilterColumns, IndexedAd, RunRecord, Warehouse};
 
-/// The tables that [`tables_of_others`] wants, as `(table, columns)`: ours in another order, and between them `tenant`, which the caller
-/// declares. `{text}`, `{moment}`, `{number}` and `{vector}` stand for the engine's types.
+/// The tables that [`tables_of_others`] needs, as `(table, columns)`: our columns in another order, and among them
+/// `tenant`, which the caller declares. `{text}`, `{moment}`, `{number}` and `{vector}` are placeholders of the
+/// engine's types.
 pub const OTHERS: [(&str, &str); 3] = [
     (
         "cleaned_jobs",
@@ -30,8 +31,9 @@ pub const OTHERS: [(&str, &str); 3] = [
     ),
 ];
 
-/// Proves that `warehouse`, which has the tables of [`OTHERS`], reads and writes them by name, and leaves `tenant` alone. One row of
-/// `job_embeddings` is there: of ad `owned`, with tenant `theirs`; every new row must have `default`.
+/// Tests that `warehouse`, which has the tables of [`OTHERS`], reads and writes columns by name and does not change
+/// `tenant`. `job_embeddings` has one row, of ad `owned` with tenant `theirs`; `tenant` of every new row must be
+/// `default`.
 pub async fn tables_of_others(warehouse: &dyn Warehouse, default: Cell) {
     for _ in 0..2 {
         warehouse.create_jobs().await.unwrap();
@@ -75,7 +77,7 @@ pub async fn tables_of_others(warehouse: &dyn Warehouse, default: Cell) {
     let cooks = found.iter().find(|ad| ad.key == cook.key()).unwrap();
     assert_eq!((cooks.title.as_deref(), cooks.filters.salary_mid), (Some("Cook"), Some(3500.0)));
 
-    // New, replaced, shared, and brought up to date.
+    // Inserted, replaced, shared, and updated rows.
     let filters = FilterColumns {
         job_location: Some("Bedok".into()),
         job_work_type: Some("Full-time".into()),

@@ -1,4 +1,4 @@
-//! Pay that is none, and currencies as people write them.
+//! Contract of pay: values that are not a number, and currencies as people write them.
 
 use common_core::job::{JobAd, JobFilter};
 use futures::TryStreamExt;
@@ -14,7 +14,7 @@ fn table() -> EmbeddingTable {
     EmbeddingTable::of_model("Contract/pay", 3)
 }
 
-/// Minimum, maximum, currency, and what a filter in SGD must compare.
+/// Minimum, maximum, currency, and the value that a filter in SGD compares.
 type Paid = (Option<f64>, Option<f64>, Option<&'static str>, Option<f64>);
 
 const ADS: [Paid; 12] = [
@@ -56,7 +56,7 @@ pub(super) async fn pay_has_one_definition(warehouse: &dyn Warehouse) {
     }
     assert_eq!(found.len(), ADS.len());
 
-    // Rows that an earlier version, or another program, wrote.
+    // Rows that an earlier version or another program wrote.
     warehouse.create_embeddings(&table()).await.unwrap();
     let rows = [f64::INFINITY, f64::NAN, f64::NEG_INFINITY, 5000.0].into_iter().enumerate();
     let rows: Vec<EmbeddingRow> = rows
@@ -69,7 +69,7 @@ pub(super) async fn pay_has_one_definition(warehouse: &dyn Warehouse) {
     warehouse.merge_embeddings(&table(), rows).await.unwrap();
     let filter = JobFilter { salary_min_sgd_per_month: Some(100.0), ..JobFilter::default() };
     let query = VectorQuery { vector: vec![1.0, 0.0, 0.0], top_k: 1_000, filter, min_similarity: None };
-    // By company too, because the emulator of BigQuery has no search but that one.
+    // Also by company, because the BigQuery emulator supports only that search.
     let company = JobFilter { company: vec![super::COMPANY.to_lowercase()], ..query.filter.clone() };
     let seen = |n: usize| JobAd {
         scrape_timestamp: moment(9),

@@ -1,4 +1,4 @@
-//! Ad-hoc queries.
+//! Contract of [`crate::warehouse::OperatorQueries`].
 
 use common_core::ErrorKind;
 use futures::TryStreamExt;
@@ -9,7 +9,7 @@ use crate::warehouse::{Cell, Parameter, Warehouse};
 pub(super) async fn suite(warehouse: &dyn Warehouse) {
     warehouse.create_jobs().await.unwrap();
     queries_keep_types_and_refuse_writes(warehouse).await;
-    parameters_are_values_and_never_text_of_the_statement(warehouse).await;
+    parameters_are_never_parsed_as_sql(warehouse).await;
 }
 
 async fn queries_keep_types_and_refuse_writes(warehouse: &dyn Warehouse) {
@@ -27,7 +27,7 @@ async fn queries_keep_types_and_refuse_writes(warehouse: &dyn Warehouse) {
     }
 }
 
-async fn parameters_are_values_and_never_text_of_the_statement(warehouse: &dyn Warehouse) {
+async fn parameters_are_never_parsed_as_sql(warehouse: &dyn Warehouse) {
     let hostile = "x'; DROP TABLE cleaned_jobs; -- ? \u{1f9d1}";
     let given = [
         Parameter::Text(hostile.into()),

@@ -1,4 +1,4 @@
-//! The contract of a registry, on any store.
+//! Contract of a registry, for any store.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,13 +13,13 @@ use serde_json::json;
 use crate::artifacts::ArtifactStore;
 use crate::registry::{Registry, list, show};
 
-/// The body of the artifacts of the suite.
+/// Body of the suite's artifacts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Note {
     text: String,
 }
 
-/// Their kind.
+/// Kind of the suite's artifacts.
 pub(super) const KIND: Kind = Kind { name: "note", format: 2, oldest_format: 2, built_by: "write-notes" };
 
 impl Body for Note {
@@ -30,7 +30,7 @@ impl Body for Note {
     }
 }
 
-/// Makes an artifact of one file in `folder`, and returns its manifest.
+/// Creates an artifact of one file in `folder`, and returns its manifest.
 pub(super) fn build(folder: &Path, version: &str, text: &str, space: Option<&str>) -> Manifest<Note> {
     std::fs::write(folder.join("data.bin"), text).unwrap();
     let manifest = Manifest {
@@ -53,7 +53,7 @@ pub(super) fn build(folder: &Path, version: &str, text: &str, space: Option<&str
     manifest
 }
 
-/// Claims a version and publishes an artifact as it.
+/// Claims a version and publishes an artifact under it.
 pub(super) async fn publish(registry: &Registry, text: &str, space: Option<&str>) -> String {
     let (folder, version) = (tempfile::tempdir().unwrap(), registry.claim().await.unwrap());
     build(folder.path(), &version, text, space);
@@ -61,17 +61,17 @@ pub(super) async fn publish(registry: &Registry, text: &str, space: Option<&str>
     version
 }
 
-/// Replaces an object, whatever its state.
+/// Overwrites an object in any state.
 pub(super) async fn overwrite(store: &dyn ArtifactStore, name: &str, text: &str) {
     let generation = store.get(name).await.unwrap().map(|(_, generation)| generation);
     store.compare_and_set(name, text.to_owned().into(), generation.as_ref()).await.unwrap();
 }
 
-/// Proves that versions are complete or absent, that one publisher wins, that local copies are verified, and that
-/// the same holds for sets of champions.
+/// Tests that versions are complete or absent, that one publisher wins, and that local copies are verified; also
+/// runs the suite of the champions.
 ///
 /// # Panics
-/// Where the store, or the registry on it, does not keep its contract.
+/// If the store, or the registry on it, breaks the contract.
 pub async fn registry(store: Arc<dyn ArtifactStore>) {
     versions_are_published_promoted_and_installed(Arc::clone(&store)).await;
     manifests_of_other_formats_are_refused(Arc::clone(&store)).await;
@@ -86,7 +86,7 @@ async fn versions_are_published_promoted_and_installed(store: Arc<dyn ArtifactSt
     assert_eq!(registry.champion().await.unwrap(), None);
     assert!(registry.versions().await.unwrap().is_empty());
 
-    // Two publishers at once never have the same version, and a claim is no version.
+    // Concurrent publishers never claim the same version, and a claim is not a version.
     let (one, other) = futures::join!(registry.claim(), registry.claim());
     let (one, other) = (one.unwrap(), other.unwrap());
     assert_ne!(one, other);
@@ -101,7 +101,7 @@ async fn versions_are_published_promoted_and_installed(store: Arc<dyn ArtifactSt
     let again = registry.publish(&one, folder.path()).await.unwrap_err();
     assert_eq!(again.kind(), ErrorKind::Conflict);
 
-    // Of two that expect the same champion, one wins.
+    // Of two writers that expect the same champion, one wins.
     registry.promote(&one, None).await.unwrap();
     let champion = registry.champion().await.unwrap().unwrap();
     assert_eq!(champion.version, one);
@@ -112,11 +112,11 @@ async fn versions_are_published_promoted_and_installed(store: Arc<dyn ArtifactSt
     assert_eq!(registry.promote(&one, Some(&champion)).await.unwrap_err().kind(), ErrorKind::Conflict);
     assert_eq!(registry.champion().await.unwrap().unwrap().version, other);
 
-    // Installed complete, once.
+    // Installed completely, once.
     let copy = registry.install(&other, cache.path()).await.unwrap();
     assert_eq!(std::fs::read_to_string(copy.join("data.bin")).unwrap(), "second, and longer");
     assert_eq!(registry.install(&other, cache.path()).await.unwrap(), copy);
-    // A copy that was altered since, even without another length, is replaced.
+    // A copy that was altered is replaced, even if its length is unchanged.
     for written in ["second, AND longer", "sec"] {
         std::fs::write(copy.join("data.bin"), written).unwrap();
         assert_eq!(registry.install(&other, cache.path()).await.unwrap(), copy);
@@ -126,7 +126,7 @@ async fn versions_are_published_promoted_and_installed(store: Arc<dyn ArtifactSt
     assert_eq!(missing.kind(), ErrorKind::NotFound);
     assert!(missing.to_string().contains("run write-notes"), "{missing}");
 
-    // A file that is not what the manifest says is named, and leaves nothing behind.
+    // A file that differs from the manifest is named, and no copy is left.
     for (text, written) in [("altered", "alterEd"), ("truncated", "trunc")] {
         let version = registry.claim().await.unwrap();
         build(folder.path(), &version, text, None);
@@ -139,7 +139,7 @@ async fn versions_are_published_promoted_and_installed(store: Arc<dyn ArtifactSt
     }
     assert_eq!(std::fs::read_dir(cache.path()).unwrap().count(), 1);
 
-    // The last ones stay, and the champion; what is claimed stays for its publisher.
+    // The newest versions and the champion are kept, and so is a claimed version.
     let claimed = registry.claim().await.unwrap();
     let gone = registry.prune(1).await.unwrap();
     assert_eq!(gone.len(), 2, "{gone:?}");
@@ -225,7 +225,7 @@ async fn copies_are_kept_by_prefix(store: Arc<dyn ArtifactStore>) {
     }
     let version = publish(&other, "text", None).await;
     copies.push(other.install(&version, cache.path()).await.unwrap());
-    // The oldest of four is gone; the other prefix's does not count among them.
+    // The oldest of four copies is removed; the copy of the other prefix does not count.
     let there: Vec<bool> = copies.iter().map(|copy| copy.is_dir()).collect();
     assert_eq!(there, [false, true, true, true, true]);
 }

@@ -1,4 +1,4 @@
-//! Runs: rows that are added and never changed, and one state a run.
+//! Contract of [`crate::warehouse::RunStore`]: states are appended, and the view shows one state for each run.
 
 use common_core::job::Timestamp;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::warehouse::{Cell, RunRecord, Warehouse};
 pub(super) async fn suite(warehouse: &dyn Warehouse) {
     warehouse.create_jobs().await.unwrap();
     warehouse.create_runs().await.unwrap();
-    every_state_of_a_run_is_kept_and_the_view_has_one(warehouse).await;
+    all_states_are_kept_and_the_view_shows_one(warehouse).await;
     a_run_that_was_killed_is_found(warehouse).await;
 }
 
@@ -28,12 +28,12 @@ fn state(run_id: &str, status: RunStatus, recorded: i64) -> RunRecord {
     }
 }
 
-/// What the view shows of a run: status, end, report.
+/// Status, end and report of a run in the view.
 async fn shown(warehouse: &dyn Warehouse, run_id: &str) -> Vec<(String, Option<Timestamp>, Value)> {
     let sql = format!("SELECT status, finished_at, report FROM vw_runs WHERE run_id = '{run_id}'");
     let text = |cell: &Cell| match cell {
         Cell::Text(text) => text.clone(),
-        other => panic!("{other:?} is no text"),
+        other => panic!("{other:?} is not text"),
     };
     let rows = rows(warehouse, &sql).await;
     let row = |row: &Vec<Cell>| {
@@ -43,9 +43,9 @@ async fn shown(warehouse: &dyn Warehouse, run_id: &str) -> Vec<(String, Option<T
     rows.iter().map(row).collect()
 }
 
-async fn every_state_of_a_run_is_kept_and_the_view_has_one(warehouse: &dyn Warehouse) {
-    // In the order in which they are written, which says nothing.
-    #[allow(clippy::type_complexity)] // It stands here alone.
+async fn all_states_are_kept_and_the_view_shows_one(warehouse: &dyn Warehouse) {
+    // In the order of writing, which must not matter.
+    #[allow(clippy::type_complexity)] // The type is used only here.
     let cases: [(&str, &[(RunStatus, i64)], RunStatus); 9] = [
         ("whole", &[(Running, 1), (Succeeded, 2)], Succeeded),
         ("backwards", &[(Failed, 2), (Running, 1)], Failed),
@@ -74,7 +74,7 @@ async fn every_state_of_a_run_is_kept_and_the_view_has_one(warehouse: &dyn Wareh
         let [(ending, finished_at, report)] = &all[..] else { panic!("{run_id}: {all:?}") };
         assert_eq!(ending, expected.as_str(), "{run_id}");
         assert_eq!(*finished_at, latest.finished_at, "{run_id}");
-        // Of two that a later run took for dead, the later.
+        // Of two `abandoned` states, the later one.
         assert_eq!(*report, latest.report, "{run_id}");
     }
     assert_eq!(count(warehouse, "ml_runs").await, written, "every state is kept");

@@ -1,4 +1,4 @@
-//! Searches, compared with the same done by hand.
+//! Contract of searches: their results equal those of an exhaustive search in memory.
 
 use common_core::ErrorKind;
 use common_core::fold::fold_name;
@@ -13,10 +13,10 @@ use crate::warehouse::{
 const DIMENSION: usize = 16;
 const ADS: usize = 200;
 
-/// Text that means something else wherever it is not a parameter, or is compared as a pattern.
+/// Values with special characters of SQL, of JSON and of patterns.
 const LOCATIONS: [Option<&str>; 6] =
     [Some("Jurong East"), Some("O'Brien's \"Hub\""), Some("100% remote_\\"), Some(""), None, Some("Zürich")];
-/// As the last of [`LOCATIONS`] is spelled in every other row.
+/// Another spelling of the last of [`LOCATIONS`], in every other row.
 const ALSO_ZURICH: &str = "\u{a0}ＺU\u{308}RICH ";
 const COMPANIES: [Option<&str>; 4] =
     [Some("Ümlaut & Co"), Some("50% Off's, \"Pte\" Ltd"), None, Some(super::COMPANY)];
@@ -30,7 +30,7 @@ fn table() -> EmbeddingTable {
     EmbeddingTable::of_model("Contract/search", DIMENSION)
 }
 
-/// A vector of no particular direction, the same for the same seed.
+/// A pseudo-random vector, determined by the seed.
 fn vector(seed: u64) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1);
     let mut next = || {
@@ -45,7 +45,7 @@ fn pick<T: Copy>(values: &[T], n: usize) -> T {
 }
 
 fn row(n: usize) -> EmbeddingRow {
-    // Every twentieth has the vector of the one before: ads of one similarity.
+    // Every twentieth ad has the vector of the ad before, so that similarities tie.
     let seed = if n % 20 == 19 { n - 1 } else { n };
     let text = |text: Option<&str>| text.map(str::to_owned);
     EmbeddingRow {
@@ -82,7 +82,7 @@ impl Market {
             ..JobAd::default()
         };
         let now = (0..ADS).map(|n| sighting(n, companies[n], 10));
-        // Once everything was somebody else's.
+        // Earlier sightings have another company.
         let before = (0..ADS).map(|n| sighting(n, pick(&COMPANIES, n + 1), 5));
         append(warehouse, vec![Ok(now.collect()), Ok(before.collect())]).await.unwrap();
         let foreign = EmbeddingRow {
@@ -95,7 +95,7 @@ impl Market {
         Self { rows, companies }
     }
 
-    /// The search by hand.
+    /// The expected results, by an exhaustive search.
     fn expected(&self, query: &VectorQuery) -> Vec<VectorHit> {
         let filter = &query.filter;
         let has = |wanted: &[String], value: Option<&str>| {
@@ -126,10 +126,10 @@ impl Market {
         hits
     }
 
-    /// Fails unless the warehouse finds what is there, at least `least` ads.
+    /// Panics unless the warehouse returns the expected results, at least `least` ads.
     async fn check(&self, warehouse: &dyn Warehouse, query: &VectorQuery, least: usize) {
         let expected = self.expected(query);
-        assert!(expected.len() >= least, "{query:?} is no question: {expected:?}");
+        assert!(expected.len() >= least, "{query:?} finds too few ads: {expected:?}");
         let found = warehouse.search_embeddings(&table(), SPACE, query).await.unwrap();
         let names = |hits: &[VectorHit]| -> Vec<_> {
             hits.iter().map(|hit| (hit.key.to_string(), hit.content_hash)).collect()
@@ -155,8 +155,8 @@ fn query(seed: u64, top_k: usize, filter: JobFilter) -> VectorQuery {
     VectorQuery { vector: vector(seed), top_k, filter, min_similarity: None }
 }
 
-/// Proves the searches that go by a vector index where there is one, on `warehouse`, which must be empty. Of so few
-/// rows no index is made, and they are exact.
+/// Tests the searches that use a vector index if there is one, on `warehouse`, which must be empty. The rows are
+/// too few for an index, so the searches are exact.
 pub async fn vector_search(warehouse: &dyn Warehouse) {
     warehouse.create_jobs().await.unwrap();
     let market = Market::open(warehouse).await;
@@ -201,25 +201,25 @@ async fn a_search_leaves_out_what_was_taken_down(warehouse: &dyn Warehouse, mut 
     let gone = market.rows.swap_remove(3);
     market.companies.swap_remove(3);
     warehouse.forget(std::slice::from_ref(&gone.key)).await.unwrap();
-    // As a run does that had read the ad before.
+    // A run that had read the ad before the takedown writes its row again.
     warehouse.merge_embeddings(&table(), vec![gone.clone()]).await.unwrap();
-    // So many that the vector index is not what counts: it takes the nearest before anything is left out.
+    // Asks for all ads: a vector index would select the nearest before ads are left out.
     let query = VectorQuery { vector: gone.embedding.clone(), ..query(0, ADS, JobFilter::default()) };
     market.check(warehouse, &query, ADS - 1).await;
     warehouse.undo_forget(&[gone.key]).await.unwrap();
     assert_eq!(warehouse.search_embeddings(&table(), SPACE, &query).await.unwrap().len(), ADS);
 }
 
-/// The searches that need no vector index.
+/// Tests the searches that need no vector index.
 pub(super) async fn suite(warehouse: &dyn Warehouse) {
     warehouse.create_jobs().await.unwrap();
     let market = Market::open(warehouse).await;
-    searches_by_company_go_by_the_latest_sighting(warehouse, &market).await;
+    searches_by_company_use_the_latest_sighting(warehouse, &market).await;
     a_vector_that_cannot_be_compared_is_refused(warehouse).await;
     few_rows_need_no_vector_index(warehouse).await;
 }
 
-async fn searches_by_company_go_by_the_latest_sighting(warehouse: &dyn Warehouse, market: &Market) {
+async fn searches_by_company_use_the_latest_sighting(warehouse: &dyn Warehouse, market: &Market) {
     for company in COMPANIES.into_iter().flatten() {
         let asked = format!(" {}\u{a0}", company.to_uppercase().replace('Ü', "u"));
         let filter = JobFilter { company: texts(&[&asked]), ..JobFilter::default() };

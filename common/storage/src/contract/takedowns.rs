@@ -1,4 +1,4 @@
-//! Takedowns: who was taken down is read by nobody, whatever brings the rows back.
+//! Contract of takedowns: an ad that was taken down is never read, even if its rows are written again.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -12,10 +12,10 @@ use crate::warehouse::{
     VectorQuery, Warehouse,
 };
 
-/// Runs a statement past the [`Warehouse`], as another program could.
+/// Runs a statement on the engine itself, as another program could.
 pub type Foreign<'a> = &'a (dyn Fn(String) -> BoxFuture<'a, ()> + Sync);
 
-/// Text that means something else wherever a key is not a parameter.
+/// A key with special characters of SQL and JSON.
 const HOSTILE: &str = "x'; DROP TABLE cleaned_jobs; --\\\" %_$1 @ads {\"a\":[1]} \u{1f9d1}\u{200d}\u{1f373}";
 
 fn table() -> EmbeddingTable {
@@ -39,7 +39,8 @@ async fn append(warehouse: &dyn Warehouse, ids: &[&str]) -> Appended {
     warehouse.append_jobs(stream::iter(vec![Ok(ads)]).boxed()).await.unwrap()
 }
 
-/// Fails unless every reader sees the same: `seen` ads, of which `embedded` have a vector, and `forgotten` ads left out.
+/// Panics unless all readers agree: `seen` ads, `embedded` ads with a vector, and `forgotten` ads that are left
+/// out.
 async fn check(warehouse: &dyn Warehouse, seen: &[&str], embedded: &[&str], forgotten: u64) -> IndexState {
     let (seen, embedded): (BTreeSet<&str>, BTreeSet<&str>) =
         (seen.iter().copied().collect(), embedded.iter().copied().collect());
@@ -69,9 +70,9 @@ async fn check(warehouse: &dyn Warehouse, seen: &[&str], embedded: &[&str], forg
     state
 }
 
-/// Proves what a takedown promises, on `warehouse`, which must be empty.
+/// Tests the contract of [`crate::warehouse::Takedowns`] on `warehouse`, which must be empty.
 pub async fn takedowns(warehouse: &dyn Warehouse, foreign: Foreign<'_>) {
-    // As an older version of this program left it, filled by another one.
+    // A warehouse of an older version of this program, with rows of another program.
     warehouse.create_jobs().await.unwrap();
     warehouse.create_embeddings(&table()).await.unwrap();
     foreign("DROP TABLE forgotten_ads".into()).await;
@@ -105,7 +106,8 @@ pub async fn takedowns(warehouse: &dyn Warehouse, foreign: Foreign<'_>) {
     assert_ne!(after, before);
     assert_eq!((count(warehouse, "forgotten_ads").await, count(warehouse, "numbered").await), (4, 0));
 
-    // What this program loads, and what others write past it, by a scrape and by a run that had read the ad before.
+    // Rows that this program loads, and rows that others write: by a scrape, and by a run that had read the ad
+    // before.
     let sightings = append(warehouse, &["gone", " gone\t", HOSTILE, "new"]).await;
     assert_eq!(sightings, Appended { sightings: 1, forgotten: 3 });
     foreign(sighting("gone", 2)).await;
@@ -115,12 +117,12 @@ pub async fn takedowns(warehouse: &dyn Warehouse, foreign: Foreign<'_>) {
     assert_eq!(
         ids(heir.iter()),
         BTreeSet::from(["heir"]),
-        "a vector of an ad that was taken down is nobody's"
+        "a vector of an ad that was taken down is not reused"
     );
     assert_eq!(warehouse.prune_embeddings(&scan()).await.unwrap(), 1);
     assert_eq!(warehouse.prune_embeddings(&scan()).await.unwrap(), 0);
 
-    // Twice is once, and removes what has come back.
+    // Repeating the takedown changes nothing but removes rows that were written again.
     let moments = "SELECT job_id, forgotten_at FROM forgotten_ads ORDER BY job_id";
     let first = rows(warehouse, moments).await;
     let again = warehouse.forget(&wanted).await.unwrap();
@@ -135,7 +137,7 @@ pub async fn takedowns(warehouse: &dyn Warehouse, foreign: Foreign<'_>) {
     assert_eq!(ids(traces.present.iter()), BTreeSet::from(["kept"]));
     assert_eq!(ids(traces.forgotten.iter()), BTreeSet::from(["gone", "never"]));
 
-    // Lifted: no row comes back, and the next sighting does.
+    // After the takedown is lifted, no row comes back, but the next sighting is stored.
     let lifted = warehouse.undo_forget(&keys(&["gone", "kept", HOSTILE])).await.unwrap();
     assert_eq!(ids(lifted.iter()), BTreeSet::from(["gone", HOSTILE]));
     assert_eq!(warehouse.undo_forget(&keys(&["gone"])).await.unwrap(), HashSet::new());

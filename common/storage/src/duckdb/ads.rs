@@ -1,4 +1,4 @@
-//! Ads beside their vectors, for whoever builds an index: block by block in the order of the vectors, which are read once.
+//! Reads ads with their vectors to build an index: block by block in the order of the vectors, which are read once.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,8 +12,8 @@ use super::errors::Outcome;
 use super::{Shared, catalogue, moment, sql, vectors};
 use crate::warehouse::{EmbeddingRow, EmbeddingTable, IndexedAd};
 
-/// Embeddings a block: some 20 MB of ads. Their sightings are anywhere in their table, and a block reads all descriptions
-/// between the first and the last; so blocks are several pages of vectors.
+/// Embeddings in a block: about 20 MB of ads. Their sightings can be anywhere in `cleaned_jobs`, and a block reads
+/// all descriptions between the first and the last one; a block therefore spans several pages of vectors.
 const BLOCK_ROWS: i64 = 4 * vectors::PAGE_ROWS;
 
 pub(super) fn scan_ads(
@@ -143,7 +143,8 @@ mod tests {
         }
     }
 
-    /// In the little memory of a run, over more than one block, the sightings in another order than the vectors.
+    /// With the memory limit of a run, over more than one block, and with sightings in another order than the
+    /// vectors.
     #[tokio::test(flavor = "multi_thread")]
     async fn every_ad_comes_once_with_its_own_vector() {
         let folder = tempfile::tempdir().unwrap();

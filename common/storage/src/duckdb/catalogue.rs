@@ -1,26 +1,26 @@
-//! The tables and columns of the file.
+//! Tables and columns of the file.
 
 use ::duckdb::Connection;
 
 use super::sql;
 
-/// A column as the catalogue knows it.
+/// A column in the catalogue.
 pub(super) struct CatalogueColumn {
     pub(super) table: String,
     pub(super) name: String,
     pub(super) data_type: String,
-    /// Whether a row without a value of it is refused.
+    /// Whether a row must have a value for it: NOT NULL without a default.
     pub(super) must_be_given: bool,
-    /// Whether it is of a view.
+    /// Whether it belongs to a view.
     pub(super) is_view: bool,
 }
 
-/// Every column of every table, in alphabetical order of the tables; no views.
+/// Columns of all tables, in alphabetical order of the tables; without views.
 pub(super) fn columns(connection: &Connection) -> ::duckdb::Result<Vec<CatalogueColumn>> {
     Ok(columns_with_views(connection)?.into_iter().filter(|column| !column.is_view).collect())
 }
 
-/// Every column of every table and view, in alphabetical order of these.
+/// Columns of all tables and views, in alphabetical order of these.
 pub(super) fn columns_with_views(connection: &Connection) -> ::duckdb::Result<Vec<CatalogueColumn>> {
     let mut statement = connection.prepare_cached(sql::LIST_COLUMNS.text)?;
     statement.query_map([], column)?.collect()

@@ -1,4 +1,4 @@
-//! The values of an ad-hoc query, taken out of Arrow's arrays without a change.
+//! Converts the Arrow arrays of an ad-hoc query's result to cells without loss.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -18,11 +18,11 @@ use common_core::{Error, Result};
 
 use crate::warehouse::cell::{self, Cell, ColumnType};
 
-/// Types whose values lose something on their way through Arrow, and are written out by the engine instead.
+/// Types that Arrow cannot represent without loss; the engine converts their values to text.
 const WRITTEN_OUT: [&str; 7] = ["UHUGEINT", "INTERVAL", "BIT", "BIGNUM", "VARINT", "GEOMETRY", "VARIANT"];
 const TIME_WITH_ZONE: &str = "TIME WITH TIME ZONE";
 
-/// The statement, its columns of [`WRITTEN_OUT`] types as text.
+/// The statement with its columns of [`WRITTEN_OUT`] types converted to text.
 pub(super) fn presentable<'a>(connection: &Connection, sql: &'a str, parameters: &[Value]) -> Cow<'a, str> {
     let Some(columns) = described(connection, sql, parameters) else { return Cow::Borrowed(sql) };
     let is_written_out = |of_type: &str| {
@@ -47,7 +47,8 @@ pub(super) fn presentable<'a>(connection: &Connection, sql: &'a str, parameters:
     Cow::Owned(format!("SELECT {list} FROM ({sql}\n)"))
 }
 
-/// Names and types of the columns of a SELECT; `None` where the statement is another, or wrong: its own run says what is.
+/// Names and types of the columns of a SELECT; `None` if the statement is not a SELECT or is invalid: running it
+/// reports the error.
 fn described(connection: &Connection, sql: &str, parameters: &[Value]) -> Option<Vec<(String, String)>> {
     let mut statement = connection.prepare(&format!("DESCRIBE {sql}")).ok()?;
     let mut rows = statement.query(params_from_iter(parameters)).ok()?;
@@ -62,7 +63,7 @@ fn described(connection: &Connection, sql: &str, parameters: &[Value]) -> Option
     Some(columns)
 }
 
-/// What cells a column of this type has.
+/// Cell type of a column.
 pub(super) fn column_type(data_type: &DataType) -> ColumnType {
     match data_type {
         DataType::Boolean => ColumnType::Bool,
@@ -77,7 +78,7 @@ pub(super) fn column_type(data_type: &DataType) -> ColumnType {
             ColumnType::Bytes
         }
         DataType::Date32 => ColumnType::Date,
-        // The calendar type would hold them, and Parquet's column of microseconds would not.
+        // A calendar type would hold them, but a Parquet column of microseconds would not.
         DataType::Timestamp(TimeUnit::Nanosecond, _) => ColumnType::Text,
         DataType::Timestamp(..) => ColumnType::Timestamp,
         DataType::FixedSizeList(item, _) | DataType::List(item) => match item.data_type() {
@@ -103,7 +104,7 @@ pub(super) fn cells(batch: &RecordBatch, types: &[ColumnType]) -> Result<Vec<Vec
     Ok(rows)
 }
 
-/// The array in the one type that holds every value of its kind.
+/// The array converted to the one Arrow type that is used for its kind.
 fn plain(array: &ArrayRef, kind: ColumnType) -> Result<ArrayRef> {
     let one_type = match (kind, array.data_type()) {
         (ColumnType::Int, _) => DataType::Int64,
@@ -132,7 +133,8 @@ fn value(array: &ArrayRef, kind: ColumnType, index: usize) -> Result<Cell> {
         ColumnType::Bytes => Cell::Bytes(array.as_binary::<i64>().value(index).to_vec()),
         ColumnType::Date => Cell::Date(array.as_primitive::<Date32Type>().value(index)),
         ColumnType::Timestamp => {
-            let micros = micros(array, index).ok_or_else(|| Error::internal("a moment has no unit"))?;
+            let micros =
+                micros(array, index).ok_or_else(|| Error::internal("a timestamp column has no unit"))?;
             let is_finite = micros != i64::MAX && micros != -i64::MAX;
             let moment = DateTime::from_timestamp_micros(micros).filter(|_| is_finite);
             moment.map_or(Cell::FarTimestamp(micros), Cell::Timestamp)
@@ -152,13 +154,13 @@ fn value(array: &ArrayRef, kind: ColumnType, index: usize) -> Result<Cell> {
         ColumnType::Json => {
             let mut text = String::new();
             json(array, index, &mut text)?;
-            // A union is never NULL itself.
+            // A union itself is never NULL.
             if text == "null" { Cell::Null } else { Cell::Json(text) }
         }
     })
 }
 
-/// The elements of one list.
+/// The elements of a list.
 fn items(array: &ArrayRef, index: usize) -> ArrayRef {
     match array.data_type() {
         DataType::FixedSizeList(..) => array.as_fixed_size_list().value(index),
@@ -167,7 +169,7 @@ fn items(array: &ArrayRef, index: usize) -> ArrayRef {
     }
 }
 
-/// Microseconds since 1970 of a moment that is kept in them or in something coarser; infinity stays infinity.
+/// Microseconds since 1970 of a moment with a unit of microseconds or longer; infinity is kept.
 fn micros(array: &ArrayRef, index: usize) -> Option<i64> {
     let (units, factor) = match array.data_type() {
         DataType::Timestamp(TimeUnit::Second, _) => {
@@ -181,17 +183,17 @@ fn micros(array: &ArrayRef, index: usize) -> Option<i64> {
         }
         _ => return None,
     };
-    // The engine's own range is that of microseconds: what is outside is one of the ends of time.
+    // The engine's range is that of microseconds: values that overflow are infinite.
     Some(units.checked_mul(factor).unwrap_or(if units < 0 { -i64::MAX } else { i64::MAX }))
 }
 
-/// A value that is no list or structure, as text.
+/// Formats a value that is not a list or a structure.
 fn text(array: &ArrayRef, index: usize) -> Result<String> {
     Ok(match array.data_type() {
         DataType::Utf8 => array.as_string::<i32>().value(index).to_owned(),
         DataType::LargeUtf8 => array.as_string::<i64>().value(index).to_owned(),
         DataType::Utf8View => array.as_string_view().value(index).to_owned(),
-        // A HUGEINT has a digit more than the type says, which its own form would cut.
+        // A HUGEINT can have one digit more than its Arrow type allows, and the Arrow formatter would cut it off.
         DataType::Decimal128(_, 0) => array.as_primitive::<Decimal128Type>().value(index).to_string(),
         DataType::Decimal128(..) => array.as_primitive::<Decimal128Type>().value_as_string(index),
         DataType::Decimal256(..) => array.as_primitive::<Decimal256Type>().value_as_string(index),
@@ -209,7 +211,7 @@ fn text(array: &ArrayRef, index: usize) -> Result<String> {
             fine_moment(nanos)
         }
         DataType::Timestamp(..) => micros(array, index).map(cell::moment).unwrap_or_default(),
-        // What has no form of its own here: whole numbers, truth, and types that the engine does not send today.
+        // All other types: integers, booleans, and types that the engine does not send today.
         _ => {
             let format = FormatOptions::default().with_display_error(false);
             let formatter = ArrayFormatter::try_new(array, &format).map_err(defect)?;
@@ -223,12 +225,12 @@ fn fine_moment(nanos: i64) -> String {
     if nanos == i64::MAX || nanos == -i64::MAX {
         return cell::moment(nanos);
     }
-    // Days of nanoseconds are some hundred thousand.
+    // The days of a 64-bit number of nanoseconds fit into an i32.
     let day = cell::date(i32::try_from(nanos.div_euclid(DAY)).unwrap_or_default());
     format!("{day}T{}Z", cell::time(nanos.rem_euclid(DAY)))
 }
 
-/// Any value as JSON.
+/// Writes any value as JSON.
 fn json(array: &ArrayRef, index: usize, out: &mut String) -> Result<()> {
     if array.is_null(index) {
         out.push_str("null");
@@ -263,7 +265,7 @@ fn json(array: &ArrayRef, index: usize, out: &mut String) -> Result<()> {
             list(out, ['{', '}'], 0..entries.len(), |entry, out| {
                 let mut key = String::new();
                 json(keys, entry, &mut key)?;
-                // A key is text in JSON, whatever it is in the warehouse.
+                // Keys are strings in JSON, whatever their type in the warehouse.
                 let key = if key.starts_with('"') { key } else { cell::text_json(&key) };
                 let _ = write!(out, "{key}:");
                 json(values, entry, out)

@@ -1,4 +1,4 @@
-//! Vectors of ads: the role, and its writes, each call one transaction.
+//! Vectors of ads. Each write is one transaction.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -11,17 +11,17 @@ use common_core::job::{ContentHash, IndexedAd, JobKey, Timestamp};
 use futures::stream::BoxStream;
 
 use super::errors::Outcome;
-use super::{DuckDb, ads, catalogue, micros, moment, shape, sql, stage, takedowns, vectors};
+use super::{DuckDb, ads, catalogue, micros, moment, sql, stage, tables, takedowns, vectors};
 use crate::batches;
 use crate::warehouse::{
     EmbeddingRow, EmbeddingStore, EmbeddingTable, IndexState, JobScan, QueryCost, Refused, SharedRow,
     WriteSize,
 };
 
-/// Rows that take another ad's vector in one transaction.
+/// Rows that reuse a vector in one transaction.
 const SHARED_ROWS: usize = 512;
 
-/// In how many parts the keys are compared when vanished ads are looked for.
+/// Number of parts in which keys are compared to find removed ads.
 const PRUNE_PARTS: u32 = 64;
 
 #[async_trait]
@@ -32,7 +32,7 @@ impl EmbeddingStore for DuckDb {
 
     async fn create_embeddings(&self, embeddings: &EmbeddingTable) -> Result<()> {
         let embeddings = embeddings.clone();
-        self.write(move |connection| shape::create_embeddings(connection, &embeddings)).await
+        self.write(move |connection| tables::create_embeddings(connection, &embeddings)).await
     }
 
     fn scan_embeddings(
@@ -82,7 +82,7 @@ impl EmbeddingStore for DuckDb {
     ) -> Result<Vec<Refused>> {
         let table = table.clone();
         self.write(move |connection| merge_embeddings(connection, &table, &rows)).await?;
-        // The columns take whatever the rows' types can hold.
+        // The columns accept all values of the rows' types.
         Ok(Vec::new())
     }
 
@@ -94,7 +94,7 @@ impl EmbeddingStore for DuckDb {
         since: Option<Timestamp>,
     ) -> Result<HashSet<JobKey>> {
         let mut without = HashSet::new();
-        // Part by part, because all of a part's vectors are in memory, more than once.
+        // In parts, because all vectors of a part are in memory, more than once.
         for part in rows.chunks(SHARED_ROWS) {
             let (table, space, part) = (table.clone(), space.to_owned(), part.to_vec());
             let unshared = self.write(move |connection| {
@@ -161,7 +161,7 @@ fn embedding_spaces(connection: &Connection, table: &EmbeddingTable) -> Outcome<
     Ok(spaces.collect::<::duckdb::Result<_>>()?)
 }
 
-/// Which of the hashes, joined by commas, have a vector of `space`, written since `since` where that is given.
+/// The hashes, joined by commas, that have a vector of `space`, written since `since` if given.
 fn known_texts(
     connection: &Connection,
     table: &EmbeddingTable,
@@ -202,7 +202,7 @@ fn share_staged(
     Ok(unshared)
 }
 
-/// Copies the rows that have the staged texts' vectors, one by one: only their pages are read.
+/// Copies the rows with the staged texts' vectors one by one, so that only the pages of these rows are read.
 fn fetch_donors(
     connection: &Connection,
     table: &EmbeddingTable,
@@ -220,9 +220,10 @@ fn fetch_donors(
     Ok(())
 }
 
-/// Puts the staged rows in place of those that their ads had. What else the table's owner keeps in a row stays there.
+/// Inserts the staged rows or updates existing rows of the same ads. Columns that belong to the table's owner keep
+/// their values.
 fn put_staged(connection: &Connection, table: &EmbeddingTable) -> Outcome<()> {
-    let statements = if shape::has_other_columns(connection, table)? {
+    let statements = if tables::has_other_columns(connection, table)? {
         [sql::UPDATE_EMBEDDINGS, sql::INSERT_NEW_EMBEDDINGS]
     } else {
         [sql::REPLACE_EMBEDDINGS, sql::INSERT_EMBEDDINGS]

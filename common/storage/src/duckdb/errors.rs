@@ -1,11 +1,11 @@
-//! What DuckDB's messages mean for whoever reads them.
+//! Translates DuckDB's error messages.
 
 use std::path::Path;
 
 use common_core::{Error, ErrorKind, Result};
 
-/// Which sentence goes with which part of a message. The engine has one error code for everything, so its text is
-/// all there is to go by; `tests/faults` makes each of these happen.
+/// Part of an engine's message, error kind, and sentence for the user. The engine has one error code for all
+/// errors, so only the text distinguishes them; `tests/faults` provokes each of these errors.
 const MEANINGS: &[(&str, ErrorKind, &str)] = &[
     ("Could not set lock", ErrorKind::Unavailable, "is held by another process"),
     ("different configuration", ErrorKind::Unavailable, "is open in this process already"),
@@ -18,8 +18,8 @@ const MEANINGS: &[(&str, ErrorKind, &str)] = &[
     ("not a valid DuckDB database", ErrorKind::Corrupt, "is not a DuckDB database"),
     ("Corrupt database file", ErrorKind::Corrupt, "is damaged"),
     ("Failed to load metadata pointer", ErrorKind::Corrupt, "is damaged"),
-    ("Could not read enough bytes", ErrorKind::Corrupt, "is damaged: it is shorter than it was"),
-    ("Could not read from file", ErrorKind::Corrupt, "is damaged: it is shorter than it was"),
+    ("Could not read enough bytes", ErrorKind::Corrupt, "is damaged: it is truncated"),
+    ("Could not read from file", ErrorKind::Corrupt, "is damaged: it is truncated"),
     ("No space left on device", ErrorKind::Exhausted, "cannot grow: the disk is full"),
     ("Could not write", ErrorKind::Exhausted, "cannot be written: is the disk full?"),
     ("Out of Memory", ErrorKind::Exhausted, "needs more memory or temporary disk space than it may use"),
@@ -32,7 +32,7 @@ const MEANINGS: &[(&str, ErrorKind, &str)] = &[
     ),
 ];
 
-/// Why work on a connection failed: the engine's reason or ours.
+/// Why work on a connection failed: an error of the engine or of this program.
 pub(super) enum Failure {
     Engine(::duckdb::Error),
     Ours(Error),
@@ -52,14 +52,15 @@ impl From<Error> for Failure {
 
 pub(super) type Outcome<T> = Result<T, Failure>;
 
-/// Turns an engine's error into ours: kind, and one sentence that names the file. What a user can mend is said in our
-/// words alone (the engine's go to the debug log); what is wrong with a statement, in the engine's.
+/// Translates an engine's error: kind, and one sentence with the file's name. Errors that a user can fix have a
+/// sentence of this program (the engine's message is logged at debug level); errors in a statement keep the
+/// engine's message.
 pub(super) fn translate(error: ::duckdb::Error, path: &Path) -> Error {
     let text = error.to_string();
     let name = path.display();
     let is_of = |kinds: &[&str]| kinds.iter().any(|kind| text.starts_with(&format!("{kind} Error")));
     let fault = || Error::invalid_input(text.split_whitespace().collect::<Vec<_>>().join(" "));
-    // First, because these quote the statement, and a statement can hold any of the words below.
+    // Checked first, because these messages quote the statement, which may contain any of the texts below.
     if is_of(&["Parser", "Binder", "Catalog"])
         && !text.contains("Table with name cleaned_jobs does not exist")
     {
@@ -76,7 +77,7 @@ pub(super) fn translate(error: ::duckdb::Error, path: &Path) -> Error {
     Error::internal(format!("DuckDB failed on {name}")).caused_by(error)
 }
 
-/// The process that holds the file, as the engine names it: `Conflicting lock is held in PROGRAM (PID 7)`.
+/// The process that holds the lock, from the engine's message: `Conflicting lock is held in PROGRAM (PID 7)`.
 fn holder(text: &str) -> String {
     let Some((_, rest)) = text.split_once("Conflicting lock is held in ") else { return String::new() };
     let end = rest.find(" by user").or_else(|| rest.find(". ")).unwrap_or(rest.len());

@@ -1,5 +1,5 @@
-//! The ads as they were seen: the role, and its scan page by page, so that memory does not grow with the table and
-//! writers can work between pages.
+//! Sightings of ads, scanned page by page, so that memory does not grow with the table and writers can run between
+//! pages.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -14,17 +14,17 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 
 use super::errors::Outcome;
-use super::{DuckDb, Shared, blocking, moment, shape, sql, stage, takedowns};
+use super::{DuckDb, Shared, blocking, moment, sql, stage, tables, takedowns};
 use crate::batches;
 use crate::warehouse::{Appended, Candidate, FilterColumns, JobCount, JobScan, JobStore, Stored, Tombstones};
 
-/// Sightings a page. Each page looks at the keys of the whole table once, so pages are not small.
+/// Sightings in a page. Each page reads the keys of the whole table once, so pages should not be small.
 const PAGE_ROWS: i64 = 4096;
 
 #[async_trait]
 impl JobStore for DuckDb {
     async fn create_jobs(&self) -> Result<()> {
-        self.write(shape::create_jobs).await
+        self.write(tables::create_jobs).await
     }
 
     async fn append_jobs(&self, batches: BoxStream<'static, Result<Vec<JobAd>>>) -> Result<Appended> {
@@ -51,7 +51,7 @@ fn append_jobs(
     let tombstones: Tombstones = takedowns::tombstones(connection)?.into_iter().collect();
     let mut counts = Appended::default();
     let mut appender: Option<Appender<'_>> = None;
-    // This thread may block; what feeds the stream runs on the runtime's own threads.
+    // This thread may block; the stream's producer runs on the runtime's threads.
     while let Some(batch) = runtime.block_on(batches.next()) {
         let mut batch = batch?;
         counts.forgotten += tombstones.leave_out(&mut batch);
@@ -137,7 +137,7 @@ fn candidate(row: &Row<'_>) -> ::duckdb::Result<Candidate> {
     })
 }
 
-/// The columns that filters need but for the pay, from place `first` on.
+/// The columns that filters need, without the pay, starting at column `first`.
 fn filters(row: &Row<'_>, first: usize) -> ::duckdb::Result<FilterColumns> {
     fn get<T: FromSql>(row: &Row<'_>, index: usize) -> ::duckdb::Result<Option<T>> {
         row.get(index)

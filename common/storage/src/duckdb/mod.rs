@@ -1,7 +1,7 @@
 //! The warehouse in one DuckDB file: the default on a laptop.
 //!
-//! A writer excludes every other process from the file and a reader every writer, so functions open it per run and
-//! never for the life of a server. Every statement runs on a blocking thread.
+//! A writer locks out every other process from the file, and a reader every writer. Functions therefore open the
+//! file for each run and never for the lifetime of a server. Every statement runs on a blocking thread.
 
 mod ads;
 mod catalogue;
@@ -14,9 +14,9 @@ mod open;
 mod queries;
 mod runs;
 mod search;
-mod shape;
 pub(crate) mod sql;
 mod stage;
+mod tables;
 mod takedowns;
 mod vectors;
 
@@ -29,7 +29,7 @@ use common_core::{Error, ErrorKind, Result, failpoint, feed, memory};
 use self::errors::{Failure, Outcome};
 use self::moments::{micros, moment};
 #[cfg(test)]
-pub(crate) use self::shape::type_of;
+pub(crate) use self::tables::type_of;
 use crate::Access;
 
 /// A warehouse in one DuckDB file.
@@ -37,19 +37,20 @@ pub struct DuckDb {
     shared: Arc<Shared>,
 }
 
-/// What blocking threads hold on to.
+/// State shared with blocking threads.
 struct Shared {
     path: PathBuf,
-    /// The one connection that writes, because two writers at once would conflict and staging tables belong to it; and the one that
-    /// connections for readers are cloned from. None while it is closing.
+    /// The connection for writes and the connection that readers' connections are cloned from. There is only one
+    /// for writes, because concurrent writers would conflict and because staging tables belong to a connection.
+    /// `None` while closing.
     connections: Option<(Mutex<Connection>, Mutex<Connection>)>,
-    /// Whether this is a run, which gets by with little memory.
+    /// Whether this is a run, which has a low memory limit.
     is_frugal: bool,
-    /// Whether this process keeps every other out of the file.
+    /// Whether this process locks every other process out of the file.
     is_exclusive: bool,
-    /// Held by the one statement of a run that is under way: they share what memory there is.
+    /// Held while a statement of a run executes: statements share the run's memory, so they run one at a time.
     turn: Mutex<()>,
-    /// The file as the system knows it.
+    /// Device and inode of the file.
     file: (u64, u64),
 }
 
@@ -61,12 +62,14 @@ impl Drop for Shared {
 }
 
 impl DuckDb {
-    /// Opens `path`, or shares what this process has open of it, waiting up to ten seconds for another process that holds it, with
-    /// [`Access::ReadSoon`] one. What is open for reading is not shared with a writer, who waits as long for it.
+    /// Opens `path`, or shares the handle that this process has open. Waits up to ten seconds if another process
+    /// holds the file, and one second with [`Access::ReadSoon`]. A writer does not share a handle that is open for
+    /// reading, but waits for it as long.
     ///
     /// # Errors
-    /// `NotFound` where there is no such file and `access` does not make one; `Unavailable` where the other process
-    /// did not let go (named with its id); `Corrupt` where this is no database that this version reads.
+    /// `NotFound` if the file does not exist and `access` does not create it; `Unavailable`, with the process id,
+    /// if the other process does not release the file; `Corrupt` if the file is not a database that this version
+    /// reads.
     pub async fn open(path: &Path, access: Access) -> Result<Self> {
         let path = path.to_owned();
         blocking(move || Ok(Self { shared: open::open(&path, access)? })).await
@@ -81,8 +84,8 @@ impl DuckDb {
         blocking(move || shared.with_room(|| shared.settle(work(&shared.reader()?)))).await
     }
 
-    /// Runs `work` in one transaction on the writer's connection, on a blocking thread: all of it or none. Work that
-    /// does not fit into a run's memory is done again with more.
+    /// Runs `work` in one transaction on the writer's connection, on a blocking thread. If the work exceeds a run's
+    /// memory limit, repeats it with a higher limit.
     async fn write<T: Send + 'static>(
         &self,
         work: impl Fn(&Connection) -> Outcome<T> + Send + 'static,
@@ -113,7 +116,7 @@ impl Shared {
         self.settle(outcome)
     }
 
-    /// Runs `work`, and where it does not fit into a run's memory, again with more.
+    /// Runs `work`, and if it exceeds a run's memory limit, repeats it with a higher limit.
     fn with_room<T>(&self, work: impl Fn() -> Result<T>) -> Result<T> {
         if !self.is_frugal {
             return work();
@@ -130,7 +133,7 @@ impl Shared {
                 _ => break,
             }
         }
-        // A limit that cannot be kept has driven out what could go.
+        // A limit that cannot be met has still evicted what can be evicted.
         let _ = self.limit_memory(open::IDLE_MEMORY);
         self.limit_memory(open::RUN_MEMORY[0])?;
         memory::give_back();
@@ -155,7 +158,7 @@ impl Shared {
         errors::translate(error, &self.path)
     }
 
-    /// What a thread does, as the beginning of an error's sentence.
+    /// Description of a thread's work, for error messages.
     fn doing(&self, what: &str) -> String {
         format!("{what} from {}", self.path.display())
     }
@@ -167,7 +170,7 @@ fn clone(connection: &Connection) -> ::duckdb::Result<Connection> {
     Ok(clone)
 }
 
-/// Runs `work` where it may block.
+/// Runs `work` on a blocking thread.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     let work = || {
         failpoint::reach("duckdb::statement");

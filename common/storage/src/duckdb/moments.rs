@@ -1,11 +1,12 @@
-//! Moments across the engine's bindings, as whole microseconds.
+//! Converts moments to and from microseconds, the form in which they cross the engine's bindings.
 
 use ::duckdb::Row;
 use chrono::DateTime;
 use common_core::job::Timestamp;
 
-/// The moment in a column of microseconds since 1970, which every statement of ours makes of a timestamp: the engine's own conversion panics
-/// at moments before 1970 that are no whole seconds, and outside the calendar of its type.
+/// A moment from a column of microseconds since 1970. All statements return timestamps in this form: the engine's
+/// own conversion panics for moments before 1970 with fractional seconds, and for moments outside its calendar
+/// type's range.
 pub(super) fn moment(row: &Row<'_>, column: usize) -> ::duckdb::Result<Option<Timestamp>> {
     let micros: Option<i64> = row.get(column)?;
     Ok(micros.and_then(DateTime::from_timestamp_micros))

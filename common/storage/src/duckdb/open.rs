@@ -1,4 +1,4 @@
-//! Opening the file: once a process; who may make it, how long to wait for it, how much memory it may take.
+//! Opens the file once in each process: creation, waiting for other processes, and memory limits.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -11,47 +11,47 @@ use common_core::{Error, ErrorKind, Result};
 use super::{Shared, errors};
 use crate::Access;
 
-/// How long to wait for another process that holds the file: for a run, and for somebody who waits for an answer.
+/// How long to wait for another process that holds the file: for a run, and for a request that a user waits for.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
 const SHORT_WAIT: Duration = Duration::from_secs(1);
 
-/// What DuckDB may hold in memory while a statement of a run is under way, the rest going to a temporary folder beside the
-/// file; and what it may if that was too little, for example because descriptions are very long. The first is just enough,
-/// because whatever it is, it fills up with pages of the file.
+/// DuckDB's memory limits while a statement of a run executes; the next one applies if a statement needs more, for
+/// example because of very long descriptions. Other data goes to a temporary folder beside the file. The first
+/// limit is as low as possible, because DuckDB fills any limit with cached pages of the file.
 pub(super) const RUN_MEMORY: [&str; 3] = ["30MB", "60MB", MOST_MEMORY];
 
-/// What it may keep from statement to statement: rows that are not in the file yet, and no pages of the file to speak of.
-/// A run's memory should not depend on the warehouse's size.
+/// Memory limit between statements: enough for rows that are not in the file yet, with few cached pages of the
+/// file. A run's memory should not depend on the warehouse's size.
 pub(super) const IDLE_MEMORY: &str = "14MB";
 
-/// Size of the log at which rows move from memory into the file.
+/// Size of the write-ahead log that triggers a checkpoint.
 const CHECKPOINT_THRESHOLD: &str = "4MB";
 
-/// What DuckDB may hold for the operator's tool, whose loads and ad-hoc queries may be large.
+/// Memory limit for the operator's tool, whose loads and ad-hoc queries may be large.
 const MOST_MEMORY: &str = "1GB";
 
-/// Rows a group of the file, which a checkpoint writes anew as a whole when rows are added to it. The engine's default of
-/// 122,880 would make that 190 MB of vectors, time and again.
+/// Rows in a row group of the file. A checkpoint rewrites the whole group to which rows were added; the engine's
+/// default of 122,880 rows would rewrite 190 MB of vectors each time.
 const ROW_GROUP_ROWS: u32 = 8192;
 
-/// What statements call the file, whatever it is named.
+/// Name of the database in statements, independent of the file's name.
 const CATALOG: &str = "warehouse";
 
-/// A file as the system knows it, whatever its name.
+/// A file by device and inode, independent of its name.
 type File = (u64, u64);
 
-/// What this process has open. Closing any handle of a file gives up every lock that the process has on it, so that each file has one engine,
-/// shared by all who use it, and none is opened while another is closing.
+/// The files that this process has open. Closing any handle of a file releases all of the process's locks on it.
+/// Each file therefore has one engine, shared by all users, and is not opened while another handle is closing.
 static OPENED: Mutex<Vec<Opened>> = Mutex::new(Vec::new());
 
 struct Opened {
     file: File,
     writes: bool,
-    /// Gone while it is closing.
+    /// No longer upgradable while closing.
     shared: Weak<Shared>,
 }
 
-/// Opens the file, or shares what this process has open of it.
+/// Opens the file, or shares the handle that this process has open.
 pub(super) fn open(path: &Path, access: Access) -> Result<Arc<Shared>> {
     prepare_path(path, access)?;
     let deadline = Instant::now() + if access == Access::ReadSoon { SHORT_WAIT } else { LOCK_WAIT };
@@ -67,7 +67,7 @@ pub(super) fn open(path: &Path, access: Access) -> Result<Arc<Shared>> {
 
 fn open_or_share(path: &Path, access: Access) -> Result<Arc<Shared>> {
     let writes = !matches!(access, Access::Read | Access::ReadSoon);
-    // Dropped after the lock: the last owner of what is shared takes the lock to close it.
+    // Dropped after the guard: dropping the last owner takes the same lock to close the file.
     let shared;
     let mut opened = lock();
     if let Some(known) = file(path).and_then(|file| opened.iter().find(|known| known.file == file)) {
@@ -86,7 +86,8 @@ fn open_or_share(path: &Path, access: Access) -> Result<Arc<Shared>> {
     let translate = |error| errors::translate(error, path);
     let connection = attach(path, access).map_err(translate)?;
     let readers = super::clone(&connection).map_err(translate)?;
-    let file = file(path).ok_or_else(|| Error::not_found(format!("{} has vanished", path.display())))?;
+    let file = file(path)
+        .ok_or_else(|| Error::not_found(format!("{} was removed while it was opened", path.display())))?;
     let shared = Arc::new(Shared {
         path: path.to_owned(),
         connections: Some((Mutex::new(connection), Mutex::new(readers))),
@@ -99,7 +100,7 @@ fn open_or_share(path: &Path, access: Access) -> Result<Arc<Shared>> {
     Ok(shared)
 }
 
-/// Says that a file is closed.
+/// Records that a file is closed.
 pub(super) fn closed(file: File) {
     lock().retain(|opened| opened.file != file);
 }
@@ -125,20 +126,20 @@ fn attach(path: &Path, access: Access) -> ::duckdb::Result<Connection> {
     connection.execute_batch(&format!(
         "SET temp_directory = {temporary};
         ATTACH {file} AS {CATALOG} (TYPE duckdb, {mode}, ROW_GROUP_SIZE {ROW_GROUP_ROWS});
-        -- A statement that reads other files or installs extensions is not what an ad-hoc query is for.
+        -- Ad-hoc queries must not read other files or install extensions.
         SET enable_external_access = false;"
     ))?;
     enter(&connection)?;
     Ok(connection)
 }
 
-/// Makes a new connection's statements speak of the file, and of moments as all of ours do.
+/// Prepares a new connection: selects the file's catalog, and creates the macros that statements use.
 pub(super) fn enter(connection: &Connection) -> ::duckdb::Result<()> {
     connection.execute_batch(&format!("USE {CATALOG}"))?;
     connection.execute_batch(super::sql::WITHIN_CALENDAR.text)
 }
 
-/// `text` as a constant of a statement that takes no parameters.
+/// `text` as a literal, for statements that take no parameters.
 fn text(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
@@ -173,7 +174,7 @@ fn config(access: Access) -> ::duckdb::Result<Config> {
     Config::default()
         .max_memory(if access == Access::Write { RUN_MEMORY[0] } else { MOST_MEMORY })?
         .with("checkpoint_threshold", CHECKPOINT_THRESHOLD)?
-        // The cores belong to inference, and every thread of a statement wants memory of its own.
+        // The cores are used for inference, and each thread of a statement needs its own memory.
         .threads(if access == Access::Write { 1 } else { 2 })?
         .enable_autoload_extension(false)
 }
@@ -184,7 +185,7 @@ mod tests {
 
     use super::*;
 
-    /// Whether another process may write to the file.
+    /// Whether another process could lock the file for writing.
     fn is_free(path: &Path) -> bool {
         let lock = "import fcntl, sys\nfcntl.lockf(open(sys.argv[1], 'r+b'), fcntl.LOCK_EX | fcntl.LOCK_NB)";
         let output = Command::new("python3").args(["-c", lock]).arg(path).output().unwrap();
@@ -201,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_one_search_leaves_is_still_held_for_the_other() {
+    fn a_file_stays_locked_while_another_search_uses_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = made(folder.path());
         let link = folder.path().join("link.duckdb");
@@ -211,7 +212,7 @@ mod tests {
         assert!(Arc::ptr_eq(&first, &second));
         drop(first);
         assert!(!is_free(&path));
-        // A connection that a thread still uses holds the engine.
+        // A connection that a thread still uses keeps the engine open.
         let third = open(&path, Access::ReadSoon).unwrap();
         let reader = third.reader().unwrap();
         drop(second);
@@ -222,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn many_threads_that_come_and_go_never_leave_the_file_to_others_while_one_reads() {
+    fn a_file_stays_locked_while_any_thread_reads() {
         let folder = tempfile::tempdir().unwrap();
         let path = made(folder.path());
         let held = open(&path, Access::Read).unwrap();
@@ -238,7 +239,7 @@ mod tests {
         });
         assert!(!is_free(&path));
         drop(held);
-        // And without one that stays: opened and closed by whoever comes first and last.
+        // Also without a handle that stays open: the first thread opens and the last one closes.
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {

@@ -1,4 +1,4 @@
-//! Ad-hoc queries: any SELECT, streamed as cells.
+//! Ad-hoc queries: any SELECT, whose rows are streamed as cells.
 
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ fn value(parameter: &Parameter) -> Value {
     }
 }
 
-/// First the columns, then pages: what the thread that runs the statement sends.
+/// Sent by the thread that runs the statement: first the columns, then pages.
 enum Message {
     Columns(Vec<(String, ColumnType)>),
     Page(Vec<Vec<Cell>>),
@@ -64,7 +64,8 @@ async fn query(shared: Arc<Shared>, sql: String, parameters: Vec<Value>) -> Resu
     Ok(QueryResult { columns, pages: Box::pin(pages) })
 }
 
-/// Refuses several statements at once, of which the engine would answer the last. It tells how many there are where all are SELECTs.
+/// Refuses a text of several statements, of which the engine would return only the last one's result. The engine
+/// counts statements only if all are SELECTs.
 fn refuse_several(connection: &Connection, statement: &str) -> ::duckdb::Result<Result<()>> {
     let statements: Option<i64> =
         connection.query_row(sql::COUNT_STATEMENTS.text, [statement], |row| row.get(0))?;
@@ -76,8 +77,8 @@ fn refuse_several(connection: &Connection, statement: &str) -> ::duckdb::Result<
     })
 }
 
-/// Why a statement failed while its rows were read. Where several threads work on it, the engine may say that the others were
-/// interrupted, and not by what: its answer to the same statement as a whole does.
+/// The reason why a statement failed while its rows were read. If several threads work on it, the engine may report
+/// only that the others were interrupted; running the whole statement again returns the reason.
 fn reason(
     connection: &Connection,
     sql: &str,
@@ -120,7 +121,7 @@ fn run(
         schema.fields().iter().map(|field| field.name().clone()).zip(types.iter().copied()).collect();
     drop(batches);
     emit(Message::Columns(columns))?;
-    // Step by step, because the iterator over the batches panics where the engine fails.
+    // `step` instead of the iterator over the batches, which panics if the engine fails.
     loop {
         let batch = match statement.step() {
             Ok(Some(batch)) => batch,

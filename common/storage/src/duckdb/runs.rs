@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use common_core::Result;
 
 use super::errors::Outcome;
-use super::{DuckDb, micros, moments, shape, sql};
+use super::{DuckDb, micros, moments, sql, tables};
 use crate::warehouse::{RunRecord, RunStatus, RunStore};
 
 #[async_trait]
@@ -15,7 +15,7 @@ impl RunStore for DuckDb {
     }
 
     async fn create_runs(&self) -> Result<()> {
-        self.write(shape::create_runs).await
+        self.write(tables::create_runs).await
     }
 
     async fn record_runs(&self, runs: &[RunRecord]) -> Result<()> {
@@ -45,10 +45,10 @@ fn record_run(connection: &Connection, run: &RunRecord) -> Outcome<()> {
     Ok(())
 }
 
-/// What `vw_runs` shows as running.
+/// The runs that `vw_runs` shows as running.
 fn running_runs(connection: &Connection) -> Outcome<Vec<RunRecord>> {
     let mut statement = connection.prepare(&sql::fill(connection, sql::RUNNING_RUNS, None)?)?;
-    // A moment outside the calendar, in a row that others wrote, is as good as the first one.
+    // A moment outside the calendar, which only another program can have written, becomes the earliest moment.
     let moment = |row: &::duckdb::Row<'_>, place| {
         Ok::<_, ::duckdb::Error>(moments::moment(row, place)?.unwrap_or_default())
     };

@@ -1,4 +1,4 @@
-//! The rows nearest to a vector: always exact, by a scan.
+//! Nearest-neighbour searches: always exact, by a full scan.
 
 use ::duckdb::{Connection, Row, ToSql, params_from_iter};
 use async_trait::async_trait;
@@ -35,7 +35,7 @@ impl VectorSearch for DuckDb {
     }
 }
 
-/// A row of the search, its hash not read yet.
+/// A row of the search's result, with its hash not parsed yet.
 struct Found {
     key: JobKey,
     content_hash: String,
@@ -75,7 +75,7 @@ fn search(
     Ok(statement.query_map(params_from_iter(values), found)?.collect::<::duckdb::Result<_>>()?)
 }
 
-/// The filter with its names as they are stored, or `None` where nothing stored is meant by one of them.
+/// The filter with its names as they are stored, or `None` if one of its columns matches no stored value.
 fn as_stored(
     connection: &Connection,
     table: &EmbeddingTable,
@@ -105,7 +105,7 @@ fn texts(connection: &Connection, sql: &str, values: &[&dyn ToSql]) -> ::duckdb:
     connection.prepare(sql)?.query_map(values, |row| row.get(0))?.collect()
 }
 
-/// Values of a filter as one parameter: the engine's bindings take no lists.
+/// Values of a filter as one parameter, because the engine's bindings support no list parameters.
 fn array(values: &[String]) -> String {
     serde_json::Value::from(values).to_string()
 }

@@ -59,8 +59,8 @@ statements! {
     WITHIN_CALENDAR = "within_calendar",
 }
 
-/// The statement, ready to run. Where a table of tombstones or of embeddings is not made yet (a reader makes
-/// nothing), it reads an empty one.
+/// The statement, ready to run. If the table of tombstones or of embeddings does not exist yet (readers create no
+/// tables), the statement reads an empty one.
 pub(super) fn fill(
     connection: &Connection,
     template: Template,
@@ -69,7 +69,7 @@ pub(super) fn fill(
     fill_with(connection, template, table, Values::default())
 }
 
-/// [`fill`] with `values` of the statement's own.
+/// [`fill`] with further `values`.
 pub(super) fn fill_with(
     connection: &Connection,
     template: Template,
@@ -87,7 +87,7 @@ pub(super) fn fill_with(
         }
         values = values.on(table);
     }
-    // Row numbers of sightings; a view has none.
+    // Tables have row numbers; views do not.
     let is_numbered =
         template.text.contains("rowid") && template.mentions(&["cleaned_jobs", "latest_sightings"]);
     if is_numbered && catalogue::has_view(connection, "cleaned_jobs")? {
@@ -104,7 +104,7 @@ pub(super) fn fill_with(
     Ok(template.fill(&values.with("latest_sightings", latest))?)
 }
 
-/// A table's name, which others chose, in quotes.
+/// A table's name in quotes; it may contain any characters.
 pub(super) fn quoted(table: &str) -> String {
     format!("\"{}\"", table.replace('"', "\"\""))
 }

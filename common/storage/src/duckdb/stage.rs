@@ -1,4 +1,4 @@
-//! Rows on their way into a table: temporary tables of the connection.
+//! Staging of rows in temporary tables of the connection.
 
 use ::duckdb::Connection;
 use arrow::array::RecordBatch;
@@ -10,13 +10,12 @@ use super::sql;
 use crate::batches;
 use crate::warehouse::SharedRow;
 
-/// The batch's columns, which an appender must be told: without, it goes by the table's order, and wants a value for
-/// every column.
+/// The batch's columns. An appender without column names uses the table's order and needs a value for every column.
 pub(super) fn names(schema: &Schema) -> Vec<&str> {
     schema.fields().iter().map(|field| field.name().as_str()).collect()
 }
 
-/// Puts a batch into a temporary table of ours, column by name.
+/// Appends a batch to a temporary table, matching columns by name.
 pub(super) fn rows(connection: &Connection, table: &str, batch: RecordBatch) -> Outcome<()> {
     let schema = batch.schema();
     let names = names(&schema);

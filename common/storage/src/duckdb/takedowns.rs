@@ -1,4 +1,4 @@
-//! Takedowns: the tombstones, the rows that leave, and statements that honour both.
+//! Takedowns: tombstones, removal of rows, and the statements that leave out ads with tombstones.
 
 use std::collections::HashSet;
 
@@ -9,7 +9,7 @@ use common_core::Result;
 use common_core::job::{JobKey, Timestamp};
 
 use super::errors::Outcome;
-use super::{DuckDb, catalogue, shape, sql, stage};
+use super::{DuckDb, catalogue, sql, stage, tables};
 use crate::sql::{Template, Values};
 use crate::warehouse::{FORGOTTEN_ADS, Forgotten, Takedowns, Traces};
 
@@ -35,7 +35,7 @@ impl Takedowns for DuckDb {
     }
 }
 
-/// Every ad that was taken down.
+/// All ads that were taken down.
 pub(super) fn tombstones(connection: &Connection) -> Outcome<Vec<JobKey>> {
     if !catalogue::has_table(connection, FORGOTTEN_ADS)? {
         return Ok(Vec::new());
@@ -55,7 +55,7 @@ fn trace(connection: &Connection, keys: &[JobKey]) -> Outcome<Traces> {
 }
 
 fn forget(connection: &Connection, keys: &[JobKey], now: Timestamp) -> Outcome<Vec<Forgotten>> {
-    shape::create_tombstones(connection)?;
+    tables::create_tombstones(connection)?;
     stage::keys(connection, keys)?;
     let add = sql::fill(connection, sql::ADD_TOMBSTONES, None)?;
     connection.execute(&add, params![now.timestamp_micros()])?;
@@ -77,13 +77,13 @@ fn undo(connection: &Connection, keys: &[JobKey]) -> Outcome<HashSet<JobKey>> {
     Ok(lifted.into_iter().map(|(key, _)| key).filter(|key| keys.contains(key)).collect())
 }
 
-/// Removes the staged keys from one table, whose name comes from the catalogue or from [`EmbeddingTable`].
+/// Removes the staged keys from a table, whose name comes from the catalogue or from [`EmbeddingTable`].
 pub(super) fn delete_staged_keys(connection: &Connection, table: &str) -> Outcome<u64> {
     let sql = on(sql::DELETE_KEYS, table)?;
     Ok(connection.execute(&sql, [])? as u64)
 }
 
-/// How many rows a table has of each staged key that it names.
+/// Number of rows that a table has of each staged key.
 fn count_staged_keys(connection: &Connection, table: &str) -> Outcome<Vec<(JobKey, u64)>> {
     let mut statement = connection.prepare(&on(sql::COUNT_KEYS, table)?)?;
     let counts = statement
@@ -92,7 +92,7 @@ fn count_staged_keys(connection: &Connection, table: &str) -> Outcome<Vec<(JobKe
     Ok(counts)
 }
 
-/// Tables that name ads, in alphabetical order.
+/// Tables with ad keys, in alphabetical order.
 fn tables_of_ads(connection: &Connection) -> ::duckdb::Result<Vec<String>> {
     let columns = catalogue::columns(connection)?;
     let has = |table: &str, name: &str| {
@@ -104,7 +104,7 @@ fn tables_of_ads(connection: &Connection) -> ::duckdb::Result<Vec<String>> {
     Ok(tables)
 }
 
-/// A statement about one table.
+/// A statement with the name of one table.
 fn on(template: Template, table: &str) -> Outcome<String> {
     Ok(template.fill(&Values::default().with("table", sql::quoted(table)))?)
 }

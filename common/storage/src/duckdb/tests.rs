@@ -59,7 +59,7 @@ async fn tables_of_others_are_read_and_written_by_name() {
     assert!(error.contains("column owner of table cleaned_jobs is NOT NULL and has no default"), "{error}");
 }
 
-/// A file with a `cleaned_jobs` of others, whose columns may all be NULL.
+/// A file with a `cleaned_jobs` that another program created; all its columns are nullable.
 async fn jobs_of_others(folder: &tempfile::TempDir) -> DuckDb {
     let path = folder.path().join("jobs.duckdb");
     let engine = Connection::open(&path).unwrap();

@@ -14,7 +14,7 @@ use super::errors::Outcome;
 use super::{Shared, catalogue, sql};
 use crate::warehouse::{EmbeddingRow, EmbeddingTable, FilterColumns};
 
-/// Rows a page: some 6 MB of vectors.
+/// Rows in a page: about 6 MB of vectors.
 pub(super) const PAGE_ROWS: i64 = 4096;
 
 pub(super) fn scan_embeddings(
@@ -45,13 +45,13 @@ fn read_pages(
     Ok(())
 }
 
-/// One past the greatest row number.
+/// The greatest row number plus one.
 pub(super) fn end(connection: &Connection, table: &EmbeddingTable) -> Outcome<i64> {
     let sql = sql::fill(connection, sql::END_OF_EMBEDDINGS, Some(table))?;
     Ok(connection.query_row(&sql, [], |row| row.get(0))?)
 }
 
-/// Rows of `space` from row number `from` on, among the next [`PAGE_ROWS`].
+/// Rows of `space` in the [`PAGE_ROWS`] row numbers from `from`.
 pub(super) fn page(
     shared: &Shared,
     connection: &Connection,
@@ -72,7 +72,7 @@ fn batches(
     let sql = sql::fill(connection, sql::SCAN_EMBEDDINGS, Some(table))?;
     let mut statement = connection.prepare_cached(&sql)?;
     drop(statement.query_arrow(params![space, from, from + PAGE_ROWS])?);
-    // Step by step, because the iterator over the batches panics where the engine fails.
+    // `step` instead of the iterator over the batches, which panics if the engine fails.
     let batches = std::iter::from_fn(|| statement.step().transpose());
     Ok(batches.map(|batch| Ok(RecordBatch::from(&batch?))).collect::<::duckdb::Result<_>>()?)
 }
@@ -95,9 +95,7 @@ fn embedding(batch: &RecordBatch, row: usize) -> Result<EmbeddingRow> {
         embedding: vector.as_primitive::<Float32Type>().values().to_vec(),
         model_name: needed(3)?,
         created_at: moment(4).ok_or_else(|| {
-            Error::corrupt(
-                "job_embeddings has a row whose created_at is no moment within the years 1 to 9999",
-            )
+            Error::corrupt("job_embeddings has a row whose created_at is not within the years 1 to 9999")
         })?,
         embedding_space: needed(5)?,
         model_version: needed(6)?,

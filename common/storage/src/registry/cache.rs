@@ -1,8 +1,8 @@
-//! Local copies of versions: verified when they are made, and by lengths and times of change when they are used
-//! again.
+//! Local copies of versions. Lengths and checksums are verified when a copy is made; later uses compare lengths and
+//! modification times.
 //!
-//! A copy is a folder `{version}-{prefix}-{digest of the manifest}`: versions of another store have the same names
-//! and other manifests.
+//! A copy is a folder `{version}-{prefix}-{digest of the manifest}`: the digest distinguishes versions of the same
+//! name in different stores.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -20,21 +20,20 @@ use tokio::io::AsyncWriteExt;
 use super::{Registry, version_number};
 use crate::staging::{StagingFolder, discard};
 
-/// Local copies that are kept of each prefix.
+/// Number of local copies that are kept for each prefix.
 const KEPT_COPIES: usize = 3;
 
-/// Name of the file that records what was verified, so that later calls need not read the files again.
+/// Name of the file that records which files were verified, so that later calls need not read them again.
 const STAMP: &str = ".verified";
 
 type Files = BTreeMap<String, FileFacts>;
 
 impl Registry {
-    /// Copies a version into a folder below `cache`, and returns the folder. A copy that exists is not made again,
-    /// unless it was altered. A folder appears complete, each file with the length and checksum that the manifest
-    /// says.
+    /// Copies a version into a folder below `cache`, and returns the folder. An existing copy is reused unless it
+    /// was altered. A folder appears complete, each file with the length and checksum of the manifest.
     ///
     /// # Errors
-    /// Those of [`Registry::manifest`]; `Corrupt`, with the file's name, where a file is not what the manifest says.
+    /// Errors of [`Registry::manifest`]; `Corrupt`, with the file's name, if a file differs from the manifest.
     pub async fn install(&self, version: &str, cache: &Path) -> Result<PathBuf> {
         let (manifest, header) = self.header(version).await?;
         let files = Arc::new(header.files);
@@ -61,11 +60,11 @@ impl Registry {
             Ok(()) => {
                 staging.keep();
                 let (cache, key) = (cache.to_owned(), self.copy_key());
-                // Processes that have a removed copy open keep reading it.
+                // Processes that have files of a removed copy open can still read them.
                 let _ = blocking(move || remove_old_copies(&cache, &key)).await;
                 Ok(folder)
             }
-            // Another process installed it meanwhile.
+            // Another process installed the copy in the meantime.
             Err(_) if folder.join(MANIFEST).is_file() => Ok(folder),
             Err(error) => Err(error).on_path("cannot make", &folder),
         }
@@ -98,9 +97,9 @@ impl Registry {
     }
 }
 
-/// A file is not what the manifest says.
+/// The error for a file that differs from the manifest.
 pub(super) fn altered(name: &str, how: &str) -> Error {
-    Error::corrupt(format!("{name} is not as it was written: {how}; build again, or promote another version"))
+    Error::corrupt(format!("{name} is damaged: {how}; build again, or promote another version"))
 }
 
 /// Compares a local copy with the manifest in the store.
@@ -108,7 +107,7 @@ async fn verify_copy(folder: &Path, manifest: &[u8], files: &Arc<Files>) -> Resu
     let (origin, path) = (folder.display().to_string(), folder.join(MANIFEST));
     match tokio::fs::read(&path).await {
         Ok(known) if known == manifest => verify_files(folder, files, origin).await,
-        Ok(_) => Err(altered(&path.display().to_string(), "the store has another")),
+        Ok(_) => Err(altered(&path.display().to_string(), "it differs from the manifest in the store")),
         Err(error) => Err(altered(&path.display().to_string(), "it cannot be read").caused_by(error)),
     }
 }
@@ -118,7 +117,7 @@ async fn verify_files(folder: &Path, files: &Arc<Files>, origin: String) -> Resu
     blocking(move || verify(&folder, &files, &origin)).await
 }
 
-/// Reads and removes gigabytes: work for a thread.
+/// Runs on a thread because it reads and removes gigabytes.
 async fn blocking(work: impl FnOnce() -> Result<()> + Send + 'static) -> Result<()> {
     feed::blocking("work on the files of an artifact", work).await
 }
@@ -127,7 +126,7 @@ async fn blocking(work: impl FnOnce() -> Result<()> + Send + 'static) -> Result<
 /// inode and time of change.
 ///
 /// # Errors
-/// `Corrupt`, with the file's name below `origin`, where one is missing or altered.
+/// `Corrupt`, with the file's name in `origin`, if a file is missing or altered.
 fn verify(folder: &Path, files: &Files, origin: &str) -> Result<()> {
     let state = state(folder, files, origin)?;
     if std::fs::read_to_string(folder.join(STAMP)).is_ok_and(|known| known == state) {
@@ -138,12 +137,12 @@ fn verify(folder: &Path, files: &Files, origin: &str) -> Result<()> {
             return Err(altered(&format!("{origin}/{name}"), "its checksum differs"));
         }
     }
-    // Only saves time: a stamp that cannot be written is not a failure.
+    // The stamp only saves time: failing to write it is not an error.
     let _ = std::fs::write(folder.join(STAMP), state);
     Ok(())
 }
 
-/// Changes whenever one of the files does, even if the writer sets its modification time.
+/// A string that changes if a file changes, even if the writer sets the modification time.
 fn state(folder: &Path, files: &Files, origin: &str) -> Result<String> {
     let mut state = String::new();
     for (name, facts) in files {
@@ -174,8 +173,8 @@ fn remove_old_copies(cache: &Path, key: &str) -> Result<()> {
     copies[..old].iter().try_for_each(|(_, folder)| discard(folder))
 }
 
-/// Whether a folder is a copy of the prefix `key`. Copies by version 0.1.0 have no prefix in their names, and count
-/// for all.
+/// Whether a folder is a copy of the prefix `key`. Copies made by version 0.1.0 have no prefix in their names and
+/// count for every prefix.
 fn is_copy(name: &str, key: &str) -> bool {
     let Some((version, rest)) = name.split_once('-') else { return false };
     let prefix = rest.rsplit_once('-').map(|(prefix, _)| prefix);

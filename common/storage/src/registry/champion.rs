@@ -1,5 +1,5 @@
-//! The champion of one prefix: a pointer that is swapped by compare-and-set, so that readers see the old one or the
-//! new one.
+//! The champion of one prefix: a pointer that is swapped by compare-and-set, so that readers see either the old
+//! champion or the new one.
 
 use chrono::{DateTime, Utc};
 use common_core::{Error, ErrorKind, Result};
@@ -8,16 +8,16 @@ use serde::{Deserialize, Serialize};
 use super::{Registry, json, version_number};
 use crate::artifacts::{ArtifactStore, Generation};
 
-/// The version that is served, and the state of the pointer to it.
+/// The champion's version, and the state of the pointer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Champion {
-    /// `v7`.
+    /// Version, for example `v7`.
     pub version: String,
     /// When it was promoted.
     pub promoted_at: DateTime<Utc>,
-    /// The version that was the newest when the operator rolled back to this one.
+    /// The newest version at the time when the operator rolled back to this one.
     pub instead_of: Option<String>,
-    /// What a swap expects.
+    /// State that a swap expects.
     pub generation: Generation,
 }
 
@@ -39,7 +39,7 @@ fn pointer(prefix: &str) -> String {
     format!("{prefix}/champion.json")
 }
 
-/// The version that is served of `prefix`. `None` where none is, or the pointer is invalid.
+/// The champion's version of `prefix`. `None` if there is no champion or its pointer is invalid.
 pub(super) async fn served_version(store: &dyn ArtifactStore, prefix: &str) -> Result<Option<String>> {
     let found = store.get(&pointer(prefix)).await?;
     Ok(found.and_then(|(bytes, _)| Pointer::parse(&bytes)).map(|pointer| pointer.version))
@@ -53,7 +53,7 @@ impl Registry {
     /// The champion, if there is one.
     ///
     /// # Errors
-    /// `Corrupt` where the pointer is not what [`Registry::promote`] writes.
+    /// `Corrupt` if the pointer is invalid.
     pub async fn champion(&self) -> Result<Option<Champion>> {
         let Some((bytes, generation)) = self.store.get(&self.pointer()).await? else { return Ok(None) };
         let Pointer { version, promoted_at, instead_of } = Pointer::parse(&bytes).ok_or_else(|| {
@@ -65,19 +65,19 @@ impl Registry {
         Ok(Some(Champion { version, promoted_at, instead_of, generation }))
     }
 
-    /// Makes `version` the champion, if the champion is still `expected`. An invalid pointer counts as no champion.
+    /// Makes `version` the champion if the champion is still `expected`. An invalid pointer counts as no champion.
     ///
     /// # Errors
-    /// `Conflict` where another process promoted first.
+    /// `Conflict` if another process promoted first.
     pub async fn promote(&self, version: &str, expected: Option<&Champion>) -> Result<()> {
         self.point(version, None, expected).await
     }
 
-    /// Promotes `version` although `newest` is newer, and records that: the next builder does not build `newest`
-    /// again.
+    /// Promotes `version` although `newest` is newer, and records that, so that the next build does not build
+    /// `newest` again.
     ///
     /// # Errors
-    /// `Conflict` where another process promoted first.
+    /// `Conflict` if another process promoted first.
     pub async fn roll_back(&self, version: &str, newest: &str, expected: Option<&Champion>) -> Result<()> {
         let instead_of = (version != newest).then(|| newest.to_owned());
         self.point(version, instead_of, expected).await
@@ -97,13 +97,13 @@ impl Registry {
         };
         match self.store.compare_and_set(&self.pointer(), bytes.into(), expected.as_ref()).await {
             Err(error) if error.kind() == ErrorKind::Conflict => Err(Error::conflict(format!(
-                "{version} is published and not promoted, because another run promoted its own meanwhile: run again"
+                "{version} is published and not promoted, because another run promoted its own in the meantime: run again"
             ))),
             outcome => outcome.map(|_| ()),
         }
     }
 
-    /// The generation of a pointer that names no version.
+    /// Generation of an invalid pointer.
     async fn invalid_pointer(&self) -> Result<Option<Generation>> {
         let found = self.store.get(&self.pointer()).await?;
         Ok(found.filter(|(bytes, _)| Pointer::parse(bytes).is_none()).map(|(_, generation)| generation))

@@ -1,7 +1,8 @@
 //! The models that are served together: one version of each, all of one embedding space.
 //!
-//! A prediction takes several models, and separate pointers cannot be swapped at once. So one object,
-//! `models/champions.json`, names a version of every model. It is read as a whole and swapped by compare-and-set.
+//! A prediction uses several models, and separate pointers cannot be swapped at once. One object,
+//! `models/champions.json`, therefore names a version of every model. It is read as a whole and swapped by
+//! compare-and-set.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,26 +15,27 @@ use serde::{Deserialize, Serialize};
 use super::{json, version_number};
 use crate::artifacts::{ArtifactStore, Generation};
 
-/// Where models are in a store: each in a folder of its own.
+/// Folder of the models in a store; each model has its own subfolder.
 pub(crate) const MODELS: &str = "models/";
 
-/// Name of the pointer's object.
+/// Name of the pointer object.
 pub const CHAMPIONS: &str = "models/champions.json";
 
-/// Format of the pointer; a later one is refused.
+/// Format of the pointer; later formats are refused.
 const FORMAT: u32 = 1;
 
-/// How often [`ChampionSet::promote`] tries: each failure is another process that succeeded.
+/// Number of attempts of [`ChampionSet::promote`]: an attempt fails only if another process succeeds.
 const ATTEMPTS: usize = 20;
 
-/// A version of every model that is served.
+/// One version of every model that is served.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Champions {
-    /// The embedding space of all of them.
+    /// The embedding space of all models.
     pub embedding_space: String,
-    /// Versions by model: a kind, and its currency where it has one (`salary_predictor_gbp`; without one, SGD).
+    /// Versions by model: its kind, with the currency if it has one (`salary_predictor_gbp`; without a currency,
+    /// SGD).
     pub models: BTreeMap<String, String>,
-    /// When the last of them was promoted.
+    /// When a model was last promoted.
     pub promoted_at: DateTime<Utc>,
 }
 
@@ -50,7 +52,7 @@ pub type Changes = BTreeMap<String, Option<String>>;
 /// A set that was checked, and the state of the pointer that it replaces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proposal {
-    /// What the pointer is to name.
+    /// The new set.
     pub champions: Champions,
     expected: Option<Generation>,
 }
@@ -61,7 +63,7 @@ pub struct ChampionSet {
     store: Arc<dyn ArtifactStore>,
 }
 
-/// The pointer's state.
+/// State of the pointer.
 struct Current {
     champions: Result<Champions>,
     generation: Generation,
@@ -88,12 +90,12 @@ impl ChampionSet {
     /// The models that are served together, if any.
     ///
     /// # Errors
-    /// `Corrupt` where the pointer is invalid or of a later format.
+    /// `Corrupt` if the pointer is invalid or of a later format.
     pub async fn load(&self) -> Result<Option<Champions>> {
         self.current().await?.map(|current| current.champions).transpose()
     }
 
-    /// The state of the pointer. A later format is an error: it must not be overwritten.
+    /// State of the pointer. A later format is an error: it must not be overwritten.
     async fn current(&self) -> Result<Option<Current>> {
         #[derive(Deserialize)]
         struct Tag {
@@ -116,15 +118,15 @@ impl ChampionSet {
     }
 
     /// Applies `changes` to the current set, and checks the result: every version is published, and all are of one
-    /// embedding space. `based_on` is the set that the changes were decided on; `None` where there was none, or
-    /// none that can be read: then an invalid pointer is replaced.
+    /// embedding space. `based_on` is the set that the changes are based on, or `None` if there was no set or it
+    /// was invalid; then an invalid pointer is replaced.
     ///
     /// # Errors
-    /// - `Conflict` where another process changed one of the same models since `based_on`
-    /// - `NotFound`, with the name, where a version of the resulting set is not published
-    /// - `InvalidInput`, with both, where two of them are of different embedding spaces; for an empty set and an
-    ///   invalid name
-    /// - `Corrupt` where the pointer is invalid and `based_on` is a set
+    /// - `Conflict` if another process changed one of the same models since `based_on`
+    /// - `NotFound`, with the name, if a version of the resulting set is not published
+    /// - `InvalidInput`, with both names, if two versions are of different embedding spaces; also for an empty set
+    ///   or an invalid name
+    /// - `Corrupt` if the pointer is invalid and `based_on` is a set
     pub async fn propose(&self, based_on: Option<&Champions>, changes: &Changes) -> Result<Proposal> {
         let (current, expected) = match self.current().await? {
             Some(Current { champions: Ok(champions), generation }) => (Some(champions), Some(generation)),
@@ -199,10 +201,10 @@ impl ChampionSet {
         })
     }
 
-    /// Makes the pointer name the proposed set, if it has not changed since the proposal.
+    /// Writes the proposed set to the pointer if the pointer has not changed since the proposal.
     ///
     /// # Errors
-    /// `Conflict` where another process was first.
+    /// `Conflict` if another process wrote first.
     pub async fn swap(&self, proposal: Proposal) -> Result<Champions> {
         let Proposal { champions, expected } = proposal;
         let pointer = Pointer { format: FORMAT, champions };
@@ -210,11 +212,11 @@ impl ChampionSet {
         Ok(pointer.champions)
     }
 
-    /// Proposes and swaps; where another process was first, reads its set and tries again. Changes to other models
+    /// Proposes and swaps; if another process wrote first, reads its set and tries again. Changes to other models
     /// are kept.
     ///
     /// # Errors
-    /// Those of [`ChampionSet::propose`] and of the store.
+    /// Errors of [`ChampionSet::propose`] and of the store.
     pub async fn promote(&self, based_on: Option<&Champions>, changes: &Changes) -> Result<Champions> {
         let mut attempt = 1;
         loop {

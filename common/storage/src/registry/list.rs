@@ -1,4 +1,4 @@
-//! The versions of a whole store, for the operator.
+//! Lists the versions of a whole store, for the operator.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -12,17 +12,17 @@ use super::champions::{ChampionSet, MODELS};
 use super::{Registry, version_number};
 use crate::artifacts::ArtifactStore;
 
-/// Manifests that are read at a time.
+/// Number of manifests that are read concurrently.
 const READS: usize = 8;
 
 /// A published version.
 #[derive(Debug)]
 pub struct Entry {
-    /// `indexes/v7`.
+    /// Its name, for example `indexes/v7`.
     pub name: String,
-    /// Whether it is served: alone, or as one of [`Champions`](super::Champions).
+    /// Whether it is the champion of its prefix or one of [`Champions`](super::Champions).
     pub is_champion: bool,
-    /// The header of its manifest, or why it cannot be read.
+    /// Header of its manifest, or the error of reading it.
     pub header: Result<Header>,
 }
 
@@ -30,7 +30,7 @@ impl Registry {
     /// Published versions with their headers, oldest first.
     ///
     /// # Errors
-    /// Those of the store.
+    /// Errors of the store.
     pub async fn list(&self) -> Result<Vec<Entry>> {
         list(&self.store, Some(&self.prefix)).await
     }
@@ -38,16 +38,16 @@ impl Registry {
     /// A version's manifest as it was published.
     ///
     /// # Errors
-    /// Those of [`show`].
+    /// Errors of [`show`].
     pub async fn show(&self, version: &str) -> Result<Value> {
         show(&self.store, &format!("{}/{version}", self.prefix)).await
     }
 }
 
-/// The published versions of a store below `prefix`, or all: by prefix, oldest first.
+/// The published versions of a store, or of `prefix` only: by prefix, oldest first.
 ///
 /// # Errors
-/// Those of the store.
+/// Errors of the store.
 pub async fn list(store: &Arc<dyn ArtifactStore>, prefix: Option<&str>) -> Result<Vec<Entry>> {
     let below = prefix.map(|prefix| format!("{}/", prefix.trim_end_matches('/'))).unwrap_or_default();
     let objects = store.list(&below).await?;
@@ -69,8 +69,8 @@ pub async fn list(store: &Arc<dyn ArtifactStore>, prefix: Option<&str>) -> Resul
 /// The manifest of a version, for example `indexes/v7`, as it was published.
 ///
 /// # Errors
-/// `InvalidInput` for another name, `NotFound` where there is no such version, `Corrupt` where its manifest is not
-/// JSON.
+/// `InvalidInput` if `name` is not of this form; `NotFound` if there is no such version; `Corrupt` if its manifest
+/// is not JSON.
 pub async fn show(store: &Arc<dyn ArtifactStore>, name: &str) -> Result<Value> {
     let is_version = name.rsplit_once('/').is_some_and(|(_, version)| version_number(version).is_some());
     if !is_version {
@@ -94,13 +94,13 @@ fn invalid(name: &str, error: serde_json::Error) -> Error {
         .caused_by(error)
 }
 
-/// (`indexes`, 7) of `indexes/v7/manifest.json`.
+/// `indexes/v7/manifest.json` → (`indexes`, 7).
 fn version_of_manifest(name: &str) -> Option<(&str, u64)> {
     let (prefix, version) = name.strip_suffix(MANIFEST)?.strip_suffix('/')?.rsplit_once('/')?;
     Some((prefix, version_number(version)?))
 }
 
-/// The versions below `prefixes` that are served. An invalid pointer names none.
+/// The champions below `prefixes`. Invalid pointers are ignored.
 async fn champions(
     store: &Arc<dyn ArtifactStore>,
     prefixes: impl Iterator<Item = &str>,
@@ -120,7 +120,7 @@ async fn champions(
                     .map(|(model, version)| format!("{MODELS}{model}/{version}")),
             ),
             Err(error) if error.kind() == common_core::ErrorKind::Corrupt => {
-                tracing::warn!("no model counts as champion: {}", error.chain());
+                tracing::warn!("models are listed without their champions: {}", error.chain());
             }
             Err(error) => return Err(error),
         }

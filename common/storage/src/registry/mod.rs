@@ -1,12 +1,12 @@
 //! Published versions of artifacts: `{prefix}/v1/…`, `{prefix}/v2/…`, each a set of files with a manifest.
 //!
-//! A version is published by its `manifest.json`, which is written last; without one it does not exist for readers,
-//! and it never changes afterwards.
+//! A version is published by its `manifest.json`, which is written last: without it, the version does not exist for
+//! readers. A published version never changes.
 //!
 //! - [`Registry`]: the versions of one prefix
-//! - [`Champion`]: which of them is served
+//! - [`Champion`]: the version that is served
 //! - [`champions`]: the models that are served together
-//! - `cache`: the local copies that versions are opened from
+//! - `cache`: local copies that versions are opened from
 //! - [`list`](fn@list), [`show`]: the versions of a whole store
 
 mod cache;
@@ -31,7 +31,7 @@ pub use champion::Champion;
 pub use champions::{ChampionSet, Champions};
 pub use list::{Entry, list, show};
 
-/// Claims that are older than this belong to publishers that were killed.
+/// Age in hours after which a claim counts as abandoned: its publisher was killed.
 const CLAIM_HOURS: i64 = 24;
 
 /// The versions of one kind of artifact below one prefix of a store.
@@ -48,7 +48,7 @@ struct Claim {
 }
 
 impl Registry {
-    /// The versions of `kind` below `prefix`, for example `indexes`.
+    /// The versions of `kind` in `prefix`, for example `indexes`.
     pub fn new(store: Arc<dyn ArtifactStore>, kind: Kind, prefix: &str) -> Self {
         Self { store, kind, prefix: prefix.to_owned() }
     }
@@ -60,8 +60,7 @@ impl Registry {
     /// A version's manifest.
     ///
     /// # Errors
-    /// `NotFound` where there is no such version; `Corrupt` where the manifest is invalid or of a format that cannot
-    /// be read.
+    /// `NotFound` if there is no such version; `Corrupt` if the manifest is invalid or of an unsupported format.
     pub async fn manifest<T: Body>(&self, version: &str) -> Result<Manifest<T>> {
         let (name, bytes) = self.manifest_bytes(version).await?;
         Manifest::parse(&bytes, &name)
@@ -70,7 +69,7 @@ impl Registry {
     /// A version's metrics.
     ///
     /// # Errors
-    /// Those of [`Registry::manifest`].
+    /// Errors of [`Registry::manifest`].
     pub async fn metrics(&self, version: &str) -> Result<BTreeMap<String, f64>> {
         Ok(self.header(version).await?.1.metrics)
     }
@@ -92,12 +91,12 @@ impl Registry {
         Ok((bytes, header))
     }
 
-    /// Checks that the store has every file of a version, with the length that the manifest says. A complete local
-    /// copy does not prove that.
+    /// Checks that the store has every file of a version, with the length in the manifest. A complete local copy
+    /// does not prove that.
     ///
     /// # Errors
-    /// Those of [`Registry::manifest`]; `Corrupt`, with the file's name, where a file is missing or of another
-    /// length.
+    /// Errors of [`Registry::manifest`]; `Corrupt`, with the file's name, if a file is missing or its length
+    /// differs.
     pub async fn check(&self, version: &str) -> Result<()> {
         let (_, header) = self.header(version).await?;
         let objects = self.store.list(&self.name(version, "")).await?;
@@ -115,10 +114,10 @@ impl Registry {
         Ok(())
     }
 
-    /// Reserves the next free version for a publisher: no two publishers get the same.
+    /// Reserves the next free version for a publisher; no two publishers get the same version.
     ///
     /// # Errors
-    /// Those of the store.
+    /// Errors of the store.
     pub async fn claim(&self) -> Result<String> {
         let mut next = self.numbers().await?.last().map_or(1, |last| last + 1);
         loop {
@@ -132,12 +131,12 @@ impl Registry {
         }
     }
 
-    /// Uploads the artifact in `folder` as a claimed version: the files that its manifest names, then the manifest,
-    /// which publishes it.
+    /// Uploads the artifact in `folder` as a claimed version: first the files that its manifest names, then the
+    /// manifest, which publishes the version.
     ///
     /// # Errors
-    /// `Corrupt` where the manifest is of another kind or version; `Conflict` where the version is published already;
-    /// those of the store.
+    /// `Corrupt` if the manifest is of another kind or version; `Conflict` if the version is already published;
+    /// errors of the store.
     pub async fn publish(&self, version: &str, folder: &Path) -> Result<()> {
         let path = folder.join(MANIFEST);
         let bytes = tokio::fs::read(&path).await.on_path("cannot read", &path)?;
@@ -155,7 +154,7 @@ impl Registry {
     /// Published versions, oldest first.
     ///
     /// # Errors
-    /// Those of the store.
+    /// Errors of the store.
     pub async fn versions(&self) -> Result<Vec<String>> {
         let mut published = Vec::new();
         for object in self.store.list(&format!("{}/", self.prefix)).await? {
@@ -182,11 +181,11 @@ impl Registry {
         name.strip_prefix(&self.prefix)?.strip_prefix('/')?.split_once('/')
     }
 
-    /// Removes all published versions except the last `keep` and the champion, and uploads that were abandoned;
-    /// returns what was removed. The newest version always stays, so that no number is given twice.
+    /// Removes all published versions except the last `keep` and the champion, and abandoned uploads; returns what
+    /// was removed. The newest version is always kept, so that no version number is used twice.
     ///
     /// # Errors
-    /// Those of the store; `Corrupt` where a pointer to a champion cannot be read.
+    /// Errors of the store; `Corrupt` if a pointer to a champion cannot be read.
     pub async fn prune(&self, keep: usize) -> Result<Vec<String>> {
         let versions = self.versions().await?;
         let mut old: Vec<String> = versions[..versions.len().saturating_sub(keep.max(1))].to_vec();
@@ -198,11 +197,11 @@ impl Registry {
         }
         let mut removed = Vec::new();
         for version in old {
-            // Read again for each: the operator may roll back to this version meanwhile.
+            // Read again for each version: the operator may have rolled back to it in the meantime.
             if self.is_champion(&version).await? {
                 continue;
             }
-            // The manifest first: from then on no reader begins with it.
+            // The manifest first: from then on the version does not exist for readers.
             self.store.delete(&self.name(&version, MANIFEST)).await?;
             for object in self.store.list(&self.name(&version, "")).await? {
                 self.store.delete(&object.name).await?;
@@ -212,7 +211,7 @@ impl Registry {
         Ok(removed)
     }
 
-    /// Whether `version` is the champion of this prefix, or one of [`Champions`].
+    /// Whether `version` is the champion of this prefix or one of [`Champions`].
     async fn is_champion(&self, version: &str) -> Result<bool> {
         if self.champion().await?.is_some_and(|champion| champion.version == version) {
             return Ok(true);
@@ -232,7 +231,7 @@ impl Registry {
     }
 }
 
-/// 7 of `v7`. `None` for other names.
+/// `v7` → 7. `None` for other names.
 fn version_number(version: &str) -> Option<u64> {
     let digits = version.strip_prefix('v')?;
     (!digits.starts_with(['0', '+'])).then(|| digits.parse().ok())?

@@ -1,8 +1,9 @@
-//! One value of an ad-hoc query, exactly as the warehouse has it, and how it reads.
+//! One value of an ad-hoc query, exactly as stored in the warehouse, and its text form.
 //!
-//! Rules of the text forms, the same for both engines: a number has all its digits; what is no number in JSON (`NaN`, `Infinity`,
-//! `-Infinity`) keeps these names, as text; a moment is RFC 3339 in UTC, a year outside 0 to 9999 with its sign, and the two ends of
-//! time are `infinity` and `-infinity`; bytes that are not printable are `\xHH`; lists and structures are JSON.
+//! The text forms are the same for both engines: a number has all its digits; numbers that JSON does not have
+//! (`NaN`, `Infinity`, `-Infinity`) are these names as text; a moment is RFC 3339 in UTC, a year outside 0 to 9999
+//! has a sign, and the infinite moments are `infinity` and `-infinity`; bytes that are not printable are `\xHH`;
+//! lists and structures are JSON.
 
 use std::fmt::Write;
 
@@ -11,31 +12,32 @@ use common_core::job::Timestamp;
 /// One value of an ad-hoc query.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Cell {
-    /// No value.
+    /// NULL.
     Null,
     /// True or false.
     Bool(bool),
-    /// A whole number of 64 bits.
+    /// A 64-bit integer.
     Int(i64),
-    /// All digits of a number that is decimal or wider than 64 bits.
+    /// A decimal number, or an integer wider than 64 bits, with all its digits.
     Decimal(String),
     /// A float32.
     Real(f32),
     /// A float64.
     Float(f64),
-    /// Text, and what only the engine can write out.
+    /// Text, and values of types that only the engine can format.
     Text(String),
     /// Bytes.
     Bytes(Vec<u8>),
-    /// Days since 1970-01-01; the greatest number is infinity, its negative minus infinity.
+    /// Days since 1970-01-01; `i32::MAX` is infinity, `-i32::MAX` minus infinity.
     Date(i32),
-    /// A moment of the calendar.
+    /// A moment.
     Timestamp(Timestamp),
-    /// Microseconds since 1970 of a moment outside the calendar type; the greatest number is infinity, its negative minus infinity.
+    /// Microseconds since 1970 of a moment outside the range of [`Timestamp`]; `i64::MAX` is infinity, `-i64::MAX`
+    /// minus infinity.
     FarTimestamp(i64),
     /// A list of float32.
     Vector(Vec<f32>),
-    /// A list of float32 with NULLs in it.
+    /// A list of float32 that contains NULLs.
     VectorWithNulls(Vec<Option<f32>>),
     /// A list of float64.
     Doubles(Vec<Option<f64>>),
@@ -43,16 +45,16 @@ pub enum Cell {
     Json(String),
 }
 
-/// Type of a column of an ad-hoc query; every [`Cell`] in it is of that type or NULL.
+/// Type of a column of an ad-hoc query; every [`Cell`] of the column has this type or is NULL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)] // As the cells.
+#[allow(missing_docs)] // The variants are those of `Cell`.
 pub enum ColumnType {
     Bool,
     Int,
     Decimal {
-        /// The most digits.
+        /// Number of digits.
         precision: u8,
-        /// How many of them stand after the point.
+        /// Number of digits after the decimal point.
         scale: i8,
     },
     Real,
@@ -64,17 +66,17 @@ pub enum ColumnType {
     Timestamp,
     /// [`Cell::Vector`] and [`Cell::VectorWithNulls`].
     Vector,
-    /// [`Cell::Doubles`], or [`Cell::Vector`] where every element is a float32.
+    /// [`Cell::Doubles`], or [`Cell::Vector`] if every element is a float32.
     Doubles,
     Json,
 }
 
-/// A float64 with the fewest digits that bring it back.
+/// A float64 with the fewest digits that parse back to the same value.
 pub fn float(value: f64) -> String {
     special(value).map_or_else(|| shorter(value.to_string(), || format!("{value:e}")), str::to_owned)
 }
 
-/// A float32 with the fewest digits that bring it back.
+/// A float32 with the fewest digits that parse back to the same value.
 pub fn real(value: f32) -> String {
     special(f64::from(value))
         .map_or_else(|| shorter(value.to_string(), || format!("{value:e}")), str::to_owned)
@@ -89,13 +91,13 @@ fn special(value: f64) -> Option<&'static str> {
     }
 }
 
-/// Very large and very small numbers are read more easily with an exponent.
+/// Very large and very small numbers are easier to read with an exponent.
 fn shorter(plain: String, scientific: impl FnOnce() -> String) -> String {
     const MOST_CHARS: usize = 22;
     if plain.len() <= MOST_CHARS { plain } else { scientific() }
 }
 
-/// A float64 as JSON: a number, or the name of what is none in quotes.
+/// A float64 as JSON: a number, or the name of a non-finite value in quotes.
 pub fn float_json(value: f64) -> String {
     special(value).map_or_else(|| format!("{value:?}"), |name| format!("\"{name}\""))
 }
@@ -105,7 +107,7 @@ pub fn real_json(value: f32) -> String {
     special(f64::from(value)).map_or_else(|| format!("{value:?}"), |name| format!("\"{name}\""))
 }
 
-/// Digits as a JSON number; as text where they are none.
+/// Digits as a JSON number, or as a JSON string if they are not one.
 pub fn digits_json(digits: &str) -> String {
     let unsigned = digits.strip_prefix('-').unwrap_or(digits);
     let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, "0"));
@@ -114,12 +116,12 @@ pub fn digits_json(digits: &str) -> String {
     if is_number { digits.to_owned() } else { text_json(digits) }
 }
 
-/// Text in JSON's quotes.
+/// Text as a JSON string.
 pub fn text_json(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// Bytes as text: printable ASCII stands for itself, every other byte and the backslash are `\xHH`.
+/// Bytes as text: printable ASCII is unchanged; every other byte and the backslash become `\xHH`.
 pub fn bytes(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for &byte in bytes {
@@ -154,7 +156,7 @@ pub fn moment(micros: i64) -> String {
     }
 }
 
-/// Nanoseconds since midnight as a time, with as many digits as it takes of three, six and nine.
+/// Nanoseconds since midnight as a time with 3, 6 or 9 digits after the point, as few as possible.
 pub fn time(nanos: i64) -> String {
     let (seconds, nanos) = (nanos.div_euclid(1_000_000_000), nanos.rem_euclid(1_000_000_000));
     let fraction = match nanos {
@@ -166,7 +168,7 @@ pub fn time(nanos: i64) -> String {
     format!("{:02}:{:02}:{:02}{fraction}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
-/// Days since 1970-01-01 in the Gregorian calendar, whatever the year (Howard Hinnant's `civil_from_days`).
+/// Days since 1970-01-01 as a date of the Gregorian calendar, for any year (Howard Hinnant's `civil_from_days`).
 fn day(days: i64) -> String {
     let days = days + 719_468;
     let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
@@ -191,7 +193,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_no_type_of_ours_holds_has_a_text() {
+    fn values_outside_the_calendar_types_have_a_text_form() {
         assert_eq!(date(i32::MAX), "infinity");
         assert_eq!(date(-i32::MAX), "-infinity");
         assert_eq!(date(0), "1970-01-01");

@@ -1,12 +1,12 @@
-//! Whether a scan returned everything.
+//! Checks that a scan returned all ads.
 
 use common_core::{Error, Result};
 
-/// Fails where a scan returned `seen` ads, fewer than the `counted` ones of before it. A warehouse that others write to at the same
-/// time may have lost some between the count and the scan, to a takedown: `recount` tells whether there are fewer now.
+/// Fails if a scan returned `seen` ads, fewer than the `counted` ads before the scan. If another process took ads
+/// down between the count and the scan, fewer are correct: `recount` returns the present number.
 ///
 /// # Errors
-/// `Internal` where ads are missing; those of `recount`.
+/// `Internal` if ads are missing; errors of `recount`.
 pub async fn refuse_fewer(seen: u64, counted: u64, recount: impl Future<Output = Result<u64>>) -> Result<()> {
     if seen >= counted || seen >= recount.await? {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Vectors of ads: `job_embeddings`, one row an ad.
+//! Vectors of ads: `job_embeddings`, one row for each ad.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -11,15 +11,15 @@ use serde::Serialize;
 
 use super::{FilterColumns, JobScan};
 
-/// The model that plain `job_embeddings` belongs to; every other model has a table of its own beside it.
+/// The model of the table `job_embeddings`; every other model has its own table.
 const HOME_MODEL: &str = "all-MiniLM-L6-v2";
 
 /// Name and width of the table that holds one model's embeddings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EmbeddingTable {
-    /// `job_embeddings`, or `job_embeddings_{slug}` for any model but the first.
+    /// `job_embeddings`, or `job_embeddings_{slug}` for any model other than `all-MiniLM-L6-v2`.
     pub name: String,
-    /// Length of every vector in it.
+    /// Length of the vectors in the table.
     pub dimension: usize,
 }
 
@@ -58,73 +58,72 @@ pub struct EmbeddingRow {
 /// A row that a warehouse refused.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Refused {
-    /// Whose row.
+    /// Key of the row.
     pub key: JobKey,
-    /// What the warehouse said.
+    /// The warehouse's error message.
     pub reason: String,
 }
 
-/// An ad whose text has been embedded already: its row is made from the row that holds that text's vector.
+/// An ad whose text is embedded already: its row reuses that text's vector.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SharedRow {
     /// The ad.
     pub key: JobKey,
     /// Hash of its text.
     pub content_hash: ContentHash,
-    /// What the ad says now.
+    /// Current values of the ad's filter columns.
     pub filters: FilterColumns,
 }
 
-/// How much a backend likes to be given at once.
+/// How many rows to write at once, and how often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WriteSize {
-    /// Rows of embeddings a write.
+    /// Rows of embeddings in one write.
     pub rows: usize,
-    /// The longest that finished rows should wait for a write: what a killed run loses at most.
+    /// The longest time that finished rows wait for a write: a killed run loses at most this much work.
     pub interval: Duration,
 }
 
-/// What one query of a run would read.
+/// Estimated cost of one query of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct QueryCost {
-    /// Its name: that of its file under `infra`.
+    /// Name of the query: that of its file in `infra`.
     pub query: String,
     /// Bytes that the warehouse charges for.
     pub bytes_processed: u64,
 }
 
-/// What the rows of one space are, without their vectors: while it is the same, an index of them need not be built
-/// again.
+/// Summary of the rows of one space, without their vectors: if it has not changed, an index of them need not be
+/// rebuilt.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct IndexState {
-    /// How many rows.
+    /// Number of rows.
     pub rows: u64,
-    /// When the newest vector was made; a row that takes another's vector takes its moment too.
+    /// When the newest vector was computed; a row that reuses a vector has the moment of that vector.
     pub newest: Option<Timestamp>,
-    /// Of every row's key, text and filter columns, whatever their order: an ad that came for one that left changes
-    /// nothing else. Comparable within one warehouse alone.
+    /// Checksum of every row's key, text and filter columns, independent of order. It changes also if an ad is
+    /// replaced by another with the same moment. Comparable within one warehouse only.
     pub checksum: u64,
-    /// How many of the rows are of ads that are still in `cleaned_jobs`: as many as [`EmbeddingStore::scan_ads`]
-    /// returns.
+    /// Number of rows whose ads are still in `cleaned_jobs`: as many as [`EmbeddingStore::scan_ads`] returns.
     #[serde(skip)]
     pub ads: u64,
-    /// Sightings with a moment outside the years 1 to 9999, which counts as missing.
+    /// Sightings with a moment outside the years 1 to 9999; such a moment counts as missing.
     #[serde(skip)]
     pub timestamps_out_of_range: u64,
 }
 
-/// Vectors in and out.
+/// Reads and writes vectors.
 #[async_trait]
 pub trait EmbeddingStore: Send + Sync {
     /// How much to write at once.
     fn write_size(&self) -> WriteSize;
 
-    /// Makes `embeddings` and `forgotten_ads` where they are missing, and what [`super::RunStore::create_runs`]
-    /// makes; `cleaned_jobs` must be there.
+    /// Creates `embeddings` and `forgotten_ads` if missing, and everything that [`super::RunStore::create_runs`]
+    /// creates; `cleaned_jobs` must exist.
     ///
     /// # Errors
-    /// `Conflict` where a table exists without one of its columns, or with one of another type (another vector
-    /// length, for example); `NotFound` where there is no `cleaned_jobs`.
+    /// `Conflict` if a table exists without one of its columns, or with a column of another type (another vector
+    /// length, for example); `NotFound` if `cleaned_jobs` does not exist.
     async fn create_embeddings(&self, embeddings: &EmbeddingTable) -> Result<()>;
 
     /// Every row of one space, in pages of bounded size.
@@ -134,20 +133,20 @@ pub trait EmbeddingStore: Send + Sync {
         space: &str,
     ) -> BoxStream<'static, Result<Vec<EmbeddingRow>>>;
 
-    /// Every ad of `cleaned_jobs` that has a vector of `space`, by its latest sighting, once; in pages of bounded
-    /// size, in no order. Nothing where there is no `table`.
+    /// Every ad of `cleaned_jobs` that has a vector of `space`, once, with its latest sighting; in pages of bounded
+    /// size, in no particular order. Empty if `table` does not exist.
     ///
     /// # Errors
-    /// `NotFound` where there is no `cleaned_jobs`.
+    /// `NotFound` if `cleaned_jobs` does not exist.
     fn scan_ads(&self, table: &EmbeddingTable, space: &str) -> BoxStream<'static, Result<Vec<IndexedAd>>>;
 
-    /// What the rows of `space` are; reads no vectors. All zero where there is no `table`.
+    /// Summary of the rows of `space`; reads no vectors. All zero if `table` does not exist.
     async fn index_state(&self, table: &EmbeddingTable, space: &str) -> Result<IndexState>;
 
-    /// The spaces in `table` and how many rows each has, most first; none where there is no `table`.
+    /// The spaces in `table` with their number of rows, largest first; empty if `table` does not exist.
     async fn embedding_spaces(&self, table: &EmbeddingTable) -> Result<Vec<(String, u64)>>;
 
-    /// Which of `hashes` have a vector of `space`, written since `since` where that is given.
+    /// The hashes of `hashes` that have a vector of `space`, written since `since` if given.
     async fn known_texts(
         &self,
         table: &EmbeddingTable,
@@ -156,13 +155,13 @@ pub trait EmbeddingStore: Send + Sync {
         since: Option<Timestamp>,
     ) -> Result<HashSet<ContentHash>>;
 
-    /// Puts one row an ad, in place of the one it had. Atomic; `rows` hold no key twice. Returns the rows that the
-    /// warehouse refused for what is in them: the others are written.
+    /// Inserts or replaces one row for each ad. Atomic; `rows` must not contain duplicate keys. Returns the rows
+    /// that the warehouse refused because of their values; the others are written.
     async fn merge_embeddings(&self, table: &EmbeddingTable, rows: Vec<EmbeddingRow>)
     -> Result<Vec<Refused>>;
 
-    /// Puts one row an ad with the newest vector that its text has in `space`, written since `since` where that is
-    /// given; returns the keys whose text has none. What is found is still there when it is copied.
+    /// Inserts or replaces one row for each ad with the newest vector of its text in `space`, written since `since`
+    /// if given; returns the keys whose text has no vector. A vector that is found is still there when it is copied.
     async fn share_embeddings(
         &self,
         table: &EmbeddingTable,
@@ -171,16 +170,16 @@ pub trait EmbeddingStore: Send + Sync {
         since: Option<Timestamp>,
     ) -> Result<HashSet<JobKey>>;
 
-    /// Brings the filter columns of the ads' rows up to date and leaves their vectors alone.
+    /// Updates the filter columns of the ads' rows; does not change their vectors.
     async fn update_filters(&self, table: &EmbeddingTable, rows: Vec<SharedRow>) -> Result<()>;
 
-    /// Removes the rows of `keys`; returns how many there were.
+    /// Removes the rows of `keys`; returns how many were removed.
     async fn delete_embeddings(&self, table: &EmbeddingTable, keys: &[JobKey]) -> Result<u64>;
 
-    /// Removes the rows of ads that are no longer in `cleaned_jobs` or were taken down, within the scan's share;
+    /// Removes the rows of ads that are no longer in `cleaned_jobs` or were taken down, within the scan's shard;
     /// returns how many.
     async fn prune_embeddings(&self, scan: &JobScan) -> Result<u64>;
 
-    /// What the queries of an embedding run would cost, without running them; empty where queries are free.
+    /// Estimated costs of the queries of an embedding run, without running them; empty if queries are free.
     async fn costs(&self, scan: &JobScan) -> Result<Vec<QueryCost>>;
 }

@@ -1,13 +1,14 @@
-//! The warehouse as the functions see it: one trait a role, with the rows that cross it, whatever engine holds them.
+//! The warehouse as the functions see it: one trait for each role, with its row types, independent of the engine.
 //!
-//! - [`JobStore`]: the ads as they were seen
-//! - [`Takedowns`]: the ads that were taken down
+//! - [`JobStore`]: sightings of ads
+//! - [`Takedowns`]: ads that were taken down
 //! - [`EmbeddingStore`]: vectors of ads
 //! - [`VectorSearch`]: the ads nearest to a vector
 //! - [`RunStore`]: runs of the functions
 //! - [`OperatorQueries`]: ad-hoc queries
 //!
-//! [`Warehouse`] is all of them. A function names the roles that it uses. Each role has its suite in `contract`.
+//! [`Warehouse`] combines all roles. A function names the roles that it uses. Each role has its suite in
+//! `contract`.
 
 pub mod cell;
 mod counts;
@@ -30,13 +31,13 @@ pub use runs::{RunRecord, RunStatus, RunStore};
 pub use search::{VectorHit, VectorIndexKind, VectorIndexState, VectorQuery, VectorSearch};
 pub use takedowns::{FORGOTTEN_ADS, Forgotten, Takedowns, Tombstones, Traces};
 
-/// Every role: what `open_warehouse` returns.
+/// All roles: the type that `open_warehouse` returns.
 ///
-/// Contract of all roles, the same for every backend: a write is whole or absent, and doing it twice is doing it
-/// once; timestamps are UTC to the microsecond, within the years 1 to 9999; NULL and `''` differ; vectors come back
-/// bit for bit. An ad that has a tombstone (see [`Takedowns::forget`]) is never read and never appended, whatever
-/// rows name it; a warehouse without a table of tombstones has none. A stream ends without an error only after its
-/// last row: whatever stops it before that is its last item.
+/// The contract of all roles and every backend: a write is complete or absent, and repeating it changes nothing;
+/// timestamps are UTC to the microsecond, within the years 1 to 9999; NULL and `''` differ; vectors are returned
+/// bit for bit. An ad that has a tombstone (see [`Takedowns::forget`]) is never read or appended, even if a table
+/// has rows of it; a warehouse without a table of tombstones has no tombstones. A stream that fails returns the
+/// error as its last item, so a stream without an error is complete.
 pub trait Warehouse:
     JobStore + Takedowns + EmbeddingStore + VectorSearch + RunStore + OperatorQueries
 {

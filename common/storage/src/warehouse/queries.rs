@@ -7,7 +7,7 @@ use futures::stream::BoxStream;
 
 use super::{Cell, ColumnType};
 
-/// Answer of an ad-hoc query: its columns, and its rows in pages of bounded size.
+/// Result of an ad-hoc query: its columns, and its rows in pages of bounded size.
 pub struct QueryResult {
     /// Name and type of every column.
     pub columns: Vec<(String, ColumnType)>,
@@ -15,12 +15,12 @@ pub struct QueryResult {
     pub pages: BoxStream<'static, Result<Vec<Vec<Cell>>>>,
 }
 
-/// A value for a `?` of a statement.
+/// A value for a `?` placeholder of a statement.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Parameter {
     /// True or false.
     Bool(bool),
-    /// A whole number of 64 bits.
+    /// A 64-bit integer.
     Int(i64),
     /// A float64.
     Float(f64),
@@ -30,15 +30,15 @@ pub enum Parameter {
     Timestamp(Timestamp),
 }
 
-/// Read-only statements in the engine's own dialect.
+/// Read-only statements in the engine's SQL dialect.
 #[async_trait]
 pub trait OperatorQueries: Send + Sync {
-    /// Names of the tables, in alphabetical order; no views.
+    /// Names of the tables, in alphabetical order; without views.
     async fn tables(&self) -> Result<Vec<String>>;
 
-    /// Answers one read-only statement, whose `?` stand for `parameters` in their order.
+    /// Runs one read-only statement; `parameters` replace the `?` placeholders in order.
     ///
     /// # Errors
-    /// `InvalidInput` where the statement is wrong, would write, or has another number of parameters.
+    /// `InvalidInput` if the statement is invalid, would write, or has another number of parameters.
     async fn query(&self, sql: &str, parameters: &[Parameter]) -> Result<QueryResult>;
 }

@@ -1,4 +1,4 @@
-//! Runs of the functions: `ml_runs`, one row a state of a run.
+//! Runs of the functions: `ml_runs`, one row for each state of a run.
 
 use std::fmt;
 
@@ -7,24 +7,24 @@ use common_core::Result;
 use common_core::job::Timestamp;
 use serde::Serialize;
 
-/// A state that a run can be in.
+/// Status of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RunStatus {
-    /// It is under way, or was killed.
+    /// It is running, or was killed.
     Running,
-    /// It did everything.
+    /// It is complete.
     Succeeded,
-    /// It was asked to stop; what it did is kept, and another run goes on from there.
+    /// It was stopped on request; its results are kept, and the next run continues from there.
     Interrupted,
-    /// It ended with an error, or a panic.
+    /// It ended with an error or a panic.
     Failed,
     /// A later run found that it was killed.
     Abandoned,
 }
 
 impl RunStatus {
-    /// The word in the table.
+    /// Value of the column `status`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Running => "running",
@@ -53,26 +53,26 @@ pub struct RunRecord {
     pub status: RunStatus,
     pub report: serde_json::Value,
     pub code_version: String,
-    /// When the run was in this state.
+    /// When the run entered this state.
     pub recorded_at: Timestamp,
 }
 
-/// States of runs in, and the latest of each run out.
+/// Appends states of runs, and reads the latest state of each.
 #[async_trait]
 pub trait RunStore: Send + Sync {
-    /// Whether no other process can write while this one has the warehouse open.
+    /// Whether no other process can write while this process has the warehouse open.
     fn is_exclusive(&self) -> bool;
 
-    /// Makes `ml_runs` and `vw_runs` where they are missing; `cleaned_jobs` must be there.
+    /// Creates `ml_runs` and `vw_runs` if missing; `cleaned_jobs` must exist.
     ///
     /// # Errors
-    /// `Conflict` where one of them exists with a column of another type; `NotFound` where there is no `cleaned_jobs`.
+    /// `Conflict` if one of them exists with a column of another type; `NotFound` if `cleaned_jobs` does not exist.
     async fn create_runs(&self) -> Result<()>;
 
-    /// Appends states of runs to `ml_runs`, all of them or none. `vw_runs` has one row a run: its own ending, else
-    /// the state with the greatest `recorded_at`.
+    /// Appends states of runs to `ml_runs`: all or none. `vw_runs` has one row for each run: the end that the run
+    /// recorded itself, otherwise the state with the greatest `recorded_at`.
     async fn record_runs(&self, runs: &[RunRecord]) -> Result<()>;
 
-    /// The runs that `vw_runs` shows as running, the oldest first.
+    /// The runs that `vw_runs` shows as running, oldest first.
     async fn running_runs(&self) -> Result<Vec<RunRecord>>;
 }

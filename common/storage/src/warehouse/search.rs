@@ -1,4 +1,4 @@
-//! The ads nearest to a vector, found by the warehouse.
+//! Nearest-neighbour searches that the warehouse runs.
 
 use std::collections::HashSet;
 
@@ -10,16 +10,17 @@ use serde::Serialize;
 
 use super::EmbeddingTable;
 
-/// Which ads are nearest to a vector.
+/// Parameters of a search.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct VectorQuery {
-    /// `[dimension] f32`, of the space that is searched; any length but zero.
+    /// `[dimension] f32`, of the space that is searched; its length must not be zero.
     pub vector: Vec<f32>,
-    /// At most so many.
+    /// Maximum number of results.
     pub top_k: usize,
-    /// Only these ads. One by company reads `cleaned_jobs` too, because companies are not beside the vectors.
+    /// Only these ads. A filter by company also reads `cleaned_jobs`, because companies are not stored beside the
+    /// vectors.
     pub filter: JobFilter,
-    /// Only ads at least so similar: a cosine, -1 to 1.
+    /// Only ads with at least this cosine similarity, -1 to 1.
     pub min_similarity: Option<f32>,
 }
 
@@ -28,48 +29,49 @@ pub struct VectorQuery {
 pub struct VectorHit {
     /// The ad.
     pub key: JobKey,
-    /// Hash of its text: ads of one text have one hash.
+    /// Hash of its text: ads with the same text have the same hash.
     pub content_hash: ContentHash,
-    /// Cosine of its vector and the query's, -1 to 1.
+    /// Cosine similarity of its vector and the query's, -1 to 1.
     pub similarity: f32,
 }
 
-/// How a warehouse arranges the vectors of an index of its own.
+/// Type of the warehouse's own vector index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VectorIndexKind {
-    /// Lists of vectors around centres: for one query or a few at a time. Keeps the columns that filters need, so that a
-    /// filtered search finds as many as it should.
+    /// Lists of vectors around centroids: for one query or a few at a time. Stores the columns that filters need,
+    /// so that a filtered search finds as many ads as it should.
     Ivf,
-    /// Trees of compressed vectors: for hundreds of queries at once. Filters apply to what it finds, which may then be fewer.
+    /// Trees of compressed vectors: for hundreds of queries at once. Filters are applied to its results, which may
+    /// leave fewer than requested.
     TreeAh,
 }
 
-/// What became of a warehouse's own vector index.
+/// State of the warehouse's own vector index.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum VectorIndexState {
-    /// This warehouse has none and needs none: every search is exact.
+    /// This warehouse has no vector index and needs none: every search is exact.
     None,
-    /// None is made of so few rows; every search is exact.
+    /// The table has too few rows for an index; every search is exact.
     TooFewRows {
-        /// What the table has, of all spaces.
+        /// Rows of the table, of all spaces.
         rows: u64,
-        /// What it must have.
+        /// Rows that an index needs.
         needed: u64,
     },
-    /// It is being filled, and searches do without it so far.
+    /// The index is being built; searches do not use it yet.
     Building {
-        /// How much of the rows is in it.
+        /// Share of the rows that are in the index.
         coverage_percent: u8,
     },
-    /// Searches use it; rows that are not in it yet are found all the same.
+    /// Searches use the index; rows that are not in it yet are found as well.
     Active {
-        /// How much of the rows is in it.
+        /// Share of the rows that are in the index.
         coverage_percent: u8,
     },
-    /// It is there, and the warehouse does not use it; every search is exact.
+    /// The index exists, and the warehouse does not use it; every search is exact.
     Disabled {
-        /// Why, in the warehouse's words.
+        /// The reason, as the warehouse gives it.
         reason: String,
     },
 }
@@ -77,12 +79,12 @@ pub enum VectorIndexState {
 /// Searches inside the warehouse.
 #[async_trait]
 pub trait VectorSearch: Send + Sync {
-    /// The ads of `space` nearest to the query's vector, filtered inside the search: best first, ads of one
-    /// similarity by source and id. Exact, but where the warehouse has a vector index. Nothing where there is no
-    /// `table`.
+    /// The ads of `space` nearest to the query's vector, filtered inside the search: best first, ties by source and
+    /// id. Exact, unless the warehouse uses a vector index. Empty if `table` does not exist.
     ///
     /// # Errors
-    /// `InvalidInput` where the vector is of another length than the table's, or zero, or not of numbers.
+    /// `InvalidInput` if the vector's length differs from that of the table's vectors, or if the vector is zero or
+    /// not finite.
     async fn search_embeddings(
         &self,
         table: &EmbeddingTable,
@@ -90,11 +92,12 @@ pub trait VectorSearch: Send + Sync {
         query: &VectorQuery,
     ) -> Result<Vec<VectorHit>>;
 
-    /// Makes the warehouse's own vector index where it has use for one and has none, and looks at it once. It fills by
-    /// itself: a caller that waits for it asks again. One that is there stays, whatever its kind.
+    /// Creates the warehouse's own vector index if the warehouse supports one and none exists, and returns its
+    /// state. The index is built in the background: to wait for it, call this again. An existing index is kept,
+    /// whatever its type.
     ///
     /// # Errors
-    /// `NotFound` where there is no `table`, in a warehouse that makes indexes.
+    /// `NotFound` if `table` does not exist, in a warehouse that has vector indexes.
     async fn refresh_vector_index(
         &self,
         table: &EmbeddingTable,
@@ -102,13 +105,13 @@ pub trait VectorSearch: Send + Sync {
     ) -> Result<VectorIndexState>;
 }
 
-/// Those of the `stored` values that a filter by `wanted` means, as they are stored: text is folded here and nowhere else.
+/// The `stored` values that match a filter by `wanted`, as they are stored. Case folding happens only here.
 pub(crate) fn spellings(wanted: &[String], stored: impl IntoIterator<Item = String>) -> Vec<String> {
     let wanted: HashSet<String> = wanted.iter().map(|value| fold_name(value)).collect();
     stored.into_iter().filter(|value| wanted.contains(&fold_name(value))).collect()
 }
 
-/// The values of a filter by columns that are stored beside the vectors, by the column's name.
+/// The values of a filter by columns that are stored beside the vectors, with the columns' names.
 pub(crate) fn named(filter: &mut JobFilter) -> [(&'static str, &mut Vec<String>); 4] {
     [
         ("source", &mut filter.source),
@@ -119,10 +122,11 @@ pub(crate) fn named(filter: &mut JobFilter) -> [(&'static str, &mut Vec<String>)
 }
 
 impl VectorQuery {
-    /// The query, if it can be asked of `table`.
+    /// Returns the query if it can be run on `table`.
     ///
     /// # Errors
-    /// `InvalidInput` where the vector is of another length than the table's, or has no direction.
+    /// `InvalidInput` if the vector's length differs from that of the table's vectors, or if the vector is zero or
+    /// not finite.
     pub(crate) fn checked(&self, table: &EmbeddingTable) -> Result<&Self> {
         if self.vector.len() != table.dimension {
             return Err(Error::invalid_input(format!(
@@ -135,7 +139,7 @@ impl VectorQuery {
         let length: f32 = self.vector.iter().map(|x| x * x).sum();
         if !length.is_normal() {
             return Err(Error::invalid_input(
-                "the query's vector has no direction: it is zero, or not of numbers",
+                "invalid query vector: expected finite numbers that are not all zero",
             ));
         }
         Ok(self)

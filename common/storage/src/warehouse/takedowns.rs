@@ -1,4 +1,4 @@
-//! Takedowns: what leaves the tables, and the tombstones that keep it out.
+//! Takedowns: rows are removed, and tombstones prevent their return.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,22 +7,22 @@ use common_core::Result;
 use common_core::job::{JobAd, JobKey};
 use serde::Serialize;
 
-/// The table of tombstones: one row an ad that was taken down, with its key and the moment of the takedown.
+/// The table of tombstones: one row for each ad that was taken down, with its key and the moment of the takedown.
 pub const FORGOTTEN_ADS: &str = "forgotten_ads";
 
-/// What a takedown removed.
+/// Rows that a takedown removed from one table.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Forgotten {
     /// The table.
     pub table: String,
-    /// Rows that left it.
+    /// Number of rows removed from it.
     pub rows: u64,
 }
 
-/// What a warehouse has of some ads.
+/// Rows and tombstones of some ads.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Traces {
-    /// Their rows in every table that names ads, but for that of the tombstones.
+    /// Number of rows in every table with ad keys, except the table of tombstones.
     pub tables: Vec<Forgotten>,
     /// Keys of the ads found in these tables, exactly as stored.
     pub present: HashSet<JobKey>,
@@ -30,28 +30,28 @@ pub struct Traces {
     pub forgotten: HashSet<JobKey>,
 }
 
-/// Ads out, for good.
+/// Removes ads permanently.
 #[async_trait]
 pub trait Takedowns: Send + Sync {
-    /// Looks for the rows of `keys` in every table that names ads; white space around a stored key does not count.
-    /// The engine looks: keys are its parameters.
+    /// Looks for the rows of `keys` in every table with ad keys; white space around a stored key is ignored. The
+    /// engine searches; keys are passed as parameters.
     async fn trace(&self, keys: &[JobKey]) -> Result<Traces>;
 
-    /// Takes the ads down: removes them from every table that names ads, and leaves a tombstone of each, in a table
-    /// or not, that keeps it out from then on. Returns what left each table. A repeat changes nothing; one of a call
-    /// that was interrupted completes it.
+    /// Takes the ads down: removes them from every table with ad keys, and writes a tombstone for each, also for
+    /// ads that no table has. A tombstone keeps its ad out from then on. Returns the rows removed from each table.
+    /// Repeating a call changes nothing; repeating an interrupted call completes it.
     async fn forget(&self, keys: &[JobKey]) -> Result<Vec<Forgotten>>;
 
-    /// Every ad that was taken down.
+    /// All ads that were taken down.
     async fn tombstones(&self) -> Result<Vec<JobKey>>;
 
-    /// Lifts the takedowns of `keys`, whose sightings may be appended again; no row comes back. Returns those that
-    /// were taken down.
+    /// Removes the tombstones of `keys`: their sightings may be appended again, and removed rows are not restored.
+    /// Returns the keys that had a tombstone.
     async fn undo_forget(&self, keys: &[JobKey]) -> Result<HashSet<JobKey>>;
 }
 
 impl Traces {
-    /// Adds how many rows a table has of each ad.
+    /// Adds the number of rows that a table has of each ad.
     #[cfg(any(feature = "duckdb", feature = "gcp"))]
     pub(crate) fn add(&mut self, table: &str, rows: Vec<(JobKey, u64)>) {
         if table == FORGOTTEN_ADS {
@@ -82,7 +82,8 @@ impl FromIterator<JobKey> for Tombstones {
 }
 
 impl Tombstones {
-    /// Removes the sightings of ads that were taken down; returns how many there were. White space around a key makes no other ad.
+    /// Removes the sightings of ads that were taken down; returns how many were removed. White space around a key
+    /// is ignored.
     pub fn leave_out(&self, ads: &mut Vec<JobAd>) -> u64 {
         if self.0.is_empty() {
             return 0;

@@ -39,11 +39,12 @@ async fn texts_of_many_requests_get_their_own_vectors() {
 }
 
 #[tokio::test]
-async fn a_text_that_nobody_waits_for_is_not_embedded() {
+async fn a_text_whose_request_has_ended_is_not_embedded() {
     let (texts, metrics) = texts(Duration::from_millis(30));
     texts.embed("first".into(), SPACE, later(LONG)).await.unwrap();
     let ask = |text: &str, deadline| texts.embed(text.into(), SPACE, later(deadline));
-    // The thread is busy with the first, while the second's client leaves and the third's time runs out.
+    // While the thread is busy with the first text, the second client disconnects and the third request's deadline
+    // passes.
     let (slow, left, late) = tokio::join!(
         ask("slow", LONG),
         async {
@@ -61,7 +62,7 @@ async fn a_text_that_nobody_waits_for_is_not_embedded() {
 }
 
 #[tokio::test]
-async fn more_than_the_queue_holds_is_turned_away_at_once() {
+async fn a_full_queue_refuses_texts_at_once() {
     let (texts, _) = texts(Duration::from_millis(1));
     texts.embed("first".into(), SPACE, later(LONG)).await.unwrap();
     let asked = (0..400).map(|number| texts.embed(format!("{number}"), SPACE, later(LONG)));
@@ -86,7 +87,7 @@ async fn vectors_of_another_space_are_not_compared() {
 }
 
 #[tokio::test]
-async fn a_model_that_cannot_be_loaded_is_said_to_whoever_asks() {
+async fn a_model_that_cannot_be_loaded_is_reported_to_clients() {
     let open: Open = Box::new(|| {
         std::thread::sleep(Duration::from_millis(20));
         Err(Error::not_found("model x is not in /secret"))
@@ -118,7 +119,7 @@ async fn a_model_that_could_not_be_loaded_is_tried_again() {
 }
 
 #[tokio::test]
-async fn what_is_queued_when_the_service_ends_is_left_undone() {
+async fn queued_texts_are_dropped_when_the_service_stops() {
     let (texts, metrics) = texts(Duration::from_millis(20));
     texts.embed("first".into(), SPACE, later(LONG)).await.unwrap();
     let asked = (0..100).map(|number| texts.embed(format!("{number}"), SPACE, later(LONG)));
@@ -132,7 +133,7 @@ async fn what_is_queued_when_the_service_ends_is_left_undone() {
 }
 
 #[tokio::test]
-async fn a_model_that_dies_over_a_text_is_loaded_again() {
+async fn a_model_that_panics_is_loaded_again() {
     let (texts, _) = texts(Duration::ZERO);
     for _ in 0..2 {
         let ask = |text: &str| texts.embed(text.into(), SPACE, later(LONG));

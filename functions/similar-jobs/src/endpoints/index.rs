@@ -1,4 +1,4 @@
-//! `/v1/index`: the served index, and the values that filters may have.
+//! `/v1/index`: properties of the served index, and the values of the filters.
 
 use bytes::Bytes;
 use chrono::SecondsFormat;
@@ -15,13 +15,13 @@ use crate::request::Refusal;
 use crate::search_pool::SearchPool;
 use crate::served_index::ServedIndex;
 
-/// The most values of a column.
+/// Maximum number of values of a column.
 const MOST_VALUES: usize = 200;
 
 pub(super) struct IndexFacts {
     index: ServedIndex,
     pool: SearchPool,
-    /// Where searches go.
+    /// What is searched: `index` or `warehouse`.
     search: &'static str,
 }
 
@@ -80,7 +80,7 @@ impl Endpoint for IndexFacts {
     }
 }
 
-/// The body, which counts the values of whole columns.
+/// The body; making it counts the values of whole columns.
 fn facts(index: &JobIndex, search: &str) -> Bytes {
     let values = |column| {
         let counted = index.facets(column).into_iter().take(MOST_VALUES);

@@ -1,4 +1,4 @@
-//! `/v1/jobs`: ads by words of title and company, page by page.
+//! `/v1/jobs`: searches ads by words of title and company, in pages.
 
 use common::index::JobIndex;
 use common::runtime::http_util::{Body, Problem};
@@ -12,11 +12,11 @@ use crate::request::{self, Refusal};
 use crate::search_pool::SearchPool;
 use crate::served_index::ServedIndex;
 
-/// The longest words to look for, in Unicode scalar values.
+/// Maximum length of the query, in Unicode scalar values.
 const MOST_QUERY_CHARS: usize = 200;
-/// The most ads of a page.
+/// Maximum number of ads in a page.
 const MOST_ADS: usize = 50;
-/// The last ad after which a page can start.
+/// Maximum number of ads before a page.
 const MOST_LISTED: usize = 9_999;
 
 pub(super) struct Jobs {
@@ -30,7 +30,7 @@ pub(super) struct Parameters {
     q: Text<MOST_QUERY_CHARS>,
     #[serde(default)]
     limit: Count<MOST_ADS, 20>,
-    /// The number of ads before the page.
+    /// Number of ads before the page.
     #[serde(default, deserialize_with = "some")]
     cursor: Option<Count<MOST_LISTED, 1>>,
 }

@@ -1,4 +1,4 @@
-//! `/v1/map`: a sample of ads as points of the plane.
+//! `/v1/map`: a sample of ads as points of a plane.
 
 use common::index::JobIndex;
 use common::runtime::http_util::{Body, Problem};

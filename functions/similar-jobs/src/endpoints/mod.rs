@@ -1,10 +1,10 @@
-//! The endpoints, one module each: the request (parse), the answer, and the part of the `OpenAPI` document.
+//! The endpoints, one module each: request (parse), response, and the endpoint's part of the `OpenAPI` document.
 //!
-//! To add one: write `endpoints/NAME.rs` with a type that implements [`Endpoint`] and holds what it answers from
-//! (the served index, the search pool, …), describe it in `endpoints/NAME.json`, and add its line to [`table`].
-//! Routes, limits, metrics, `/openapi.json` and the tests that compare it with the code follow from the table. A
-//! request derives `Deserialize` over the types of [`values`](crate::request::values); [`Context::unless_known`]
-//! tags an answer with its versions.
+//! To add an endpoint: write `endpoints/NAME.rs` with a type that implements [`Endpoint`] and holds what it needs
+//! (the served index, the search pool, …), describe it in `endpoints/NAME.json`, and add a line to [`table`].
+//! Routes, limits, metrics, `/openapi.json` and the tests that compare it with the code are derived from the table.
+//! A request derives `Deserialize` with the types of [`values`](crate::request::values); [`Context::unless_known`]
+//! adds the entity tag to a response.
 
 mod index;
 mod job;
@@ -33,12 +33,12 @@ use crate::search_pool::SearchPool;
 use crate::served_index::ServedIndex;
 use crate::warehouse::WarehouseSearch;
 
-/// What the endpoints answer from. [`table`] alone reads it: an endpoint is given the fields that it needs.
+/// What the endpoints need. Only [`table`] reads it: an endpoint gets the fields that it uses.
 pub(crate) struct Resources {
     pub(crate) index: ServedIndex,
     pub(crate) pool: SearchPool,
     pub(crate) embedder: Arc<EmbedQueue>,
-    /// Where searches go instead of the index.
+    /// Searches in the warehouse instead of the index, if configured.
     pub(crate) warehouse: Option<Arc<WarehouseSearch>>,
     pub(crate) metrics: Arc<Metrics>,
 }
@@ -60,33 +60,33 @@ pub(crate) fn table(resources: &Resources) -> Vec<Route> {
     routes
 }
 
-/// A path of the service and what answers it.
+/// A path of the service and its handler.
 pub(crate) trait Endpoint: Send + Sync + 'static {
-    /// A request that is valid by itself.
+    /// A parsed request.
     type Request: Send + 'static;
 
-    /// The path. `{name}` stands for any segment that is not empty.
+    /// The path. `{name}` matches any non-empty segment.
     const PATH: &'static str;
 
     /// The part of the `OpenAPI` document: a JSON object of `paths` and `components.schemas`.
     const OPENAPI: &'static str;
 
-    /// Whether the path takes POST besides GET.
+    /// Whether the path accepts POST besides GET.
     const TAKES_POST: bool = false;
 
     /// Whether requests count against `MAX_CONCURRENT` and have a deadline.
     const IS_LIMITED: bool = true;
 
-    /// Reads a request, before the answer is given a permit.
+    /// Parses a request, before a permit is acquired for the response.
     ///
     /// # Errors
-    /// A refusal that names the member or parameter at fault.
+    /// A refusal that names the invalid member or parameter.
     fn parse(&self, call: Call<'_>) -> Result<Self::Request, Refusal>;
 
     /// Answers a request.
     ///
     /// # Errors
-    /// A problem that says why it cannot be answered.
+    /// A problem with the reason.
     fn answer(
         &self,
         request: Self::Request,
@@ -94,27 +94,27 @@ pub(crate) trait Endpoint: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Response<Body>, Problem>> + Send;
 }
 
-/// A request as it arrived.
+/// A request before parsing.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Call<'a> {
-    /// The segments that stand for the braces of the path, decoded.
+    /// The segments that match `{name}` in the path, decoded.
     pub(crate) segments: &'a [String],
-    /// The part of the address after `?`.
+    /// The part of the URL after `?`.
     pub(crate) query: Option<&'a str>,
-    /// The body of a POST.
+    /// The body of a POST request.
     pub(crate) body: Option<&'a [u8]>,
 }
 
-/// What an answer needs to know of its request besides what was asked.
+/// What a response needs of its request besides the parsed values.
 #[derive(Debug, Clone)]
 pub(crate) struct Context {
     pub(crate) started: Instant,
     pub(crate) deadline: Instant,
-    /// The headers of a GET, whose answer may be one that the client has.
+    /// The headers of a GET request, which may say that the client has the response cached.
     pub(crate) conditions: Option<HeaderMap>,
 }
 
-/// An endpoint as the service calls it.
+/// An endpoint with its properties, independent of its type.
 pub(crate) struct Route {
     pub(crate) path: &'static str,
     openapi: &'static str,
@@ -123,11 +123,11 @@ pub(crate) struct Route {
     endpoint: Arc<dyn Answering>,
 }
 
-/// The answer to a request that was read; the work starts when it is called.
+/// The response to a parsed request; the work starts when it is called.
 pub(crate) type Pending =
     Box<dyn FnOnce(Context) -> BoxFuture<'static, Result<Response<Body>, Problem>> + Send>;
 
-/// An [`Endpoint`] of any type of request.
+/// An [`Endpoint`] with any request type.
 trait Answering: Send + Sync {
     fn read(self: Arc<Self>, call: Call<'_>) -> Result<Pending, Refusal>;
 }
@@ -150,30 +150,31 @@ impl Route {
         }
     }
 
-    /// The methods that the path takes, for an `Allow` header.
+    /// The methods of the path, for an `Allow` header.
     pub(crate) fn allow(&self) -> &'static str {
         if self.takes_post { "GET, HEAD, POST, OPTIONS" } else { "GET, HEAD, OPTIONS" }
     }
 
-    /// Whether the path takes `method`.
+    /// Whether the path accepts `method`.
     pub(crate) fn takes(&self, method: &Method) -> bool {
         matches!(*method, Method::GET | Method::HEAD) || (self.takes_post && *method == Method::POST)
     }
 
-    /// Reads a request.
+    /// Parses a request.
     ///
     /// # Errors
-    /// A refusal that names the member or parameter at fault.
+    /// A refusal that names the invalid member or parameter.
     pub(crate) fn read(&self, call: Call<'_>) -> Result<Pending, Refusal> {
         Arc::clone(&self.endpoint).read(call)
     }
 }
 
 impl Context {
-    /// The answer that `make` makes, tagged `etag`; or 304 where the client has it already. A POST has no tag.
+    /// The response of `make` with the tag `etag`, or status 304 if the client has it cached. The response to a
+    /// POST has no tag.
     ///
     /// # Errors
-    /// Those of `make`.
+    /// Errors of `make`.
     pub(crate) async fn unless_known(
         &self,
         etag: Option<&HeaderValue>,
@@ -188,24 +189,24 @@ impl Context {
             make.await?
         };
         response.headers_mut().insert(header::ETAG, etag.clone());
-        // The answer may be stored, and is asked for again each time: a newer index has another.
+        // The response may be cached but must be revalidated, because a newer index changes it.
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         Ok(response)
     }
 }
 
-/// Whether the client has the answer of this tag.
+/// Whether the client has the response of this tag cached.
 fn is_known(headers: &HeaderMap, etag: &HeaderValue) -> bool {
     let known = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     known.flat_map(|list| list.split(',')).any(|tag| tag.trim() == "*" || is_tag_of(tag, etag, headers))
 }
 
-/// An answer of status 200 with a JSON body.
+/// A response of status 200 with a JSON body.
 fn ok_json(json: impl Into<Bytes>) -> Response<Body> {
     content(StatusCode::OK, "application/json", json)
 }
 
-/// Reads a request that has neither parameters nor a body.
+/// Parses a request that has neither parameters nor a body.
 fn nothing(call: Call<'_>) -> Result<(), Refusal> {
     request::query::<request::NoParameters>(call.query).map(|_| ())
 }

@@ -1,4 +1,4 @@
-//! `/openapi.json`: the description of the interface, put together from the endpoints' parts.
+//! `/openapi.json`: the `OpenAPI` document, assembled from the endpoints' parts.
 
 use bytes::Bytes;
 use common::runtime::http_util::{Body, Problem};
@@ -7,12 +7,13 @@ use hyper::Response;
 use super::{Call, Context, Endpoint, Route, nothing, ok_json};
 use crate::request::Refusal;
 
-/// The document without the other endpoints: their paths and schemas go before the marked lines.
+/// The document without the other endpoints: their paths and schemas are inserted before the lines `BEFORE_PATH`
+/// and `BEFORE_SCHEMA`.
 const FRAME: &str = include_str!("openapi.json");
 const BEFORE_PATH: &str = "    \"/openapi.json\": {\n";
 const BEFORE_SCHEMA: &str = "      \"Problem\": {\n";
 
-/// What stands around and between the paths and the schemas of a part.
+/// Text around and between the paths and the schemas of a part.
 const START: &str = "{\n  \"paths\": {\n";
 const MIDDLE: &str = "\n  },\n  \"components\": {\n    \"schemas\": {\n";
 const END: &str = "\n    }\n  }\n}\n";
@@ -24,13 +25,13 @@ pub(super) struct OpenApi {
 }
 
 impl OpenApi {
-    /// The description of `routes` and of itself.
+    /// The document of `routes` and of this endpoint.
     pub(super) fn of(routes: &[Route]) -> Self {
         Self { document: assemble(routes.iter().map(|route| route.openapi)).into() }
     }
 }
 
-/// The document of `parts`. Text is copied, so that members keep their order; a test reads the result as JSON.
+/// Assembles the document from `parts` as text, which keeps the order of members; a test parses the result as JSON.
 fn assemble<'a>(parts: impl Iterator<Item = &'a str>) -> String {
     let (mut paths, mut schemas) = (String::new(), String::new());
     for part in parts {
@@ -57,7 +58,7 @@ impl Endpoint for OpenApi {
     type Request = ();
 
     const PATH: &'static str = "/openapi.json";
-    /// The frame of the document has it.
+    /// Part of the frame.
     const OPENAPI: &'static str = "";
     const IS_LIMITED: bool = false;
 

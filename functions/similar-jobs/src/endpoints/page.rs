@@ -21,7 +21,7 @@ pub(super) fn routes() -> impl Iterator<Item = Route> {
 }
 
 impl Answering for &'static File {
-    /// Takes any parameters: the script of the page reads them.
+    /// Accepts any parameters: they are for the page's script.
     fn read(self: Arc<Self>, _: Call<'_>) -> Result<Pending, Refusal> {
         Ok(Box::new(move |_| ready(Ok(self.answer())).boxed()))
     }

@@ -1,4 +1,4 @@
-//! The table of endpoints and the `OpenAPI` document say the same.
+//! The table of endpoints and the `OpenAPI` document agree.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ fn document() -> Value {
     serde_json::from_str(&reply.text).unwrap()
 }
 
-/// The parameters that `route` takes, in order, from its refusal of another.
+/// The parameters of `route`, in order, from its refusal of an unknown one.
 fn parameters(route: &Route) -> Vec<String> {
     let call = Call { segments: &[], query: Some("no_such_name=1"), body: None };
     let problem = Problem::from(route.read(call).err().expect("a refusal"));
@@ -68,7 +68,7 @@ fn every_reference_of_the_document_has_a_target_and_every_schema_a_reference() {
     }
 }
 
-/// The examples of the document are requests that are understood, and answers of the form that is sent.
+/// The document's examples are valid requests, and responses of the format that the service sends.
 #[test]
 fn the_examples_of_the_document_hold() {
     let document = document();
@@ -95,7 +95,7 @@ fn the_examples_of_the_document_hold() {
     }
 }
 
-/// What `sentence`, the refusal of a member, says that its object has.
+/// The members of an object, from `sentence`, the refusal of an unknown member.
 fn members(sentence: &str) -> BTreeSet<String> {
     let (_, known) = sentence.split_once("\": expected ").expect(sentence);
     let known = known.strip_prefix("one of ").unwrap_or(known).replace(" or ", ", ");

@@ -1,4 +1,4 @@
-// Counts are whole numbers, and so is what they are compared with.
+// Counts are integers, and so are the numbers that they are compared with.
 #![allow(clippy::float_cmp)]
 
 use std::collections::BTreeMap;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::*;
 use crate::testing::market;
 
-/// A sample's name with its labels, and its value; what is neither sample nor comment fails the test.
+/// Samples by name with labels; panics on lines that are neither samples nor comments.
 fn samples(text: &str) -> BTreeMap<String, f64> {
     let is_name = |name: &str| {
         let mut chars = name.chars();

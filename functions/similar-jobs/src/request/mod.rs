@@ -1,9 +1,9 @@
-//! Requests, read by serde's derive and strictly: an unknown or repeated name is refused, never ignored.
+//! Strict parsing of requests with serde: an unknown or duplicate name is refused, never ignored.
 //!
-//! - [`json`] reads a body, [`query`] the part of an address after `?`, each into a struct with `deny_unknown_fields`
-//! - [`values`]: the types of the members and parameters, each with its range in words
-//! - [`query_string`]: the pairs of a query string as a source for serde
-//! - [`refusal`]: the sentence for what serde refuses
+//! - [`json`] parses a body, [`query`] a query string, each into a struct with `deny_unknown_fields`
+//! - [`values`]: the types of members and parameters, each with a description of its range
+//! - [`query_string`]: a serde deserializer of query strings
+//! - [`refusal`]: error sentences for serde's errors
 
 mod query_string;
 mod refusal;
@@ -18,15 +18,15 @@ pub(crate) use refusal::Refusal;
 
 use values::Object;
 
-/// The parameters of an endpoint that takes none.
+/// Parameters of an endpoint that has none.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NoParameters {}
 
-/// Reads `body`, a JSON object, as `T`.
+/// Parses `body`, a JSON object, as `T`.
 ///
 /// # Errors
-/// A refusal that names the member at fault, or the line and column where the body stops being JSON.
+/// A refusal that names the invalid member, or the line and column of a JSON syntax error.
 pub(crate) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     let not_json = |error: serde_json::Error| Refusal::whole(format!("the body is not JSON: {error}"));
     let mut deserializer = serde_json::Deserializer::from_slice(body);
@@ -44,15 +44,15 @@ pub(crate) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     Ok(value)
 }
 
-/// Reads `query`, the part of an address after `?`, as `T`.
+/// Parses `query`, the part of a URL after `?`, as `T`.
 ///
 /// # Errors
-/// A refusal that names the parameter at fault.
+/// A refusal that names the invalid parameter.
 pub(crate) fn query<T: DeserializeOwned>(query: Option<&str>) -> Result<T, Refusal> {
     let parameters = query_string::Parameters::decode(query.unwrap_or_default())?;
     serde_path_to_error::deserialize(parameters.into_deserializer()).map_err(|error| {
         let path = error.path().to_string();
-        // The values of a repeated parameter are a list, and the caller knows it by its name alone.
+        // serde numbers the values of a repeated parameter; the error contains only the parameter's name.
         let name =
             path.strip_suffix(']').and_then(|path| path.rsplit_once('[')).map_or(&*path, |(name, _)| name);
         refusal::PARAMETER.refusal(name, &error.inner().to_string())

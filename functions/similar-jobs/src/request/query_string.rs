@@ -1,4 +1,4 @@
-//! The pairs of a query string as a source for serde.
+//! A serde deserializer of query strings.
 
 use percent_encoding::percent_decode_str;
 use serde::de::value::{Error, MapDeserializer, SeqDeserializer};
@@ -15,7 +15,7 @@ impl Parameters {
     /// Decodes `query`.
     ///
     /// # Errors
-    /// A refusal where a name or a value is not UTF-8.
+    /// A refusal if a name or a value is not UTF-8.
     pub(super) fn decode(query: &str) -> Result<Self, Refusal> {
         let mut parameters = Self::default();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -37,7 +37,7 @@ impl Parameters {
     }
 }
 
-/// The values of one parameter: a list where the type asks for one, else the single value in the form asked for.
+/// The values of one parameter: a list if the type expects a list, otherwise a single value of the expected type.
 struct Values(Vec<String>);
 
 impl Values {
@@ -74,7 +74,7 @@ impl<'de> Deserializer<'de> for Values {
 
     fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         let value = self.single()?;
-        // Rust would also take a leading plus sign.
+        // Rust would also accept a leading plus sign.
         let is_plain = value.bytes().all(|digit| digit.is_ascii_digit());
         match value.parse() {
             Ok(number) if is_plain => visitor.visit_u64(number),
@@ -100,10 +100,10 @@ impl<'de> Deserializer<'de> for Values {
     }
 }
 
-/// Undoes percent-encoding.
+/// Decodes percent-encoding.
 ///
 /// # Errors
-/// `()` where the bytes are not UTF-8.
+/// `()` if the bytes are not UTF-8.
 pub(crate) fn decode(text: &str) -> Result<String, ()> {
     percent_decode_str(text).decode_utf8().map(std::borrow::Cow::into_owned).map_err(|_| ())
 }

@@ -1,18 +1,18 @@
-//! What a refused request is told: one sentence, `invalid X "Y": expected Z`.
+//! Error sentences of refused requests: `invalid X "Y": expected Z`.
 
 use std::borrow::Cow;
 
 use common::runtime::http_util::Problem;
 
-/// The most of a refused value that is repeated to its sender, in Unicode scalar values.
+/// Maximum length of a quoted value, in Unicode scalar values.
 const QUOTED_CHARS: usize = 80;
-/// The same for an unknown name.
+/// Maximum length of a quoted unknown name.
 const NAME_CHARS: usize = 100;
 
 /// Why a request is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refusal {
-    /// The member or parameter at fault; empty where the request as a whole is.
+    /// The invalid member or parameter; empty if the request as a whole is invalid.
     name: String,
     sentence: String,
 }
@@ -24,7 +24,7 @@ impl Refusal {
         Self { sentence: format!("invalid {name}: expected {expected}"), name }
     }
 
-    /// A refusal of the object at `path`, which is called `whole` where it is the request itself.
+    /// A refusal of the object at `path`; the request itself is called `whole`.
     pub(crate) fn invalid_at(path: &str, whole: &str, expected: &str) -> Self {
         let subject = if path.is_empty() { whole } else { path };
         Self { name: path.to_owned(), sentence: format!("invalid {subject}: expected {expected}") }
@@ -43,7 +43,7 @@ impl From<Refusal> for Problem {
     }
 }
 
-/// What the named values of a request are called, and the request as a whole.
+/// Terms for the named values of a request and for the request as a whole.
 pub(super) struct Words {
     one: &'static str,
     whole: &'static str,
@@ -53,9 +53,9 @@ pub(super) const MEMBER: Words = Words { one: "member", whole: "body" };
 pub(super) const PARAMETER: Words = Words { one: "parameter", whole: "query string" };
 
 impl Words {
-    /// The refusal for the `message` of an error of serde that happened at `path`.
+    /// The refusal for serde's error `message` at `path`.
     ///
-    /// serde's errors are text alone. Their forms are those of the constructors of [`serde::de::Error`].
+    /// serde's errors are plain text, in the forms of the constructors of [`serde::de::Error`].
     pub(super) fn refusal(&self, path: &str, message: &str) -> Refusal {
         let path = if path == "." { "" } else { path };
         let Self { one, whole } = self;
@@ -93,7 +93,7 @@ fn join(path: &str, field: &str) -> String {
     if path.is_empty() { field.to_owned() } else { format!("{path}.{field}") }
 }
 
-/// A value as its sender wrote it, from what [`serde::de::Unexpected`] says of it.
+/// A value as the client wrote it, from the text of [`serde::de::Unexpected`].
 fn shown(unexpected: &str) -> Cow<'_, str> {
     if let Some(quoted) = unexpected.strip_prefix("string ") {
         let is_long = quoted.chars().nth(QUOTED_CHARS + 2).is_some();

@@ -1,6 +1,7 @@
-//! The types of members and parameters. Each says in `expecting` what it may be, which ends the sentence of a refusal.
+//! Types of members and parameters. Each describes its valid values in `expecting`; this text ends the sentence of
+//! a refusal.
 //!
-//! An `Option` of one is read by [`some`], so that `null` is refused like any other value of a wrong type.
+//! Optional values are parsed by [`some`], so that `null` is refused like any other value of a wrong type.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -10,7 +11,7 @@ use common::job::Timestamp;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Unexpected, Visitor};
 
-/// Reads an optional value that is there.
+/// Parses an optional value that is present.
 pub(crate) fn some<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
@@ -21,15 +22,15 @@ pub(crate) fn some<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Word(pub(crate) String);
 
-/// A string that is not blank, or a list of one or more: the alternatives of a filter in JSON.
+/// A non-blank string or a non-empty list of them: the alternatives of a filter in JSON.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Words(pub(crate) Vec<String>);
 
-/// The values of a parameter that may be repeated, none of them blank.
+/// The values of a parameter that may be repeated; none is blank.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Repeated(pub(crate) Vec<String>);
 
-/// A text of at most `MOST` Unicode scalar values that is not blank.
+/// A non-blank text of at most `MOST` Unicode scalar values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Text<const MOST: usize>(pub(crate) String);
 
@@ -49,7 +50,7 @@ pub(crate) struct Similarity(pub(crate) f32);
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Amount(pub(crate) f64);
 
-/// A moment; a day means its first moment in UTC.
+/// A moment; a date means its first moment in UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Moment(pub(crate) Timestamp);
 
@@ -57,11 +58,11 @@ pub(crate) struct Moment(pub(crate) Timestamp);
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct UnitVector(pub(crate) Vec<f32>);
 
-/// A JSON object read as `T`. A struct that derives `Deserialize` would also take a list of its members' values.
+/// A JSON object as `T`. A struct that derives `Deserialize` would also accept a list of its members' values.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Object<T>(pub(crate) T);
 
-/// A list of 1 to `MOST`.
+/// A list of 1 to `MOST` elements.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct List<T, const MOST: usize>(pub(crate) Vec<T>);
 
@@ -77,7 +78,7 @@ impl<const MOST: usize, const DEFAULT: usize> Default for Count<MOST, DEFAULT> {
     }
 }
 
-/// Reads a string that `read` takes, of at most `MOST` characters where it is not 0. `{}` in `expected` stands for
+/// Parses a string with `read`, of at most `MOST` characters unless `MOST` is 0. `{}` in `expected` is replaced by
 /// `MOST`.
 struct Str<T, const MOST: usize = 0> {
     expected: &'static str,
@@ -100,8 +101,8 @@ impl<T, const MOST: usize> Visitor<'_> for Str<T, MOST> {
     }
 }
 
-/// Reads a number that `read` takes, with `expected` as for [`Str`]. JSON does not tell whole numbers from others: 10.0
-/// is 10.
+/// Parses a number with `read`; `expected` is as for [`Str`]. JSON does not distinguish integers from other
+/// numbers: 10.0 is 10.
 struct Number<T, const MOST: usize = 0> {
     expected: &'static str,
     read: fn(f64) -> Option<T>,
@@ -133,7 +134,7 @@ impl<T, const MOST: usize> Visitor<'_> for Number<T, MOST> {
     }
 }
 
-/// Reads a list that `read` takes, with `expected` as for [`Str`].
+/// Parses a list with `read`; `expected` is as for [`Str`].
 struct Elements<T, U, const MOST: usize = 0> {
     expected: &'static str,
     read: fn(Vec<T>) -> Option<U>,
@@ -292,14 +293,14 @@ impl<'de> Deserialize<'de> for UnitVector {
     }
 }
 
-/// A vector of length 1 with the direction of `numbers`, which are finite; `None` where they have no direction.
+/// `numbers`, which are finite, scaled to length 1; `None` if all are zero.
 fn unit(numbers: &[Component]) -> Option<Vec<f32>> {
     let numbers = numbers.iter().map(|Component(number)| number);
     let largest = numbers.clone().fold(0.0, |largest: f64, number| largest.max(number.abs()));
     if largest == 0.0 {
         return None;
     }
-    // Scaled first: the squares of very large and very small numbers overflow and underflow.
+    // Scaled first, because the squares of very large and very small numbers overflow and underflow.
     let scaled = numbers.map(|number| number / largest);
     let length = scaled.clone().map(|number| number * number).sum::<f64>().sqrt();
     Some(scaled.map(|number| (number / length) as f32).collect())

@@ -13,7 +13,7 @@ async fn ask(warehouse: &DuckDb, sql: &str) -> (Vec<ColumnType>, Vec<Vec<Cell>>)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_value_comes_as_it_is() {
+async fn values_keep_their_type_and_precision() {
     let folder = tempfile::tempdir().unwrap();
     let warehouse = DuckDb::open(&folder.path().join("jobs.duckdb"), Access::Create).await.unwrap();
     let text = |text: &str| Cell::Text(text.into());
@@ -101,7 +101,7 @@ async fn every_value_comes_as_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_engine_writes_out_keeps_names_and_order() {
+async fn columns_converted_to_text_keep_names_and_order() {
     let folder = tempfile::tempdir().unwrap();
     let warehouse = DuckDb::open(&folder.path().join("jobs.duckdb"), Access::Create).await.unwrap();
     let sql = "SELECT range AS \"a \"\"b\", to_days(range::INTEGER) AS day FROM range(20000) ORDER BY hash(range) ; -- last";
@@ -115,7 +115,7 @@ async fn what_the_engine_writes_out_keeps_names_and_order() {
     let names: Vec<&str> = answer.columns.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["a \"b", "day"]);
     drop(answer);
-    // Neither of these is a SELECT, and both are answered.
+    // Neither is a SELECT, and both return rows.
     assert!(!ask(&warehouse, "SHOW TABLES").await.0.is_empty());
     assert!(!ask(&warehouse, "EXPLAIN SELECT INTERVAL '1 day'").await.0.is_empty());
 }

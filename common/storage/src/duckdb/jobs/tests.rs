@@ -12,7 +12,7 @@ fn scan_of(source: Option<&str>) -> JobScan {
     JobScan { embeddings, shard: Shard::ALL, source: source.map(str::to_owned) }
 }
 
-/// A table that others made, with what DuckDB takes for a moment and no calendar of ours has.
+/// A table that another program filled with DuckDB timestamps outside our calendar's range.
 async fn hostile(folder: &tempfile::TempDir) -> DuckDb {
     let made = DuckDb::open(&folder.path().join("jobs.duckdb"), Access::Create).await.unwrap();
     made.create_jobs().await.unwrap();
@@ -27,7 +27,7 @@ async fn hostile(folder: &tempfile::TempDir) -> DuckDb {
             ("zero", "2025-01-01", "0001-12-31 (BC) 23:59:59.999999"),
             ("first", "2025-01-01", "0001-01-01"),
             ("last", "2025-01-01", "9999-12-31 23:59:59.999999"),
-            // Seen at no moment: each is older than the one that was.
+            // Without a scrape timestamp: older than a sighting that has one.
             ("seen", "2025-01-01", "2024-12-31"),
             ("seen", "infinity", "2024-12-30"),
             ("seen", "290000-01-01", "2024-12-29"),
@@ -44,7 +44,7 @@ async fn hostile(folder: &tempfile::TempDir) -> DuckDb {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn moments_that_no_calendar_has_are_missing_and_counted() {
+async fn moments_outside_the_calendar_are_missing_and_counted() {
     let folder = tempfile::tempdir().unwrap();
     let warehouse = hostile(&folder).await;
     let count = warehouse.count_jobs(&scan_of(None)).await.unwrap();
@@ -105,9 +105,9 @@ async fn an_index_takes_the_same_sighting_as_the_embeddings() {
     assert_eq!((state.rows, state.ads, state.timestamps_out_of_range), (9, 9, 9));
 }
 
-/// The engine finds a fault in a late row after it has answered with the first ones.
+/// The engine fails on a late row after it has returned the first rows.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_query_that_fails_in_its_middle_is_no_shorter_answer() {
+async fn a_query_that_fails_midway_returns_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let warehouse = hostile(&folder).await;
     let sql = "SELECT CASE WHEN i = 250000 THEN error('a wrong row') ELSE i END FROM range(300000) t(i)";

@@ -1,4 +1,4 @@
-//! `/v1/similar`: the ads most like an ad, a text or a vector, and why.
+//! `/v1/similar`: the ads most similar to an ad, a text or a vector, and the reasons.
 
 mod parameters;
 mod query;
@@ -27,7 +27,7 @@ pub(super) struct Similar {
     index: ServedIndex,
     pool: SearchPool,
     embedder: Arc<EmbedQueue>,
-    /// Where searches go instead of the index.
+    /// Searches in the warehouse instead of the index, if configured.
     warehouse: Option<Arc<WarehouseSearch>>,
 }
 
@@ -67,7 +67,7 @@ impl Endpoint for Similar {
         if let SimilarRequest::One(SimilarQuery { input: QueryInput::Job(key), .. }) = &request {
             key.row(&served.index)?;
         }
-        // What a warehouse answers changes with its rows, not with the index.
+        // The warehouse's results change with its rows, not with the index.
         let etag = served.etag.clone().filter(|_| self.warehouse.is_none());
         context.unless_known(etag.as_ref(), self.respond(&served, request, &context)).await
     }
@@ -91,15 +91,15 @@ impl Similar {
         Ok(ok_json(head.with(member, &json)))
     }
 
-    /// Answers every query of a batch, in order, with its results or its problem.
+    /// Answers the queries of a batch in order, each with its results or its problem.
     async fn batch(
         &self,
         served: &Arc<IndexSnapshot>,
         queries: Vec<SimilarQuery>,
         context: &Context,
     ) -> Bytes {
-        // All texts at once, so that they can share calls of the model; then one search after the other, so that a
-        // batch takes turns with other requests.
+        // All texts at once, so that they can share calls of the model; then one search after the other, so that
+        // the searches of other requests can run in between.
         let prepared = join_all(queries.into_iter().map(|query| self.prepare(served, query, context))).await;
         let mut answers = vec![b'['];
         for prepared in prepared {

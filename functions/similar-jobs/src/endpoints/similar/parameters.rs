@@ -1,4 +1,4 @@
-//! The parameters of a GET: the ads similar to one.
+//! Parameters of a GET request: the ads similar to an ad.
 
 use common::index::Filter;
 use serde::Deserialize;

@@ -1,4 +1,4 @@
-//! The body of a POST: one query, or a batch.
+//! The body of a POST request: one query, or a batch.
 
 use common::index::Filter;
 use serde::Deserialize;
@@ -10,15 +10,15 @@ use crate::request::values::{
 };
 use crate::request::{self, Refusal};
 
-/// The most queries of a batch.
+/// Maximum number of queries in a batch.
 pub(crate) const MOST_QUERIES: usize = 64;
-/// The longest text, in Unicode scalar values.
+/// Maximum length of a text, in Unicode scalar values.
 const MOST_CHARS: usize = 20_000;
 
-/// The number of results.
+/// Number of results.
 pub(super) type TopK = Count<100, 10>;
 
-/// A request, which is valid apart from what the index knows: ads and its dimension.
+/// A parsed request. Whether the index has the ad, and the vector's dimension, are not checked yet.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum SimilarRequest {
     One(SimilarQuery),
@@ -36,21 +36,21 @@ pub(crate) struct SimilarQuery {
     pub(crate) min_similarity: Option<f32>,
     pub(crate) exact: bool,
     pub(crate) include_reposts: bool,
-    /// Whether words of title and company count beside the vector; only with a text.
+    /// Whether the words of title and company also count; only with a text.
     pub(crate) hybrid: bool,
 }
 
-/// What the ads are to be similar to.
+/// The query's input: what the ads should be similar to.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum QueryInput {
     /// Not blank, at most 20,000 characters.
     Text(String),
     Job(JobKey),
-    /// Finite, of length 1, of the caller's dimension.
+    /// Finite, of length 1, of any dimension.
     Embedding(Vec<f32>),
 }
 
-/// Tells a batch from a query.
+/// Distinguishes a batch from a query.
 #[derive(Deserialize)]
 struct Probe {
     #[serde(default, deserialize_with = "some")]
@@ -106,10 +106,10 @@ pub(super) struct FilterMembers {
 }
 
 impl SimilarRequest {
-    /// Reads a query, or `{"queries": […]}`.
+    /// Parses a query, or `{"queries": […]}`.
     ///
     /// # Errors
-    /// A refusal that names the member at fault.
+    /// A refusal that names the invalid member.
     pub(crate) fn from_json(body: &[u8]) -> Result<Self, Refusal> {
         let Probe { queries } = request::json(body)?;
         if queries.is_none() {
@@ -124,7 +124,7 @@ impl SimilarRequest {
 }
 
 impl SimilarQuery {
-    /// Checks what the members of the query at `path` have to do with each other.
+    /// Checks combinations of members of the query at `path`.
     fn read(members: QueryMembers, path: &str) -> Result<Self, Refusal> {
         let text = members.text.map(|Text(text)| QueryInput::Text(text));
         let job = members.job.map(|Object(key)| QueryInput::Job(key));

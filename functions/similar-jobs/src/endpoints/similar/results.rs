@@ -7,7 +7,7 @@ use super::query::{QueryInput, SimilarQuery};
 use crate::answer::{SearchResult, to_json};
 use crate::why::Why;
 
-/// A query with everything that the search needs.
+/// A query with everything that its search needs.
 pub(super) struct Prepared {
     pub(super) vector: Vector,
     pub(super) query: SimilarQuery,
@@ -20,7 +20,7 @@ pub(super) enum Vector {
 }
 
 impl Prepared {
-    /// The vector to look for, and the row of the ad that has it.
+    /// The query vector, and the row of the ad that it belongs to.
     pub(super) fn vector_and_row<'a>(&'a self, index: &'a JobIndex) -> (&'a [f32], Option<Row>) {
         match &self.vector {
             Vector::OfRow(row) => (index.vector(*row), Some(*row)),

@@ -21,7 +21,7 @@ fn detail_and_member(refusal: Refusal) -> (String, Option<String>) {
     (member("detail").unwrap(), member("member"))
 }
 
-/// What the caller is told about a refused body.
+/// The error sentence of a refused body.
 fn refused(body: &str) -> String {
     detail_and_member(read(body.as_bytes()).expect_err(body)).0
 }
@@ -283,7 +283,7 @@ fn parameters_are_as_strict_as_members() {
     assert_eq!((query.filter.source, query.top_k, query.exact), (vec!["X".to_owned()], 3, true));
 }
 
-/// JSON of any shape, in which our members come up often.
+/// Random JSON that often contains our members.
 fn any_json() -> impl Strategy<Value = serde_json::Value> {
     let leaf = prop_oneof![
         Just(json!(null)),

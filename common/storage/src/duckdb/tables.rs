@@ -1,5 +1,4 @@
-//! The tables as they must be: made where they are missing, completed by columns that a later version of ours added,
-//! refused where a column has another type.
+//! Schema of the tables: creates missing tables, adds missing columns, and refuses columns of another type.
 
 use ::duckdb::Connection;
 
@@ -30,7 +29,7 @@ pub(super) fn create_jobs(connection: &Connection) -> Outcome<()> {
     create_view(connection, sql::CREATE_VW_LATEST_JOBS)
 }
 
-/// Makes the table of those that were taken down.
+/// Creates the table of tombstones.
 pub(super) fn create_tombstones(connection: &Connection) -> Outcome<()> {
     create(connection, &FORGOTTEN_ADS, sql::CREATE_FORGOTTEN_ADS, None)
 }
@@ -62,7 +61,7 @@ fn create(
 ) -> Outcome<()> {
     let name = embeddings.map_or(schema.name, |table| &table.name);
     let dimension = embeddings.map_or(0, |table| table.dimension);
-    // The statement makes the table that it names, and does not read it.
+    // The statement creates the table and does not read it.
     let values = Values::default().with("forgotten_ads", FORGOTTEN_ADS.name);
     connection.execute_batch(&sql::fill_with(connection, template, embeddings, values)?)?;
     for column in schema::addable(name, missing(connection, name, schema, dimension, false)?)? {
@@ -73,7 +72,7 @@ fn create(
     Ok(())
 }
 
-/// Columns of `schema` that a table, or a view where that will do, lacks.
+/// Columns of `schema` that a table, or a view if views are accepted, does not have.
 fn missing(
     connection: &Connection,
     table: &str,
@@ -97,7 +96,7 @@ fn missing(
     let found: Vec<(String, String)> =
         columns.into_iter().map(|column| (column.name, column.data_type)).collect();
     if found.is_empty() {
-        // Fails in the engine's own words where there is nothing of that name.
+        // If there is no such table, this fails with the engine's message.
         connection.prepare(&format!("SELECT 1 FROM \"{table}\""))?;
         let sentence = format!("{table} is a view, and this program needs a table");
         return Err(Failure::Ours(schema::refuse(&sentence)));
@@ -105,7 +104,7 @@ fn missing(
     Ok(schema.missing(table, |kind| type_of(kind, dimension), &found)?)
 }
 
-/// Whether the table has columns that are its owner's.
+/// Whether the table has columns that belong to its owner.
 pub(super) fn has_other_columns(connection: &Connection, table: &EmbeddingTable) -> ::duckdb::Result<bool> {
     let columns = catalogue::columns(connection)?;
     let mut names = columns.iter().filter(|column| column.table == table.name).map(|column| &column.name);

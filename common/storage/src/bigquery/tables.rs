@@ -1,5 +1,4 @@
-//! The tables as they must be: made where they are missing, completed by columns that a later version of ours added,
-//! refused where a column has another type.
+//! Schema of the tables: creates missing tables, adds missing columns, and refuses columns of another type.
 
 use common_core::{Error, ErrorKind, Result};
 use common_google::{Call, segment};
@@ -24,7 +23,7 @@ pub(crate) fn type_of(kind: Kind) -> String {
     name.to_owned()
 }
 
-/// How often to look at a table that another task may be making: four to eight seconds.
+/// How often to check a table that another task may be creating: four to eight seconds in total.
 const LOOKS: u32 = 5;
 
 impl Dataset {
@@ -35,10 +34,10 @@ impl Dataset {
         self.create_latest_jobs().await
     }
 
-    /// Makes the table of those that were taken down.
+    /// Creates the table of tombstones.
     pub(super) async fn create_tombstones(&self) -> Result<()> {
         let statement = Statement::new(self.making(FORGOTTEN_ADS.name), sql::CREATE_FORGOTTEN_ADS);
-        // The statement makes the table that it names, and does not read it.
+        // The statement creates the table and does not read it.
         let statement = statement.with_value("forgotten_ads", FORGOTTEN_ADS.name);
         self.create(FORGOTTEN_ADS.name, &FORGOTTEN_ADS, statement).await
     }
@@ -82,18 +81,18 @@ impl Dataset {
         )))
     }
 
-    /// Where a statement makes a table, as the beginning of an error's sentence.
+    /// Description of creating a table, for error messages.
     fn making(&self, table: &str) -> String {
         format!("making {}", self.name(table))
     }
 
     async fn create(&self, table: &str, schema: &Table, statement: Statement) -> Result<()> {
-        // Looking first: a statement is a job, and jobs that change a table's metadata are rationed.
+        // Check first: statements run as jobs, and BigQuery limits the rate of jobs that change a table's metadata.
         let mut found = self.table(table).await?;
         if found.is_none() {
             let made = self.execute(&statement).await;
             found = self.table(table).await?;
-            // Of tasks that make it at once, one may be told that it is there already.
+            // If several tasks create it at once, some are told that it already exists.
             if found.is_none() {
                 made?;
             }
@@ -116,32 +115,32 @@ impl Dataset {
         Ok(())
     }
 
-    /// Makes the view `name` of `tables` where it is missing.
+    /// Creates the view `name` of `tables` if missing.
     async fn create_view(&self, name: &str, template: Template, tables: &[&'static str]) -> Result<()> {
         let is_view = |found: &Value| text(found, "/type") == "VIEW";
         let Some(found) = self.table(name).await? else {
-            // A view is read by requests that name no dataset, and has to do so itself.
+            // A view must name its dataset itself, because requests that read it name none.
             let statement = Statement::new(self.making(name), template);
             let statement = tables.iter().fold(statement, |statement, table| {
                 statement.with_value(table, &format!("`{}`", self.name(table)))
             });
             let made = self.execute(&statement).await;
-            // As with a table.
+            // As for a table.
             return if self.table(name).await?.is_some() { Ok(()) } else { made.map(|_| ()) };
         };
-        // One that another task makes at this moment may not be a view yet.
+        // While another task creates the view, it may not appear as a view yet.
         if is_view(&self.once(name, found, is_view).await?) {
             return Ok(());
         }
         Err(schema::refuse(&format!("{} is a table, and this program needs a view", self.name(name))))
     }
 
-    /// The shape of a table that is there: one that another task makes at this moment may have no columns yet.
+    /// Schema of an existing table; while another task creates the table, it may have no columns yet.
     async fn once_made(&self, table: &str, found: Value) -> Result<Value> {
         self.once(table, found, |found| fields(found).next().is_some()).await
     }
 
-    /// What `table` is, looked at again for a while until `is_made` holds.
+    /// Metadata of `table`, requested again for some time until `is_made` holds.
     async fn once(&self, table: &str, mut found: Value, is_made: impl Fn(&Value) -> bool) -> Result<Value> {
         for attempt in 1..=LOOKS {
             if is_made(&found) {
@@ -153,7 +152,7 @@ impl Dataset {
         Ok(found)
     }
 
-    /// Columns of `schema` that the table lacks.
+    /// Columns of `schema` that the table does not have.
     fn missing(&self, table: &str, schema: &Table, found: &Value) -> Result<Vec<Column>> {
         let unfillable = |field: &&Value| {
             text(field, "/mode") == "REQUIRED"
@@ -165,16 +164,16 @@ impl Dataset {
         }
         let found: Vec<_> = fields(found).map(|field| (text(field, "/name"), sql_type(field))).collect();
         let mut missing = schema.missing(&self.name(table), type_of, &found)?;
-        // An array is never NULL, and never declared so.
+        // BigQuery arrays are never NULL and cannot be declared NOT NULL.
         for column in &mut missing {
             column.is_required &= column.of_type != type_of(Kind::Vector);
         }
         Ok(missing)
     }
 
-    /// What BigQuery knows of a table, or `None` where there is none.
+    /// Metadata of a table, or `None` if it does not exist.
     pub(super) async fn table(&self, table: &str) -> Result<Option<Value>> {
-        let doing = format!("reading the shape of {}", self.name(table));
+        let doing = format!("reading the schema of {}", self.name(table));
         let url = self.dataset_url(&format!("tables/{}", segment(table)));
         match self.client.json(&Call::get(&doing, url)).await {
             Ok(found) => Ok(Some(found)),
@@ -188,7 +187,7 @@ fn fields(table: &Value) -> impl Iterator<Item = &Value> {
     table.pointer("/schema/fields").and_then(Value::as_array).into_iter().flatten()
 }
 
-/// A field's type in SQL's words; the interface has words of its own.
+/// A field's type in SQL; the API uses other names.
 fn sql_type(field: &Value) -> String {
     let of_type = match text(field, "/type").as_str() {
         "FLOAT" => "FLOAT64".to_owned(),
