@@ -3,12 +3,13 @@
 //! - [`context`]: state that all runs of a process share
 //! - [`options`]: options of a run
 //! - [`run`]: one run from warehouse to champion
-//! - [`promote`]: promoting a published version
+//! - [`published`]: published versions; [`promote`]: promoting one of them
 //! - [`report`]: the report of a run
 
 mod context;
 mod options;
 mod promote;
+mod published;
 mod report;
 mod run;
 mod warehouse_index;

@@ -10,8 +10,8 @@ use common::{Error, Result};
 
 use crate::context::BuildVectorIndex;
 use crate::options::Options;
+use crate::published::{champion, open, refuse_empty};
 use crate::report::{Outcome, Report};
-use crate::run::{champion, open, refuse_empty};
 
 /// Makes `version` the champion if it can be served. Needs no warehouse, so that it also works while the warehouse
 /// is unavailable; the run is recorded if possible.
