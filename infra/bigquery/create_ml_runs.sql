@@ -1,4 +1,5 @@
--- States of the functions' runs: append-only. The view vw_runs has the latest state of each run.
+-- States of the functions' runs: append-only. The view vw_runs has one row per run: its own
+-- end, otherwise its latest state.
 CREATE TABLE IF NOT EXISTS {ml_runs} (
     function STRING NOT NULL,
     run_id STRING NOT NULL,

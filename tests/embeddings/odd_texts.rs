@@ -96,7 +96,7 @@ fn unreadable_ads_are_counted_and_not_indexed() {
             "{text}: {}",
             reply.json
         );
-        assert!(reply.json["detail"].as_str().unwrap().contains("can read nothing"), "{}", reply.json);
+        assert!(reply.json["detail"].as_str().unwrap().contains("has no token for it"), "{}", reply.json);
     }
     let batch = service.similar(&json!({ "queries": [{ "text": "🔥" }, { "text": "chef" }] }));
     let answers = &batch.json["answers"];

@@ -99,7 +99,7 @@ async fn a_version_that_is_damaged_in_the_store_is_refused_with_the_files_name()
         let whole = damage(&path, change);
         market.promote("v2").await;
         let said = service.wait_for_message(words);
-        assert!(said["message"].as_str().unwrap().contains("the old one is served on"), "{said}");
+        assert!(said["message"].as_str().unwrap().contains("the previous index is still served"), "{said}");
         assert_eq!(service.like(&like)["index_version"], "v1");
         // A service that starts now has no previous champion.
         let mut late = market.serve(&[]);

@@ -78,7 +78,7 @@ async fn assert_consistent(market: &Market, ended: &[Ended]) {
             published.extend(report["published"].as_str().map(str::to_owned));
         } else {
             assert_eq!(ended.code, Some(1), "{ended:?}");
-            assert!(ended.stderr.contains("another run promoted its own"), "{}", ended.stderr);
+            assert!(ended.stderr.contains("another run promoted first"), "{}", ended.stderr);
         }
     }
     assert!(!published.is_empty(), "{ended:?}");

@@ -41,7 +41,7 @@ async fn an_index_stays_served_while_the_store_is_unavailable() {
     // Unavailable again while there is a newer index.
     proxy.cut(true);
     market.indexed(&["--force"]);
-    service.wait_for_message("the old one is served on");
+    service.wait_for_message("the previous index is still served");
     assert_eq!(service.get("ready").status, 200);
     let again = service.like(&ad);
     assert_eq!((&again["index_version"], &again["results"]), (&json!("v1"), &answer["results"]));

@@ -1,8 +1,8 @@
 //! Artifacts: files that are published together, and the manifest that describes them.
 //!
-//! Every kind of artifact has the same header, [`Manifest`]. What only one kind says of itself is the header's
-//! body: a type that implements [`Body`]. Readers ignore members that they do not know, and refuse a format that
-//! they cannot read.
+//! Every kind of artifact has the same header, [`Manifest`]. The part of a manifest that is specific to
+//! one kind is its body: a type that implements [`Body`]. Readers ignore members that they do not know, and refuse a
+//! format that they cannot read.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -35,7 +35,7 @@ pub struct Kind {
     pub built_by: &'static str,
 }
 
-/// What only one kind of artifact says of itself.
+/// The part of a manifest that is specific to one kind.
 pub trait Body: Serialize + DeserializeOwned {
     /// The kind that has this body.
     const KIND: Kind;
@@ -47,7 +47,7 @@ pub trait Body: Serialize + DeserializeOwned {
     fn check(manifest: &Manifest<Self>) -> Result<()>;
 }
 
-/// What an artifact says of itself: the header that every kind has, and the body of one kind.
+/// The manifest of an artifact: the header that every kind has, and the body of one kind.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Manifest<T> {
     /// [`Kind::name`].
@@ -60,16 +60,16 @@ pub struct Manifest<T> {
     pub created_at: DateTime<Utc>,
     /// What it was built from.
     pub provenance: Provenance,
-    /// Rows that it was built from or consists of: ads.
+    /// Number of ads that it was built from or contains.
     pub rows: u64,
     /// Measurements by name; each is finite.
     pub metrics: BTreeMap<String, f64>,
-    /// What was decided when it was published. `None` before.
+    /// The promotion decision at publication. `None` before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<Decision>,
     /// Every other file of the artifact, by name.
     pub files: BTreeMap<String, FileFacts>,
-    /// What only this kind says.
+    /// The part that is specific to the kind.
     pub body: T,
 }
 
@@ -81,10 +81,10 @@ pub type Header = Manifest<IgnoredAny>;
 pub struct Provenance {
     /// Version of the program that built it.
     pub code_version: String,
-    /// The space of the embeddings that went into it. `None` where none did.
+    /// The space of the embeddings that it was built from. `None` if it contains no embeddings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub embedding_space: Option<String>,
-    /// The moments between which its rows lie, for kinds that choose rows by time.
+    /// The time range of its rows, for kinds that choose rows by time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<Window>,
 }
@@ -98,7 +98,7 @@ pub struct Window {
     pub to: DateTime<Utc>,
 }
 
-/// Whether a version was to become the champion. Which version is the champion now is in the pointer.
+/// The promotion decision at publication. The pointer names the current champion.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
     /// Whether its builder decided to promote it.
@@ -171,7 +171,7 @@ impl<T: DeserializeOwned> Manifest<T> {
     pub fn parse_as(kind: &Kind, bytes: &[u8], origin: &str) -> Result<Self> {
         #[derive(Deserialize)]
         struct Tag {
-            /// Missing in formats before the header.
+            /// Missing in manifests that predate the common header.
             kind: Option<String>,
             format: u32,
         }
@@ -222,14 +222,14 @@ impl<T: Body> Manifest<T> {
     /// Reads the manifest of the artifact in `folder`.
     ///
     /// # Errors
-    /// `NotFound` where there is none; those of [`Manifest::parse`].
+    /// `NotFound` if there is none; those of [`Manifest::parse`].
     pub fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(MANIFEST);
         let bytes = std::fs::read(&path).on_path("cannot read", &path)?;
         Self::parse(&bytes, &path.display().to_string())
     }
 
-    /// Writes it to `folder`, in one step for readers.
+    /// Writes it to `folder` atomically.
     ///
     /// # Errors
     /// Those of the file system; `Internal` for a metric that is not finite.

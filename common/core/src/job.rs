@@ -105,7 +105,7 @@ impl JobFilter {
 
 /// An ad with its vector, the input of an index.
 #[derive(Debug, Clone, PartialEq)]
-#[allow(missing_docs)] // The fields are columns of cleaned_jobs, but for the first four.
+#[allow(missing_docs)] // From `job_title` on: columns of cleaned_jobs, the salaries under shorter names.
 pub struct IndexedAd {
     pub key: JobKey,
     /// Hash of the embedding text of the vector.

@@ -137,7 +137,7 @@ impl Variables {
     /// Creates an environment from `variables`.
     ///
     /// # Errors
-    /// `Configuration` if the variables are invalid.
+    /// `Configuration` if the variables cannot be read into a map of texts. Values are checked by [`Settings::read`].
     pub fn new(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self> {
         // Shells and Terraform files use an empty value for a variable that is not set.
         let set = variables.into_iter().filter(|(_, value)| !value.trim().is_empty());

@@ -66,7 +66,7 @@ fn is_plain(word: &str) -> bool {
 #[derive(Debug)]
 struct Unreadable;
 
-const MESSAGE: &str = "the model can read nothing of the text";
+const MESSAGE: &str = "the model has no token for the text";
 
 impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

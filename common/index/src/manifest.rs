@@ -1,4 +1,4 @@
-//! What an index says of itself: the body of its manifest.
+//! The manifest of an index: its body and its metrics.
 
 use std::collections::BTreeMap;
 
@@ -12,16 +12,16 @@ use crate::search::WIDEST;
 pub const KIND: Kind =
     Kind { name: "vector_index", format: 3, oldest_format: 3, built_by: "build-vector-index" };
 
-/// The largest index that one instance is meant to serve; past it, search through the warehouse.
+/// The largest index that one instance is meant to serve; for more texts use `SEARCH=warehouse`.
 pub const LARGEST_TEXTS: u64 = 2_000_000;
 
 /// An index's manifest. Its rows are the ads in the index, its metrics those of [`Quality`].
 pub type Manifest = artifact::Manifest<IndexBody>;
 
-/// What only an index says of itself.
+/// The part of a manifest that is specific to an index.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct IndexBody {
-    /// Model of the vectors, its precision and device; of several, the one that most have.
+    /// Model of the vectors, its precision and device; if there are several, the most frequent.
     pub model_version: String,
     /// Number of vectors by model version.
     pub model_versions: BTreeMap<String, u64>,
@@ -29,13 +29,13 @@ pub struct IndexBody {
     pub dimension: usize,
     /// Different texts among the ads: what is searched.
     pub texts: u64,
-    /// Ads with vectors that are left out: the model can read nothing of their text.
+    /// Ads with vectors that are left out: the model has no token for their text.
     pub unreadable: u64,
     /// The most texts that one instance should serve.
     pub largest_texts: u64,
-    /// The graph, where there are enough texts for one.
+    /// The graph, if there are enough texts for one.
     pub graph: Option<GraphFacts>,
-    /// The version whose graph was grown further. `None` for a graph that was built from scratch.
+    /// The version whose graph was extended. `None` for a graph that was built from scratch.
     pub grown_from: Option<String>,
     /// Texts added and removed since [`IndexBody::grown_from`].
     pub changed_texts: u64,
@@ -43,7 +43,7 @@ pub struct IndexBody {
     pub origin: Origin,
 }
 
-/// How the graph is made and walked.
+/// Parameters of the graph.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct GraphFacts {
     /// The most links of a text.

@@ -125,7 +125,7 @@ impl JobIndex {
     }
 
     /// The `top_k` best texts of a hybrid query, best first, with exact similarities. A text without any of the words
-    /// can be among them only if it is among the nearest by vector. The result is therefore exact, eligible from the
+    /// can be among them only if it is among the nearest by vector. The result is therefore exact, apart from the
     /// approximation of vector search, unless more than [`MAX_WORD_CANDIDATES`] texts contain the words.
     fn nearest_hybrid(
         &self,

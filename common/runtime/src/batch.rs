@@ -54,7 +54,7 @@ pub trait Batch: Sized + Send + Sync + 'static {
 compose_settings! {
     /// The settings of every batch program, in addition to those of its function.
     struct BatchSettings {
-        /// Logging.
+        /// Logging, the Google project, and the Cloud Run service or job.
         pub process: ProcessSettings,
         /// The address that an HTTP function listens on.
         pub listen: ListenSettings,

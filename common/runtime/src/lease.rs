@@ -199,7 +199,7 @@ impl Lease {
                 Err(error) if error.kind() == ErrorKind::Conflict => {}
                 Err(error) => return Err(error.context(&self.terms.name)),
             }
-            // The same run under another generation: an earlier write, whose acknowledgement was lost.
+            // The same run under another generation: an earlier write of this run succeeded but its response was lost.
             match self.terms.read().await? {
                 Some((Some(found), generation)) if found.run_id == holder.run_id => {
                     self.generation = generation;

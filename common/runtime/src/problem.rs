@@ -41,7 +41,7 @@ impl Problem {
 
     /// A problem with status 405 and the methods that the path allows.
     pub fn method_not_allowed(allowed: &'static str) -> Self {
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, format!("this path takes {allowed}"))
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, format!("this path accepts {allowed}"))
             .header(header::ALLOW, HeaderValue::from_static(allowed))
     }
 

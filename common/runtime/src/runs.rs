@@ -1,4 +1,5 @@
-//! Records runs in `ml_runs`: one row per status change; `vw_runs` has the latest row of each run.
+//! Records runs in `ml_runs`: one row per status change; `vw_runs` has one row per run: its own end,
+//! otherwise its latest state.
 //!
 //! A killed run leaves a last row with the status `running`. A later run records it as abandoned when it is certain
 //! that the run has ended: with DuckDB, because only one process can open the file for writing; otherwise, because the
@@ -30,7 +31,7 @@ struct RunLease {
 
 /// A run that is recorded in `ml_runs`.
 #[derive(Debug, Clone, Copy)]
-#[allow(clippy::struct_field_names)] // The column's name.
+#[allow(clippy::struct_field_names)] // `run_id` is the column's name.
 pub struct Run<'a> {
     function: Function,
     run_id: &'a str,
@@ -113,7 +114,7 @@ impl StartedRun<'_> {
         let [work_limit, record_limit] = run.limits;
         let whole = feed::caught_async("the run", async {
             if let Err(error) = self.record_abandoned().await {
-                tracing::warn!("killed runs may still have the status `running`: {}", error.chain());
+                tracing::warn!("cannot mark killed runs as abandoned: {}", error.chain());
             }
             let report = work.await?;
             let value = serde_json::to_value(&report)

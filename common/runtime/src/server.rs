@@ -274,7 +274,7 @@ const BACKLOG: u32 = 4096;
 pub(super) fn listen((interface, port): ([u8; 4], u16)) -> Result<TcpListener> {
     let listen = || {
         let socket = TcpSocket::new_v4()?;
-        // Allows to bind the port while connections of an earlier process are in TIME_WAIT.
+        // Allows binding the port while connections of an earlier process are in TIME_WAIT.
         socket.set_reuseaddr(true)?;
         socket.bind((std::net::Ipv4Addr::from(interface), port).into())?;
         socket.listen(BACKLOG)

@@ -25,7 +25,7 @@ string_enum! {
 }
 
 settings! {
-    /// Settings of the log.
+    /// Logging, the Google project, and the Cloud Run service or job.
     pub struct ProcessSettings, "How" {
         /// Format of log lines on stderr: auto, json, text
         pub log_format: LogFormat = "auto", flag "log-format FORMAT";

@@ -78,7 +78,7 @@ pub(crate) const FORGOTTEN_ADS: Table = Table {
     ],
 };
 
-/// Vectors of ads; each other model has a table with its own name.
+/// Vectors of the default model; other models use `job_embeddings_{slug}`.
 pub(crate) const JOB_EMBEDDINGS: Table = Table {
     name: "job_embeddings",
     fields: &[
@@ -113,7 +113,7 @@ pub(crate) const ML_RUNS: Table = Table {
     ],
 };
 
-/// A column that a table does not have.
+/// A declared column missing from an existing table.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Column {
     pub(crate) name: &'static str,
@@ -122,7 +122,7 @@ pub(crate) struct Column {
 }
 
 impl Table {
-    /// Columns that `table`, whose columns and types are `found`, does not have; `of_type` maps a kind to the
+    /// Declared columns that are not in `found`, the columns of `table` with their types; `of_type` maps a kind to the
     /// engine's type. Order is ignored, and names are compared without case, as in both engines.
     ///
     /// # Errors

@@ -29,7 +29,7 @@ macro_rules! statements {
 }
 pub(crate) use statements;
 
-/// Values of placeholders. The first value added for a name is used.
+/// Values of placeholders. A later value for the same name is ignored.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Values(Vec<(&'static str, String)>);
 

@@ -145,7 +145,11 @@ impl Job<'_> {
         match open(&self.registry, &champion.version, &self.context.settings.index.index_dir).await {
             Ok(index) => Ok(Some(index)),
             Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::NotFound) => {
-                tracing::warn!("{} is not used: {}", champion.version, error.chain());
+                tracing::warn!(
+                    "champion {} cannot be read; building without it: {}",
+                    champion.version,
+                    error.chain()
+                );
                 Ok(None)
             }
             Err(error) => Err(error),
@@ -172,7 +176,8 @@ impl Job<'_> {
         readable(self.registry.manifest(version).await)
     }
 
-    /// Refuses to replace a non-empty index with an empty one: the table may be in replacement, or another model's.
+    /// Refuses to replace a non-empty index with an empty one: the table may be in the middle of a
+    /// replacement, or belong to another model.
     async fn refuse_nothing(&self, state: &IndexState, champion: Option<&Champion>) -> Result<()> {
         if state.ads > 0 || self.invocation.options.allow_empty {
             return Ok(());

@@ -102,7 +102,7 @@ impl EmbedQueue {
         match vector.await {
             Ok(Ok(vector)) => Ok(vector),
             Ok(Err(error)) if is_unreadable(&error) => {
-                let detail = "text: the model can read nothing of it: expected visible letters in the language of the ads";
+                let detail = "text: the model has no token for it: expected visible letters in the language of the ads";
                 Err(Problem::bad_request(detail).with("member", "text"))
             }
             Ok(Err(error)) => Err(Problem::of_request(&error.context("a text was not embedded"))),
@@ -173,7 +173,7 @@ impl Worker {
 
     /// Loads the model and retries until it succeeds; `None` if the service stops first.
     fn load(&self, open: &mut Open, tell: &watch::Sender<Model>) -> Option<Box<dyn Embedder>> {
-        let mut said = None;
+        let mut logged = None;
         let mut wait = self.retry / (1 << DOUBLINGS);
         while !self.stop.load(Ordering::SeqCst) {
             let started = Instant::now();
@@ -195,9 +195,9 @@ impl Worker {
                 }
                 Err(error) => {
                     let sentence = error.chain();
-                    if said.as_ref() != Some(&sentence) {
+                    if logged.as_ref() != Some(&sentence) {
                         tracing::error!("cannot load the model, so searches by text fail: {sentence}");
-                        said = Some(sentence);
+                        logged = Some(sentence);
                     }
                     tell.send_replace(Model::Failed);
                 }
@@ -233,21 +233,21 @@ impl Worker {
 }
 
 fn unavailable() -> Problem {
-    let detail = "texts cannot be searched for, because the embedding model could not be loaded; the log says why, it is \
-                  tried again within a minute, and similar ads of an ad are found all the same";
+    let detail = "search by text is unavailable: the model could not be loaded (retried within a minute; \
+                  see the log); search by ad still works";
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(RETRY_S)
 }
 
 fn foreign(ours: &Identity, space: &str) -> Problem {
     let detail = format!(
-        "texts cannot be searched for: the index holds vectors of {space}, and this service makes those of {}",
+        "search by text is unavailable: the index holds vectors of {space}, and this service computes those of {}",
         ours.embedding_space
     );
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
 }
 
 fn overloaded() -> Problem {
-    let detail = format!("{MOST_WAITING} texts wait to be embedded already");
+    let detail = format!("the embedding queue is full ({MOST_WAITING} texts)");
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(1)
 }
 

@@ -1,4 +1,4 @@
-//! Where the index comes from, and a newer one later.
+//! Looks up and opens the champion.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,23 +10,23 @@ use common::job::Timestamp;
 use common::storage::Registry;
 use common::{Error, Result};
 
-/// What a look for a newer index found.
+/// The outcome of a lookup.
 pub(crate) enum Newest {
     /// There is none, or it is the one that is served.
     Nothing,
     /// One that is newer.
     Opened(Arc<JobIndex>),
-    /// One that could not be opened, and that it is not yet time to try again.
+    /// A newer one failed to open; the retry is not due.
     Later,
 }
 
 /// Where indexes come from.
 #[async_trait]
 pub(crate) trait IndexSource: Send + Sync + 'static {
-    /// The champion, opened, where it is not `current`.
+    /// Opens the champion unless it is `current`.
     ///
     /// # Errors
-    /// Whatever keeps it from being opened.
+    /// Errors of the store and of opening the index.
     async fn newest(&self, current: Option<&str>) -> Result<Newest>;
 }
 
@@ -43,31 +43,31 @@ pub(crate) struct Published {
     pub(crate) failed: Mutex<Option<Failed>>,
 }
 
-/// A champion's version, and when it was promoted: a store that is begun anew has a `v1` again.
+/// A champion's version, and when it was promoted: a recreated store reuses `v1`.
 pub(crate) type Promotion = (String, Timestamp);
 
-/// A champion that could not be opened: it is fetched again whole, so it is asked for more and more rarely. Another
-/// promotion is tried at once.
+/// A champion that could not be opened: each retry downloads it again, so the interval grows. Another promotion is
+/// tried at once.
 pub(crate) struct Failed {
     promotion: Promotion,
     tries: u32,
     again_at: Instant,
 }
 
-/// The longest wait before a champion that could not be opened is fetched again: somebody has to mend it, and may promote it
-/// again then.
+/// The longest wait before a champion that could not be opened is downloaded again: an operator must repair it; a new
+/// promotion is tried at once.
 const LONGEST_WAIT: Duration = Duration::from_mins(15);
 
-/// The same where the store was out of reach, which ends by itself.
+/// The longest wait after an unavailable store.
 const LONGEST_OUTAGE_WAIT: Duration = Duration::from_mins(1);
 
-/// The wait after so many failures, from 1: it doubles, up to `longest`.
+/// The wait after the `tries`-th failure: it doubles, up to `longest`.
 fn wait(first: Duration, tries: u32, longest: Duration) -> Duration {
     first.saturating_mul(1 << tries.saturating_sub(1).min(16)).min(longest.max(first))
 }
 
 impl Published {
-    /// Says whether the champion may be fetched now.
+    /// Whether the champion may be downloaded now.
     fn is_due(&self, promotion: &Promotion) -> bool {
         let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         failed

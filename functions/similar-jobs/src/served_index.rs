@@ -1,6 +1,7 @@
 //! The index that is served: opened in the background, and replaced by a newer one while requests go on.
 //!
-//! A request takes one [`IndexSnapshot`] and keeps it to its end, whatever is published meanwhile.
+//! A request takes one [`IndexSnapshot`] and uses it until it is answered, even if another version is
+//! published.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
@@ -23,8 +24,8 @@ use crate::metrics::Metrics;
 /// One version of the index, with what is computed from it once.
 pub(crate) struct IndexSnapshot {
     pub(crate) index: Arc<JobIndex>,
-    /// The tag of answers that depend on this index and no other model. `None` where its version cannot stand in a
-    /// header.
+    /// The tag of answers that depend on this index and no other model. `None` if its version is not
+    /// a valid header value.
     pub(crate) etag: Option<HeaderValue>,
     /// The body of `/v1/index`, which counts the values of whole columns.
     pub(crate) facts: OnceLock<Bytes>,
@@ -40,7 +41,7 @@ impl IndexSnapshot {
 /// The state of the served index.
 #[derive(Clone)]
 enum Slot {
-    /// Not looked for yet, or being opened for the first time.
+    /// The first lookup has not finished.
     Opening,
     /// There is none, for this reason.
     Absent(&'static str),
@@ -54,7 +55,7 @@ pub(crate) struct ServedIndex(watch::Receiver<Slot>);
 const OPENING: &str = "the index is being opened; try again in a moment";
 const MISSING: &str = "there is no index yet: run `build-vector-index`";
 const UNOPENED: &str =
-    "no index could be opened; the log says why, and it is tried again, after waits that grow to 15 minutes";
+    "no index could be opened; the log says why; opening is retried, after waits of up to 15 minutes";
 
 impl ServedIndex {
     /// The index to answer from. Waits while the first one is being opened.
@@ -93,7 +94,7 @@ fn unavailable(why: &str) -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, why).retry_after(5)
 }
 
-/// Looks for newer indexes, in a task of its own, for as long as the process is not to end.
+/// Looks for newer indexes in a background task until shutdown.
 pub(crate) struct Follower {
     pub(crate) source: Arc<dyn IndexSource>,
     /// How long to wait between two looks.
@@ -108,9 +109,9 @@ impl Follower {
     pub(crate) fn start(self) -> ServedIndex {
         let (slot, current) = watch::channel(Slot::Opening);
         tokio::spawn(async move {
-            let mut said = None;
+            let mut logged = None;
             while !self.shutdown.is_cancelled() {
-                self.look(&slot, &mut said).await;
+                self.look(&slot, &mut logged).await;
                 tokio::select! {
                     () = tokio::time::sleep(self.every) => {}
                     () = self.shutdown.cancelled() => {}
@@ -122,8 +123,8 @@ impl Follower {
         ServedIndex(current)
     }
 
-    /// Looks once. `said` is the failure that stands in the log already.
-    async fn look(&self, slot: &watch::Sender<Slot>, said: &mut Option<String>) {
+    /// Looks once. `logged` is the failure logged last.
+    async fn look(&self, slot: &watch::Sender<Slot>, logged: &mut Option<String>) {
         let old = match &*slot.borrow() {
             Slot::Serving(served) => Some(Arc::clone(served)),
             _ => None,
@@ -138,23 +139,27 @@ impl Follower {
                 self.metrics.index_opened(true);
                 slot.send_replace(Slot::Serving(Arc::clone(&served)));
                 self.retire(old);
-                *said = None;
+                *logged = None;
             }
-            // What was said of it still holds.
+            // The last failure is already logged.
             Ok(Newest::Later) => {}
             Ok(Newest::Nothing) => {
                 if old.is_none() {
                     slot.send_replace(Slot::Absent(MISSING));
                 }
-                *said = None;
+                *logged = None;
             }
             Err(error) => {
                 self.metrics.index_opened(false);
                 let sentence = error.chain();
-                if said.as_deref() != Some(&sentence) {
-                    let rest = if old.is_some() { "the old one is served on" } else { "nothing is served" };
+                if logged.as_deref() != Some(&sentence) {
+                    let rest = if old.is_some() {
+                        "the previous index is still served"
+                    } else {
+                        "nothing is served"
+                    };
                     tracing::error!("the index could not be opened, {rest}: {sentence}");
-                    *said = Some(sentence);
+                    *logged = Some(sentence);
                 }
                 if old.is_none() {
                     slot.send_replace(Slot::Absent(UNOPENED));
@@ -163,7 +168,7 @@ impl Follower {
         }
     }
 
-    /// Lets go of an index once no request can have it any more: closing it is no work for a thread of the runtime.
+    /// Drops the old index on a blocking thread after the last request that can use it.
     fn retire(&self, old: Option<Arc<IndexSnapshot>>) {
         let Some(old) = old else { return };
         let deadline = self.deadline;

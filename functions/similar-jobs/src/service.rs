@@ -76,7 +76,7 @@ impl SimilarJobs {
     ) -> Result<Response<Body>, Problem> {
         let started = Instant::now();
         let Some(Match { route, segments }) = found? else {
-            let detail = "there is nothing at this path; /openapi.json says what there is";
+            let detail = "unknown path; see /openapi.json";
             return Err(Problem::new(StatusCode::NOT_FOUND, detail));
         };
         if request.method() == Method::OPTIONS {
@@ -136,7 +136,7 @@ fn refuse_other_than_json(headers: &HeaderMap) -> Result<(), Problem> {
     if media_type.is_empty() || media_type.eq_ignore_ascii_case("application/json") {
         return Ok(());
     }
-    let detail = format!("{media_type} is not taken; send application/json");
+    let detail = format!("invalid Content-Type {media_type:?}: expected application/json");
     Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail))
 }
 

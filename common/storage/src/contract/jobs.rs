@@ -10,7 +10,7 @@ use crate::warehouse::{EmbeddingTable, JobCount, JobScan, Warehouse};
 
 pub(super) async fn suite(warehouse: &dyn Warehouse) {
     missing_tables_are_named(warehouse).await;
-    tables_are_created_once_and_never_altered(warehouse).await;
+    tables_are_created_once_and_another_type_is_refused(warehouse).await;
     appending_is_all_or_nothing(warehouse).await;
     a_scan_returns_the_latest_sighting_of_every_ad(warehouse).await;
     shards_are_disjoint_and_complete(warehouse).await;
@@ -52,7 +52,7 @@ async fn missing_tables_are_named(warehouse: &dyn Warehouse) {
     assert!(error.to_string().contains("cleaned_jobs"), "{error}");
 }
 
-async fn tables_are_created_once_and_never_altered(warehouse: &dyn Warehouse) {
+async fn tables_are_created_once_and_another_type_is_refused(warehouse: &dyn Warehouse) {
     let error = warehouse.create_embeddings(&table()).await.unwrap_err();
     assert!(error.to_string().contains("cleaned_jobs"), "{}", error.chain());
     assert!(warehouse.tables().await.unwrap().is_empty());

@@ -1,5 +1,5 @@
-//! Contract of the warehouses, one suite for each role: a backend's tests run each of [`SUITES`] on its own empty
-//! warehouse, and also [`vector_search`], [`takedowns()`], [`tables_of_others`] and [`latest_sightings`].
+//! Contract of the warehouses. A backend runs every suite in [`SUITES`], each on an empty warehouse, and the suites
+//! [`vector_search`], [`takedowns()`], [`tables_of_others`] and [`latest_sightings`].
 
 // A failed unwrap means that the backend breaks the contract.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
@@ -39,11 +39,11 @@ const SPACE: &str = "model/weights/t1-256";
 /// The company in every suite that searches by company: a warehouse may cache the companies for some time.
 const COMPANY: &str = "New Ltd";
 
-/// A role's suite, which needs an empty warehouse.
+/// A suite that needs only an empty warehouse.
 pub type Suite = for<'a> fn(&'a dyn Warehouse) -> BoxFuture<'a, ()>;
 
-/// Name and suite of each role, without the suites that need more than a warehouse: [`vector_search`],
-/// [`takedowns()`], [`tables_of_others`], [`latest_sightings`].
+/// The suites that need only an empty warehouse, by name. [`vector_search`], [`takedowns()`], [`tables_of_others`] and
+/// [`latest_sightings`] need more.
 pub const SUITES: [(&str, Suite); 6] = [
     ("jobs", |warehouse| Box::pin(jobs::suite(warehouse))),
     ("embeddings", |warehouse| Box::pin(embeddings::suite(warehouse))),

@@ -1,5 +1,5 @@
-//! Local copies of versions. Lengths and checksums are verified when a copy is made; later uses compare lengths and
-//! modification times.
+//! Local copies of versions. Lengths and checksums are verified when a copy is made; later uses compare
+//! length, inode and change time.
 //!
 //! A copy is a folder `{version}-{prefix}-{digest of the manifest}`: the digest distinguishes versions of the same
 //! name in different stores.
@@ -99,7 +99,7 @@ impl Registry {
 
 /// The error for a file that differs from the manifest.
 pub(super) fn altered(name: &str, how: &str) -> Error {
-    Error::corrupt(format!("{name} is damaged: {how}; build again, or promote another version"))
+    Error::corrupt(format!("{name} is damaged: {how}: rebuild the artifact or promote another version"))
 }
 
 /// Compares a local copy with the manifest in the store.
@@ -123,7 +123,7 @@ async fn blocking(work: impl FnOnce() -> Result<()> + Send + 'static) -> Result<
 }
 
 /// Compares every file of `folder` with the manifest. Files that were verified before are recognised by length,
-/// inode and time of change.
+/// inode and change time.
 ///
 /// # Errors
 /// `Corrupt`, with the file's name in `origin`, if a file is missing or altered.

@@ -17,7 +17,7 @@ pub struct Champion {
     pub promoted_at: DateTime<Utc>,
     /// The newest version at the time when the operator rolled back to this one.
     pub instead_of: Option<String>,
-    /// State that a swap expects.
+    /// Generation to compare when swapping.
     pub generation: Generation,
 }
 
@@ -97,7 +97,7 @@ impl Registry {
         };
         match self.store.compare_and_set(&self.pointer(), bytes.into(), expected.as_ref()).await {
             Err(error) if error.kind() == ErrorKind::Conflict => Err(Error::conflict(format!(
-                "{version} is published and not promoted, because another run promoted its own in the meantime: run again"
+                "{version} was published but not promoted: another run promoted first; run again"
             ))),
             outcome => outcome.map(|_| ()),
         }

@@ -111,7 +111,7 @@ impl ChampionSet {
         }
         let champions = parse(&bytes).ok_or_else(|| {
             Error::corrupt(format!(
-                "invalid champions {CHAMPIONS:?}: expected a version of every model: promote all of them again"
+                "invalid champions {CHAMPIONS:?}: expected model names and versions: promote the full set again"
             ))
         });
         Ok(Some(Current { champions, generation }))

@@ -118,8 +118,8 @@ pub trait EmbeddingStore: Send + Sync {
     /// How much to write at once.
     fn write_size(&self) -> WriteSize;
 
-    /// Creates `embeddings` and `forgotten_ads` if missing, and everything that [`super::RunStore::create_runs`]
-    /// creates; `cleaned_jobs` must exist.
+    /// Creates the table `embeddings.name` if missing, and everything that [`super::RunStore::create_runs`] creates;
+    /// `cleaned_jobs` must exist.
     ///
     /// # Errors
     /// `Conflict` if a table exists without one of its columns, or with a column of another type (another vector
@@ -161,7 +161,7 @@ pub trait EmbeddingStore: Send + Sync {
     -> Result<Vec<Refused>>;
 
     /// Inserts or replaces one row for each ad with the newest vector of its text in `space`, written since `since`
-    /// if given; returns the keys whose text has no vector. A vector that is found is still there when it is copied.
+    /// if given; returns the keys whose text has no vector. Finding and copying the vector is atomic.
     async fn share_embeddings(
         &self,
         table: &EmbeddingTable,

@@ -87,7 +87,7 @@ pub struct Appended {
 /// Appends sightings, and reads each ad's latest one.
 #[async_trait]
 pub trait JobStore: Send + Sync {
-    /// Creates `cleaned_jobs` and `forgotten_ads` if missing.
+    /// Creates `cleaned_jobs`, `forgotten_ads` and the view `vw_latest_jobs` if missing.
     ///
     /// # Errors
     /// `Conflict` if one exists without one of its columns, or with a column of another type.

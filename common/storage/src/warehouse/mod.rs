@@ -7,8 +7,8 @@
 //! - [`RunStore`]: runs of the functions
 //! - [`OperatorQueries`]: ad-hoc queries
 //!
-//! [`Warehouse`] combines all roles. A function names the roles that it uses. Each role has its suite in
-//! `contract`.
+//! [`Warehouse`] combines all roles. A function names the roles that it uses. The suites in
+//! `contract` test every role.
 
 pub mod cell;
 mod counts;

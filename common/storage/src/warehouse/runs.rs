@@ -63,7 +63,8 @@ pub trait RunStore: Send + Sync {
     /// Whether no other process can write while this process has the warehouse open.
     fn is_exclusive(&self) -> bool;
 
-    /// Creates `ml_runs` and `vw_runs` if missing; `cleaned_jobs` must exist.
+    /// Creates `ml_runs`, `forgotten_ads` and the views `vw_runs` and `vw_latest_jobs` if missing; `cleaned_jobs` must
+    /// exist.
     ///
     /// # Errors
     /// `Conflict` if one of them exists with a column of another type; `NotFound` if `cleaned_jobs` does not exist.

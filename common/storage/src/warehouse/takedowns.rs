@@ -19,10 +19,10 @@ pub struct Forgotten {
     pub rows: u64,
 }
 
-/// Rows and tombstones of some ads.
+/// Rows and tombstones of the ads of a takedown.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Traces {
-    /// Number of rows in every table with ad keys, except the table of tombstones.
+    /// Rows of these ads per table with ad keys, except the table of tombstones.
     pub tables: Vec<Forgotten>,
     /// Keys of the ads found in these tables, exactly as stored.
     pub present: HashSet<JobKey>,

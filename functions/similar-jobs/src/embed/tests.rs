@@ -71,7 +71,7 @@ async fn a_full_queue_refuses_texts_at_once() {
     assert!((100..=400 - MOST_WAITING).contains(&refused.len()), "{}", refused.len());
     for problem in refused {
         assert_eq!(problem.status(), StatusCode::SERVICE_UNAVAILABLE);
-        assert_eq!(detail(problem), "256 texts wait to be embedded already");
+        assert_eq!(detail(problem), "the embedding queue is full (256 texts)");
     }
 }
 
@@ -82,7 +82,7 @@ async fn vectors_of_another_space_are_not_compared() {
     assert_eq!(problem.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(
         detail(&problem),
-        "texts cannot be searched for: the index holds vectors of sounds/2, and this service makes those of words/1"
+        "search by text is unavailable: the index holds vectors of sounds/2, and this service computes those of words/1"
     );
 }
 
@@ -96,7 +96,7 @@ async fn a_model_that_cannot_be_loaded_is_reported_to_clients() {
     for _ in 0..2 {
         let problem = texts.embed("cook".into(), SPACE, later(LONG)).await.unwrap_err();
         assert_eq!(problem.status(), StatusCode::SERVICE_UNAVAILABLE);
-        assert!(detail(&problem).starts_with("texts cannot be searched for, because the embedding model"));
+        assert!(detail(&problem).starts_with("search by text is unavailable: the model could not be loaded"));
         assert!(!detail(&problem).contains("secret"));
     }
     texts.close().await;

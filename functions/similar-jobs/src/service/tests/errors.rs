@@ -24,7 +24,7 @@ fn an_ad_that_is_not_in_the_index_is_404_with_the_remedy() {
     is_problem(&service.get("/v1/similar?source=MCF&job_id=none"), 404, detail);
     is_problem(&service.get("/v1/jobs/MCF/none"), 404, detail);
     is_problem(&service.post(r#"{"job": {"source": "MCF", "job_id": "none"}}"#), 404, detail);
-    is_problem(&service.get("/v1/nothing"), 404, "there is nothing at this path; /openapi.json");
+    is_problem(&service.get("/v1/nothing"), 404, "unknown path; see /openapi.json");
 }
 
 #[test]
@@ -116,7 +116,11 @@ fn the_body_may_have_64_kib_and_has_to_be_json() {
     is_problem(&service.post(padded((1 << 16) + 1)), 413, "the body is longer than 65536 bytes");
     let form = [("content-type", "application/x-www-form-urlencoded")];
     let reply = service.send("POST", "/v1/similar", &form, b"text=a");
-    is_problem(&reply, 415, "application/x-www-form-urlencoded is not taken");
+    is_problem(
+        &reply,
+        415,
+        "invalid Content-Type \"application/x-www-form-urlencoded\": expected application/json",
+    );
     let charset = [("content-type", "application/json; charset=utf-8")];
     assert_eq!(service.send("POST", "/v1/similar", &charset, br#"{"text": "a"}"#).status, 200);
 }
@@ -131,7 +135,7 @@ fn a_method_that_a_path_does_not_take_is_told_what_it_takes() {
         ("BREW", "/metrics", "GET, HEAD, OPTIONS"),
     ] {
         let reply = service.send(method, path, &[], b"");
-        is_problem(&reply, 405, "this path takes ");
+        is_problem(&reply, 405, "this path accepts ");
         assert_eq!(reply.header("allow"), Some(allow));
     }
     let head = service.send("HEAD", "/v1/index", &[], b"");
@@ -174,7 +178,7 @@ fn without_a_model_ads_are_found_by_ads() {
     let open: Open = Box::new(|| Err(Error::corrupt("model file /secret is altered")));
     let service = Running::start(Store::with(market("v1")), open, &[]);
     let reply = service.post(r#"{"text": "cook"}"#);
-    is_problem(&reply, 503, "texts cannot be searched for, because the embedding model could not be loaded");
+    is_problem(&reply, 503, "search by text is unavailable: the model could not be loaded");
     assert!(!reply.text.contains("secret"));
     assert_eq!(service.get("/v1/similar?source=MCF&job_id=0").status, 200);
     assert_eq!(service.get("/ready").status, 200);
