@@ -2,6 +2,9 @@
 
 /// Declares a struct of settings: each field is a variable, and its documentation is the help text of the flag.
 ///
+/// The string after the struct's name is the heading of its flags in `--help`. `flag "NAME VALUE"` adds a flag and
+/// needs both words: the name of the flag and the name of its value.
+///
 /// ```
 /// common_core::settings! {
 ///     /// Settings of result pages.

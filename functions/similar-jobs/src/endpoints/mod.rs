@@ -5,6 +5,11 @@
 //! Routes, limits, metrics, `/openapi.json` and the tests that compare it with the code are derived from the table.
 //! A request derives `Deserialize` with the types of [`values`](crate::request::values); [`Context::unless_known`]
 //! adds the entity tag to a response.
+//!
+//! Three rules are not visible in the types. `NAME.json` has the form of the others: the document is assembled as text
+//! (`START`, `MIDDLE` and `END` in `openapi.rs`). `parse` must refuse unknown parameters, because a test reads the
+//! known ones from the refusal. The schemas of responses and bodies are compared with the code only for the endpoints
+//! that `tests.rs` lists.
 
 mod index;
 mod job;
