@@ -175,7 +175,10 @@ pub(crate) fn unfillable(table: &str, name: &str) -> Error {
 }
 
 pub(crate) fn lacks(table: &str, Column { name, of_type, .. }: &Column) -> Error {
-    refuse(&format!("table {table} has no column {name} ({of_type})"))
+    Error::conflict(format!(
+        "table {table} has no column {name} ({of_type}): add it (jobctl load adds those of cleaned_jobs), or choose another \
+         warehouse"
+    ))
 }
 
 /// The error for an existing table or view with an incompatible schema.

@@ -34,6 +34,8 @@ pub(super) async fn champions(store: Arc<dyn ArtifactStore>) {
         assert_eq!(publish(&model(name), "text", Some(ANOTHER)).await, "v3");
     }
 
+    let alone = model("clustering").promote("v1", None).await.unwrap_err();
+    assert_eq!(alone.kind(), ErrorKind::InvalidInput, "{}", alone.chain());
     let first = [("clustering", "v1"), ("role_classifier", "v1"), ("salary_predictor", "v1")];
     let first = set.promote(None, &changes(&first)).await.unwrap();
     assert_eq!(set.load().await.unwrap().as_ref(), Some(&first));

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use common_core::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
+use super::champions::MODELS;
 use super::{Registry, json, version_number};
 use crate::artifacts::{ArtifactStore, Generation};
 
@@ -68,7 +69,7 @@ impl Registry {
     /// Makes `version` the champion if the champion is still `expected`. An invalid pointer counts as no champion.
     ///
     /// # Errors
-    /// `Conflict` if another process promoted first.
+    /// `Conflict` if another process promoted first, `InvalidInput` for a model, which [`super::ChampionSet`] promotes.
     pub async fn promote(&self, version: &str, expected: Option<&Champion>) -> Result<()> {
         self.point(version, None, expected).await
     }
@@ -89,6 +90,13 @@ impl Registry {
         instead_of: Option<String>,
         expected: Option<&Champion>,
     ) -> Result<()> {
+        if self.prefix.starts_with(MODELS) {
+            // A pointer of its own could disagree with the set.
+            return Err(Error::invalid_input(format!(
+                "invalid prefix {:?}: expected one that has a champion of its own; models are promoted together, by ChampionSet",
+                self.prefix
+            )));
+        }
         let pointer = Pointer { version: version.to_owned(), promoted_at: Utc::now(), instead_of };
         let bytes = json(&pointer)?;
         let expected = match expected {

@@ -16,7 +16,7 @@ use super::{json, version_number};
 use crate::artifacts::{ArtifactStore, Generation};
 
 /// Folder of the models in a store; each model has its own subfolder.
-pub(crate) const MODELS: &str = "models/";
+pub const MODELS: &str = "models/";
 
 /// Name of the pointer object.
 pub const CHAMPIONS: &str = "models/champions.json";
