@@ -1,5 +1,5 @@
 //! Shutdown on SIGTERM and SIGINT: a token that is cancelled, a time limit for each step, and a forced exit after
-//! [`GRACE`].
+//! `GRACE`.
 //!
 //! Cloud Run kills a process ten seconds after SIGTERM. The steps are sequential and fit into this time:
 //!

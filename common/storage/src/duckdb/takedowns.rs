@@ -77,7 +77,7 @@ fn undo(connection: &Connection, keys: &[JobKey]) -> Outcome<HashSet<JobKey>> {
     Ok(lifted.into_iter().map(|(key, _)| key).filter(|key| keys.contains(key)).collect())
 }
 
-/// Removes the staged keys from a table, whose name comes from the catalogue or from [`EmbeddingTable`].
+/// Removes the staged keys from a table, whose name comes from the catalogue or from `EmbeddingTable`.
 pub(super) fn delete_staged_keys(connection: &Connection, table: &str) -> Outcome<u64> {
     let sql = on(sql::DELETE_KEYS, table)?;
     Ok(connection.execute(&sql, [])? as u64)
