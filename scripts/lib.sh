@@ -38,11 +38,12 @@ export_build_environment() {
 # build_programs [CARGO OPTION…]: builds the workspace, then unsets the variables that its programs read: the scripts set
 # what they need themselves.
 build_programs() {
-  local program
+  local program names
   cargo build --quiet --workspace "$@"
   for program in embed-new-jobs build-vector-index similar-jobs; do
-    # shellcheck disable=SC2046 # One name a word.
-    unset $("$CARGO_TARGET_DIR/debug/$program" --config --names)
+    names=$("$CARGO_TARGET_DIR/debug/$program" --config --names)
+    # shellcheck disable=SC2086 # One name a word.
+    unset $names
   done
 }
 

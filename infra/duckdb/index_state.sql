@@ -22,8 +22,22 @@ tied AS (
         AND latest.last[1] = coalesce(within_calendar(sighting.scrape_timestamp), TIMESTAMP '-infinity')
         AND latest.last[2] = coalesce(within_calendar(sighting.bq_timestamp), TIMESTAMP '-infinity')
 ),
+-- Sightings with the same contents are told apart without comparing texts, which would not fit into memory.
+contents AS (
+    SELECT
+        rowid AS sighting, hash(source, job_id) AS ad,
+        hash(job_title, job_description, {other_columns_hash}) AS content
+    FROM {cleaned_jobs}
+    WHERE rowid IN (SELECT sighting FROM tied)
+),
+compared AS (
+    SELECT ad, min(content) <> max(content) AS differ FROM contents GROUP BY ad
+),
 shown AS (
-    SELECT ad, last[4] AS shown FROM latest WHERE first[3] = -last[3]
+    SELECT latest.ad, latest.last[4] AS shown
+    FROM latest
+    LEFT JOIN compared ON compared.ad = latest.ad
+    WHERE compared.differ IS NOT TRUE
     UNION ALL
     SELECT
         hash(source, job_id) AS ad,
@@ -35,8 +49,10 @@ shown AS (
             )
         ) AS shown
     FROM {cleaned_jobs}
-    WHERE rowid IN (SELECT sighting FROM tied)
-    GROUP BY ad
+    WHERE rowid IN (
+        SELECT contents.sighting FROM contents JOIN compared ON compared.ad = contents.ad WHERE compared.differ
+    )
+    GROUP BY hash(source, job_id)
 )
 SELECT
     count(*),

@@ -145,10 +145,13 @@ impl Variables {
         Ok(Self { environment, flags: BTreeMap::new() })
     }
 
-    /// Overrides the variable of `field` with the value of a flag.
+    /// Overrides the variable of `field` with the value of a flag. An empty value overrides nothing.
     #[must_use]
     pub fn with_flag(mut self, field: &str, value: impl Into<String>) -> Self {
-        self.flags.insert(field.to_owned(), value.into());
+        let value = value.into();
+        if !value.trim().is_empty() {
+            self.flags.insert(field.to_owned(), value);
+        }
         self
     }
 

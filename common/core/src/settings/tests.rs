@@ -55,6 +55,9 @@ fn variables_are_read_and_flags_override_them() {
     let invalid = Variables::new([("WALL_COLOR".to_owned(), "nonsense".to_owned())]).unwrap();
     let flagged = Wall::read(&invalid.with_flag("wall_color", "blue")).unwrap();
     assert_eq!(flagged.paint.wall_color, Color::Blue);
+    let empty =
+        Variables::new([("WALL_COLOR".to_owned(), "blue".to_owned())]).unwrap().with_flag("wall_color", " ");
+    assert_eq!(Wall::read(&empty).unwrap().paint.wall_color, Color::Blue, "an empty flag counts as not set");
 }
 
 #[test]

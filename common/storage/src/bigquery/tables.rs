@@ -59,7 +59,13 @@ impl Dataset {
             return Err(schema::lacks(&self.name("cleaned_jobs"), column));
         }
         self.create_tombstones().await?;
-        self.create_latest_jobs().await?;
+        match self.create_latest_jobs().await {
+            // No statement of a run reads the view, and a run may lack the permission to create it.
+            Err(error) if error.kind() == ErrorKind::Forbidden => {
+                tracing::warn!("{} cannot be created: {}", self.name("vw_latest_jobs"), error.chain());
+            }
+            outcome => outcome?,
+        }
         let statement = Statement::new(self.making(ML_RUNS.name), sql::CREATE_ML_RUNS);
         self.create(ML_RUNS.name, &ML_RUNS, statement).await?;
         self.create_view("vw_runs", sql::CREATE_VW_RUNS, &["ml_runs"]).await

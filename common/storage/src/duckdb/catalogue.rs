@@ -38,10 +38,15 @@ fn column(row: &::duckdb::Row<'_>) -> ::duckdb::Result<CatalogueColumn> {
 
 /// Whether the file has this table.
 pub(super) fn has_table(connection: &Connection, table: &str) -> ::duckdb::Result<bool> {
-    Ok(columns(connection)?.iter().any(|column| column.table == table))
+    has_relation(connection, table, false)
 }
 
 /// Whether the file has this view.
 pub(super) fn has_view(connection: &Connection, view: &str) -> ::duckdb::Result<bool> {
-    Ok(columns_with_views(connection)?.iter().any(|column| column.is_view && column.table == view))
+    has_relation(connection, view, true)
+}
+
+fn has_relation(connection: &Connection, name: &str, is_view: bool) -> ::duckdb::Result<bool> {
+    let mut statement = connection.prepare_cached(sql::HAS_RELATION.text)?;
+    statement.query_row(::duckdb::params![name, is_view], |row| row.get(0))
 }

@@ -21,8 +21,11 @@ use crate::warehouse::{
 /// Rows that reuse a vector in one transaction.
 const SHARED_ROWS: usize = 512;
 
-/// Number of parts in which keys are compared to find removed ads.
-const PRUNE_PARTS: u32 = 64;
+/// Sightings whose keys are compared at once to find removed ads, unless that takes more than [`MAX_PRUNE_PARTS`].
+const PRUNE_ROWS: u64 = 4096;
+
+/// Maximum number of parts in which keys are compared: each part reads all keys.
+const MAX_PRUNE_PARTS: u64 = 64;
 
 #[async_trait]
 impl EmbeddingStore for DuckDb {
@@ -238,9 +241,12 @@ fn prune_embeddings(connection: &Connection, scan: &JobScan) -> Outcome<u64> {
     let sql = sql::fill(connection, sql::PRUNE_EMBEDDINGS, Some(&scan.embeddings))?;
     let mut statement = connection.prepare(&sql)?;
     let (shard, source) = (scan.shard, &scan.source);
+    let end_of_sightings = sql::fill(connection, sql::END_OF_SIGHTINGS, None)?;
+    let sightings: u64 = connection.query_row(&end_of_sightings, [], |row| row.get(0))?;
+    let parts = sightings.div_ceil(PRUNE_ROWS).clamp(1, MAX_PRUNE_PARTS);
     let mut removed = 0;
-    for part in 0..PRUNE_PARTS {
-        removed += statement.execute(params![shard.count, shard.index, source, PRUNE_PARTS, part])?;
+    for part in 0..parts {
+        removed += statement.execute(params![shard.count, shard.index, source, parts, part])?;
     }
     Ok(removed as u64)
 }

@@ -29,6 +29,7 @@ statements! {
     FILTER_COMPANIES = "filter_companies",
     FILTER_VALUES = "filter_values",
     FIND_DONORS = "find_donors",
+    HAS_RELATION = "has_relation",
     INDEX_STATE = "index_state",
     INSERT_EMBEDDINGS = "insert_embeddings",
     INSERT_NEW_EMBEDDINGS = "insert_new_embeddings",

@@ -1,6 +1,9 @@
+use common_core::job::Shard;
+use futures::TryStreamExt;
+
 use super::*;
 use crate::contract;
-use crate::warehouse::JobStore;
+use crate::warehouse::{EmbeddingStore, EmbeddingTable, JobScan, JobStore};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn duckdb_keeps_the_contract_of_every_role() {
@@ -91,4 +94,33 @@ async fn a_view_of_jobs_is_read_like_a_table() {
         warehouse.write(move |c| Ok(c.execute_batch(&sql)?)).await.unwrap();
     };
     contract::a_view_of_jobs(&warehouse, &|sql| Box::pin(foreign(sql))).await;
+}
+
+/// A file that was loaded twice, and a placeholder id with one moment: all of an ad's sightings tie.
+#[tokio::test(flavor = "multi_thread")]
+async fn ties_are_broken_in_the_memory_of_a_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let warehouse = jobs_of_others(&folder).await;
+    let insert = |id: &str, title: &str, rows: u32| {
+        format!(
+            "INSERT INTO cleaned_jobs (source, job_id, scrape_timestamp, job_title, job_description) \
+             SELECT 'MCF', {id}, TIMESTAMP '2024-01-01', {title}, repeat(md5(i::VARCHAR), 90) FROM range({rows}) AS ads(i)"
+        )
+    };
+    let twice = insert("i::VARCHAR", "'title'", 4096);
+    for sql in [twice.clone(), twice, insert("'N/A'", "lpad(i::VARCHAR, 4, '0')", 5000)] {
+        warehouse.write(move |c| Ok(c.execute_batch(&sql)?)).await.unwrap();
+    }
+    drop(warehouse);
+    let warehouse = DuckDb::open(&folder.path().join("jobs.duckdb"), Access::Write).await.unwrap();
+    let table = EmbeddingTable::of_model("Memory", 3);
+    warehouse.create_embeddings(&table).await.unwrap();
+    let scan = JobScan { embeddings: table.clone(), shard: Shard::ALL, source: None };
+    let pages: Vec<_> = warehouse.scan_jobs(scan).try_collect().await.unwrap();
+    let ads = pages.concat();
+    assert_eq!(ads.len(), 4097);
+    let placeholder = ads.iter().find(|ad| ad.key.job_id == "N/A").unwrap();
+    assert_eq!(placeholder.title.as_deref(), Some("4999"));
+    let state = warehouse.index_state(&table, "space").await.unwrap();
+    assert_eq!(state.ads, 0);
 }
