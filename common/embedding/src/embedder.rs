@@ -35,6 +35,9 @@ pub trait Embedder: Send {
     /// within about a second.
     fn preferred_chunk(&self) -> usize;
 
+    /// Prepares a kept embedder for another run: it forgets an outage that made the rest of the previous run fail.
+    fn start_run(&mut self) {}
+
     /// Embeds `texts` and calls `done` once per text with its index and its result, as soon as the result is available
     /// and in any order. Vectors are `[dimension] f32`, L2-normalised. A failing text does not affect the others; a
     /// text without a token that the model knows fails with [`is_unreadable`](crate::is_unreadable).

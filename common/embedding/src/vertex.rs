@@ -56,8 +56,8 @@ struct Vertex {
 /// The kind of program that embeds, which determines the behaviour after an outage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Caller {
-    /// A run: all calls fail after the first outage, because each of its thousands of requests would exhaust the
-    /// retries.
+    /// A run: all calls fail after the first outage until the next run starts, because each of its thousands of
+    /// requests would exhaust the retries.
     Run,
     /// A service: calls are tried again after a wait, with the request deadline as the time limit.
     Service {
@@ -151,6 +151,10 @@ impl Embedder for Vertex {
 
     fn preferred_chunk(&self) -> usize {
         CHUNK
+    }
+
+    fn start_run(&mut self) {
+        *self.lock_outage() = None;
     }
 
     fn embed_each(&mut self, texts: &[&str], done: &mut dyn FnMut(usize, Result<Vec<f32>>)) {
@@ -278,6 +282,23 @@ impl Vertex {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn the_outage_of_a_run_ends_when_the_next_run_starts() {
+        let mut embedder = Vertex {
+            client: Client::new(Credentials::anonymous(), Limits::default()).unwrap(),
+            url: "http://localhost:1/".into(),
+            identity: identity("text-embedding-005").unwrap(),
+            runtime: Handle::current(),
+            caller: Caller::Run,
+            outage: Arc::default(),
+        };
+        embedder.set_outage(&Error::new(ErrorKind::Unavailable, "HTTP 503"));
+        embedder.lock_outage().as_mut().unwrap().wait = Duration::ZERO;
+        assert_eq!(embedder.outage().unwrap().kind(), ErrorKind::Unavailable);
+        embedder.start_run();
+        assert!(embedder.outage().is_none());
+    }
 
     #[test]
     fn requests_are_as_large_as_allowed_and_have_at_least_one_text() {

@@ -51,7 +51,10 @@ impl EmbedNewJobs {
     /// The errors of [`embedding::open`] and [`embedding::reader`].
     pub(crate) async fn take_model(&self, batch: Option<usize>) -> Result<Model> {
         let idle = self.idle_model.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(model) = idle.filter(|model| model.batch == batch) {
+        if let Some(mut model) = idle.filter(|model| model.batch == batch) {
+            for embedder in &mut model.embedders {
+                embedder.start_run();
+            }
             return Ok(model);
         }
         let settings = self.settings.clone();
@@ -66,5 +69,63 @@ impl EmbedNewJobs {
     /// Returns the model for the next run.
     pub(crate) fn return_model(&self, model: Model) {
         *self.idle_model.lock().unwrap_or_else(PoisonError::into_inner) = Some(model);
+    }
+}
+
+#[cfg(test)]
+#[cfg(feature = "gcp")]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use common::embedding::Identity;
+    use common::settings::{Settings, from_variables};
+
+    use super::*;
+
+    /// A model that counts its runs and embeds nothing.
+    struct Counting(Arc<AtomicUsize>, Identity);
+
+    impl Embedder for Counting {
+        fn identity(&self) -> &Identity {
+            &self.1
+        }
+
+        fn preferred_chunk(&self) -> usize {
+            1
+        }
+
+        fn start_run(&mut self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+
+        fn embed_each(&mut self, _: &[&str], _: &mut dyn FnMut(usize, Result<Vec<f32>>)) {}
+    }
+
+    fn read<S: Settings>(variables: &[(&str, &str)]) -> S {
+        from_variables(variables.iter().map(|(name, value)| ((*name).into(), (*value).into()))).unwrap()
+    }
+
+    /// The function with an idle model, and the number of runs that the model has started since.
+    fn function(warehouse_url: &str) -> (EmbedNewJobs, Arc<AtomicUsize>) {
+        // A remote model: its reader needs no files.
+        let model = [("HOME", "/nonexistent"), ("EMBEDDING_MODEL", "vertex:text-embedding-005")];
+        let settings: EmbeddingSettings = read(&model);
+        let storage = Storage::new(read(&[("WAREHOUSE_URL", warehouse_url)]));
+        let reader = Arc::new(embedding::reader(&settings.model).unwrap());
+        let (runs, identity) = (Arc::default(), embedding::identity(&settings.model).unwrap());
+        let embedders: Vec<Box<dyn Embedder>> = vec![Box::new(Counting(Arc::clone(&runs), identity))];
+        let function = EmbedNewJobs::open(settings, Arc::new(storage)).unwrap();
+        function.return_model(Model { embedders, reader, batch: None });
+        (function, runs)
+    }
+
+    #[tokio::test]
+    async fn a_kept_model_is_told_that_a_run_starts() {
+        let (function, runs) = function("duckdb:unused.duckdb");
+        let model = function.take_model(None).await.unwrap();
+        assert_eq!(runs.load(Ordering::Relaxed), 1);
+        function.return_model(model);
+        function.take_model(None).await.unwrap();
+        assert_eq!(runs.load(Ordering::Relaxed), 2);
     }
 }
