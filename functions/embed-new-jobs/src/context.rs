@@ -73,12 +73,16 @@ impl EmbedNewJobs {
 }
 
 #[cfg(test)]
-#[cfg(feature = "gcp")]
+#[cfg(all(feature = "duckdb", feature = "gcp"))]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use common::embedding::Identity;
+    use common::job::Shard;
+    use common::runtime::Progress;
     use common::settings::{Settings, from_variables};
+    use common::storage::Access;
+    use tokio_util::sync::CancellationToken;
 
     use super::*;
 
@@ -127,5 +131,31 @@ mod tests {
         function.return_model(model);
         function.take_model(None).await.unwrap();
         assert_eq!(runs.load(Ordering::Relaxed), 2);
+    }
+
+    #[tokio::test]
+    async fn a_dry_run_without_texts_keeps_the_model() {
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("duckdb:{}", directory.path().join("jobs.duckdb").display());
+        let (function, runs) = function(&url);
+        let function = Arc::new(function);
+        let warehouse = function.storage.warehouse(Access::Create).await.unwrap();
+        warehouse.create_jobs().await.unwrap();
+        drop(warehouse);
+        let invocation = || Invocation {
+            run_id: "dry".into(),
+            started_at: chrono::Utc::now(),
+            options: Options::default(),
+            shard: Shard::ALL,
+            dry_run: true,
+            shutdown: CancellationToken::new(),
+            lease: None,
+            progress: Progress::default(),
+        };
+        for run in 1..=2 {
+            let report = Arc::clone(&function).run(invocation()).await.unwrap();
+            assert_eq!(report.dry_run.unwrap().ads_to_embed, 0);
+            assert_eq!(runs.load(Ordering::Relaxed), run, "the model was loaded again");
+        }
     }
 }

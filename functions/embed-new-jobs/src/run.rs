@@ -283,18 +283,20 @@ impl EmbedRun<'_> {
         self.refuse_fewer(seen, report.ads).await?;
         report.ads = seen;
         estimate.sampled_ads = sample.len();
+        let clock = Instant::now();
+        // The sample is one chunk and runs on one thread; a run uses all threads.
+        let threads_used = workers.count() as f64;
+        let (chunks, embedded, threads) = workers.split();
         if !sample.is_empty() {
-            let clock = Instant::now();
-            // The sample is one chunk and runs on one thread; a run uses all threads.
-            let threads_used = workers.count() as f64;
-            let (chunks, embedded, threads) = workers.split();
             // If the threads have stopped, their channel returns the error.
             let _ = chunks.send(sample).await;
-            chunks.end(Ok(()));
-            let sampled: Result<Vec<_>> = embedded.into_stream().try_collect().await;
-            let embedders = threads.join().await?;
-            drop(sampled?);
-            self.return_model(embedders);
+        }
+        chunks.end(Ok(()));
+        let sampled: Result<Vec<_>> = embedded.into_stream().try_collect().await;
+        let embedders = threads.join().await?;
+        drop(sampled?);
+        self.return_model(embedders);
+        if estimate.sampled_ads > 0 {
             let seconds_per_ad = clock.elapsed().as_secs_f64() / estimate.sampled_ads as f64 / threads_used;
             estimate.estimated_seconds = seconds_per_ad * estimate.ads_to_embed as f64;
         }
