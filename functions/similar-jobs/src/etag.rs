@@ -12,19 +12,19 @@ use tokio::task;
 
 use crate::answer::model_versions;
 
-/// The tag of responses made from `index` and from `models`: the versions of the models that are used besides the
-/// index's own.
+/// The tag of responses made from `index` and from `others`: the settings that a response shows, and the versions of
+/// the models that are used besides the index's own.
 ///
 /// It also covers the program, because a new release may respond differently.
 ///
 /// `None` if the index's version is not a valid header value.
-pub(crate) async fn entity_tag(index: &Manifest, models: &[&str]) -> Option<HeaderValue> {
-    tag(index, models, program_version().await)
+pub(crate) async fn entity_tag(index: &Manifest, others: &[&str]) -> Option<HeaderValue> {
+    tag(index, others, program_version().await)
 }
 
-fn tag(index: &Manifest, models: &[&str], program: u32) -> Option<HeaderValue> {
+fn tag(index: &Manifest, others: &[&str], program: u32) -> Option<HeaderValue> {
     let mut hasher = DefaultHasher::new();
-    (program, model_versions(index), embedding_space(index), models).hash(&mut hasher);
+    (program, model_versions(index), embedding_space(index), others).hash(&mut hasher);
     // Also the moment of the build: the index of another store may have the same version.
     let (version, created_at) = (&index.version, index.created_at.timestamp_micros());
     HeaderValue::from_str(&format!("\"{version}-{created_at:x}-{:016x}\"", hasher.finish())).ok()
