@@ -35,7 +35,7 @@ pub trait Embedder: Send {
     /// within about a second.
     fn preferred_chunk(&self) -> usize;
 
-    /// Prepares a kept embedder for another run: it forgets failures that were to last for the rest of the previous run.
+    /// Prepares a kept embedder for another run: it forgets an outage that made the rest of the previous run fail.
     fn start_run(&mut self) {}
 
     /// Embeds `texts` and calls `done` once per text with its index and its result, as soon as the result is available

@@ -72,7 +72,8 @@ impl EmbedNewJobs {
     }
 }
 
-#[cfg(all(test, feature = "duckdb", feature = "gcp"))]
+#[cfg(test)]
+#[cfg(all(feature = "duckdb", feature = "gcp"))]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::embed::{EmbedQueue, Open, RETRY_S};
 use crate::endpoints::{self, Call, Context, Resources};
+use crate::etag;
 use crate::index_source::IndexSource;
 use crate::metrics::Metrics;
 use crate::request::{self, NoParameters, Refusal};
@@ -45,12 +46,14 @@ pub(crate) struct SimilarJobs {
 }
 
 impl SimilarJobs {
-    /// Starts the background work: the thread with the model, and the task that watches for a new index.
+    /// Starts the background work: the thread with the model, the task that watches for a new index, and the checksum
+    /// of the program.
     ///
     /// # Errors
     /// If the system cannot start a thread.
     pub(crate) fn start(parts: Parts) -> Result<Self> {
         let Parts { settings, source, warehouse, open_model, shutdown } = parts;
+        etag::start_checksum();
         let metrics = Arc::<Metrics>::default();
         let limits = Limits::new(&settings.serving);
         let (deadline, every) = (limits.deadline(), settings.index_poll());

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::{Call, Context, Endpoint, nothing, ok_json};
 use crate::answer::{model_versions, to_json};
+use crate::etag::entity_tag;
 use crate::request::Refusal;
 use crate::search_pool::SearchPool;
 use crate::served_index::ServedIndex;
@@ -72,8 +73,8 @@ impl Endpoint for IndexFacts {
 
     async fn answer(&self, (): (), context: Context) -> Result<Response<Body>, Problem> {
         let served = self.index.get().await?;
-        let etag = served.etag.clone();
         let search = self.search;
+        let etag = entity_tag(served.index.manifest(), &[search]).await;
         let count = move || served.facts.get_or_init(|| facts(&served.index, search)).clone();
         let answer = async { Ok(ok_json(self.pool.run(count).await?)) };
         context.unless_known(etag.as_ref(), answer).await

@@ -179,6 +179,17 @@ fn an_answer_that_the_client_has_is_not_sent_again() {
 }
 
 #[test]
+fn the_tag_of_the_index_covers_what_is_searched() {
+    let of_index = Running::usual().get("/v1/index");
+    let store = Store::with(market("v1"));
+    let variables = [("SEARCH", "warehouse"), ("EMBEDDING_MODEL", "vertex:text-embedding-005")];
+    let service = Running::start(store, Words::open(Duration::ZERO), &variables);
+    let known = [("if-none-match", of_index.header("etag").unwrap())];
+    let of_warehouse = service.send("GET", "/v1/index", &known, b"");
+    assert_eq!((of_warehouse.status, &of_warehouse.json["search"]), (200, &"warehouse".into()));
+}
+
+#[test]
 fn an_answer_is_compressed_where_that_is_accepted_and_not_sent_again_to_whoever_has_it() {
     let service = Running::usual();
     let gzip = ("accept-encoding", "gzip");
