@@ -1,6 +1,6 @@
 //! Settings: each crate declares the environment variables that it reads; a program composes the declarations it needs.
 //!
-//! [`settings!`](crate::settings) declares a struct whose fields are variables: `pub index_poll_s: Whole<1, 86_400> =
+//! [`settings!`](macro@crate::settings) declares a struct whose fields are variables: `pub index_poll_s: Whole<1, 86_400> =
 //! "10"` is `INDEX_POLL_S`, and its documentation is the help text of its flag.
 //! [`compose_settings!`](crate::compose_settings) composes such structs. A flag overrides its variable. The flags of a
 //! program are generated from the declarations, so that it has no flag that it does not read.
@@ -74,7 +74,7 @@ impl Variable {
     }
 }
 
-/// A struct of settings, declared with [`settings!`](crate::settings) or composed with
+/// A struct of settings, declared with [`settings!`](macro@crate::settings) or composed with
 /// [`compose_settings!`](crate::compose_settings).
 pub trait Settings: Sized + Send + Sync + 'static {
     /// The declared variables, in the order of declaration. Two structs may declare the same variable.

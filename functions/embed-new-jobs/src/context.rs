@@ -48,7 +48,7 @@ impl EmbedNewJobs {
     /// Takes the idle model for one run. Loads it if there is none or it has another `batch` size.
     ///
     /// # Errors
-    /// The errors of [`embedding::open`] and [`embedding::reader`].
+    /// The errors of [`embedding::open`] and [`embedding::reader()`].
     pub(crate) async fn take_model(&self, batch: Option<usize>) -> Result<Model> {
         let idle = self.idle_model.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(mut model) = idle.filter(|model| model.batch == batch) {
