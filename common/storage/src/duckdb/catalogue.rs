@@ -21,7 +21,7 @@ pub(super) fn columns(connection: &Connection) -> ::duckdb::Result<Vec<Catalogue
 }
 
 /// Columns of all tables and views, in alphabetical order of these.
-pub(super) fn columns_with_views(connection: &Connection) -> ::duckdb::Result<Vec<CatalogueColumn>> {
+fn columns_with_views(connection: &Connection) -> ::duckdb::Result<Vec<CatalogueColumn>> {
     let mut statement = connection.prepare_cached(sql::LIST_COLUMNS.text)?;
     statement.query_map([], column)?.collect()
 }
@@ -34,6 +34,25 @@ fn column(row: &::duckdb::Row<'_>) -> ::duckdb::Result<CatalogueColumn> {
         must_be_given: row.get(3)?,
         is_view: row.get(4)?,
     })
+}
+
+/// Columns of one table or view; none if the file has neither.
+pub(super) fn columns_of(connection: &Connection, name: &str) -> ::duckdb::Result<Vec<CatalogueColumn>> {
+    let is_view = has_view(connection, name)?;
+    if !is_view && !has_table(connection, name)? {
+        return Ok(Vec::new());
+    }
+    let mut statement = connection.prepare_cached(sql::TABLE_COLUMNS.text)?;
+    let column = |row: &::duckdb::Row<'_>| {
+        Ok(CatalogueColumn {
+            table: name.to_owned(),
+            name: row.get(0)?,
+            data_type: row.get(1)?,
+            must_be_given: row.get(2)?,
+            is_view,
+        })
+    };
+    statement.query_map([name], column)?.collect()
 }
 
 /// Whether the file has this table.

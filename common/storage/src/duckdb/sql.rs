@@ -54,6 +54,7 @@ statements! {
     STAGE_EMBEDDINGS = "stage_embeddings",
     STAGE_KEYS = "stage_keys",
     STAGE_SHARED = "stage_shared",
+    TABLE_COLUMNS = "table_columns",
     UNSHARED = "unshared",
     UPDATE_EMBEDDINGS = "update_embeddings",
     UPDATE_FILTERS = "update_filters",

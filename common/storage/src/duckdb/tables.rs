@@ -80,9 +80,9 @@ fn missing(
     dimension: usize,
     may_be_view: bool,
 ) -> Outcome<Vec<Column>> {
-    let columns: Vec<_> = catalogue::columns_with_views(connection)?
+    let columns: Vec<_> = catalogue::columns_of(connection, table)?
         .into_iter()
-        .filter(|column| column.table == table && (may_be_view || !column.is_view))
+        .filter(|column| may_be_view || !column.is_view)
         .collect();
     for column in columns.iter().filter(|column| !schema.declares(&column.name)) {
         if column.must_be_given {
