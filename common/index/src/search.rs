@@ -276,7 +276,7 @@ struct Eligible<'a> {
     index: &'a JobIndex,
     /// The excluded rows: the ad of the query and, unless they are included, its reposts.
     excluded: Range<Row>,
-    /// The rows that pass the filter, or `None` if there is no filter.
+    /// The rows that pass the filter. `None` without a filter.
     rows: Option<&'a RowSet>,
 }
 

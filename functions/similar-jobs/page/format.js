@@ -24,7 +24,7 @@ export const share = (value) => percent.format(value);
 export const took = (ms) =>
   `${new Intl.NumberFormat(LOCALE, { maximumFractionDigits: ms < 10 ? 1 : 0 }).format(ms)} ms`;
 
-/** A moment as a day; null for what is no moment. */
+/** Formats a timestamp as a date; null if it is not a valid timestamp. */
 export function date(moment) {
   const at = new Date(moment ?? NaN);
   return Number.isNaN(at.getTime()) ? null : day.format(at);

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta};
 use common_storage::artifacts::{Facts, Reading};
+use futures::{StreamExt, stream};
 use proptest::prelude::*;
 
 use super::*;
@@ -61,16 +62,26 @@ impl ArtifactStore for MemoryStore {
         Ok(())
     }
 
-    async fn put_new(&self, _: &str, _: &Path) -> Result<Generation> {
-        unimplemented!("a lease is not written from a file")
+    async fn put_new(&self, name: &str, file: &Path) -> Result<Generation> {
+        self.compare_and_set(name, std::fs::read(file)?.into(), None).await
     }
 
-    async fn read(&self, _: &str) -> Result<Option<Reading>> {
-        unimplemented!("a lease is not streamed")
+    async fn read(&self, name: &str) -> Result<Option<Reading>> {
+        let Some((bytes, generation)) = self.get(name).await? else { return Ok(None) };
+        let facts = Facts { name: name.to_owned(), size_bytes: bytes.len() as u64, generation };
+        Ok(Some(Reading { facts, chunks: stream::iter([Ok(bytes)]).boxed() }))
     }
 
-    async fn list(&self, _: &str) -> Result<Vec<Facts>> {
-        unimplemented!("leases are not listed")
+    async fn list(&self, prefix: &str) -> Result<Vec<Facts>> {
+        self.check()?;
+        let objects = self.objects.lock().unwrap();
+        let found = objects.iter().filter(|(name, _)| name.starts_with(prefix));
+        let facts = found.map(|(name, (bytes, generation))| Facts {
+            name: name.clone(),
+            size_bytes: bytes.len() as u64,
+            generation: Generation(generation.to_string()),
+        });
+        Ok(facts.collect())
     }
 }
 

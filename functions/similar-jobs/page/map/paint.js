@@ -6,7 +6,7 @@ import { el } from '../dom.js';
 const NUMBERED = 10;
 
 /**
- * The style sheet's colours, as a canvas understands them: of each group, and of what is no group.
+ * Reads the colours of the style sheet for the canvas: one per group, and one for points without a group.
  * @typedef {{groups: string[], accent: string, onAccent: string, ink: string, ground: string, hidden: string}} Inks
  */
 

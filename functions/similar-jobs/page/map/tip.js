@@ -25,7 +25,7 @@ export class Tip {
   }
 
   /**
-   * Puts it above a place of the canvas, or below where there is no room.
+   * Places the tooltip above a point of the canvas, or below it if there is no room above.
    * @param {[number, number]|null} place nothing is shown for null
    * @param {{width: number}} size of the canvas
    */

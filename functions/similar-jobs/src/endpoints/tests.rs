@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::*;
 use crate::testing::{Running, routes};
 
-/// The document as it is served.
+/// The document that `/openapi.json` returns.
 fn document() -> Value {
     let reply = Running::usual().get("/openapi.json");
     assert_eq!(reply.status, 200);
