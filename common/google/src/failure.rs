@@ -1,11 +1,11 @@
 //! Classifies failed requests and describes them for the operator.
 
+use std::error::Error as StdError;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use common_core::{Error, ErrorKind};
-use reqwest::StatusCode;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use http::header::{HeaderMap, RETRY_AFTER};
 use serde_json::Value;
 
 /// Maximum length of a server's text in an error, in characters.
@@ -46,11 +46,13 @@ pub struct Failure {
     /// Number of attempts; 0 for a failed job whose request succeeded. After more than one attempt, a conflict can be
     /// caused by an earlier attempt that succeeded without a response.
     pub attempts: u32,
+    /// Whether the response could not be read as the expected JSON, so that its meaning is unknown.
+    pub is_unreadable: bool,
 }
 
 impl Failure {
     /// Parses a response other than 2xx: JSON of BigQuery or of a front end, or HTML of a proxy.
-    pub(crate) fn of_answer(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
+    pub(crate) fn of_answer(status: u16, headers: &HeaderMap, body: &[u8]) -> Self {
         let error = serde_json::from_slice::<Value>(body)
             .ok()
             .and_then(|mut body| Some(body.get_mut("error")?.take()));
@@ -60,35 +62,67 @@ impl Failure {
             .get("message")
             .and_then(Value::as_str)
             .map_or_else(|| format!("a response that is not JSON ({} bytes)", body.len()), shorten);
+        Self::of_status(status, reason.unwrap_or_default(), message, headers)
+    }
+
+    /// A response other than 2xx, whose body has been parsed.
+    pub(crate) fn of_status(status: u16, reason: &str, message: String, headers: &HeaderMap) -> Self {
         Self {
-            status: Some(status.as_u16()),
-            reason: reason.unwrap_or_default().to_owned(),
+            status: Some(status),
+            reason: reason.to_owned(),
             message,
             retry_after: headers.get(RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?)),
             attempts: 0,
+            is_unreadable: false,
         }
     }
 
     /// A request without a complete response.
     pub(crate) fn of_connection(message: impl Into<String>) -> Self {
-        Self { status: None, reason: String::new(), message: message.into(), retry_after: None, attempts: 0 }
+        Self::local("", message.into())
+    }
+
+    /// The failure of a connection to `host`, described by the root cause of `error`.
+    pub(crate) fn of_transport(host: Option<&str>, is_timeout: bool, error: &(dyn StdError + 'static)) -> Self {
+        let cause = if is_timeout { "no answer in time".to_owned() } else { root_cause(error) };
+        Self::of_connection(format!("{}: {cause}", host.unwrap_or("the server")))
+    }
+
+    /// A response that is not the expected JSON; `expected` is what could not be read from it.
+    pub(crate) fn unreadable(expected: &str, error: &(dyn StdError + 'static)) -> Self {
+        let message = format!("the response is not {expected}: {}", root_cause(error));
+        Self { is_unreadable: true, ..Self::of_connection(message) }
+    }
+
+    /// The failure to get a token, if it is the cause of `error`.
+    pub(crate) fn of_credentials(error: &(dyn StdError + 'static)) -> Option<Self> {
+        causes(error).find_map(|cause| cause.downcast_ref()).map(Self::of_token)
+    }
+
+    /// The failure to get a token.
+    pub(crate) fn of_token(error: &Error) -> Self {
+        match error.kind() {
+            ErrorKind::Unavailable => Self::of_connection(error.chain()),
+            _ => Self::local("noCredentials", error.chain()),
+        }
     }
 
     /// A failure of this side, which a retry does not help: the request could not be sent or its response not parsed.
     pub fn local(reason: &str, message: String) -> Self {
-        Self { status: None, reason: reason.to_owned(), message, retry_after: None, attempts: 0 }
+        Self {
+            status: None,
+            reason: reason.to_owned(),
+            message,
+            retry_after: None,
+            attempts: 0,
+            is_unreadable: false,
+        }
     }
 
     /// A failed job; `error` is its `errorResult`.
     pub fn of_job(error: &Value) -> Self {
-        let text = |name| error.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        Self {
-            status: None,
-            reason: text("reason"),
-            message: shorten(&text("message")),
-            retry_after: None,
-            attempts: 0,
-        }
+        let text = |name| error.get(name).and_then(Value::as_str).unwrap_or_default();
+        Self::local(text("reason"), shorten(text("message")))
     }
 
     /// The kind of the failure.
@@ -120,8 +154,10 @@ impl Failure {
             ("accessDenied" | "billingNotEnabled" | "noCredentials", _) | (_, Some(401 | 403)) => {
                 Kind::Forbidden
             }
+            ("damaged", _) => Kind::Corrupt,
             ("stopped", _) => Kind::Cancelled,
-            (_, Some(408 | 429 | 500..=599)) => Kind::Unavailable,
+            // 410: the session of a resumable upload has expired; a repeated upload begins another.
+            (_, Some(408 | 410 | 429 | 500..=599)) => Kind::Unavailable,
             (_, Some(413)) => Kind::Exhausted,
             ("invalid" | "invalidQuery", _) | (_, Some(400..=499)) => Kind::InvalidInput,
             (_, None) if self.reason.is_empty() => Kind::Unavailable,
@@ -167,7 +203,19 @@ fn retry_after(text: &str) -> Option<Duration> {
     (until.with_timezone(&Utc) - Utc::now()).to_std().ok()
 }
 
-fn shorten(text: &str) -> String {
+/// The error and its causes.
+pub(crate) fn causes<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}
+
+/// The innermost cause; the outer errors of the libraries repeat it or tell of their own layers.
+pub(crate) fn root_cause(error: &(dyn StdError + 'static)) -> String {
+    causes(error).last().map(ToString::to_string).unwrap_or_default()
+}
+
+pub(crate) fn shorten(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(MAX_MESSAGE_CHARS) {
         Some((end, _)) => format!("{}…", &line[..end]),
@@ -180,7 +228,7 @@ mod tests {
     use super::*;
 
     fn answer(status: u16, body: &str) -> Failure {
-        Failure::of_answer(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body.as_bytes())
+        Failure::of_answer(status, &HeaderMap::new(), body.as_bytes())
     }
 
     #[test]

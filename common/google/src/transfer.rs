@@ -4,11 +4,12 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use crate::retry::Limits;
+use crate::failure::Failure;
+use crate::repeat::Limits;
 
 /// The progress of one attempt.
 #[derive(Debug)]
-pub(crate) struct Transfer {
+pub struct Transfer {
     limits: Limits,
     /// Maximum time without progress.
     idle: Duration,
@@ -24,14 +25,35 @@ impl Transfer {
         Self { limits, idle, started, moved: Mutex::new((0, started)) }
     }
 
+    /// Maximum time without progress.
+    pub(crate) fn idle(&self) -> Duration {
+        self.idle
+    }
+
     /// Records progress of `bytes`.
-    pub(crate) fn advance(&self, bytes: usize) {
+    pub fn advance(&self, bytes: usize) {
         let mut moved = self.moved.lock().unwrap_or_else(PoisonError::into_inner);
         *moved = (moved.0 + bytes as u64, Instant::now());
     }
 
+    /// Awaits `work`, and fails when the transfer stalls.
+    ///
+    /// # Errors
+    /// The failure of `work`, or one of the connection.
+    pub(crate) async fn watch<T>(
+        &self,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        tokio::select! {
+            outcome = work => outcome,
+            () = self.stalled() => Err(Failure::of_connection(
+                if self.has_moved() { "the transfer stopped or was too slow" } else { "no answer in time" },
+            )),
+        }
+    }
+
     /// Returns whether any byte was sent or received.
-    pub(crate) fn has_moved(&self) -> bool {
+    fn has_moved(&self) -> bool {
         self.moved.lock().unwrap_or_else(PoisonError::into_inner).0 > 0
     }
 
@@ -42,7 +64,7 @@ impl Transfer {
     }
 
     /// Completes when the transfer has stalled or is slower than [`Limits::least_rate`].
-    pub(crate) async fn stalled(&self) {
+    async fn stalled(&self) {
         loop {
             let deadline = self.deadline();
             if deadline <= Instant::now() {
