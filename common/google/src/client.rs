@@ -66,14 +66,7 @@ impl Call {
     }
 
     fn new(doing: impl Into<String>, method: Method, url: String, body: Body) -> Self {
-        Self {
-            doing: doing.into(),
-            method,
-            url,
-            query: Vec::new(),
-            body,
-            patience: Duration::ZERO,
-        }
+        Self { doing: doing.into(), method, url, query: Vec::new(), body, patience: Duration::ZERO }
     }
 
     /// Adds a query parameter.
@@ -207,8 +200,8 @@ async fn upload(
     let length = head.len() as u64 + file.metadata().await.map_err(failed)?.len() + tail.len() as u64;
     let whole = Cursor::new(head.into_bytes()).chain(file).chain(Cursor::new(tail.into_bytes()));
     let transfer = Arc::clone(transfer);
-    let parts = ReaderStream::with_capacity(whole, CHUNK_BYTES)
-        .inspect_ok(move |part| transfer.advance(part.len()));
+    let parts =
+        ReaderStream::with_capacity(whole, CHUNK_BYTES).inspect_ok(move |part| transfer.advance(part.len()));
     Ok(request
         .header(CONTENT_TYPE, format!("multipart/related; boundary={boundary}"))
         .header(CONTENT_LENGTH, length)

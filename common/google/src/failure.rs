@@ -83,7 +83,11 @@ impl Failure {
     }
 
     /// The failure of a connection to `host`, described by the root cause of `error`.
-    pub(crate) fn of_transport(host: Option<&str>, is_timeout: bool, error: &(dyn StdError + 'static)) -> Self {
+    pub(crate) fn of_transport(
+        host: Option<&str>,
+        is_timeout: bool,
+        error: &(dyn StdError + 'static),
+    ) -> Self {
         let cause = if is_timeout { "no answer in time".to_owned() } else { root_cause(error) };
         Self::of_connection(format!("{}: {cause}", host.unwrap_or("the server")))
     }

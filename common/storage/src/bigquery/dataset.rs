@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use common_core::job::JobKey;
 use common_core::{ErrorKind, Result};
-use common_google::{Body, Call, Client, Credentials, Limits, segment};
+use common_google::{Body, Call, Client, Credentials, Limits, Session, segment};
 use serde_json::{Value, json};
 
 use super::statement::{Statement, key};
@@ -45,7 +45,7 @@ pub fn client(settings: &StorageSettings) -> Result<Client> {
         Some(_) => Credentials::anonymous(),
         None => Credentials::application_default(),
     };
-    Client::new(credentials, Limits::of_seconds(settings.request_timeout_s.get()))
+    Client::new(Session::new(credentials, Limits::of_seconds(settings.request_timeout_s.get())))
 }
 
 impl Dataset {

@@ -1,10 +1,10 @@
 //! Jobs: every statement and every load runs as a job. This program chooses the job's id, so a request whose answer
 //! was lost can be repeated: the job runs once.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use common_core::{ErrorKind, Result};
-use common_google::client::Payload;
 use common_google::{Body, Call, Failure, segment};
 use serde_json::{Value, json};
 
@@ -65,8 +65,8 @@ impl Dataset {
             },
             "labels": {"app": "job-market"},
         });
-        let payload = Payload::File(file.to_owned());
-        self.run(&format!("loading rows into {}", self.name(table)), &configuration, Some(payload)).await
+        let file = file.to_owned();
+        self.run(&format!("loading rows into {}", self.name(table)), &configuration, Some(file)).await
     }
 
     /// Estimates what a statement would read, and returns its type; nothing runs.
@@ -102,13 +102,13 @@ impl Dataset {
     }
 
     /// Runs a job to completion; retries a job with a transient failure until the attempts are used up.
-    async fn run(&self, doing: &str, configuration: &Value, payload: Option<Payload>) -> Result<Done> {
+    async fn run(&self, doing: &str, configuration: &Value, file: Option<PathBuf>) -> Result<Done> {
         let limits = self.client.limits();
         let started = Instant::now();
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let mut failure = match self.run_once(doing, configuration, payload.clone()).await {
+            let mut failure = match self.run_once(doing, configuration, file.clone()).await {
                 Ok(done) => return Ok(done),
                 Err(failure) => failure,
             };
@@ -128,19 +128,19 @@ impl Dataset {
         &self,
         doing: &str,
         configuration: &Value,
-        payload: Option<Payload>,
+        file: Option<PathBuf>,
     ) -> Result<Done, Failure> {
         let id = format!("job-market-{}", uuid::Uuid::now_v7());
         let body = json!({
             "configuration": configuration,
             "jobReference": {"projectId": self.project, "jobId": id, "location": self.location},
         });
-        let is_query = payload.is_none();
-        let mut call = match payload {
+        let is_query = file.is_none();
+        let mut call = match file {
             None => Call::post(doing, self.url("jobs"), Body::Json(body)),
-            Some(payload) => {
+            Some(file) => {
                 let url = self.upload_url("jobs");
-                Call::post(doing, url, Body::Upload(body, payload)).with("uploadType", "multipart")
+                Call::post(doing, url, Body::Upload(body, file)).with("uploadType", "multipart")
             }
         };
         call.patience = if is_query { Duration::ZERO } else { Duration::from_mins(10) };

@@ -118,7 +118,7 @@ impl Dataset {
         if let Some(token) = token {
             call = call.with("pageToken", token);
         }
-        let body = self.client.send(&call).await.map_err(|failure| failure.into_error(&answer.doing))?.body;
+        let body = self.client.send(&call).await.map_err(|failure| failure.into_error(&answer.doing))?;
         let page: wire::Page = serde_json::from_slice(&body).map_err(|error| {
             Error::internal("BigQuery sent rows in an unexpected format").caused_by(error)
         })?;
