@@ -150,7 +150,7 @@ impl GoogleError {
         Self { status: Some(status), ..self }
     }
 
-    fn location(self, kind: &'static str, name: &'static str) -> Self {
+    pub(super) fn location(self, kind: &'static str, name: &'static str) -> Self {
         Self { location: Some((kind, name)), ..self }
     }
 

@@ -6,13 +6,13 @@
 mod fault;
 mod link;
 mod message;
-mod missing;
 mod schedule;
 mod serve;
 mod sessions;
 #[cfg(test)]
 mod tests;
 mod upstream;
+mod wording;
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -95,8 +95,8 @@ impl Proxy {
         self.shared.schedule().is_cut = is_cut;
     }
 
-    /// Replaces 404 responses by those of Cloud Storage from now on, because the emulator's do not name the missing
-    /// bucket or object.
+    /// Replaces 404 and 412 responses by those of Cloud Storage from now on, because the emulator's do not name the
+    /// missing bucket or object, and have other reasons.
     pub(crate) fn word_as_cloud_storage(&self) {
         self.shared.schedule().has_gcs_messages = true;
     }

@@ -24,7 +24,7 @@ pub(super) struct Schedule {
     pub(super) refused_content: Option<Vec<u8>>,
     /// Whether all connections are closed.
     pub(super) is_cut: bool,
-    /// Whether 404 responses are replaced by those of Cloud Storage.
+    /// Whether 404 and 412 responses are replaced by those of Cloud Storage.
     pub(super) has_gcs_messages: bool,
     /// Replacements in requests and responses.
     pub(super) replacements: Vec<Replacement>,

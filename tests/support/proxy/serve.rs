@@ -9,8 +9,8 @@ use tokio::net::tcp::OwnedWriteHalf;
 use super::Shared;
 use super::fault::{Fault, GoogleError};
 use super::message::{Body, Head};
-use super::missing;
 use super::upstream::{self, Answer};
+use super::wording;
 
 /// Bodies up to this size are searched and replaced in memory; larger ones are forwarded while they are received.
 pub(super) const MAX_BUFFERED_BYTES: usize = 16 << 20;
@@ -75,8 +75,8 @@ pub(super) async fn serve(client: TcpStream, shared: &Shared) -> Result<()> {
     }
     shared.schedule().replace(&mut answer.start);
     let has_gcs_messages = shared.schedule().has_gcs_messages;
-    if has_gcs_messages && answer.start.starts_with(b"HTTP/1.1 404 ") {
-        answer = missing::answer(&head, shared).await?.map_or(answer, Answer::from);
+    if has_gcs_messages && let Some(reworded) = wording::reworded(&answer.start, &head, shared).await? {
+        answer = reworded.into();
     }
     send(&mut writer, answer, shared).await
 }

@@ -94,6 +94,24 @@ async fn a_missing_bucket_and_a_missing_object_are_told_apart() {
 }
 
 #[tokio::test]
+async fn a_failed_precondition_has_the_reason_of_cloud_storage() {
+    let Some(client) = Client::start().await else { return };
+    client.proxy.word_as_cloud_storage();
+    // The emulator checks the preconditions of multipart uploads only.
+    let once = async |content: &'static [u8]| {
+        let target = client.start_upload("once&ifGenerationMatch=0").await;
+        client.put(&target, "0-2/3", content).await.unwrap()
+    };
+    assert_eq!(once(b"abc").await.status, 200);
+    let reply = once(b"xyz").await;
+    assert_eq!(
+        (reply.status, &reply.json()["error"]["errors"][0]["reason"]),
+        (412, &"conditionNotMet".into())
+    );
+    assert_eq!(client.content("once").await, b"abc");
+}
+
+#[tokio::test]
 async fn a_job_whose_answer_was_lost_is_a_duplicate() {
     let Some(emulators) = emulators() else { return };
     let proxy = Proxy::start(&emulators.bigquery, 0, 0, Duration::ZERO).await;

@@ -1,4 +1,4 @@
-//! Cloud Storage's responses to requests for a missing bucket or object.
+//! Cloud Storage's responses to requests for a missing bucket or object, and to failed preconditions.
 
 use std::io::Result;
 
@@ -7,8 +7,19 @@ use super::fault::GoogleError;
 use super::message::{Head, response};
 use super::upstream;
 
-/// The response to a request that the emulator answered with 404; `None` if it names neither a bucket nor an object.
-pub(super) async fn answer(head: &Head, shared: &Shared) -> Result<Option<Vec<u8>>> {
+/// Cloud Storage's response to a request that the emulator answered with `answer`; `None` if the emulator's is good
+/// enough.
+pub(super) async fn reworded(answer: &[u8], head: &Head, shared: &Shared) -> Result<Option<Vec<u8>>> {
+    if answer.starts_with(b"HTTP/1.1 412 ") {
+        let message = "At least one of the pre-conditions you specified did not hold.";
+        let error = GoogleError::new(412, message, "conditionNotMet").location("header", "If-Match");
+        return Ok(Some(error.response("412 Precondition Failed", "")));
+    }
+    if answer.starts_with(b"HTTP/1.1 404 ") { missing(head, shared).await } else { Ok(None) }
+}
+
+/// The 404 response to a request; `None` if it names neither a bucket nor an object.
+async fn missing(head: &Head, shared: &Shared) -> Result<Option<Vec<u8>>> {
     let Some((_, named)) = head.path().split_once("/b/") else { return Ok(None) };
     let (bucket, object) = named.split_once("/o/").unwrap_or((named.trim_end_matches("/o"), ""));
     let look = format!("GET /storage/v1/b/{bucket} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
