@@ -22,7 +22,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub(crate) use fault::Fault;
 use link::Link;
-use schedule::{Replacement, Schedule};
+use schedule::{Replacement, Schedule, Scope};
 use sessions::Sessions;
 
 /// A running proxy. Dropping it stops the proxy and closes its connections.
@@ -81,13 +81,18 @@ impl Proxy {
 
     /// Injects these faults into the next requests, in this order.
     pub(crate) fn force(&self, faults: &[Fault]) {
-        self.shared.schedule().force(faults, false);
+        self.shared.schedule().force(faults, Scope::All);
     }
 
     /// Injects these faults into the next uploads, in this order. The start and the status of a resumable upload belong
     /// to the uploads.
     pub(crate) fn force_uploads(&self, faults: &[Fault]) {
-        self.shared.schedule().force(faults, true);
+        self.shared.schedule().force(faults, Scope::Uploads);
+    }
+
+    /// Injects these faults into the next requests that upload content, in this order.
+    pub(crate) fn force_content(&self, faults: &[Fault]) {
+        self.shared.schedule().force(faults, Scope::Content);
     }
 
     /// Closes all connections from now on, or forwards again.

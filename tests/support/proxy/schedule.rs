@@ -9,6 +9,15 @@ use super::message::Kind;
 /// Maximum number of consecutive faults: less than the minimum number of attempts of a client.
 const MAX_CONSECUTIVE_FAULTS: u32 = 3;
 
+/// The requests that forced faults apply to.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Scope {
+    All,
+    Uploads,
+    /// Uploads of content, without the start and the status of a resumable upload.
+    Content,
+}
+
 /// What happens to the next requests.
 pub(super) struct Schedule {
     random: ChaCha8Rng,
@@ -16,8 +25,8 @@ pub(super) struct Schedule {
     one_in: u32,
     /// Faults of the next requests in reverse order, before the random ones.
     forced: Vec<Fault>,
-    /// Whether `forced` applies to uploads only.
-    only_uploads: bool,
+    /// The requests that `forced` applies to.
+    forced_on: Scope,
     consecutive: u32,
     pub(super) injected: Vec<Fault>,
     /// Requests that contain these bytes get a 400.
@@ -36,7 +45,7 @@ impl Schedule {
             random: ChaCha8Rng::seed_from_u64(seed),
             one_in,
             forced: Vec::new(),
-            only_uploads: false,
+            forced_on: Scope::All,
             consecutive: 0,
             injected: Vec::new(),
             refused_content: None,
@@ -47,17 +56,18 @@ impl Schedule {
     }
 
     /// Replaces the forced faults.
-    pub(super) fn force(&mut self, faults: &[Fault], only_uploads: bool) {
+    pub(super) fn force(&mut self, faults: &[Fault], forced_on: Scope) {
         self.forced = faults.iter().rev().copied().collect();
-        self.only_uploads = only_uploads;
+        self.forced_on = forced_on;
     }
 
     /// Chooses the fault of a request.
     pub(super) fn next(&mut self, kind: Kind) -> Option<Fault> {
-        let only_uploads = self.only_uploads;
-        let is_affected = |fault: &mut Fault| match fault {
-            Fault::CutUpload { .. } => kind == Kind::Content,
-            _ => kind != Kind::Other || !only_uploads,
+        let forced_on = self.forced_on;
+        let is_affected = |fault: &mut Fault| match (fault, forced_on) {
+            (Fault::CutUpload { .. }, _) | (_, Scope::Content) => kind == Kind::Content,
+            (_, Scope::Uploads) => kind != Kind::Other,
+            (_, Scope::All) => true,
         };
         let fault = match self.forced.pop_if(is_affected) {
             _ if self.is_cut => Some(Fault::CutBefore),

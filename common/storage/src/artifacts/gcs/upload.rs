@@ -161,7 +161,7 @@ impl Resumes {
     fn is_worth_another_session(&self, failure: &Failure) -> bool {
         // An unknown session is 404, as is a missing bucket; but content is read only once a session exists.
         let is_lost = failure.kind() == ErrorKind::NotFound && self.transfer.bytes() > 0;
-        is_lost || (failure.kind() == ErrorKind::Unavailable && !self.state().gave_up)
+        is_lost || (failure.is_transient() && !self.state().gave_up)
     }
 
     /// Records `failure`, and returns whether to continue the session.
@@ -183,7 +183,7 @@ impl Resumes {
             return !was_rejected;
         }
         // 410: the session is gone, and only another one helps.
-        if failure.kind() != ErrorKind::Unavailable || failure.status == Some(410) {
+        if !failure.is_transient() || failure.status == Some(410) {
             return false;
         }
         state.gave_up = state.since.elapsed() > self.session.limits().total;
