@@ -121,25 +121,33 @@ impl Client {
     /// # Errors
     /// The last failure.
     pub async fn send(&self, call: &Call) -> Result<Bytes, Failure> {
+        self.repeat(call, Ok).await
+    }
+
+    /// As [`Client::send`], for a response of JSON; an empty body is `null`.
+    ///
+    /// # Errors
+    /// The last failure.
+    pub async fn json(&self, call: &Call) -> Result<Value, Failure> {
+        let read = |body: Bytes| {
+            if body.is_empty() {
+                return Ok(Value::Null);
+            }
+            serde_json::from_slice(&body).map_err(|error| Failure::unreadable("JSON", &error))
+        };
+        self.repeat(call, read).await
+    }
+
+    async fn repeat<T>(&self, call: &Call, read: impl Fn(Bytes) -> Result<T, Failure>) -> Result<T, Failure> {
         let allowance = Allowance {
             patience: call.patience,
             reported_bytes: call.body.length().await,
             ..Allowance::default()
         };
-        self.session.repeat(&call.doing, allowance, |transfer| self.exchange(call, transfer)).await
-    }
-
-    /// Calls [`Client::send`] and parses the response as JSON; an empty body is `null`.
-    ///
-    /// # Errors
-    /// The last failure.
-    pub async fn json(&self, call: &Call) -> Result<Value, Failure> {
-        let body = self.send(call).await?;
-        if body.is_empty() {
-            return Ok(Value::Null);
-        }
-        serde_json::from_slice(&body)
-            .map_err(|error| Failure::local("invalidAnswer", format!("the response is not JSON: {error}")))
+        let read = &read;
+        self.session
+            .repeat(&call.doing, allowance, async |transfer| read(self.exchange(call, transfer).await?))
+            .await
     }
 
     /// The time limits of this client.
