@@ -70,7 +70,7 @@ impl Limits {
 
 /// Maximum number of attempts whose response cannot be read as the expected JSON. Such a response may come from a
 /// front end that never lets the request through, and its status is unknown.
-const UNREADABLE_ATTEMPTS: u32 = 6;
+pub const MAX_UNREADABLE_ATTEMPTS: u32 = 6;
 
 /// What a request may take beyond [`Limits`].
 #[derive(Debug, Clone, Copy, Default)]
@@ -146,7 +146,7 @@ impl Session {
             }
             let wait = if renews_token && failure.status == Some(401) {
                 Duration::ZERO
-            } else if failure.is_transient() && unreadable < UNREADABLE_ATTEMPTS {
+            } else if failure.is_transient() && unreadable < MAX_UNREADABLE_ATTEMPTS {
                 self.limits.wait(attempts, failure.retry_after)
             } else {
                 return Err(failure);

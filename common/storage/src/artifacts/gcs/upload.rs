@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use common_core::ErrorKind;
-use common_google::repeat::LONGEST_WAIT;
+use common_google::repeat::{LONGEST_WAIT, MAX_UNREADABLE_ATTEMPTS};
 use common_google::{Allowance, Failure, Session, Transfer};
 use google_cloud_gax::backoff_policy::BackoffPolicy;
 use google_cloud_gax::error::Error as ClientError;
@@ -127,10 +127,12 @@ struct State {
     since: Instant,
     /// Number of bytes sent so far.
     bytes: u64,
+    /// Number of responses that could not be read.
+    unreadable: u32,
     retry_after: Option<Duration>,
     /// Whether the last failure was a rejected token.
     was_rejected: bool,
-    /// Whether a transient failure was not retried, because nothing was sent for too long.
+    /// Whether a transient failure was not retried, because it lasted too long.
     gave_up: bool,
 }
 
@@ -141,6 +143,7 @@ impl Resumes {
             in_vain: 0,
             since: Instant::now(),
             bytes: 0,
+            unreadable: 0,
             retry_after: None,
             was_rejected: false,
             gave_up: false,
@@ -186,7 +189,9 @@ impl Resumes {
         if !failure.is_transient() || failure.status == Some(410) {
             return false;
         }
-        state.gave_up = state.since.elapsed() > self.session.limits().total;
+        state.unreadable += u32::from(failure.is_unreadable);
+        state.gave_up = state.since.elapsed() > self.session.limits().total
+            || state.unreadable >= MAX_UNREADABLE_ATTEMPTS;
         !state.gave_up
     }
 }
