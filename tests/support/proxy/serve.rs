@@ -105,13 +105,8 @@ async fn forward(head: &Head, request: &[u8], body: &mut Body, shared: &Shared) 
         body.drain().await?;
     }
     if !head.starts_session() {
-        return upstream::forward(
-            &shared.upstream,
-            request,
-            body,
-            head.header("transfer-encoding").is_some(),
-        )
-        .await;
+        let is_chunked = head.header("transfer-encoding").is_some();
+        return upstream::forward(&shared.upstream, request, body, is_chunked).await;
     }
     let metadata = body.whole().ok_or_else(|| Error::from(ErrorKind::UnexpectedEof))?.clone();
     let answer = upstream::forward(&shared.upstream, request, body, false).await?;
