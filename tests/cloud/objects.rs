@@ -166,6 +166,22 @@ async fn an_upload_continues_where_its_connection_broke() {
     }
 }
 
+/// The size of the object is `JOB_MARKET_UPLOAD_MIB` (default 6), the rate of the line 20 Mbit/s.
+#[tokio::test]
+async fn an_upload_over_a_slow_line_is_resumed_after_each_of_three_cuts() {
+    let Some(world) = World::on_emulators() else { return };
+    let setting = std::env::var("JOB_MARKET_UPLOAD_MIB").unwrap_or_else(|_| "6".into());
+    let size = MIB * setting.parse::<u64>().expect("JOB_MARKET_UPLOAD_MIB is a number") - 1;
+    let file = file_of(size);
+    let (proxy, store) = behind_proxy(&world, MIB, 30).await;
+    proxy.limit_rate(20_000_000 / 8);
+    proxy.force_content(&[Fault::CutUpload { after_bytes: size / 4 + 1 }; 3]);
+    store.put_new("slow", file.path()).await.unwrap();
+    assert_eq!(proxy.seen().len(), 3);
+    assert!(proxy.uploaded_bytes() <= size + 3 * MIB / 4, "{} bytes", proxy.uploaded_bytes());
+    assert_same(&*world.artifacts(), "slow", &file).await;
+}
+
 #[tokio::test]
 async fn a_large_write_does_not_replace_an_object_of_another_writer() {
     let Some(world) = World::on_emulators() else { return };
