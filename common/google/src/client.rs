@@ -82,6 +82,11 @@ impl Call {
         self.query.push((name, value.into()));
         self
     }
+
+    async fn allowance(&self) -> Allowance {
+        let (patience, reported_bytes) = (self.patience, self.body.length().await);
+        Allowance { patience, reported_bytes, ..Allowance::default() }
+    }
 }
 
 impl Body {
@@ -128,12 +133,17 @@ impl Client {
     /// # Errors
     /// The last failure.
     pub async fn send(&self, call: &Call) -> Result<Bytes, Failure> {
-        let allowance = Allowance {
-            patience: call.patience,
-            reported_bytes: call.body.length().await,
-            ..Allowance::default()
-        };
+        let allowance = call.allowance().await;
         self.session.repeat(&call.doing, allowance, |transfer| self.exchange(call, transfer)).await
+    }
+
+    /// Sends `call` once, and returns the body of the response.
+    ///
+    /// # Errors
+    /// The failure of the attempt.
+    pub async fn once(&self, call: &Call) -> Result<Bytes, Failure> {
+        let allowance = call.allowance().await;
+        self.session.once(allowance, |transfer| self.exchange(call, transfer)).await
     }
 
     /// Calls [`Client::send`] and parses the response as JSON; an empty body is `null`.

@@ -7,11 +7,9 @@ mod server;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use common_core::ErrorKind;
-use common_google::client::Payload;
-use common_google::retry::LEAST_RATE;
-use common_google::{Body, Call, Client, Credentials, Failure, Limits};
+use common_google::repeat::LEAST_RATE;
+use common_google::{Allowance, Body, Call, Client, Credentials, Failure, Limits, Session, bigquery};
 use serde_json::{Value, json};
 
 use server::{Seen, Server, Step};
@@ -25,7 +23,15 @@ const LIMITS: Limits = Limits {
 };
 
 fn client() -> Client {
-    Client::new(Credentials::anonymous(), LIMITS).unwrap()
+    client_within(LIMITS)
+}
+
+fn client_within(limits: Limits) -> Client {
+    Client::new(Session::new(Credentials::anonymous(), limits)).unwrap()
+}
+
+fn client_of(metadata: &Server, limits: Limits) -> Client {
+    Client::new(Session::new(Credentials::metadata_server(&metadata.url), limits)).unwrap()
 }
 
 fn get(server: &Server) -> Call {
@@ -37,16 +43,16 @@ fn error_of(failure: Failure) -> String {
 }
 
 #[tokio::test]
-async fn requests_have_parameters_ranges_and_json() {
+async fn requests_have_parameters_and_json() {
     let server = Server::start(|_| Step::ok(r#"{"a":1}"#)).await;
-    let call = get(&server).with("q", "a b&c").range(10, 20);
+    let call = get(&server).with("q", "a b&c");
     assert_eq!(client().json(&call).await.unwrap(), json!({"a": 1}));
     let call = Call::post("asking", format!("{}/q", server.url), Body::Json(json!({"query": "é"})));
     client().json(&call).await.unwrap();
     client().send(&Call::delete("deleting", format!("{}/q", server.url))).await.unwrap();
     let seen = server.seen();
     assert_eq!(seen[0].address, "/tables/t?q=a+b%26c");
-    assert_eq!((seen[0].header("range"), seen[0].header("authorization")), (Some("bytes=10-19"), None));
+    assert_eq!(seen[0].header("authorization"), None);
     assert_eq!(serde_json::from_slice::<Value>(&seen[1].body).unwrap(), json!({"query": "é"}));
     assert_eq!(seen[1].address, "/q");
     assert_eq!((&*seen[1].method, seen[1].header("content-type")), ("POST", Some("application/json")));
@@ -60,8 +66,9 @@ async fn retry_after_is_respected() {
         _ => Step::ok("{}"),
     })
     .await;
-    assert_eq!(client().send(&get(&server)).await.unwrap().attempts, 2);
+    client().send(&get(&server)).await.unwrap();
     let arrivals = server.arrivals();
+    assert_eq!(arrivals.len(), 2);
     assert!(arrivals[1] - arrivals[0] >= Duration::from_secs(1));
 }
 
@@ -85,8 +92,8 @@ async fn transient_failures_are_retried() {
         _ => Step::ok(r#"{"done":true}"#),
     })
     .await;
-    let answer = client().send(&get(&server)).await.unwrap();
-    assert_eq!((answer.attempts, &*answer.body), (7, br#"{"done":true}"#.as_slice()));
+    let body = client().send(&get(&server)).await.unwrap();
+    assert_eq!((server.arrivals().len(), &*body), (7, br#"{"done":true}"#.as_slice()));
 }
 
 #[tokio::test]
@@ -103,7 +110,7 @@ async fn permanent_failures_are_not_retried() {
 async fn attempts_time_out() {
     let server = Server::start(|_| Step::Late(Duration::from_mins(1))).await;
     let (attempt, total) = (Duration::from_millis(200), Duration::from_millis(900));
-    let client = Client::new(Credentials::anonymous(), Limits { attempt, total, ..LIMITS }).unwrap();
+    let client = client_within(Limits { attempt, total, ..LIMITS });
     let started = Instant::now();
     let failure = client.send(&get(&server)).await.unwrap_err();
     let seconds = started.elapsed().as_secs_f64();
@@ -118,10 +125,62 @@ async fn attempts_time_out() {
 async fn patience_extends_the_limits() {
     let server = Server::start(|_| Step::Late(Duration::from_millis(300))).await;
     let (attempt, total) = (Duration::from_millis(50), Duration::from_millis(100));
-    let client = Client::new(Credentials::anonymous(), Limits { attempt, total, ..LIMITS }).unwrap();
+    let client = client_within(Limits { attempt, total, ..LIMITS });
     let mut call = get(&server);
     call.patience = Duration::from_secs(20);
-    assert_eq!(client.send(&call).await.unwrap().attempts, 1);
+    client.send(&call).await.unwrap();
+    assert_eq!(server.arrivals().len(), 1);
+    // One attempt is not limited by the time of all.
+    assert_eq!(&*client.once(&call).await.unwrap(), b"{}");
+}
+
+#[tokio::test]
+async fn patience_extends_the_time_of_repeats() {
+    // Later than the limit without patience.
+    let server = Server::start(|number| match number {
+        0 => Step::error(503, "backendError", "busy").with("retry-after", "1"),
+        _ => Step::ok("{}"),
+    })
+    .await;
+    let client = client_within(Limits { total: Duration::from_millis(500), ..LIMITS });
+    let mut call = get(&server);
+    call.patience = Duration::from_secs(20);
+    client.send(&call).await.unwrap();
+    assert_eq!(server.arrivals().len(), 2);
+}
+
+#[tokio::test]
+async fn a_single_attempt_is_not_repeated() {
+    let server = Server::start(|_| Step::error(503, "backendError", "busy")).await;
+    let failure = client().once(&get(&server)).await.unwrap_err();
+    assert_eq!((failure.attempts, failure.kind(), server.arrivals().len()), (1, ErrorKind::Unavailable, 1));
+}
+
+/// A response that is not BigQuery's JSON has no status.
+#[tokio::test]
+async fn unreadable_responses_are_retried_a_few_times() {
+    let metadata = metadata_server().await;
+    let front_end = r#"{"error":{"code":401,"message":"no","status":"UNAUTHENTICATED"}}"#;
+    let server = Server::start(move |number| match number {
+        0 | 2 => Step::status(401, front_end),
+        1 | 3 => Step::ok(r#"{"datasetReference":{"projectId":"p","datasetId":"d"},"location":"US"}"#),
+        _ => Step::status(403, "<html>403</html>"),
+    })
+    .await;
+    let session = Session::new(Credentials::metadata_server(&metadata.url), LIMITS);
+    let api = bigquery::client(&session, &server.url).await.unwrap();
+    let find = async || {
+        let attempt = |_| async { Ok(api.dataset().get("p", "d").await?) };
+        session.repeat("reading", Allowance::default(), attempt).await
+    };
+    for _ in 0..2 {
+        assert_eq!(find().await.unwrap().location.as_deref(), Some("US"));
+    }
+    let tokens = ["Bearer token-1", "Bearer token-2", "Bearer token-2", "Bearer token-3"];
+    assert_eq!(bearers(&server), tokens, "every request renews the token once");
+    let failure = find().await.unwrap_err();
+    assert_eq!((failure.kind(), failure.attempts), (ErrorKind::Unavailable, 6));
+    assert!(failure.is_unreadable && failure.message.starts_with("the response is not BigQuery's JSON: "));
 }
 
 /// A file that is larger than all socket buffers.
@@ -133,18 +192,17 @@ fn big_file() -> (tempfile::NamedTempFile, usize) {
 }
 
 fn upload(server: &Server, file: &tempfile::NamedTempFile) -> Call {
-    let payload = Payload::File(file.path().to_owned());
-    Call::post("writing gs://b/x", format!("{}/upload", server.url), Body::Upload(json!({}), payload))
+    let body = Body::Upload(json!({}), file.path().to_owned());
+    Call::post("writing gs://b/x", format!("{}/upload", server.url), body)
 }
 
 /// An upload and a download that take longer than [`Limits::attempt`], but make progress.
 #[tokio::test]
 async fn transfers_may_take_longer_than_the_idle_limit() {
     let attempt = Duration::from_secs(2);
-    let client = Client::new(Credentials::anonymous(), Limits { attempt, ..LIMITS }).unwrap();
+    let client = client_within(Limits { attempt, ..LIMITS });
     // The download has 100 bytes per second, so that the minimum rate must be lower.
-    let patient =
-        Client::new(Credentials::anonymous(), Limits { attempt, least_rate: 50, ..LIMITS }).unwrap();
+    let patient = client_within(Limits { attempt, least_rate: 50, ..LIMITS });
     let (file, bytes) = big_file();
     // 2.9 s each.
     let slow = Server::start(|_| Step::Slow(512 << 10, Duration::from_millis(60))).await;
@@ -153,9 +211,9 @@ async fn transfers_may_take_longer_than_the_idle_limit() {
     let (upload, download) = (upload(&slow, &file), get(&drip));
     let (sent, received) = tokio::join!(client.send(&upload), patient.send(&download));
     assert!(started.elapsed() > attempt, "the transfers were too fast for this test");
-    assert_eq!((sent.unwrap().attempts, slow.seen()[0].body.len() > bytes), (1, true));
-    let received = received.unwrap();
-    assert_eq!((received.attempts, received.body.len()), (1, 300));
+    sent.unwrap();
+    assert_eq!((slow.arrivals().len(), slow.seen()[0].body.len() > bytes), (1, true));
+    assert_eq!((drip.arrivals().len(), received.unwrap().len()), (1, 300));
 }
 
 #[tokio::test]
@@ -166,10 +224,10 @@ async fn transfers_that_stall_or_are_too_slow_fail() {
     let hour = Duration::from_hours(1);
     let stuck = Server::start(move |_| Step::Slow(1 << 20, hour)).await;
     let silent = Server::start(move |_| Step::Drip(3, hour)).await;
-    let client = Client::new(Credentials::anonymous(), Limits { attempt, total, ..LIMITS }).unwrap();
+    let client = client_within(Limits { attempt, total, ..LIMITS });
     let fast = Limits { attempt, total, least_rate: u64::MAX, ..LIMITS };
     for (client, call) in [
-        (&Client::new(Credentials::anonymous(), fast).unwrap(), upload(&stuck, &file)),
+        (&client_within(fast), upload(&stuck, &file)),
         (&client, get(&silent)),
     ] {
         let failure = client.send(&call).await.unwrap_err();
@@ -186,7 +244,7 @@ async fn transfers_that_stall_or_are_too_slow_fail() {
 async fn refused_connections_name_the_host() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let limits = Limits { total: Duration::from_millis(200), ..LIMITS };
-    let client = Client::new(Credentials::anonymous(), limits).unwrap();
+    let client = client_within(limits);
     let call = Call::get("reading", format!("http://127.0.0.1:{port}/"));
     let error = error_of(client.send(&call).await.unwrap_err());
     assert!(error.contains("127.0.0.1: Connection refused") && error.ends_with(": try again"), "{error}");
@@ -221,31 +279,27 @@ async fn uploads_are_complete_after_retries() {
     let file = std::env::temp_dir().join(format!("upload-{}", std::process::id()));
     std::fs::write(&file, &content).unwrap();
     let facts = json!({"name": "an object", "metadata": {"é": "\r\n--"}});
-    for payload in [Payload::Bytes(Bytes::from(content.clone())), Payload::File(file.clone())] {
-        let server = Server::start(|number| match number {
-            0 => Step::Cut,
-            1 => Step::error(503, "backendError", "busy"),
-            _ => Step::ok("{}"),
-        })
-        .await;
-        let call =
-            Call::post("uploading", format!("{}/upload", server.url), Body::Upload(facts.clone(), payload));
-        let answer = client().send(&call.with("uploadType", "multipart")).await.unwrap();
-        assert_eq!(answer.attempts, 3);
-        let seen = server.seen();
-        assert_eq!(seen.len(), 2);
-        for request in &seen {
-            assert_eq!(request.header("content-length"), Some(&*request.body.len().to_string()));
-            let [(kind, bytes), (payload_kind, payload)] = parts(request);
-            assert_eq!(kind, "Content-Type: application/json; charset=UTF-8");
-            assert_eq!(serde_json::from_slice::<Value>(&bytes).unwrap(), facts);
-            assert_eq!(payload_kind, "Content-Type: application/octet-stream");
-            assert!(payload == content, "{} bytes of {}", payload.len(), content.len());
-        }
+    let server = Server::start(|number| match number {
+        0 => Step::Cut,
+        1 => Step::error(503, "backendError", "busy"),
+        _ => Step::ok("{}"),
+    })
+    .await;
+    let body = Body::Upload(facts.clone(), file.clone());
+    let call = Call::post("uploading", format!("{}/upload", server.url), body);
+    client().send(&call.with("uploadType", "multipart")).await.unwrap();
+    let seen = server.seen();
+    assert_eq!((server.arrivals().len(), seen.len()), (3, 2));
+    for request in &seen {
+        assert_eq!(request.header("content-length"), Some(&*request.body.len().to_string()));
+        let [(kind, bytes), (payload_kind, payload)] = parts(request);
+        assert_eq!(kind, "Content-Type: application/json; charset=UTF-8");
+        assert_eq!(serde_json::from_slice::<Value>(&bytes).unwrap(), facts);
+        assert_eq!(payload_kind, "Content-Type: application/octet-stream");
+        assert!(payload == content, "{} bytes of {}", payload.len(), content.len());
     }
     std::fs::remove_file(&file).unwrap();
-    let call =
-        Call::post("uploading", "http://127.0.0.1:1/".into(), Body::Upload(facts, Payload::File(file)));
+    let call = Call::post("uploading", "http://127.0.0.1:1/".into(), Body::Upload(facts, file));
     let failure = client().send(&call).await.unwrap_err();
     assert!(failure.message.contains("upload-") && failure.attempts == 1, "{failure:?}");
 }
@@ -273,15 +327,15 @@ async fn tokens_are_shared_and_renewed_once_after_a_rejection() {
         _ => Step::error(401, "authError", "Invalid Credentials"),
     })
     .await;
-    let client = Client::new(Credentials::metadata_server(&metadata.url), LIMITS).unwrap();
+    let client = client_of(&metadata, LIMITS);
     let together: Vec<_> = (0..8)
         .map(|_| {
             let (client, call) = (client.clone(), get(&server));
-            tokio::spawn(async move { client.send(&call).await.unwrap().attempts })
+            tokio::spawn(async move { client.send(&call).await })
         })
         .collect();
-    for attempts in together {
-        assert_eq!(attempts.await.unwrap(), 1);
+    for sent in together {
+        sent.await.unwrap().unwrap();
     }
     assert_eq!(bearers(&server), vec!["Bearer token-1"; 8]);
     let asked = metadata.seen();
@@ -289,7 +343,7 @@ async fn tokens_are_shared_and_renewed_once_after_a_rejection() {
     let path = "/computeMetadata/v1/instance/service-accounts/default/token?scopes=";
     assert!(asked[0].address.starts_with(path), "{}", asked[0].address);
 
-    assert_eq!(client.send(&get(&server)).await.unwrap().attempts, 2);
+    client.send(&get(&server)).await.unwrap();
     assert_eq!(bearers(&server)[8..], ["Bearer token-1", "Bearer token-2"]);
 
     let failure = client.send(&get(&server)).await.unwrap_err();
@@ -308,13 +362,14 @@ async fn failures_of_the_metadata_server_are_retried_or_reported() {
     .await;
     let server = Server::start(|_| Step::ok("{}")).await;
     let limits = Limits { attempt: Duration::from_secs(1), ..LIMITS };
-    let client = Client::new(Credentials::metadata_server(&metadata.url), limits).unwrap();
-    assert!(client.send(&get(&server)).await.unwrap().attempts >= 4);
+    let client = client_of(&metadata, limits);
+    client.send(&get(&server)).await.unwrap();
+    assert!(metadata.arrivals().len() >= 4);
     assert_eq!(bearers(&server), ["Bearer t"]);
 
     // A metadata server without a service account answers 404, which is permanent.
     let metadata = Server::start(|_| Step::status(404, "no service account")).await;
-    let client = Client::new(Credentials::metadata_server(&metadata.url), LIMITS).unwrap();
+    let client = client_of(&metadata, LIMITS);
     let failure = client.send(&get(&server)).await.unwrap_err();
     assert_eq!((failure.kind(), failure.attempts), (ErrorKind::Forbidden, 1));
 }
@@ -326,7 +381,7 @@ const VARIABLE: &str = "TEST_WITHOUT_CREDENTIALS";
 async fn missing_credentials_name_the_command_to_run() {
     let server = Server::start(|_| Step::ok("{}")).await;
     if std::env::var_os(VARIABLE).is_some() {
-        let client = Client::new(Credentials::application_default(), LIMITS).unwrap();
+        let client = Client::new(Session::new(Credentials::application_default(), LIMITS)).unwrap();
         let failure = client.send(&get(&server)).await.unwrap_err();
         assert_eq!(failure.kind(), ErrorKind::Forbidden, "{failure:?}");
         println!("\nerror: {}", error_of(failure));
