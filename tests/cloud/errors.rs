@@ -48,7 +48,8 @@ async fn names_that_need_escaping_reach_the_server_unchanged() {
     assert!(error.to_string().starts_with("opening dataset example.com:my-project._No_such_dataset"), "{error}");
     // The server received the whole name: it reports that it does not exist.
     assert_eq!(error.kind(), ErrorKind::NotFound, "{}", error.chain());
-    let (_, answer) = error.to_string().split_once("HTTP 404, ").expect("an answer");
+    let text = error.to_string();
+    let (_, answer) = text.split_once("HTTP 404, ").expect("an answer");
     assert!(answer.contains("example.com:my-project") && answer.contains("_No_such_dataset"), "{error}");
 }
 

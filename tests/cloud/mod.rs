@@ -4,6 +4,7 @@ mod bundle;
 mod contract;
 pub(crate) mod errors;
 mod faults;
+mod objects;
 mod peers;
 mod runs;
 mod streams;

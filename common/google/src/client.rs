@@ -66,14 +66,7 @@ impl Call {
     }
 
     fn new(doing: impl Into<String>, method: Method, url: String, body: Body) -> Self {
-        Self {
-            doing: doing.into(),
-            method,
-            url,
-            query: Vec::new(),
-            body,
-            patience: Duration::ZERO,
-        }
+        Self { doing: doing.into(), method, url, query: Vec::new(), body, patience: Duration::ZERO }
     }
 
     /// Adds a query parameter.
@@ -133,8 +126,21 @@ impl Client {
     /// # Errors
     /// The last failure.
     pub async fn send(&self, call: &Call) -> Result<Bytes, Failure> {
-        let allowance = call.allowance().await;
-        self.session.repeat(&call.doing, allowance, |transfer| self.exchange(call, transfer)).await
+        self.repeat(call, Ok).await
+    }
+
+    /// As [`Client::send`], for a response of JSON; an empty body is `null`.
+    ///
+    /// # Errors
+    /// The last failure.
+    pub async fn json(&self, call: &Call) -> Result<Value, Failure> {
+        let read = |body: Bytes| {
+            if body.is_empty() {
+                return Ok(Value::Null);
+            }
+            serde_json::from_slice(&body).map_err(|error| Failure::unreadable("JSON", &error))
+        };
+        self.repeat(call, read).await
     }
 
     /// Sends `call` once, and returns the body of the response.
@@ -146,17 +152,12 @@ impl Client {
         self.session.once(allowance, |transfer| self.exchange(call, transfer)).await
     }
 
-    /// Calls [`Client::send`] and parses the response as JSON; an empty body is `null`.
-    ///
-    /// # Errors
-    /// The last failure.
-    pub async fn json(&self, call: &Call) -> Result<Value, Failure> {
-        let body = self.send(call).await?;
-        if body.is_empty() {
-            return Ok(Value::Null);
-        }
-        serde_json::from_slice(&body)
-            .map_err(|error| Failure::local("invalidAnswer", format!("the response is not JSON: {error}")))
+    async fn repeat<T>(&self, call: &Call, read: impl Fn(Bytes) -> Result<T, Failure>) -> Result<T, Failure> {
+        let allowance = call.allowance().await;
+        let read = &read;
+        self.session
+            .repeat(&call.doing, allowance, async |transfer| read(self.exchange(call, transfer).await?))
+            .await
     }
 
     /// The time limits of this client.
@@ -217,8 +218,8 @@ async fn upload(
     let length = head.len() as u64 + file.metadata().await.map_err(failed)?.len() + tail.len() as u64;
     let whole = Cursor::new(head.into_bytes()).chain(file).chain(Cursor::new(tail.into_bytes()));
     let transfer = Arc::clone(transfer);
-    let parts = ReaderStream::with_capacity(whole, CHUNK_BYTES)
-        .inspect_ok(move |part| transfer.advance(part.len()));
+    let parts =
+        ReaderStream::with_capacity(whole, CHUNK_BYTES).inspect_ok(move |part| transfer.advance(part.len()));
     Ok(request
         .header(CONTENT_TYPE, format!("multipart/related; boundary={boundary}"))
         .header(CONTENT_LENGTH, length)

@@ -58,11 +58,15 @@ impl Failure {
             .and_then(|mut body| Some(body.get_mut("error")?.take()));
         let error = error.unwrap_or_default();
         let reason = error.pointer("/errors/0/reason").or(error.get("status")).and_then(Value::as_str);
+        let is_page =
+            body.trim_ascii_start().starts_with(b"<") && !body.trim_ascii_start().starts_with(b"<?xml");
         let message = error
             .get("message")
             .and_then(Value::as_str)
             .map_or_else(|| format!("a response that is not JSON ({} bytes)", body.len()), shorten);
-        Self::of_status(status, reason.unwrap_or_default(), message, headers)
+        let failure = Self::of_status(status, reason.unwrap_or_default(), message, headers);
+        // A front end's page says nothing about what was asked for: it may be there, and the next request may reach it.
+        Self { is_unreadable: is_page && status < 500, ..failure }
     }
 
     /// A response other than 2xx, whose body has been parsed.
@@ -83,7 +87,11 @@ impl Failure {
     }
 
     /// The failure of a connection to `host`, described by the root cause of `error`.
-    pub(crate) fn of_transport(host: Option<&str>, is_timeout: bool, error: &(dyn StdError + 'static)) -> Self {
+    pub(crate) fn of_transport(
+        host: Option<&str>,
+        is_timeout: bool,
+        error: &(dyn StdError + 'static),
+    ) -> Self {
         let cause = if is_timeout { "no answer in time".to_owned() } else { root_cause(error) };
         Self::of_connection(format!("{}: {cause}", host.unwrap_or("the server")))
     }
@@ -124,9 +132,17 @@ impl Failure {
         Self::local(reason, shorten(message))
     }
 
+    /// Returns whether a repeated request may succeed.
+    pub fn is_transient(&self) -> bool {
+        self.is_unreadable || self.kind() == ErrorKind::Unavailable
+    }
+
     /// The kind of the failure.
     pub fn kind(&self) -> ErrorKind {
         use ErrorKind as Kind;
+        if self.is_unreadable && self.status != Some(403) {
+            return Kind::Unavailable;
+        }
         match (self.reason.as_str(), self.status) {
             (
                 "rateLimitExceeded"
@@ -244,6 +260,9 @@ mod tests {
             (409, json("duplicate"), ErrorKind::Conflict),
             (412, json("conditionNotMet"), ErrorKind::Conflict),
             (503, "<html>Service unavailable</html>".into(), ErrorKind::Unavailable),
+            (404, "<html>Not found</html>".into(), ErrorKind::Unavailable),
+            (403, " <!DOCTYPE html>".into(), ErrorKind::Forbidden),
+            (404, "<?xml version='1.0'?><Error/>".into(), ErrorKind::NotFound),
             (502, String::new(), ErrorKind::Unavailable),
             (401, r#"{"error":{"code":401,"status":"UNAUTHENTICATED","details":[]}}"#.into(), ErrorKind::Forbidden),
             (404, "Not Found".into(), ErrorKind::NotFound),

@@ -1,5 +1,7 @@
 //! The client of Cloud Storage's objects.
 
+use std::error::Error as StdError;
+use std::io;
 use std::sync::Arc;
 
 use common_core::{Error, Result};
@@ -11,8 +13,8 @@ use google_cloud_gax::retry_policy::NeverRetry;
 use google_cloud_storage::client::Storage;
 use google_cloud_storage::error::{ReadError, WriteError};
 use google_cloud_storage::read_resume_policy::NeverResume;
-use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use http::Extensions;
+use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 
 use crate::credentials::Credentials;
 use crate::failure::{Failure, causes, root_cause, shorten};
@@ -39,10 +41,7 @@ pub async fn client(session: &Session, root: &str) -> Result<Storage> {
 struct Headers(Arc<Credentials>);
 
 impl CredentialsProvider for Headers {
-    async fn headers(
-        &self,
-        _: Extensions,
-    ) -> Result<CacheableResource<HeaderMap>, CredentialsError> {
+    async fn headers(&self, _: Extensions) -> Result<CacheableResource<HeaderMap>, CredentialsError> {
         let failed = |error: Error| CredentialsError::from_source(false, error);
         let mut headers = HeaderMap::new();
         if let Some(token) = self.0.token(Credentials::TIMEOUT).await.map_err(failed)? {
@@ -61,7 +60,13 @@ impl CredentialsProvider for Headers {
 
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
-        if let Some(failure) = Self::of_credentials(&error) {
+        Self::from(&error)
+    }
+}
+
+impl From<&ClientError> for Failure {
+    fn from(error: &ClientError) -> Self {
+        if let Some(failure) = Self::of_credentials(error) {
             return failure;
         }
         if let Some(status) = error.http_status_code() {
@@ -78,22 +83,25 @@ impl From<ClientError> for Failure {
                 None => Self::of_answer(status, headers, error.http_payload().map_or(&[], |body| body)),
             };
         }
-        let is_damaged = causes(&error).any(|cause| {
-            matches!(cause.downcast_ref(), Some(ReadError::ChecksumMismatch(_)))
-                || matches!(cause.downcast_ref(), Some(WriteError::ChecksumMismatch { .. }))
-        });
-        if is_damaged {
-            return Self::local("damaged", root_cause(&error));
+        let is_of = |is: fn(&(dyn StdError + 'static)) -> bool| causes(error).any(is);
+        if is_of(is_checksum) {
+            return Self::local("damaged", root_cause(error));
         }
-        if let Some(cause) = causes(&error).find_map(|cause| cause.downcast_ref::<std::io::Error>()) && error.is_serialization() {
-            return Self::local("file", format!("cannot read the file: {cause}"));
+        // The content could not be read.
+        if error.is_serialization() && is_of(<dyn StdError>::is::<io::Error>) {
+            return Self::local("file", format!("cannot read the file: {}", root_cause(error)));
         }
         if error.is_binding() {
-            return Self::local("client", root_cause(&error));
+            return Self::local("client", root_cause(error));
         }
-        if error.is_deserialization() {
-            return Self::unreadable("an object's", &error);
-        }
-        Self::of_transport(None, error.is_timeout(), &error)
+        // The others are failures of the connection, or disagree with what the server said before: a repeat helps.
+        let mut failure = Self::of_transport(None, error.is_timeout(), error);
+        failure.is_unreadable = error.is_deserialization();
+        failure
     }
+}
+
+fn is_checksum(cause: &(dyn StdError + 'static)) -> bool {
+    matches!(cause.downcast_ref(), Some(ReadError::ChecksumMismatch(_)))
+        || matches!(cause.downcast_ref(), Some(WriteError::ChecksumMismatch { .. }))
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use common_core::ErrorKind;
 use rand::Rng;
 
 use crate::credentials::Credentials;
@@ -151,7 +150,7 @@ impl Session {
             }
             let wait = if renews_token && failure.status == Some(401) {
                 Duration::ZERO
-            } else if failure.kind() == ErrorKind::Unavailable && unreadable < UNREADABLE_ATTEMPTS {
+            } else if failure.is_transient() && unreadable < UNREADABLE_ATTEMPTS {
                 self.limits.wait(attempts, failure.retry_after)
             } else {
                 return Err(failure);

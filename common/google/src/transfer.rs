@@ -20,7 +20,7 @@ pub struct Transfer {
 
 impl Transfer {
     /// Starts the clock; `idle` is the maximum time without progress.
-    pub(crate) fn new(limits: Limits, idle: Duration) -> Self {
+    pub fn new(limits: Limits, idle: Duration) -> Self {
         let started = Instant::now();
         Self { limits, idle, started, moved: Mutex::new((0, started)) }
     }
@@ -40,21 +40,18 @@ impl Transfer {
     ///
     /// # Errors
     /// The failure of `work`, or one of the connection.
-    pub(crate) async fn watch<T>(
-        &self,
-        work: impl Future<Output = Result<T, Failure>>,
-    ) -> Result<T, Failure> {
+    pub async fn watch<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
         tokio::select! {
             outcome = work => outcome,
             () = self.stalled() => Err(Failure::of_connection(
-                if self.has_moved() { "the transfer stopped or was too slow" } else { "no answer in time" },
+                if self.bytes() > 0 { "the transfer stopped or was too slow" } else { "no answer in time" },
             )),
         }
     }
 
-    /// Returns whether any byte was sent or received.
-    fn has_moved(&self) -> bool {
-        self.moved.lock().unwrap_or_else(PoisonError::into_inner).0 > 0
+    /// Number of bytes sent and received.
+    pub fn bytes(&self) -> u64 {
+        self.moved.lock().unwrap_or_else(PoisonError::into_inner).0
     }
 
     /// The time at which the transfer is given up if there is no further progress.

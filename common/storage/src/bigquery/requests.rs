@@ -70,9 +70,7 @@ impl Dataset {
     async fn with_status(&self, failure: Failure) -> Failure {
         let call = Call::get("reading the dataset", self.dataset_url(""));
         match self.google.plain.once(&call).await {
-            Err(found) if found.status.is_some() => {
-                Failure { attempts: failure.attempts, is_unreadable: true, ..found }
-            }
+            Err(found) if found.status.is_some() => Failure { attempts: failure.attempts, ..found },
             _ => failure,
         }
     }

@@ -95,8 +95,8 @@ impl Statement {
 
     /// Values for the `?` placeholders of a statement.
     pub(super) fn positional(mut self, parameters: &[Parameter]) -> Self {
-        self.parameters.extend(parameters.iter().map(|parameter| {
-            let (of_type, value) = match parameter {
+        self.parameters.extend(parameters.iter().map(|given| {
+            let (of_type, value) = match given {
                 Parameter::Bool(value) => ("BOOL", value.to_string()),
                 Parameter::Int(value) => ("INT64", value.to_string()),
                 Parameter::Float(value) => ("FLOAT64", value.to_string()),

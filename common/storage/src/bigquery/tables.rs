@@ -182,8 +182,7 @@ impl Dataset {
         let api = self.google.api.table();
         match self.request(&doing, || api.get(&self.project, &self.id, table, None)).await {
             Ok(_) => Ok(true),
-            // BigQuery reports it: a front end that rejects the request knows no tables.
-            Err(failure) if failure.kind() == ErrorKind::NotFound && !failure.is_unreadable => Ok(false),
+            Err(failure) if failure.kind() == ErrorKind::NotFound => Ok(false),
             Err(failure) => Err(failure.into_error(&doing)),
         }
     }
