@@ -45,7 +45,10 @@ async fn names_that_need_escaping_reach_the_server_unchanged() {
     let Some(world) = World::on_emulators() else { return };
     let odd = World { warehouse_url: "bigquery://example.com:my-project/_No_such_dataset".into(), ..world };
     let error = open_error(&odd).await;
-    assert!(error.to_string().starts_with("opening dataset example.com:my-project._No_such_dataset"), "{error}");
+    assert!(
+        error.to_string().starts_with("opening dataset example.com:my-project._No_such_dataset"),
+        "{error}"
+    );
     // The server received the whole name: it reports that it does not exist.
     assert_eq!(error.kind(), ErrorKind::NotFound, "{}", error.chain());
     let text = error.to_string();

@@ -48,7 +48,8 @@ impl Value for WarehouseUrl {
         {
             return Ok(Self::BigQuery { project: project.into(), dataset: dataset.into() });
         }
-        let of_bigquery = "bigquery://PROJECT/DATASET, where DATASET has only letters, digits and underscores";
+        let of_bigquery =
+            "bigquery://PROJECT/DATASET, where DATASET has only letters, digits and underscores";
         Err(format!("duckdb:PATH or {of_bigquery}"))
     }
 }

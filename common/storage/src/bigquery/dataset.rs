@@ -13,8 +13,8 @@ use gcp_bigquery_client::table::ListOptions;
 use serde_json::Value;
 
 use super::requests::Connection;
-use super::statement::{Statement, key};
 use super::sql;
+use super::statement::{Statement, key};
 use crate::Access;
 
 /// Distinct values of a column, and when they were read.

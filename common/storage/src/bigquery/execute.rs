@@ -179,7 +179,9 @@ impl Dataset {
         let inserted = match work {
             Work::Query(configuration) => {
                 let job = self.job(Some(&id), configuration.clone());
-                self.request(doing, || self.google.api.job().insert(&self.project, job.clone())).await.map(|_| ())
+                self.request(doing, || self.google.api.job().insert(&self.project, job.clone()))
+                    .await
+                    .map(|_| ())
             }
             Work::Load(configuration, file) => {
                 let mut body = json!(self.job(Some(&id), JobConfiguration::default()));

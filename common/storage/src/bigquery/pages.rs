@@ -20,11 +20,8 @@ pub(super) const PAGE_ROWS: u32 = 10_000;
 pub(super) const VECTOR_PAGE_ROWS: u32 = 1_000;
 
 /// BigQuery's maximum size of a page. The client does not report the progress of its transfer.
-const PAGE: Allowance = Allowance {
-    unreported_bytes: 10 << 20,
-    patience: std::time::Duration::ZERO,
-    reported_bytes: 0,
-};
+const PAGE: Allowance =
+    Allowance { unreported_bytes: 10 << 20, patience: std::time::Duration::ZERO, reported_bytes: 0 };
 
 /// Rows of a result.
 pub(super) struct Page<T> {

@@ -29,20 +29,37 @@ fn moment(micros: &str) -> Result<Timestamp> {
 }
 
 /// A vector as `TO_JSON_STRING` writes it: FLOAT64 elements with all their digits. Our elements were float32, so
-/// the conversion is lossless. Non-finite elements are names in quotes.
+/// the conversion is lossless.
 fn vector(cell: Option<String>) -> Result<Vec<f32>> {
     let Some(text) = cell else { return Ok(Vec::new()) };
-    if text == "null" || text == "[]" {
-        return Ok(Vec::new());
+    let elements: Vec<f64> = match serde_json::from_str::<Option<Vec<f64>>>(&text) {
+        Ok(elements) => elements.unwrap_or_default(),
+        Err(_) => {
+            let elements: Vec<Element> = serde_json::from_str(&text).map_err(|error| {
+                Error::internal("BigQuery sent a vector that is not an array of numbers").caused_by(error)
+            })?;
+            elements.into_iter().map(Element::value).collect::<Result<_>>()?
+        }
+    };
+    Ok(elements.into_iter().map(|element| element as f32).collect())
+}
+
+/// An element of a vector with elements that are not finite.
+#[derive(serde::Deserialize)]
+#[serde(untagged)]
+enum Element {
+    Finite(f64),
+    /// `"NaN"`, `"Infinity"` or `"-Infinity"`.
+    Name(String),
+}
+
+impl Element {
+    fn value(self) -> Result<f64> {
+        match self {
+            Self::Finite(value) => Ok(value),
+            Self::Name(name) => parsed(&name),
+        }
     }
-    let elements = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
-    let elements =
-        elements.ok_or_else(|| Error::internal("BigQuery sent a vector that is not a JSON array"))?;
-    let mut vector = Vec::with_capacity(1 + elements.bytes().filter(|byte| *byte == b',').count());
-    for element in elements.split(',') {
-        vector.push(parsed::<f64>(element.trim_matches(|c| c == ' ' || c == '"'))? as f32);
-    }
-    Ok(vector)
 }
 
 fn filters(cells: &mut impl Iterator<Item = Option<String>>) -> Result<FilterColumns> {
@@ -225,6 +242,14 @@ mod tests {
         assert_eq!(bits(&odd[..2]), bits(&[-0.0, f32::NEG_INFINITY]));
         assert!(odd[2].is_nan());
         assert_eq!(odd[3].to_bits(), 1e-5_f32.to_bits());
+        // Next to the middle of two float32 values, an error of one bit in the double selects the other.
+        for low in [0.1_f32, 0.3, 7.0e-4, 123.456, 2.5e20] {
+            let middle = f64::midpoint(f64::from(low), f64::from(low.next_up()));
+            for double in [middle.next_down(), middle, middle.next_up()] {
+                let read = vector(Some(format!("[{double:?}]"))).unwrap();
+                assert_eq!(read[0].to_bits(), (double as f32).to_bits(), "{double:?}");
+            }
+        }
         for none in [None, Some("null".into()), Some("[]".into())] {
             assert!(vector(none).unwrap().is_empty());
         }

@@ -127,8 +127,9 @@ impl Dataset {
         let mut of_ads = Vec::new();
         for table in self.table_names().await? {
             let facts = self.table(&table).await?.unwrap_or_default();
-            let names: HashSet<String> =
-                tables::fields(&facts).map(|field| tables::text(field, "/name").to_ascii_lowercase()).collect();
+            let names: HashSet<String> = tables::fields(&facts)
+                .map(|field| tables::text(field, "/name").to_ascii_lowercase())
+                .collect();
             if names.contains("source") && names.contains("job_id") {
                 of_ads.push(table);
             }
