@@ -1,5 +1,6 @@
 //! Tests against BigQuery and Cloud Storage: emulators, or Google's services with `scripts/test --live`.
 
+mod bigquery;
 mod bundle;
 mod contract;
 pub(crate) mod errors;

@@ -75,6 +75,11 @@ impl Call {
         self.query.push((name, value.into()));
         self
     }
+
+    async fn allowance(&self) -> Allowance {
+        let (patience, reported_bytes) = (self.patience, self.body.length().await);
+        Allowance { patience, reported_bytes, ..Allowance::default() }
+    }
 }
 
 impl Body {
@@ -138,12 +143,17 @@ impl Client {
         self.repeat(call, read).await
     }
 
+    /// Sends `call` once, and returns the body of the response.
+    ///
+    /// # Errors
+    /// The failure of the attempt.
+    pub async fn once(&self, call: &Call) -> Result<Bytes, Failure> {
+        let allowance = call.allowance().await;
+        self.session.once(allowance, |transfer| self.exchange(call, transfer)).await
+    }
+
     async fn repeat<T>(&self, call: &Call, read: impl Fn(Bytes) -> Result<T, Failure>) -> Result<T, Failure> {
-        let allowance = Allowance {
-            patience: call.patience,
-            reported_bytes: call.body.length().await,
-            ..Allowance::default()
-        };
+        let allowance = call.allowance().await;
         let read = &read;
         self.session
             .repeat(&call.doing, allowance, async |transfer| read(self.exchange(call, transfer).await?))

@@ -127,10 +127,9 @@ impl Failure {
         }
     }
 
-    /// A failed job; `error` is its `errorResult`.
-    pub fn of_job(error: &Value) -> Self {
-        let text = |name| error.get(name).and_then(Value::as_str).unwrap_or_default();
-        Self::local(text("reason"), shorten(text("message")))
+    /// A failed job, by the reason and the message of its `errorResult`.
+    pub fn of_job(reason: &str, message: &str) -> Self {
+        Self::local(reason, shorten(message))
     }
 
     /// Returns whether a repeated request may succeed.
@@ -304,7 +303,7 @@ mod tests {
             ),
         ] {
             let error = serde_json::json!({ "reason": reason, "message": message });
-            assert_eq!(Failure::of_job(&error).kind(), kind, "of a job: {reason}: {message}");
+            assert_eq!(Failure::of_job(reason, message).kind(), kind, "of a job: {reason}: {message}");
             let body = serde_json::json!({ "error": { "message": message, "errors": [error] } });
             assert_eq!(answer(400, &body.to_string()).kind(), kind, "of an answer: {reason}: {message}");
         }

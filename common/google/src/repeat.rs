@@ -58,6 +58,13 @@ impl Limits {
         Duration::from_secs_f64(bytes as f64 / self.least_rate.max(1) as f64)
     }
 
+    /// Maximum time of all attempts together, and without progress within one, of a request with this allowance.
+    fn with(&self, allowance: Allowance) -> (Duration, Duration) {
+        let Allowance { patience, reported_bytes, unreported_bytes } = allowance;
+        let total = self.total + patience + self.transfer(reported_bytes + unreported_bytes);
+        (total, self.attempt + patience + self.transfer(unreported_bytes))
+    }
+
     /// The wait after attempt number `attempt` (from 1): exponential, with random jitter between half and all of it, so
     /// that clients do not retry simultaneously; at least `requested`, the wait that the server requested.
     pub fn wait(&self, attempt: u32, requested: Option<Duration>) -> Duration {
@@ -125,15 +132,12 @@ impl Session {
         F: Future<Output = Result<T, Failure>>,
     {
         let started = Instant::now();
-        let Allowance { patience, reported_bytes, unreported_bytes } = allowance;
-        let total = self.limits.total + patience + self.limits.transfer(reported_bytes + unreported_bytes);
-        let idle = self.limits.attempt + patience + self.limits.transfer(unreported_bytes);
+        let (total, idle) = self.limits.with(allowance);
         let (mut attempts, mut unreadable, mut has_renewed_token) = (0, 0, false);
         loop {
             attempts += 1;
             let left = total.saturating_sub(started.elapsed());
-            let transfer = Arc::new(Transfer::new(self.limits, left.min(idle)));
-            let mut failure = match transfer.watch(attempt(Arc::clone(&transfer))).await {
+            let mut failure = match self.attempt(left.min(idle), &mut attempt).await {
                 Ok(value) => return Ok(value),
                 Err(failure) => failure,
             };
@@ -163,6 +167,36 @@ impl Session {
             );
             tokio::time::sleep(wait).await;
         }
+    }
+
+    /// Calls `attempt` once, under the limits of an attempt of [`Session::repeat`].
+    ///
+    /// # Errors
+    /// The failure of the attempt.
+    pub async fn once<T, F>(
+        &self,
+        allowance: Allowance,
+        attempt: impl FnOnce(Arc<Transfer>) -> F,
+    ) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let (_, idle) = self.limits.with(allowance);
+        self.attempt(idle, attempt).await
+    }
+
+    /// Calls `attempt`, and cancels it if there is no progress for `idle`.
+    async fn attempt<T, F>(
+        &self,
+        idle: Duration,
+        attempt: impl FnOnce(Arc<Transfer>) -> F,
+    ) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let transfer = Arc::new(Transfer::new(self.limits, idle));
+        let outcome = transfer.watch(attempt(Arc::clone(&transfer))).await;
+        outcome.map_err(|failure| Failure { attempts: 1, ..failure })
     }
 }
 
