@@ -173,6 +173,7 @@ impl Client {
         if !call.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&call.query);
         }
+        transfer.with(url.host_str().unwrap_or_default());
         let mut request = self.http.request(call.method.clone(), url);
         let token = self.session.credentials().token(transfer.idle()).await;
         if let Some(token) = token.map_err(|error| Failure::of_token(&error))? {

@@ -1,8 +1,10 @@
 //! The clients of the service, and the requests of `gcp-bigquery-client`, which makes one attempt each and neither
 //! limits its time nor tells the status of a response that is not BigQuery's JSON.
 
+use std::sync::Arc;
+
 use common_core::Result;
-use common_google::{Allowance, Call, Client, Credentials, Failure, Limits, Session};
+use common_google::{Allowance, Call, Client, Credentials, Failure, Limits, Session, Transfer};
 use gcp_bigquery_client::error::BQError;
 
 use super::dataset::Dataset;
@@ -55,7 +57,9 @@ impl Dataset {
     where
         F: Future<Output = Result<T, BQError>>,
     {
-        let attempt = |_| {
+        let (_, host) = self.google.root.split_once("://").unwrap_or_default();
+        let attempt = |transfer: Arc<Transfer>| {
+            transfer.with(host);
             let sent = call();
             async { sent.await.map_err(Failure::from) }
         };
