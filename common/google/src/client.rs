@@ -226,7 +226,7 @@ async fn upload(
         .body(reqwest::Body::wrap_stream(parts)))
 }
 
-/// The failure of a request without a complete response: the host and the root cause.
+/// The failure of a request without a complete response.
 fn connection_failure(error: &reqwest::Error) -> Failure {
-    Failure::of_transport(error.url().and_then(Url::host_str), error.is_timeout(), error)
+    Failure::of_transport(error.is_timeout(), error)
 }

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, NO_ANSWER};
 use crate::repeat::Limits;
 
 /// The progress of one attempt.
@@ -44,7 +44,7 @@ impl Transfer {
         tokio::select! {
             outcome = work => outcome,
             () = self.stalled() => Err(Failure::of_connection(
-                if self.bytes() > 0 { "the transfer stopped or was too slow" } else { "no answer in time" },
+                if self.bytes() > 0 { "the transfer stopped or was too slow" } else { NO_ANSWER },
             )),
         }
     }

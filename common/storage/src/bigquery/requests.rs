@@ -30,7 +30,7 @@ pub async fn connect(settings: &StorageSettings) -> Result<Connection> {
         None => Credentials::application_default(),
     };
     let root = emulator.unwrap_or_else(|| "https://bigquery.googleapis.com".to_owned());
-    let session = Session::new(credentials, Limits::of_seconds(settings.request_timeout_s.get()));
+    let session = Session::new(&root, credentials, Limits::of_seconds(settings.request_timeout_s.get()));
     let api = common_google::bigquery::client(&session, &root).await?;
     Ok(Connection { root, api, plain: Client::new(session.clone())?, session })
 }
