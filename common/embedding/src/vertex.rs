@@ -129,7 +129,7 @@ pub(crate) fn open(
         limits.total = deadline.min(limits.total);
         limits.attempt = limits.attempt.min(limits.total);
     }
-    let client = Client::new(Session::new(credentials, limits))?;
+    let client = Client::new(Session::new(&root, credentials, limits))?;
     let runtime = Handle::try_current()
         .map_err(|error| Error::internal("Vertex AI is called outside a runtime").caused_by(error))?;
     let outage = Arc::default();
@@ -286,7 +286,12 @@ mod tests {
     #[tokio::test]
     async fn the_outage_of_a_run_ends_when_the_next_run_starts() {
         let mut embedder = Vertex {
-            client: Client::new(Session::new(Credentials::anonymous(), Limits::default())).unwrap(),
+            client: Client::new(Session::new(
+                "http://localhost",
+                Credentials::anonymous(),
+                Limits::default(),
+            ))
+            .unwrap(),
             url: "http://localhost:1/".into(),
             identity: identity("text-embedding-005").unwrap(),
             runtime: Handle::current(),

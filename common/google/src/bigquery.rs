@@ -74,11 +74,7 @@ impl From<BQError> for Failure {
                 match causes(&error).find_map(|cause| cause.downcast_ref::<serde_json::Error>()) {
                     // The client does not pass the status on.
                     Some(cause) => Self::unreadable("BigQuery's JSON", cause),
-                    None => Self::of_transport(
-                        error.url().and_then(|url| url.host_str()),
-                        error.is_timeout(),
-                        &error,
-                    ),
+                    None => Self::of_transport(error.is_timeout(), &error),
                 }
             }
             BQError::InvalidApplicationDefaultCredentialsAuthenticator(error) => {

@@ -173,7 +173,6 @@ impl Client {
         if !call.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&call.query);
         }
-        transfer.with(url.host_str().unwrap_or_default());
         let mut request = self.http.request(call.method.clone(), url);
         let token = self.session.credentials().token(transfer.idle()).await;
         if let Some(token) = token.map_err(|error| Failure::of_token(&error))? {
@@ -227,7 +226,7 @@ async fn upload(
         .body(reqwest::Body::wrap_stream(parts)))
 }
 
-/// The failure of a request without a complete response: the host and the root cause.
+/// The failure of a request without a complete response.
 fn connection_failure(error: &reqwest::Error) -> Failure {
-    Failure::of_transport(error.url().and_then(Url::host_str), error.is_timeout(), error)
+    Failure::of_transport(error.is_timeout(), error)
 }

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use common_core::{Error, ErrorKind, Result};
 use google_cloud_auth::credentials::{AccessTokenCredentials, Builder, mds};
+use google_cloud_auth::errors::CredentialsError;
 
-use crate::failure::root_cause;
+use crate::failure::{root_cause, shorten};
 
 /// The OAuth scope of all requests; permissions are controlled by IAM.
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
@@ -75,7 +76,7 @@ impl Credentials {
                 return Ok(Some(token.token));
             }
             Ok(Err(error)) if error.is_transient() => self.token_unavailable().caused_by(root_cause(&error)),
-            Ok(Err(error)) => Error::new(ErrorKind::Forbidden, NO_CREDENTIALS).caused_by(root_cause(&error)),
+            Ok(Err(error)) => unusable().caused_by(rejection(&error)),
             Err(_) => self.token_unavailable().caused_by("no answer in time"),
         };
         // The library caches errors, some of them forever: discard the credentials so that the next call retries.
@@ -129,7 +130,7 @@ impl Credentials {
             // The library's further sentences repeat the advice of NO_CREDENTIALS.
             let text = error.to_string();
             let cause = text.split(". ").next().unwrap_or_default();
-            Error::new(ErrorKind::Forbidden, NO_CREDENTIALS).caused_by(cause)
+            unusable().caused_by(cause)
         })
     }
 }
@@ -142,6 +143,23 @@ fn has_file() -> bool {
     std::env::var_os("GOOGLE_APPLICATION_CREDENTIALS").is_some()
         || std::env::var_os("HOME").is_some_and(in_home)
 }
+
+/// The error for credentials that give no token.
+fn unusable() -> Error {
+    Error::new(ErrorKind::Forbidden, if has_file() { UNUSABLE_CREDENTIALS } else { NO_CREDENTIALS })
+}
+
+/// The token server's response if the library has it, otherwise the innermost cause.
+fn rejection(error: &CredentialsError) -> String {
+    let text = error.to_string();
+    match text.split_once("body=<").and_then(|(_, text)| text.rsplit_once('>')) {
+        Some((body, _)) => shorten(body),
+        None => root_cause(error),
+    }
+}
+
+const UNUSABLE_CREDENTIALS: &str = "the Google Cloud credentials cannot be used: run `gcloud auth application-default \
+                                    login`, or set GOOGLE_APPLICATION_CREDENTIALS to a valid key file";
 
 const NO_CREDENTIALS: &str = "no Google Cloud credentials: run `gcloud auth application-default login`, or set \
                               GOOGLE_APPLICATION_CREDENTIALS to a key file";

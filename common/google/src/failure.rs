@@ -32,6 +32,9 @@ const QUEUE_IS_FULL: &str = "many DML statements outstanding against table";
 /// (`invalidQuery`).
 const RATE_LIMIT: &str = "xceeded rate limits";
 
+/// The message about an attempt that took too long.
+pub(crate) const NO_ANSWER: &str = "no answer in time";
+
 /// A failed request.
 #[derive(Debug)]
 pub struct Failure {
@@ -58,12 +61,14 @@ impl Failure {
             .and_then(|mut body| Some(body.get_mut("error")?.take()));
         let error = error.unwrap_or_default();
         let reason = error.pointer("/errors/0/reason").or(error.get("status")).and_then(Value::as_str);
-        let is_page =
-            body.trim_ascii_start().starts_with(b"<") && !body.trim_ascii_start().starts_with(b"<?xml");
-        let message = error
-            .get("message")
-            .and_then(Value::as_str)
-            .map_or_else(|| format!("a response that is not JSON ({} bytes)", body.len()), shorten);
+        let text = std::str::from_utf8(body).unwrap_or_default().trim();
+        let is_page = text.starts_with('<') && !text.starts_with("<?xml");
+        let message = match error.get("message").and_then(Value::as_str) {
+            Some(message) => shorten(message),
+            // Cloud Storage answers a request for content in plain text.
+            None if !text.is_empty() && !text.starts_with(['<', '{']) => shorten(text),
+            None => format!("a response that is not JSON ({} bytes)", body.len()),
+        };
         let failure = Self::of_status(status, reason.unwrap_or_default(), message, headers);
         // A front end's page says nothing about what was asked for: it may be there, and the next request may reach it.
         Self { is_unreadable: is_page && status < 500, ..failure }
@@ -86,14 +91,18 @@ impl Failure {
         Self::local("", message.into())
     }
 
-    /// The failure of a connection to `host`, described by the root cause of `error`.
-    pub(crate) fn of_transport(
-        host: Option<&str>,
-        is_timeout: bool,
-        error: &(dyn StdError + 'static),
-    ) -> Self {
-        let cause = if is_timeout { "no answer in time".to_owned() } else { root_cause(error) };
-        Self::of_connection(format!("{}: {cause}", host.unwrap_or("the server")))
+    /// The failure of a connection, described by the root cause of `error`.
+    pub(crate) fn of_transport(is_timeout: bool, error: &(dyn StdError + 'static)) -> Self {
+        Self::of_connection(if is_timeout { NO_ANSWER.to_owned() } else { root_cause(error) })
+    }
+
+    /// Names the host in the failure of a connection.
+    #[must_use]
+    pub fn at(mut self, host: &str) -> Self {
+        if self.status.is_none() && self.reason.is_empty() && !self.is_unreadable {
+            self.message = format!("{host}: {}", self.message);
+        }
+        self
     }
 
     /// A response that is not the expected JSON; `expected` is what could not be read from it.
@@ -110,7 +119,7 @@ impl Failure {
     /// The failure to get a token.
     pub(crate) fn of_token(error: &Error) -> Self {
         match error.kind() {
-            ErrorKind::Unavailable => Self::of_connection(error.chain()),
+            ErrorKind::Unavailable => Self::local("noToken", error.chain()),
             _ => Self::local("noCredentials", error.chain()),
         }
     }
@@ -152,7 +161,8 @@ impl Failure {
                 | "internalError"
                 | "jobBackendError"
                 | "jobInternalError"
-                | "tableUnavailable",
+                | "tableUnavailable"
+                | "noToken",
                 _,
             ) => Kind::Unavailable,
             // Of two concurrent updates of a table, BigQuery rejects the second, which can be retried.
@@ -196,7 +206,10 @@ impl Failure {
         let remedy = match (self.reason.as_str(), kind) {
             ("bytesBilledLimitExceeded", _) => ": raise MAX_BYTES_BILLED if the query is worth it",
             ("billingNotEnabled", _) => ": enable billing for the project",
+            ("accessNotConfigured", _) => ": enable the API for the project",
+            ("resourcesExceeded", _) => ": the statement needs more than a query gets",
             ("noCredentials", _) => "",
+            _ if self.status == Some(401) => ": log in with `gcloud auth application-default login`",
             (_, ErrorKind::Forbidden) => {
                 ": grant this account the required role, or use the credentials of another account"
             }

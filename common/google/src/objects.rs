@@ -95,7 +95,7 @@ impl From<&ClientError> for Failure {
             return Self::local("client", root_cause(error));
         }
         // The others are failures of the connection, or disagree with what the server said before: a repeat helps.
-        let mut failure = Self::of_transport(None, error.is_timeout(), error);
+        let mut failure = Self::of_transport(error.is_timeout(), error);
         failure.is_unreadable = error.is_deserialization();
         failure
     }

@@ -93,16 +93,25 @@ pub struct Allowance {
 /// Credentials and time limits of the requests to one service. Clones share tokens.
 #[derive(Debug, Clone)]
 pub struct Session {
+    /// The host, for messages.
+    host: Arc<str>,
     credentials: Arc<Credentials>,
     limits: Limits,
 }
 
 impl Session {
-    /// A session with `credentials` and `limits`.
-    pub fn new(credentials: Credentials, limits: Limits) -> Self {
+    /// A session with the API at `root`, a URL.
+    pub fn new(root: &str, credentials: Credentials, limits: Limits) -> Self {
         // For the TLS connections of all clients. An error means that the process has installed a provider already.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        Self { credentials: Arc::new(credentials), limits }
+        let url = reqwest::Url::parse(root).ok();
+        let host = url.as_ref().and_then(reqwest::Url::host_str).unwrap_or(root).into();
+        Self { host, credentials: Arc::new(credentials), limits }
+    }
+
+    /// The host, for messages.
+    pub fn host(&self) -> &str {
+        &self.host
     }
 
     /// The credentials.
@@ -196,7 +205,7 @@ impl Session {
     {
         let transfer = Arc::new(Transfer::new(self.limits, idle));
         let outcome = transfer.watch(attempt(Arc::clone(&transfer))).await;
-        outcome.map_err(|failure| Failure { attempts: 1, ..failure })
+        outcome.map_err(|failure| Failure { attempts: 1, ..failure.at(&self.host) })
     }
 }
 

@@ -1,9 +1,10 @@
 //! Detects transfers that stall or are too slow.
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, NO_ANSWER};
 use crate::repeat::Limits;
 
 /// The progress of one attempt.
@@ -15,25 +16,18 @@ pub struct Transfer {
     started: Instant,
     /// Number of bytes sent and received, and the time of the last progress.
     moved: Mutex<(u64, Instant)>,
-    /// The name of the server, for messages.
-    host: OnceLock<String>,
 }
 
 impl Transfer {
     /// Starts the clock; `idle` is the maximum time without progress.
     pub fn new(limits: Limits, idle: Duration) -> Self {
         let started = Instant::now();
-        Self { limits, idle, started, moved: Mutex::new((0, started)), host: OnceLock::new() }
+        Self { limits, idle, started, moved: Mutex::new((0, started)) }
     }
 
     /// Maximum time without progress.
     pub(crate) fn idle(&self) -> Duration {
         self.idle
-    }
-
-    /// Sets the name of the server in the failure of a transfer that stalls.
-    pub fn with(&self, host: &str) {
-        self.host.get_or_init(|| host.to_owned());
     }
 
     /// Records progress of `bytes`.
@@ -49,12 +43,9 @@ impl Transfer {
     pub async fn watch<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
         tokio::select! {
             outcome = work => outcome,
-            () = self.stalled() => {
-                let host = self.host.get().map_or("the server", String::as_str);
-                let what =
-                    if self.bytes() > 0 { "the transfer stopped or was too slow" } else { "no answer in time" };
-                Err(Failure::of_connection(format!("{host}: {what}")))
-            }
+            () = self.stalled() => Err(Failure::of_connection(
+                if self.bytes() > 0 { "the transfer stopped or was too slow" } else { NO_ANSWER },
+            )),
         }
     }
 

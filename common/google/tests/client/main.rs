@@ -28,7 +28,7 @@ fn client() -> Client {
 }
 
 fn client_within(limits: Limits) -> Client {
-    Client::new(Session::new(Credentials::anonymous(), limits)).unwrap()
+    Client::new(Session::new("http://127.0.0.1", Credentials::anonymous(), limits)).unwrap()
 }
 
 fn get(server: &Server) -> Call {

@@ -11,7 +11,7 @@ use super::server::{Server, Step};
 use super::{LIMITS, error_of, get};
 
 fn client_of(metadata: &Server, limits: Limits) -> Client {
-    Client::new(Session::new(Credentials::metadata_server(&metadata.url), limits)).unwrap()
+    Client::new(Session::new(&metadata.url, Credentials::metadata_server(&metadata.url), limits)).unwrap()
 }
 
 /// A metadata server whose tokens are `token-1`, `token-2`, and so on.
@@ -91,7 +91,9 @@ const VARIABLE: &str = "TEST_WITHOUT_CREDENTIALS";
 async fn missing_credentials_name_the_command_to_run() {
     let server = Server::start(|_| Step::ok("{}")).await;
     if std::env::var_os(VARIABLE).is_some() {
-        let client = Client::new(Session::new(Credentials::application_default(), LIMITS)).unwrap();
+        let client =
+            Client::new(Session::new("http://127.0.0.1", Credentials::application_default(), LIMITS))
+                .unwrap();
         let failure = client.send(&get(&server)).await.unwrap_err();
         assert_eq!(failure.kind(), ErrorKind::Forbidden, "{failure:?}");
         println!("\nerror: {}", error_of(failure));
@@ -139,7 +141,7 @@ async fn unreadable_responses_are_retried_a_few_times() {
         _ => Step::status(403, "<html>403</html>"),
     })
     .await;
-    let session = Session::new(Credentials::metadata_server(&metadata.url), LIMITS);
+    let session = Session::new(&metadata.url, Credentials::metadata_server(&metadata.url), LIMITS);
     let api = bigquery::client(&session, &server.url).await.unwrap();
     let find = async || {
         let attempt = |_| async { Ok(api.dataset().get("p", "d").await?) };

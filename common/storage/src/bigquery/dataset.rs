@@ -52,9 +52,12 @@ impl Dataset {
                 made.map_err(|failure| failure.into_error(&doing))?
             }
             Err(failure) if failure.kind() == ErrorKind::NotFound => {
-                return Err(failure
-                    .into_error(&doing)
-                    .remedy("load ads with `jobctl load FILE`, which creates it, or correct WAREHOUSE_URL"));
+                let remedy = if failure.message.starts_with("Not found: Project") {
+                    "correct WAREHOUSE_URL"
+                } else {
+                    "load ads with `jobctl load FILE`, which creates it, or correct WAREHOUSE_URL"
+                };
+                return Err(failure.into_error(&doing).remedy(remedy));
             }
             found => found.map_err(|failure| failure.into_error(&doing))?,
         };

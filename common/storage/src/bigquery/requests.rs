@@ -1,10 +1,8 @@
 //! The clients of the service, and the requests of `gcp-bigquery-client`, which makes one attempt each and neither
 //! limits its time nor tells the status of a response that is not BigQuery's JSON.
 
-use std::sync::Arc;
-
 use common_core::Result;
-use common_google::{Allowance, Call, Client, Credentials, Failure, Limits, Session, Transfer};
+use common_google::{Allowance, Call, Client, Credentials, Failure, Limits, Session};
 use gcp_bigquery_client::error::BQError;
 
 use super::dataset::Dataset;
@@ -32,7 +30,7 @@ pub async fn connect(settings: &StorageSettings) -> Result<Connection> {
         None => Credentials::application_default(),
     };
     let root = emulator.unwrap_or_else(|| "https://bigquery.googleapis.com".to_owned());
-    let session = Session::new(credentials, Limits::of_seconds(settings.request_timeout_s.get()));
+    let session = Session::new(&root, credentials, Limits::of_seconds(settings.request_timeout_s.get()));
     let api = common_google::bigquery::client(&session, &root).await?;
     Ok(Connection { root, api, plain: Client::new(session.clone())?, session })
 }
@@ -57,9 +55,7 @@ impl Dataset {
     where
         F: Future<Output = Result<T, BQError>>,
     {
-        let (_, host) = self.google.root.split_once("://").unwrap_or_default();
-        let attempt = |transfer: Arc<Transfer>| {
-            transfer.with(host);
+        let attempt = |_| {
             let sent = call();
             async { sent.await.map_err(Failure::from) }
         };

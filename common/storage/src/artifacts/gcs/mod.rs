@@ -71,7 +71,7 @@ impl Gcs {
                 RESUMABLE_FROM_BYTES,
             ),
         };
-        let session = Session::new(credentials, Limits::of_seconds(settings.request_timeout_s.get()));
+        let session = Session::new(&root, credentials, Limits::of_seconds(settings.request_timeout_s.get()));
         Ok(Self(Arc::new(Bucket {
             client: Client::new(session.clone())?,
             session,

@@ -76,7 +76,7 @@ impl Upload<'_> {
             };
             let mut failure = match transfer.watch(sent).await {
                 Ok(object) => return Ok(object),
-                Err(failure) => failure,
+                Err(failure) => failure.at(self.session.host()),
             };
             failure.attempts = resumes.attempts() + sessions;
             if sessions == MAX_SESSIONS || !resumes.is_worth_another_session(&failure) {
