@@ -94,7 +94,7 @@ async fn answers_of_a_front_end_are_survived_or_named() {
         (Fault::HtmlNotFound, ErrorKind::Unavailable, "HTTP 404"),
         (Fault::UnauthorizedFrontEnd, ErrorKind::Forbidden, "HTTP 401"),
         (Fault::TooManyPlain, ErrorKind::Unavailable, "HTTP 429"),
-        (Fault::Silent, ErrorKind::Unavailable, "no answer in time"),
+        (Fault::Silent, ErrorKind::Unavailable, ": no answer in time: try again"),
         (Fault::Unavailable, ErrorKind::Unavailable, "HTTP 503, Backend Error (backendError)"),
     ] {
         proxy.force(&[fault; 100]);
