@@ -81,7 +81,9 @@ impl Failure {
         let is_page = text.starts_with('<') && (!text.starts_with("<?xml") || text.contains("<html"));
         let is_foreign = match status {
             403 => is_page,
-            404 => is_page || (error.is_null() && !MISSING_OBJECT.iter().any(|begin| text.starts_with(begin))),
+            404 => {
+                is_page || (error.is_null() && !MISSING_OBJECT.iter().any(|begin| text.starts_with(begin)))
+            }
             _ => false,
         };
         Self { is_unreadable: is_foreign, ..failure }

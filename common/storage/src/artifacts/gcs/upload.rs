@@ -174,10 +174,9 @@ impl Resumes {
     /// Returns whether to begin another session after `failure`, which ended this one.
     fn is_worth_another_session(&self, failure: &Failure) -> bool {
         // Once a session has begun, these mean that it is unknown, or that its content is not what we sent.
-        let is_lost = matches!(
-            failure.kind(),
-            ErrorKind::NotFound | ErrorKind::InvalidInput | ErrorKind::Corrupt
-        ) && self.progress.has_begun.load(Ordering::Relaxed);
+        let is_lost =
+            matches!(failure.kind(), ErrorKind::NotFound | ErrorKind::InvalidInput | ErrorKind::Corrupt)
+                && self.progress.has_begun.load(Ordering::Relaxed);
         is_lost || (failure.is_transient() && !self.state().gave_up)
     }
 
