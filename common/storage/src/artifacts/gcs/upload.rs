@@ -227,3 +227,69 @@ impl BackoffPolicy for Resumes {
         wait
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use common_google::{Credentials, Limits};
+
+    use super::*;
+
+    fn resumes() -> Resumes {
+        let session = Session::new("http://localhost", Credentials::anonymous(), Limits::default());
+        let transfer = Arc::new(Transfer::new(session.limits(), session.limits().attempt));
+        Resumes::new(&session, &transfer, &Arc::default())
+    }
+
+    fn failure(status: u16) -> Failure {
+        Failure { status: Some(status), ..Failure::local("", "by the test".into()) }
+    }
+
+    /// Lets the last progress be older than the limit.
+    fn wait(resumes: &Resumes) {
+        let limit = resumes.session.limits().total + Duration::from_secs(1);
+        let since = Instant::now().checked_sub(limit).expect("the machine runs for longer");
+        resumes.state().since = since;
+    }
+
+    #[test]
+    fn a_session_ends_after_an_outage_without_progress() {
+        let resumes = resumes();
+        assert!(resumes.continues_after(&failure(503)));
+        wait(&resumes);
+        resumes.progress.persisted_bytes.store(1, Ordering::Relaxed);
+        assert!(resumes.continues_after(&failure(503)), "something has arrived");
+        wait(&resumes);
+        assert!(!resumes.continues_after(&failure(503)));
+        assert!(!resumes.is_worth_another_session(&failure(503)));
+        assert_eq!(resumes.attempts(), 3);
+    }
+
+    #[test]
+    fn a_rejected_token_is_renewed_once_for_each_progress() {
+        let resumes = resumes();
+        assert!(resumes.continues_after(&failure(401)));
+        resumes.progress.persisted_bytes.store(1, Ordering::Relaxed);
+        assert!(resumes.continues_after(&failure(401)));
+        assert!(resumes.continues_after(&failure(503)));
+        assert!(!resumes.continues_after(&failure(401)));
+        assert!(!resumes.is_worth_another_session(&failure(401)));
+    }
+
+    #[test]
+    fn a_session_that_has_begun_and_is_lost_is_replaced() {
+        let resumes = resumes();
+        for status in [400, 404, 410] {
+            assert!(!resumes.continues_after(&failure(status)), "{status}");
+        }
+        // Before a session has begun, these are about the bucket or the request.
+        assert!(!resumes.is_worth_another_session(&failure(404)));
+        assert!(!resumes.is_worth_another_session(&failure(400)));
+        resumes.progress.has_begun.store(true, Ordering::Relaxed);
+        for status in [400, 404, 410] {
+            assert!(resumes.is_worth_another_session(&failure(status)), "{status}");
+        }
+        for status in [403, 412] {
+            assert!(!resumes.is_worth_another_session(&failure(status)), "{status}");
+        }
+    }
+}
