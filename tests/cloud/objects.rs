@@ -64,11 +64,9 @@ async fn assert_same(store: &dyn ArtifactStore, name: &str, file: &NamedTempFile
     assert_eq!(std::io::Read::read(&mut file, &mut [0]).unwrap(), 0, "{name} is shorter than its file");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_kind_of_request_survives_each_fault() {
     let Some(world) = World::on_emulators() else { return };
-    let direct = world.artifacts();
-    let (proxy, store) = behind_proxy(&world, 64 << 10, 2).await;
     let file = file_of(700 << 10);
     let all = [
         Fault::TooMany,
@@ -85,40 +83,43 @@ async fn every_kind_of_request_survives_each_fault() {
         Fault::Expired,
         Fault::UnauthorizedFrontEnd,
     ];
-    for fault in all {
-        let forced = |step: &str| {
-            assert_eq!(proxy.seen().last(), Some(&fault), "{step}");
-        };
-        let name = format!("each/{fault:?}");
-        proxy.force(&[fault]);
-        let first = store.compare_and_set(&name, b"first".to_vec().into(), None).await.unwrap();
-        forced("create");
-        proxy.force(&[fault]);
-        let second = store.compare_and_set(&name, b"second".to_vec().into(), Some(&first)).await.unwrap();
-        forced("replace");
-        proxy.force(&[fault]);
-        assert_eq!(store.get(&name).await.unwrap().unwrap(), (b"second".to_vec().into(), second));
-        forced("get");
-        proxy.force(&[fault]);
-        assert!(store.get("each/none").await.unwrap().is_none(), "{fault:?}");
-        forced("get an object that does not exist");
-        proxy.force(&[fault]);
-        store.put_new(&format!("{name} file"), file.path()).await.unwrap();
-        forced("start an upload");
-        assert_same(&*direct, &format!("{name} file"), &file).await;
-        proxy.force_content(&[fault]);
-        store.put_new(&format!("{name} content"), file.path()).await.unwrap();
-        forced("upload content");
-        assert_same(&*direct, &format!("{name} content"), &file).await;
-        proxy.force(&[fault]);
-        assert_eq!(store.list(&name).await.unwrap().len(), 3);
-        forced("list");
-        proxy.force(&[fault]);
-        store.delete(&name).await.unwrap();
-        forced("delete");
-        assert!(direct.get(&name).await.unwrap().is_none());
-    }
-    assert_eq!(proxy.seen().len(), 8 * all.len());
+    let survived = all.map(|fault| survives(&world, fault, &file));
+    futures::future::join_all(survived).await;
+}
+
+async fn survives(world: &World, fault: Fault, file: &NamedTempFile) {
+    let direct = world.artifacts();
+    let (proxy, store) = behind_proxy(world, 64 << 10, 2).await;
+    let forced = |step: &str| assert_eq!(proxy.seen().last(), Some(&fault), "{step}");
+    let name = format!("each/{fault:?}");
+    proxy.force(&[fault]);
+    let first = store.compare_and_set(&name, b"first".to_vec().into(), None).await.unwrap();
+    forced("create");
+    proxy.force(&[fault]);
+    let second = store.compare_and_set(&name, b"second".to_vec().into(), Some(&first)).await.unwrap();
+    forced("replace");
+    proxy.force(&[fault]);
+    assert_eq!(store.get(&name).await.unwrap().unwrap(), (b"second".to_vec().into(), second));
+    forced("get");
+    proxy.force(&[fault]);
+    assert!(store.get("each/none").await.unwrap().is_none(), "{fault:?}");
+    forced("get an object that does not exist");
+    proxy.force(&[fault]);
+    store.put_new(&format!("{name} file"), file.path()).await.unwrap();
+    forced("start an upload");
+    assert_same(&*direct, &format!("{name} file"), file).await;
+    proxy.force_content(&[fault]);
+    store.put_new(&format!("{name} content"), file.path()).await.unwrap();
+    forced("upload content");
+    assert_same(&*direct, &format!("{name} content"), file).await;
+    proxy.force(&[fault]);
+    assert_eq!(store.list(&name).await.unwrap().len(), 3);
+    forced("list");
+    proxy.force(&[fault]);
+    store.delete(&name).await.unwrap();
+    forced("delete");
+    assert!(direct.get(&name).await.unwrap().is_none());
+    assert_eq!(proxy.seen().len(), 8);
 }
 
 #[tokio::test]
@@ -166,6 +167,18 @@ async fn an_upload_continues_where_its_connection_broke() {
     }
 }
 
+/// All content has arrived, and the server was not told that it is complete.
+#[tokio::test]
+async fn an_upload_that_breaks_after_a_multiple_of_256_kib_is_completed() {
+    let Some(world) = World::on_emulators() else { return };
+    let (proxy, store) = behind_proxy(&world, MIB, 30).await;
+    let file = file_of(2 * MIB);
+    proxy.force_content(&[Fault::CutUpload { after_bytes: 2 * MIB }]);
+    store.put_new("multiple", file.path()).await.unwrap();
+    assert_eq!(proxy.seen().len(), 1);
+    assert_same(&*world.artifacts(), "multiple", &file).await;
+}
+
 /// The size of the object is `JOB_MARKET_UPLOAD_MIB` (default 6), the rate of the line 20 Mbit/s.
 #[tokio::test]
 async fn an_upload_over_a_slow_line_is_resumed_after_each_of_three_cuts() {
@@ -207,6 +220,11 @@ async fn errors_of_a_write_are_named() {
     let error = store.put_new("x", &missing).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound, "{}", error.chain());
     assert!(error.to_string().contains("missing"), "{error}");
+    // In the middle of an upload, too, where every attempt sends something.
+    proxy.force_content(&[Fault::Unavailable; 1000]);
+    let error = store.put_new("x", file.path()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{}", error.chain());
+    assert!(error.to_string().contains("tries: HTTP 503"), "{error}");
     for (faults, kind, words) in [
         (vec![Fault::Forbidden; 1], ErrorKind::Forbidden, "storage.objects.get access"),
         (vec![Fault::HtmlForbidden; 20], ErrorKind::Forbidden, "HTTP 403, a response that is not JSON"),

@@ -32,6 +32,13 @@ const QUEUE_IS_FULL: &str = "many DML statements outstanding against table";
 /// (`invalidQuery`).
 const RATE_LIMIT: &str = "xceeded rate limits";
 
+/// Beginnings of a response to a request for the content of an object that does not exist: Cloud Storage's in plain
+/// text, the emulator's, and that of the XML API.
+const MISSING_OBJECT: [&str; 3] = ["No such object", "Not Found", "<?xml"];
+
+/// Reasons of this crate, which messages do not show.
+const OWN_REASONS: [&str; 4] = ["noToken", "noCredentials", "file", "damaged"];
+
 /// The message about an attempt that took too long.
 pub(crate) const NO_ANSWER: &str = "no answer in time";
 
@@ -62,7 +69,6 @@ impl Failure {
         let error = error.unwrap_or_default();
         let reason = error.pointer("/errors/0/reason").or(error.get("status")).and_then(Value::as_str);
         let text = std::str::from_utf8(body).unwrap_or_default().trim();
-        let is_page = text.starts_with('<') && !text.starts_with("<?xml");
         let message = match error.get("message").and_then(Value::as_str) {
             Some(message) => shorten(message),
             // Cloud Storage answers a request for content in plain text.
@@ -70,8 +76,17 @@ impl Failure {
             None => format!("a response that is not JSON ({} bytes)", body.len()),
         };
         let failure = Self::of_status(status, reason.unwrap_or_default(), message, headers);
-        // A front end's page says nothing about what was asked for: it may be there, and the next request may reach it.
-        Self { is_unreadable: is_page && status < 500, ..failure }
+        // A front end's response says nothing about what was asked for: it may be there, and the next request may
+        // reach it.
+        let is_page = text.starts_with('<') && (!text.starts_with("<?xml") || text.contains("<html"));
+        let is_foreign = match status {
+            403 => is_page,
+            404 => {
+                is_page || (error.is_null() && !MISSING_OBJECT.iter().any(|begin| text.starts_with(begin)))
+            }
+            _ => false,
+        };
+        Self { is_unreadable: is_foreign, ..failure }
     }
 
     /// A response other than 2xx, whose body has been parsed.
@@ -201,15 +216,16 @@ impl Failure {
     pub fn into_error(self, doing: &str) -> Error {
         let kind = self.kind();
         let status = self.status.map(|status| format!("HTTP {status}, ")).unwrap_or_default();
-        let reason = if self.reason.is_empty() { String::new() } else { format!(" ({})", self.reason) };
+        let is_shown = !self.reason.is_empty() && !OWN_REASONS.contains(&&*self.reason);
+        let reason = if is_shown { format!(" ({})", self.reason) } else { String::new() };
         let tries = if self.attempts > 1 { format!(" after {} tries", self.attempts) } else { String::new() };
         let remedy = match (self.reason.as_str(), kind) {
             ("bytesBilledLimitExceeded", _) => ": raise MAX_BYTES_BILLED if the query is worth it",
             ("billingNotEnabled", _) => ": enable billing for the project",
             ("accessNotConfigured", _) => ": enable the API for the project",
-            ("resourcesExceeded", _) => ": the statement needs more than a query gets",
+            ("resourcesExceeded", ErrorKind::Exhausted) => ": simplify the statement, or let it read less",
             ("noCredentials", _) => "",
-            _ if self.status == Some(401) => ": log in with `gcloud auth application-default login`",
+            _ if self.status == Some(401) => ": log in again, or use the credentials of another account",
             (_, ErrorKind::Forbidden) => {
                 ": grant this account the required role, or use the credentials of another account"
             }
@@ -276,6 +292,11 @@ mod tests {
             (404, "<html>Not found</html>".into(), ErrorKind::Unavailable),
             (403, " <!DOCTYPE html>".into(), ErrorKind::Forbidden),
             (404, "<?xml version='1.0'?><Error/>".into(), ErrorKind::NotFound),
+            (404, "<?xml version='1.0'?><!DOCTYPE html><html/>".into(), ErrorKind::Unavailable),
+            (404, "No such object: bucket/name".into(), ErrorKind::NotFound),
+            (404, "404 page not found".into(), ErrorKind::Unavailable),
+            (404, String::new(), ErrorKind::Unavailable),
+            (413, "<html>Too large</html>".into(), ErrorKind::Exhausted),
             (502, String::new(), ErrorKind::Unavailable),
             (401, r#"{"error":{"code":401,"status":"UNAUTHENTICATED","details":[]}}"#.into(), ErrorKind::Forbidden),
             (404, "Not Found".into(), ErrorKind::NotFound),

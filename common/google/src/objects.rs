@@ -20,8 +20,8 @@ use crate::credentials::Credentials;
 use crate::failure::{Failure, causes, root_cause, shorten};
 use crate::repeat::Session;
 
-/// A client of the API at `root`, with the credentials of `session`. It makes every request once, and without a time
-/// limit: call it within [`Session::repeat`].
+/// A client of the API at `root`, with the credentials of `session`. By default, it makes every request once, and
+/// without a time limit: call it within [`Session::repeat`].
 ///
 /// # Errors
 /// `Internal` if the TLS certificates of the system cannot be read.
@@ -75,7 +75,7 @@ impl From<&ClientError> for Failure {
             return match error.status() {
                 Some(answer) => {
                     let reason = answer.details.iter().find_map(|details| match details {
-                        StatusDetails::ErrorInfo(info) => Some(info.reason.as_str()),
+                        StatusDetails::ErrorInfo(info) => Some(reason_of(&info.reason)),
                         _ => None,
                     });
                     Self::of_status(status, reason.unwrap_or_default(), shorten(&answer.message), headers)
@@ -89,7 +89,7 @@ impl From<&ClientError> for Failure {
         }
         // The content could not be read.
         if error.is_serialization() && is_of(<dyn StdError>::is::<io::Error>) {
-            return Self::local("file", format!("cannot read the file: {}", root_cause(error)));
+            return Self::local("file", root_cause(error));
         }
         if error.is_binding() {
             return Self::local("client", root_cause(error));
@@ -98,6 +98,16 @@ impl From<&ClientError> for Failure {
         let mut failure = Self::of_transport(error.is_timeout(), error);
         failure.is_unreadable = error.is_deserialization();
         failure
+    }
+}
+
+/// The JSON API's name of a reason; errors with details have other names for some.
+fn reason_of(reason: &str) -> &str {
+    match reason {
+        "RATE_LIMIT_EXCEEDED" => "rateLimitExceeded",
+        "SERVICE_DISABLED" => "accessNotConfigured",
+        "BILLING_DISABLED" => "billingNotEnabled",
+        other => other,
     }
 }
 

@@ -152,12 +152,13 @@ impl Session {
             };
             failure.attempts = attempts;
             unreadable += u32::from(failure.is_unreadable);
-            let may_be_token = failure.status == Some(401) || failure.is_unreadable;
-            let renews_token = may_be_token && !std::mem::replace(&mut has_renewed_token, may_be_token);
+            let is_rejected = failure.status == Some(401);
+            let renews_token = (is_rejected || failure.is_unreadable) && !has_renewed_token;
             if renews_token {
+                has_renewed_token = true;
                 self.credentials.forget();
             }
-            let wait = if renews_token && failure.status == Some(401) {
+            let wait = if renews_token && is_rejected {
                 Duration::ZERO
             } else if failure.is_transient() && unreadable < MAX_UNREADABLE_ATTEMPTS {
                 self.limits.wait(attempts, failure.retry_after)

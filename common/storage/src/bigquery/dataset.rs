@@ -52,6 +52,7 @@ impl Dataset {
                 made.map_err(|failure| failure.into_error(&doing))?
             }
             Err(failure) if failure.kind() == ErrorKind::NotFound => {
+                // A missing project differs from a missing dataset in the message alone.
                 let remedy = if failure.message.starts_with("Not found: Project") {
                     "correct WAREHOUSE_URL"
                 } else {

@@ -22,8 +22,9 @@
 //! - `load`: loading rows from Parquet files by load jobs
 //! - `tables`: creating and checking the tables
 //!
-//! Requests are made by `gcp-bigquery-client`, apart from four, which say why: the upload of a load job (`execute`), the
-//! dry run (`execute`) and the pages (`queries`) of an ad-hoc query, and the description of a table (`tables`).
+//! Requests are made by `gcp-bigquery-client`. It cannot make these: the upload of a load job (`execute`), the dry run
+//! (`execute`) and the pages (`queries`) of an ad-hoc query, the description of a table (`tables`), and the request that
+//! finds the status of an unreadable response (`requests`).
 
 mod cells;
 mod dataset;

@@ -57,20 +57,22 @@ impl Dataset {
     {
         let attempt = |_| {
             let sent = call();
-            async { sent.await.map_err(Failure::from) }
+            async {
+                match sent.await.map_err(Failure::from) {
+                    Err(failure) if failure.is_unreadable => Err(self.with_status(failure).await),
+                    outcome => outcome,
+                }
+            }
         };
-        match self.google.session.repeat(doing, allowance, attempt).await {
-            Err(failure) if failure.is_unreadable => Err(self.with_status(failure).await),
-            outcome => outcome,
-        }
+        self.google.session.repeat(doing, allowance, attempt).await
     }
 
-    /// The failure of a response that could not be read, with the status of a request for the dataset if that fails,
-    /// too: a front end that rejects one request rejects the other.
+    /// The failure of a response that could not be read, or that of a request for the dataset if it fails in the same
+    /// way: a front end that rejects one request rejects the other, and tells the status and when to retry.
     async fn with_status(&self, failure: Failure) -> Failure {
         let call = Call::get("reading the dataset", self.dataset_url(""));
         match self.google.plain.once(&call).await {
-            Err(found) if found.status.is_some() => Failure { attempts: failure.attempts, ..found },
+            Err(found) if found.is_unreadable || matches!(found.status, Some(401 | 429 | 500..)) => found,
             _ => failure,
         }
     }

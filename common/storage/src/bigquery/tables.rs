@@ -178,13 +178,7 @@ impl Dataset {
 
     /// Whether a table exists.
     pub(super) async fn has_table(&self, table: &str) -> Result<bool> {
-        let doing = format!("looking for {}", self.name(table));
-        let api = self.google.api.table();
-        match self.request(&doing, || api.get(&self.project, &self.id, table, None)).await {
-            Ok(_) => Ok(true),
-            Err(failure) if failure.kind() == ErrorKind::NotFound => Ok(false),
-            Err(failure) => Err(failure.into_error(&doing)),
-        }
+        Ok(self.table(table).await?.is_some())
     }
 
     /// Metadata of a table, or `None` if it does not exist; by a plain call. The client cannot read a table without

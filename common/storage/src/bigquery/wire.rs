@@ -1,5 +1,5 @@
-//! A page of the result of an ad-hoc query in the API's JSON format. Typed, because generic JSON would take an object for each element of a
-//! vector, and some hundred megabytes for a page.
+//! A page of the result of an ad-hoc query in the API's JSON format. Typed, because generic JSON would take an object
+//! for each element of a vector, and some hundred megabytes for a page.
 
 use std::fmt;
 

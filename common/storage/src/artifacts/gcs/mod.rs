@@ -204,10 +204,15 @@ impl Bucket {
             Err(failure) => failure,
         };
         match failure.kind() {
-            ErrorKind::Conflict => match self.metadata(name).await? {
-                Some(found) if text(&found, "/metadata/writer") == writer => generation(&found),
-                _ => Err(Error::conflict(format!("object {name} was written by another process"))),
-            },
+            ErrorKind::Conflict => {
+                if failure.attempts > 1
+                    && let Some(found) = self.metadata(name).await?
+                    && text(&found, "/metadata/writer") == writer
+                {
+                    return generation(&found);
+                }
+                Err(Error::conflict(format!("object {name} was written by another process")))
+            }
             ErrorKind::Corrupt => Err(self.altered(name)),
             _ => Err(self.error(failure, &doing).await),
         }
@@ -220,10 +225,12 @@ impl Bucket {
         let Some((part, _)) = self.fetch(name, Some((generation, range))).await? else {
             return Err(Error::conflict(format!("object {name} was replaced while it was read")));
         };
-        if part.len() as u64 == expected {
+        let read = part.len() as u64;
+        if read == expected {
             Ok(part)
         } else {
-            Err(Error::corrupt(format!("{} is shorter than its {size} bytes", self.shown(name))))
+            let shown = self.shown(name);
+            Err(Error::corrupt(format!("{shown}: {read} bytes were sent at {from}, not {expected}")))
         }
     }
 
@@ -252,7 +259,6 @@ impl ArtifactStore for Gcs {
     }
 
     async fn put_new(&self, name: &str, file: &Path) -> Result<Generation> {
-        check_name(name)?;
         self.0.write(name, Content::of_file(file).await?, 0).await
     }
 
@@ -346,7 +352,8 @@ fn text(value: &Value, pointer: &str) -> String {
 /// The number of a generation.
 fn number(generation: &Generation) -> Result<i64> {
     let Generation(text) = generation;
-    text.parse().map_err(|_| Error::invalid_input(format!("invalid generation {text:?}: expected a number")))
+    let number = text.parse().ok().filter(|number| *number >= 0);
+    number.ok_or_else(|| Error::invalid_input(format!("invalid generation {text:?}: expected a number")))
 }
 
 /// A CRC32C checksum of the JSON API.

@@ -4,11 +4,12 @@
 //! that byte before every attempt but the first; `send_buffered` would not after a broken connection, and loses a chunk,
 //! so that large objects are sent unbuffered, too.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use common_core::ErrorKind;
-use common_google::repeat::{LONGEST_WAIT, MAX_UNREADABLE_ATTEMPTS};
+use common_google::repeat::MAX_UNREADABLE_ATTEMPTS;
 use common_google::{Allowance, Failure, Session, Transfer};
 use google_cloud_gax::backoff_policy::BackoffPolicy;
 use google_cloud_gax::error::Error as ClientError;
@@ -20,7 +21,7 @@ use google_cloud_storage::builder::storage::WriteObject;
 use google_cloud_storage::client::Storage;
 use google_cloud_storage::model::Object;
 
-use super::content::{Content, Source};
+use super::content::{Content, Progress, Source};
 
 /// Maximum number of resumable sessions for one object. Another session begins at the first byte.
 const MAX_SESSIONS: u32 = 3;
@@ -46,7 +47,7 @@ impl Upload<'_> {
         let allowance = Allowance { reported_bytes: self.content.size_bytes, ..Allowance::default() };
         self.session
             .repeat(self.doing, allowance, async |transfer| {
-                let request = self.request(transfer).await?;
+                let request = self.request(transfer, Arc::default()).await?;
                 Ok(request.with_resumable_upload_threshold(usize::MAX).send_unbuffered().await?)
             })
             .await
@@ -56,15 +57,14 @@ impl Upload<'_> {
     /// begins.
     pub(super) async fn in_session(&self) -> Result<Object, Failure> {
         let limits = self.session.limits();
-        let mut sessions = 0;
+        let (mut sessions, mut attempts) = (0, 0);
         loop {
             sessions += 1;
-            // The idle time includes a wait between two attempts.
-            let idle = limits.attempt + LONGEST_WAIT;
-            let transfer = Arc::new(Transfer::new(limits, idle));
-            let resumes = Resumes::new(self.session, &transfer);
+            let transfer = Arc::new(Transfer::new(limits, limits.attempt));
+            let progress = Arc::default();
+            let resumes = Resumes::new(self.session, &transfer, &progress);
             let sent = async {
-                let request = self.request(Arc::clone(&transfer)).await?;
+                let request = self.request(Arc::clone(&transfer), progress).await?;
                 Ok(request
                     .with_resumable_upload_threshold(0_usize)
                     .with_retry_policy(resumes.clone())
@@ -74,11 +74,14 @@ impl Upload<'_> {
                     .send_unbuffered()
                     .await?)
             };
-            let mut failure = match transfer.watch(sent).await {
-                Ok(object) => return Ok(object),
-                Err(failure) => failure.at(self.session.host()),
+            // The policy counts the attempts that fail; one that stalls ends the session.
+            let (failure, stalled) = match transfer.watch(async { Ok(sent.await) }).await {
+                Ok(Ok(object)) => return Ok(object),
+                Ok(Err(failure)) => (failure, 0),
+                Err(stall) => (stall, 1),
             };
-            failure.attempts = resumes.attempts() + sessions;
+            attempts += resumes.attempts() + stalled;
+            let failure = Failure { attempts, ..failure.at(self.session.host()) };
             if sessions == MAX_SESSIONS || !resumes.is_worth_another_session(&failure) {
                 return Err(failure);
             }
@@ -94,10 +97,13 @@ impl Upload<'_> {
         }
     }
 
-    async fn request(&self, transfer: Arc<Transfer>) -> Result<WriteObject<Source>, Failure> {
-        let source = self.content.open(transfer).await;
-        let source =
-            source.map_err(|error| Failure::local("file", format!("cannot read the file: {error}")))?;
+    async fn request(
+        &self,
+        transfer: Arc<Transfer>,
+        progress: Arc<Progress>,
+    ) -> Result<WriteObject<Source>, Failure> {
+        let source = self.content.open(transfer, progress).await;
+        let source = source.map_err(|error| Failure::local("file", error.to_string()))?;
         Ok(self
             .objects
             .write_object(self.bucket, self.object, source)
@@ -114,6 +120,7 @@ impl Upload<'_> {
 struct Resumes {
     session: Session,
     transfer: Arc<Transfer>,
+    progress: Arc<Progress>,
     state: Arc<Mutex<State>>,
 }
 
@@ -121,34 +128,38 @@ struct Resumes {
 struct State {
     /// Number of failed attempts.
     attempts: u32,
-    /// Number of failed attempts since the last one that sent anything.
-    in_vain: u32,
-    /// When the last attempt that sent anything failed; before that, the beginning.
+    /// Number of failed attempts without progress, and the time since which there is none.
+    attempts_without_progress: u32,
     since: Instant,
-    /// Number of bytes sent so far.
-    bytes: u64,
+    /// Number of bytes that the server has.
+    persisted_bytes: u64,
     /// Number of responses that could not be read.
     unreadable: u32,
     retry_after: Option<Duration>,
-    /// Whether the last failure was a rejected token.
-    was_rejected: bool,
+    /// Whether a rejected token was renewed since the last progress.
+    has_renewed_token: bool,
     /// Whether a transient failure was not retried, because it lasted too long.
     gave_up: bool,
 }
 
 impl Resumes {
-    fn new(session: &Session, transfer: &Arc<Transfer>) -> Self {
+    fn new(session: &Session, transfer: &Arc<Transfer>, progress: &Arc<Progress>) -> Self {
         let state = State {
             attempts: 0,
-            in_vain: 0,
+            attempts_without_progress: 0,
             since: Instant::now(),
-            bytes: 0,
+            persisted_bytes: 0,
             unreadable: 0,
             retry_after: None,
-            was_rejected: false,
+            has_renewed_token: false,
             gave_up: false,
         };
-        Self { session: session.clone(), transfer: Arc::clone(transfer), state: Arc::new(Mutex::new(state)) }
+        Self {
+            session: session.clone(),
+            transfer: Arc::clone(transfer),
+            progress: Arc::clone(progress),
+            state: Arc::new(Mutex::new(state)),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -162,28 +173,29 @@ impl Resumes {
 
     /// Returns whether to begin another session after `failure`, which ended this one.
     fn is_worth_another_session(&self, failure: &Failure) -> bool {
-        // An unknown session is 404, as is a missing bucket; but content is read only once a session exists.
-        let is_lost = failure.kind() == ErrorKind::NotFound && self.transfer.bytes() > 0;
+        // Once a session has begun, these mean that it is unknown, or that its content is not what we sent.
+        let is_lost =
+            matches!(failure.kind(), ErrorKind::NotFound | ErrorKind::InvalidInput | ErrorKind::Corrupt)
+                && self.progress.has_begun.load(Ordering::Relaxed);
         is_lost || (failure.is_transient() && !self.state().gave_up)
     }
 
     /// Records `failure`, and returns whether to continue the session.
     fn continues_after(&self, failure: &Failure) -> bool {
-        // A failed attempt is a sign of life: the wait before the next one does not count as idle time.
-        self.transfer.advance(0);
         let mut state = self.state();
         state.attempts += 1;
-        let bytes = self.transfer.bytes();
-        if bytes > state.bytes {
-            (state.bytes, state.in_vain, state.since) = (bytes, 0, Instant::now());
+        let persisted_bytes = self.progress.persisted_bytes.load(Ordering::Relaxed);
+        if persisted_bytes > state.persisted_bytes {
+            state.persisted_bytes = persisted_bytes;
+            state.attempts_without_progress = 0;
+            state.since = Instant::now();
+            state.has_renewed_token = false;
         }
-        state.in_vain += 1;
+        state.attempts_without_progress += 1;
         state.retry_after = failure.retry_after;
-        let is_rejected = failure.status == Some(401);
-        let was_rejected = std::mem::replace(&mut state.was_rejected, is_rejected);
-        if is_rejected {
+        if failure.status == Some(401) {
             self.session.credentials().forget();
-            return !was_rejected;
+            return !std::mem::replace(&mut state.has_renewed_token, true);
         }
         // 410: the session is gone, and only another one helps.
         if !failure.is_transient() || failure.status == Some(410) {
@@ -209,6 +221,75 @@ impl RetryPolicy for Resumes {
 impl BackoffPolicy for Resumes {
     fn on_failure(&self, _: &RetryState) -> Duration {
         let state = self.state();
-        self.session.limits().wait(state.in_vain.max(1), state.retry_after).min(LONGEST_WAIT)
+        let wait = self.session.limits().wait(state.attempts_without_progress.max(1), state.retry_after);
+        // The limits of an attempt do not include the wait before it.
+        self.transfer.restart_in(wait);
+        wait
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use common_google::{Credentials, Limits};
+
+    use super::*;
+
+    fn resumes() -> Resumes {
+        let session = Session::new("http://localhost", Credentials::anonymous(), Limits::default());
+        let transfer = Arc::new(Transfer::new(session.limits(), session.limits().attempt));
+        Resumes::new(&session, &transfer, &Arc::default())
+    }
+
+    fn failure(status: u16) -> Failure {
+        Failure { status: Some(status), ..Failure::local("", "by the test".into()) }
+    }
+
+    /// Lets the last progress be older than the limit.
+    fn wait(resumes: &Resumes) {
+        let limit = resumes.session.limits().total + Duration::from_secs(1);
+        let since = Instant::now().checked_sub(limit).expect("the machine runs for longer");
+        resumes.state().since = since;
+    }
+
+    #[test]
+    fn a_session_ends_after_an_outage_without_progress() {
+        let resumes = resumes();
+        assert!(resumes.continues_after(&failure(503)));
+        wait(&resumes);
+        resumes.progress.persisted_bytes.store(1, Ordering::Relaxed);
+        assert!(resumes.continues_after(&failure(503)), "something has arrived");
+        wait(&resumes);
+        assert!(!resumes.continues_after(&failure(503)));
+        assert!(!resumes.is_worth_another_session(&failure(503)));
+        assert_eq!(resumes.attempts(), 3);
+    }
+
+    #[test]
+    fn a_rejected_token_is_renewed_once_for_each_progress() {
+        let resumes = resumes();
+        assert!(resumes.continues_after(&failure(401)));
+        resumes.progress.persisted_bytes.store(1, Ordering::Relaxed);
+        assert!(resumes.continues_after(&failure(401)));
+        assert!(resumes.continues_after(&failure(503)));
+        assert!(!resumes.continues_after(&failure(401)));
+        assert!(!resumes.is_worth_another_session(&failure(401)));
+    }
+
+    #[test]
+    fn a_session_that_has_begun_and_is_lost_is_replaced() {
+        let resumes = resumes();
+        for status in [400, 404, 410] {
+            assert!(!resumes.continues_after(&failure(status)), "{status}");
+        }
+        // Before a session has begun, these are about the bucket or the request.
+        assert!(!resumes.is_worth_another_session(&failure(404)));
+        assert!(!resumes.is_worth_another_session(&failure(400)));
+        resumes.progress.has_begun.store(true, Ordering::Relaxed);
+        for status in [400, 404, 410] {
+            assert!(resumes.is_worth_another_session(&failure(status)), "{status}");
+        }
+        for status in [403, 412] {
+            assert!(!resumes.is_worth_another_session(&failure(status)), "{status}");
+        }
     }
 }
