@@ -34,7 +34,7 @@ const RATE_LIMIT: &str = "xceeded rate limits";
 
 /// Beginnings of a response to a request for the content of an object that does not exist: Cloud Storage's in plain
 /// text, the emulator's, and that of the XML API.
-const MISSING_OBJECT: [&str; 3] = ["No such object", "Not Found", "<?xml"];
+const MISSING_OBJECT: [&str; 4] = ["No such object", "The specified ", "Not Found", "<?xml"];
 
 /// Reasons of this crate, which messages do not show.
 const OWN_REASONS: [&str; 4] = ["noToken", "noCredentials", "file", "damaged"];

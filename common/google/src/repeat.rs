@@ -205,7 +205,9 @@ impl Session {
         F: Future<Output = Result<T, Failure>>,
     {
         let transfer = Arc::new(Transfer::new(self.limits, idle));
-        let outcome = transfer.watch(attempt(Arc::clone(&transfer))).await;
+        // The futures of Google's clients are tens of kilobytes large.
+        let attempt = Box::pin(attempt(Arc::clone(&transfer)));
+        let outcome = transfer.watch(attempt).await;
         outcome.map_err(|failure| Failure { attempts: 1, ..failure.at(&self.host) })
     }
 }

@@ -63,7 +63,7 @@ pub(super) struct Estimate {
 
 /// What a job does.
 enum Work<'a> {
-    Query(JobConfiguration),
+    Query(Box<JobConfiguration>),
     /// A load of a file; the configuration is JSON because the client has no options for Parquet.
     Load(Value, &'a Path),
 }
@@ -72,7 +72,7 @@ impl Dataset {
     /// Runs one statement to completion.
     pub(super) async fn execute(&self, statement: &Statement) -> Result<Done> {
         let configuration = JobConfiguration { labels: Some(labels()), ..self.query(statement).await? };
-        let done = self.run(&statement.doing, &Work::Query(configuration)).await?;
+        let done = self.run(&statement.doing, &Work::Query(Box::new(configuration))).await?;
         self.count_billed(done.billed_bytes());
         Ok(done)
     }
@@ -178,7 +178,7 @@ impl Dataset {
         let id = format!("job-market-{}", uuid::Uuid::now_v7());
         let inserted = match work {
             Work::Query(configuration) => {
-                let job = self.job(Some(&id), configuration.clone());
+                let job = self.job(Some(&id), JobConfiguration::clone(configuration));
                 self.request(doing, || self.google.api.job().insert(&self.project, job.clone()))
                     .await
                     .map(|_| ())

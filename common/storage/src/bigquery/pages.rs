@@ -71,14 +71,14 @@ impl Dataset {
     async fn page(&self, answer: &Answer, token: Option<String>) -> Result<Page<Row>> {
         let parameters = GetQueryResultsParameters {
             location: Some(self.location.clone()),
-            max_results: Some(answer.page_rows as i32),
+            max_results: Some(answer.page_rows.cast_signed()),
             page_token: token,
             ..GetQueryResultsParameters::default()
         };
         let api = self.google.api.job();
         let send = || api.get_query_results(&self.project, &answer.job, parameters.clone());
-        let sent = self.request_within(PAGE, &answer.doing, send).await;
-        let page = sent.map_err(|failure| failure.into_error(&answer.doing))?;
+        let outcome = self.request_within(PAGE, &answer.doing, send).await;
+        let page = outcome.map_err(|failure| failure.into_error(&answer.doing))?;
         Ok(Page {
             rows: page.rows.into_iter().flatten().map(row).collect(),
             next: page.page_token,

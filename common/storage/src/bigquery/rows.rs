@@ -32,14 +32,13 @@ fn moment(micros: &str) -> Result<Timestamp> {
 /// the conversion is lossless.
 fn vector(cell: Option<String>) -> Result<Vec<f32>> {
     let Some(text) = cell else { return Ok(Vec::new()) };
-    let elements: Vec<f64> = match serde_json::from_str::<Option<Vec<f64>>>(&text) {
-        Ok(elements) => elements.unwrap_or_default(),
-        Err(_) => {
-            let elements: Vec<Element> = serde_json::from_str(&text).map_err(|error| {
-                Error::internal("BigQuery sent a vector that is not an array of numbers").caused_by(error)
-            })?;
-            elements.into_iter().map(Element::value).collect::<Result<_>>()?
-        }
+    let elements: Vec<f64> = if let Ok(elements) = serde_json::from_str::<Option<Vec<f64>>>(&text) {
+        elements.unwrap_or_default()
+    } else {
+        let elements: Vec<Element> = serde_json::from_str(&text).map_err(|error| {
+            Error::internal("BigQuery sent a vector that is not an array of numbers").caused_by(error)
+        })?;
+        elements.into_iter().map(Element::value).collect::<Result<_>>()?
     };
     Ok(elements.into_iter().map(|element| element as f32).collect())
 }

@@ -48,7 +48,8 @@ impl Upload<'_> {
         self.session
             .repeat(self.doing, allowance, async |transfer| {
                 let request = self.request(transfer, Arc::default()).await?;
-                Ok(request.with_resumable_upload_threshold(usize::MAX).send_unbuffered().await?)
+                let sent = request.with_resumable_upload_threshold(usize::MAX).send_unbuffered();
+                Ok(Box::pin(sent).await?)
             })
             .await
     }
@@ -65,14 +66,14 @@ impl Upload<'_> {
             let resumes = Resumes::new(self.session, &transfer, &progress);
             let sent = async {
                 let request = self.request(Arc::clone(&transfer), progress).await?;
-                Ok(request
+                let sent = request
                     .with_resumable_upload_threshold(0_usize)
                     .with_retry_policy(resumes.clone())
                     .with_backoff_policy(resumes.clone())
                     // The client's default delays retries at random, beyond the policy.
                     .with_retry_throttler(CircuitBreaker::clamp(1, 0, 0))
-                    .send_unbuffered()
-                    .await?)
+                    .send_unbuffered();
+                Ok(Box::pin(sent).await?)
             };
             // The policy counts the attempts that fail; one that stalls ends the session.
             let (failure, stalled) = match transfer.watch(async { Ok(sent.await) }).await {
