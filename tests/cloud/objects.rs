@@ -91,7 +91,7 @@ async fn survives(world: &World, fault: Fault, file: &NamedTempFile) {
     let direct = world.artifacts();
     let (proxy, store) = behind_proxy(world, 64 << 10, 2).await;
     let forced = |step: &str| assert_eq!(proxy.seen().last(), Some(&fault), "{step}");
-    let name = format!("each/{fault:?}");
+    let name = format!("each {fault:?}/x");
     proxy.force(&[fault]);
     let first = store.compare_and_set(&name, b"first".to_vec().into(), None).await.unwrap();
     forced("create");
@@ -102,7 +102,7 @@ async fn survives(world: &World, fault: Fault, file: &NamedTempFile) {
     assert_eq!(store.get(&name).await.unwrap().unwrap(), (b"second".to_vec().into(), second));
     forced("get");
     proxy.force(&[fault]);
-    assert!(store.get("each/none").await.unwrap().is_none(), "{fault:?}");
+    assert!(store.get("none").await.unwrap().is_none(), "{fault:?}");
     forced("get an object that does not exist");
     proxy.force(&[fault]);
     store.put_new(&format!("{name} file"), file.path()).await.unwrap();
