@@ -16,7 +16,7 @@ WITH shown AS (
 )
 SELECT
     COUNT(*),
-    MAX(stored.created_at),
+    UNIX_MICROS(MAX(stored.created_at)),
     BIT_XOR(
         FARM_FINGERPRINT(
             TO_JSON_STRING(

@@ -18,7 +18,8 @@ SELECT
     ads.source, ads.job_id, stored.content_hash, stored.model_version, TO_JSON_STRING(stored.embedding) AS embedding,
     ads.job_title, ads.job_description, ads.company_name,
     ads.job_location, ads.job_classification, ads.job_work_type, ads.job_currency, ads.job_url,
-    ads.job_salary_min_sgd_monthly, ads.job_salary_max_sgd_monthly, ads.job_posted_timestamp
+    ads.job_salary_min_sgd_monthly, ads.job_salary_max_sgd_monthly,
+    UNIX_MICROS(ads.job_posted_timestamp) AS job_posted_timestamp
 FROM ads
 JOIN {job_embeddings} AS stored ON stored.source = ads.source AND stored.job_id = ads.job_id
 WHERE stored.embedding_space = @space;

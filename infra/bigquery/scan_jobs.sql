@@ -1,4 +1,5 @@
--- Every ad's latest sighting with its stored row.
+-- Every ad's latest sighting with its stored row. Moments are returned in microseconds, because the API rounds
+-- timestamps.
 WITH share AS (
     SELECT *
     FROM {cleaned_jobs}
@@ -20,13 +21,14 @@ ads AS (
 )
 SELECT
     ads.source, ads.job_id, ads.job_title, ads.job_description,
-    ads.job_location, ads.job_classification, ads.job_work_type, ads.job_posted_timestamp,
+    ads.job_location, ads.job_classification, ads.job_work_type,
+    UNIX_MICROS(ads.job_posted_timestamp) AS job_posted_timestamp,
     ads.job_salary_min_sgd_monthly, ads.job_salary_max_sgd_monthly, ads.job_currency,
     stored.content_hash, stored.embedding_space,
     stored.job_location AS stored_location,
     stored.job_classification AS stored_classification,
     stored.job_work_type AS stored_work_type,
-    stored.job_posted_timestamp AS stored_posted_timestamp,
+    UNIX_MICROS(stored.job_posted_timestamp) AS stored_posted_timestamp,
     stored.salary_mid AS stored_salary_mid
 FROM ads
 LEFT JOIN {job_embeddings} AS stored ON stored.source = ads.source AND stored.job_id = ads.job_id;

@@ -27,8 +27,8 @@ async fn check(world: &World, name: &str, suite: contract::Suite) {
     let WarehouseUrl::BigQuery { project, dataset } = &settings.warehouse_url else {
         panic!("{} is not in BigQuery", world.warehouse_url)
     };
-    let client = bigquery::client(&settings).unwrap();
-    let warehouse = BigQuery::open(client, &settings, (project, dataset), Access::Create).await.unwrap();
+    let google = bigquery::connect(&settings).await.unwrap();
+    let warehouse = BigQuery::open(google, &settings, (project, dataset), Access::Create).await.unwrap();
     let outcome = AssertUnwindSafe(suite(&warehouse)).catch_unwind().await;
     eprintln!("{name}, {}: {} bytes billed", world.warehouse_url, warehouse.bytes_billed());
     warehouse.remove().await.unwrap();

@@ -1,9 +1,11 @@
 //! Tests against BigQuery and Cloud Storage: emulators, or Google's services with `scripts/test --live`.
 
+mod bigquery;
 mod bundle;
 mod contract;
 pub(crate) mod errors;
 mod faults;
+mod objects;
 mod peers;
 mod runs;
 mod streams;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use common_core::fold::is_visible;
 use common_core::job::PREPROCESSING_VERSION;
 use common_core::{Error, ErrorKind, Result};
-use common_google::{Body, Call, Client, Credentials, Limits, segment};
+use common_google::{Body, Call, Client, Credentials, Limits, Session, segment};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::runtime::Handle;
@@ -129,7 +129,7 @@ pub(crate) fn open(
         limits.total = deadline.min(limits.total);
         limits.attempt = limits.attempt.min(limits.total);
     }
-    let client = Client::new(credentials, limits)?;
+    let client = Client::new(Session::new(&root, credentials, limits))?;
     let runtime = Handle::try_current()
         .map_err(|error| Error::internal("Vertex AI is called outside a runtime").caused_by(error))?;
     let outage = Arc::default();
@@ -286,7 +286,12 @@ mod tests {
     #[tokio::test]
     async fn the_outage_of_a_run_ends_when_the_next_run_starts() {
         let mut embedder = Vertex {
-            client: Client::new(Credentials::anonymous(), Limits::default()).unwrap(),
+            client: Client::new(Session::new(
+                "http://localhost",
+                Credentials::anonymous(),
+                Limits::default(),
+            ))
+            .unwrap(),
             url: "http://localhost:1/".into(),
             identity: identity("text-embedding-005").unwrap(),
             runtime: Handle::current(),

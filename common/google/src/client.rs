@@ -1,20 +1,25 @@
-//! Sends requests, and retries them while the failure is transient and time is left.
+//! Requests of the REST APIs that neither `gcp-bigquery-client` nor `google-cloud-storage` makes.
 
-use std::path::PathBuf;
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use common_core::{Error, ErrorKind, Result};
+use common_core::{Error, Result};
 use futures::TryStreamExt;
-use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, RANGE};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use reqwest::{Method, Url};
 use serde_json::Value;
+use tokio::io::AsyncReadExt;
+use tokio_util::io::ReaderStream;
 
-use crate::credentials::Credentials;
 use crate::failure::Failure;
-use crate::retry::Limits;
+use crate::repeat::{Allowance, Limits, Session};
 use crate::transfer::Transfer;
+
+/// The name of this program in requests.
+pub(crate) const USER_AGENT: &str = concat!("job-market/", env!("CARGO_PKG_VERSION"));
 
 /// The body of a request.
 #[derive(Debug, Clone)]
@@ -23,17 +28,8 @@ pub enum Body {
     Empty,
     /// JSON.
     Json(Value),
-    /// An upload (`multipart/related`): metadata and content.
-    Upload(Value, Payload),
-}
-
-/// The content of an upload.
-#[derive(Debug, Clone)]
-pub enum Payload {
-    /// In memory.
-    Bytes(Bytes),
-    /// In a file, which every attempt reads again.
-    File(PathBuf),
+    /// An upload (`multipart/related`): metadata, and a file, which every attempt reads again.
+    Upload(Value, PathBuf),
 }
 
 /// An idempotent request.
@@ -49,8 +45,6 @@ pub struct Call {
     pub query: Vec<(&'static str, String)>,
     /// The body.
     pub body: Body,
-    /// The requested byte range; the end is exclusive.
-    pub range: Option<(u64, u64)>,
     /// Time added to [`Limits::attempt`] and [`Limits::total`], for requests that the server answers late.
     pub patience: Duration,
 }
@@ -72,22 +66,7 @@ impl Call {
     }
 
     fn new(doing: impl Into<String>, method: Method, url: String, body: Body) -> Self {
-        Self {
-            doing: doing.into(),
-            method,
-            url,
-            query: Vec::new(),
-            body,
-            range: None,
-            patience: Duration::ZERO,
-        }
-    }
-
-    /// Requests a byte range of the response body; `to` is exclusive.
-    #[must_use]
-    pub fn range(mut self, from: u64, to: u64) -> Self {
-        self.range = Some((from, to));
-        self
+        Self { doing: doing.into(), method, url, query: Vec::new(), body, patience: Duration::ZERO }
     }
 
     /// Adds a query parameter.
@@ -96,22 +75,20 @@ impl Call {
         self.query.push((name, value.into()));
         self
     }
+
+    async fn allowance(&self) -> Allowance {
+        let (patience, reported_bytes) = (self.patience, self.body.length().await);
+        Allowance { patience, reported_bytes, ..Allowance::default() }
+    }
 }
 
 impl Body {
-    /// The size of an upload in memory; 0 for other bodies.
-    fn bytes_in_memory(&self) -> u64 {
-        if let Self::Upload(_, Payload::Bytes(bytes)) = self { bytes.len() as u64 } else { 0 }
-    }
-
     /// The size of an upload without its metadata; 0 for other bodies.
     async fn length(&self) -> u64 {
         match self {
             // A file that cannot be read fails when it is sent, with its name.
-            Self::Upload(_, Payload::File(path)) => {
-                tokio::fs::metadata(path).await.map_or(0, |facts| facts.len())
-            }
-            other => other.bytes_in_memory(),
+            Self::Upload(_, path) => tokio::fs::metadata(path).await.map_or(0, |facts| facts.len()),
+            Self::Empty | Self::Json(_) => 0,
         }
     }
 }
@@ -122,123 +99,74 @@ const CHUNK_BYTES: usize = 1 << 18;
 /// Maximum capacity that is reserved for a response body, whatever its `Content-Length`.
 const MAX_RESERVED: u64 = 16 << 20;
 
-/// A complete 2xx response.
-#[derive(Debug)]
-pub struct Answer {
-    /// Its headers.
-    pub headers: HeaderMap,
-    /// Its body.
-    pub body: Bytes,
-    /// Number of attempts.
-    pub attempts: u32,
-}
-
 /// An HTTP client with credentials and retries. Clones share connections and tokens.
 #[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
-    credentials: Arc<Credentials>,
-    limits: Limits,
+    session: Session,
 }
 
 impl Client {
-    /// A client with `credentials` and `limits`.
+    /// A client with the credentials and limits of `session`.
     ///
     /// # Errors
     /// `Internal` if the TLS certificates of the system cannot be read.
-    pub fn new(credentials: Credentials, limits: Limits) -> Result<Self> {
-        // An error means that the process has installed a provider already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+    pub fn new(session: Session) -> Result<Self> {
         let http = reqwest::Client::builder()
-            .connect_timeout(Duration::from_secs(10).min(limits.attempt))
-            .user_agent(concat!("job-market/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(session.limits().connect())
+            .user_agent(USER_AGENT)
             .build()
             .map_err(|error| Error::internal("cannot create an HTTP client").caused_by(error))?;
-        Ok(Self { http, credentials: Arc::new(credentials), limits })
+        Ok(Self { http, session })
     }
 
-    /// Sends `call`, and retries it until it succeeds, fails permanently, or the time limit is reached.
+    /// Sends `call`, retries it until it succeeds, fails permanently, or the time limit is reached, and returns the
+    /// body of the response.
     ///
     /// # Errors
     /// The last failure.
-    pub async fn send(&self, call: &Call) -> Result<Answer, Failure> {
-        let started = Instant::now();
-        let total = self.limits.total + call.patience + self.limits.transfer(call.body.length().await);
-        let mut attempts = 0;
-        let mut renewed_token = false;
-        loop {
-            attempts += 1;
-            let left = total.saturating_sub(started.elapsed());
-            // An upload from memory is one chunk, so that its progress is not visible.
-            let idle =
-                self.limits.attempt + call.patience + self.limits.transfer(call.body.bytes_in_memory());
-            let mut failure = match self.attempt(call, left.min(idle)).await {
-                Ok((headers, body)) => return Ok(Answer { headers, body, attempts }),
-                Err(failure) => failure,
-            };
-            failure.attempts = attempts;
-            let wait = if failure.status == Some(401) && !renewed_token {
-                renewed_token = true;
-                self.credentials.forget().await;
-                Duration::ZERO
-            } else if failure.kind() == ErrorKind::Unavailable {
-                self.limits.wait(attempts, failure.retry_after)
-            } else {
-                return Err(failure);
-            };
-            if started.elapsed().saturating_add(wait) >= total.saturating_sub(call.patience) {
-                return Err(failure);
-            }
-            tracing::debug!(
-                attempts,
-                ?wait,
-                status = failure.status,
-                reason = failure.reason,
-                "{}: retrying",
-                call.doing
-            );
-            tokio::time::sleep(wait).await;
-        }
+    pub async fn send(&self, call: &Call) -> Result<Bytes, Failure> {
+        self.repeat(call, Ok).await
     }
 
-    /// Calls [`Client::send`] and parses the response as JSON; an empty body is `null`.
+    /// As [`Client::send`], for a response of JSON; an empty body is `null`.
     ///
     /// # Errors
     /// The last failure.
     pub async fn json(&self, call: &Call) -> Result<Value, Failure> {
-        let answer = self.send(call).await?;
-        if answer.body.is_empty() {
-            return Ok(Value::Null);
-        }
-        serde_json::from_slice(&answer.body)
-            .map_err(|error| Failure::local("invalidAnswer", format!("the response is not JSON: {error}")))
+        let read = |body: Bytes| {
+            if body.is_empty() {
+                return Ok(Value::Null);
+            }
+            serde_json::from_slice(&body).map_err(|error| Failure::unreadable("JSON", &error))
+        };
+        self.repeat(call, read).await
+    }
+
+    /// Sends `call` once, and returns the body of the response.
+    ///
+    /// # Errors
+    /// The failure of the attempt.
+    pub async fn once(&self, call: &Call) -> Result<Bytes, Failure> {
+        let allowance = call.allowance().await;
+        self.session.once(allowance, |transfer| self.exchange(call, transfer)).await
+    }
+
+    async fn repeat<T>(&self, call: &Call, read: impl Fn(Bytes) -> Result<T, Failure>) -> Result<T, Failure> {
+        let allowance = call.allowance().await;
+        let read = &read;
+        self.session
+            .repeat(&call.doing, allowance, async |transfer| read(self.exchange(call, transfer).await?))
+            .await
     }
 
     /// The time limits of this client.
     pub fn limits(&self) -> Limits {
-        self.limits
+        self.session.limits()
     }
 
-    /// Sends `call` once. It fails after `idle` without progress, or if the transfer is too slow.
-    async fn attempt(&self, call: &Call, idle: Duration) -> Result<(HeaderMap, Bytes), Failure> {
-        let transfer = Arc::new(Transfer::new(self.limits, idle));
-        let url = Url::parse(&call.url).ok();
-        let host = url.as_ref().and_then(Url::host_str).unwrap_or("the server");
-        tokio::select! {
-            answer = self.exchange(call, idle, &transfer) => answer,
-            () = transfer.stalled() => {
-                let what = if transfer.has_moved() { "the transfer stopped or was too slow" } else { "no answer in time" };
-                Err(Failure::of_connection(format!("{host}: {what}")))
-            }
-        }
-    }
-
-    async fn exchange(
-        &self,
-        call: &Call,
-        most: Duration,
-        transfer: &Arc<Transfer>,
-    ) -> Result<(HeaderMap, Bytes), Failure> {
+    /// Sends `call` once.
+    async fn exchange(&self, call: &Call, transfer: Arc<Transfer>) -> Result<Bytes, Failure> {
         let mut url = Url::parse(&call.url)
             .map_err(|error| Failure::local("address", format!("invalid URL {:?}: {error}", call.url)))?;
         // Without parameters, `query_pairs_mut` would append a question mark.
@@ -246,22 +174,15 @@ impl Client {
             url.query_pairs_mut().extend_pairs(&call.query);
         }
         let mut request = self.http.request(call.method.clone(), url);
-        match self.credentials.token(most).await {
-            Ok(Some(token)) => request = request.bearer_auth(token),
-            Ok(None) => {}
-            Err(error) if error.kind() == ErrorKind::Unavailable => {
-                return Err(Failure::of_connection(error.chain()));
-            }
-            Err(error) => return Err(Failure::local("noCredentials", error.chain())),
-        }
-        if let Some((from, to)) = call.range {
-            request = request.header(RANGE, format!("bytes={from}-{}", to.saturating_sub(1)));
+        let token = self.session.credentials().token(transfer.idle()).await;
+        if let Some(token) = token.map_err(|error| Failure::of_token(&error))? {
+            request = request.bearer_auth(token);
         }
         request = match &call.body {
             Body::Empty if call.method == Method::GET => request,
             Body::Empty => request.header(CONTENT_LENGTH, 0),
             Body::Json(value) => request.header(CONTENT_TYPE, "application/json").body(value.to_string()),
-            Body::Upload(facts, payload) => upload(request, facts, payload, transfer).await?,
+            Body::Upload(facts, path) => upload(request, facts, path, &transfer).await?,
         };
         let mut response = request.send().await.map_err(|error| connection_failure(&error))?;
         let (status, headers) = (response.status(), response.headers().clone());
@@ -274,63 +195,38 @@ impl Client {
             body.extend_from_slice(&part);
         }
         let body = body.freeze();
-        if status.is_success() {
-            Ok((headers, body))
-        } else {
-            Err(Failure::of_answer(status, &headers, &body))
-        }
+        if status.is_success() { Ok(body) } else { Err(Failure::of_answer(status.as_u16(), &headers, &body)) }
     }
 }
 
 async fn upload(
     request: reqwest::RequestBuilder,
     facts: &Value,
-    payload: &Payload,
+    path: &Path,
     transfer: &Arc<Transfer>,
 ) -> Result<reqwest::RequestBuilder, Failure> {
-    // The boundary is random because the payload can contain any bytes.
+    // The boundary is random because the file can contain any bytes.
     let boundary = format!("part-{:032x}", rand::random::<u128>());
     let head = format!(
         "--{boundary}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n{facts}\r\n\
          --{boundary}\r\nContent-Type: application/octet-stream\r\n\r\n"
     );
     let tail = format!("\r\n--{boundary}--\r\n");
-    let request = request.header(CONTENT_TYPE, format!("multipart/related; boundary={boundary}"));
-    Ok(match payload {
-        Payload::Bytes(bytes) => {
-            let whole = [head.as_bytes(), bytes, tail.as_bytes()].concat();
-            request.body(whole)
-        }
-        Payload::File(path) => {
-            let failed = |error: std::io::Error| {
-                Failure::local("file", format!("cannot read {}: {error}", path.display()))
-            };
-            let file = tokio::fs::File::open(path).await.map_err(failed)?;
-            let length = file.metadata().await.map_err(failed)?.len();
-            let whole = tokio::io::AsyncReadExt::chain(
-                tokio::io::AsyncReadExt::chain(std::io::Cursor::new(head.clone().into_bytes()), file),
-                std::io::Cursor::new(tail.clone().into_bytes()),
-            );
-            let stream = tokio_util::io::ReaderStream::with_capacity(whole, CHUNK_BYTES);
-            let transfer = Arc::clone(transfer);
-            let stream = stream.inspect_ok(move |part| transfer.advance(part.len()));
-            request
-                .header(CONTENT_LENGTH, head.len() as u64 + length + tail.len() as u64)
-                .body(reqwest::Body::wrap_stream(stream))
-        }
-    })
+    let failed =
+        |error: std::io::Error| Failure::local("file", format!("cannot read {}: {error}", path.display()));
+    let file = tokio::fs::File::open(path).await.map_err(failed)?;
+    let length = head.len() as u64 + file.metadata().await.map_err(failed)?.len() + tail.len() as u64;
+    let whole = Cursor::new(head.into_bytes()).chain(file).chain(Cursor::new(tail.into_bytes()));
+    let transfer = Arc::clone(transfer);
+    let parts =
+        ReaderStream::with_capacity(whole, CHUNK_BYTES).inspect_ok(move |part| transfer.advance(part.len()));
+    Ok(request
+        .header(CONTENT_TYPE, format!("multipart/related; boundary={boundary}"))
+        .header(CONTENT_LENGTH, length)
+        .body(reqwest::Body::wrap_stream(parts)))
 }
 
-/// The failure of a request without a complete response: the host and the root cause.
+/// The failure of a request without a complete response.
 fn connection_failure(error: &reqwest::Error) -> Failure {
-    let mut message = if error.is_timeout() { "no answer in time".to_owned() } else { String::new() };
-    let mut cause: Option<&dyn std::error::Error> = Some(error);
-    while let Some(inner) = cause {
-        if inner.source().is_none() && message.is_empty() {
-            message = inner.to_string();
-        }
-        cause = inner.source();
-    }
-    let host = error.url().and_then(Url::host_str).unwrap_or("the server");
-    Failure::of_connection(format!("{host}: {message}"))
+    Failure::of_transport(error.is_timeout(), error)
 }

@@ -1,18 +1,17 @@
 //! Credentials. Access tokens are cached and renewed before they expire.
 
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use common_core::{Error, ErrorKind, Result};
 use google_cloud_auth::credentials::{AccessTokenCredentials, Builder, mds};
-use tokio::sync::RwLock;
+use google_cloud_auth::errors::CredentialsError;
+
+use crate::failure::{root_cause, shorten};
 
 /// The OAuth scope of all requests; permissions are controlled by IAM.
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
-
-/// Maximum wait for a token. Outside of Google Cloud, the address of the metadata server may drop packets silently.
-const TOKEN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A metadata server that has never answered and does not answer for this long is assumed not to exist.
 const METADATA_SERVER_TIMEOUT: Duration = Duration::from_secs(2);
@@ -21,7 +20,8 @@ const METADATA_SERVER_TIMEOUT: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Credentials {
     source: Source,
-    current: RwLock<Option<AccessTokenCredentials>>,
+    /// The library's credentials, which cache the token.
+    current: Mutex<Option<AccessTokenCredentials>>,
     /// Time of the first successful request for a token.
     first_token: OnceLock<Instant>,
     /// Time of the first request for a token that was not answered.
@@ -36,6 +36,9 @@ enum Source {
 }
 
 impl Credentials {
+    /// Maximum wait for a token. Outside of Google Cloud, the address of the metadata server may drop packets silently.
+    pub const TIMEOUT: Duration = Duration::from_secs(10);
+
     /// No credentials, for emulators.
     pub fn anonymous() -> Self {
         Self::new(Source::Anonymous)
@@ -53,7 +56,7 @@ impl Credentials {
     }
 
     fn new(source: Source) -> Self {
-        let current = RwLock::new(None);
+        let current = Mutex::new(None);
         Self { source, current, first_token: OnceLock::new(), first_timeout: OnceLock::new() }
     }
 
@@ -65,27 +68,24 @@ impl Credentials {
         if matches!(self.source, Source::Anonymous) {
             return Ok(None);
         }
-        let credentials = self.current().await?;
-        let fetched = tokio::time::timeout(timeout.min(TOKEN_TIMEOUT), credentials.access_token()).await;
+        let credentials = self.current()?;
+        let fetched = tokio::time::timeout(timeout.min(Self::TIMEOUT), credentials.access_token()).await;
         let failure = match fetched {
             Ok(Ok(token)) => {
                 self.first_token.get_or_init(Instant::now);
                 return Ok(Some(token.token));
             }
             Ok(Err(error)) if error.is_transient() => self.token_unavailable().caused_by(root_cause(&error)),
-            Ok(Err(error)) => Error::new(ErrorKind::Forbidden, NO_CREDENTIALS).caused_by(root_cause(&error)),
+            Ok(Err(error)) => unusable().caused_by(rejection(&error)),
             Err(_) => self.token_unavailable().caused_by("no answer in time"),
         };
         // The library caches errors, some of them forever: discard the credentials so that the next call retries.
-        self.forget().await;
+        self.forget();
         Err(failure)
     }
 
-    async fn current(&self) -> Result<AccessTokenCredentials> {
-        if let Some(current) = &*self.current.read().await {
-            return Ok(current.clone());
-        }
-        let mut current = self.current.write().await;
+    fn current(&self) -> Result<AccessTokenCredentials> {
+        let mut current = self.lock();
         // Concurrent requests share the token that the first one fetches.
         if let Some(current) = &*current {
             return Ok(current.clone());
@@ -110,8 +110,12 @@ impl Credentials {
     }
 
     /// Discards the cached token, after a server has rejected it.
-    pub async fn forget(&self) {
-        *self.current.write().await = None;
+    pub fn forget(&self) {
+        *self.lock() = None;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<AccessTokenCredentials>> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn build(&self) -> Result<AccessTokenCredentials> {
@@ -126,7 +130,7 @@ impl Credentials {
             // The library's further sentences repeat the advice of NO_CREDENTIALS.
             let text = error.to_string();
             let cause = text.split(". ").next().unwrap_or_default();
-            Error::new(ErrorKind::Forbidden, NO_CREDENTIALS).caused_by(cause)
+            unusable().caused_by(cause)
         })
     }
 }
@@ -140,13 +144,22 @@ fn has_file() -> bool {
         || std::env::var_os("HOME").is_some_and(in_home)
 }
 
-/// The innermost cause; the outer errors of the library repeat the advice of [`NO_CREDENTIALS`].
-fn root_cause(mut error: &(dyn std::error::Error + 'static)) -> String {
-    while let Some(cause) = error.source() {
-        error = cause;
-    }
-    error.to_string()
+/// The error for credentials that give no token.
+fn unusable() -> Error {
+    Error::new(ErrorKind::Forbidden, if has_file() { UNUSABLE_CREDENTIALS } else { NO_CREDENTIALS })
 }
+
+/// The token server's response if the library has it, otherwise the innermost cause.
+fn rejection(error: &CredentialsError) -> String {
+    let text = error.to_string();
+    match text.split_once("body=<").and_then(|(_, text)| text.rsplit_once('>')) {
+        Some((body, _)) => shorten(body),
+        None => root_cause(error),
+    }
+}
+
+const UNUSABLE_CREDENTIALS: &str = "the Google Cloud credentials cannot be used: run `gcloud auth application-default \
+                                    login`, or set GOOGLE_APPLICATION_CREDENTIALS to a valid key file";
 
 const NO_CREDENTIALS: &str = "no Google Cloud credentials: run `gcloud auth application-default login`, or set \
                               GOOGLE_APPLICATION_CREDENTIALS to a key file";

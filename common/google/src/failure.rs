@@ -1,11 +1,11 @@
 //! Classifies failed requests and describes them for the operator.
 
+use std::error::Error as StdError;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use common_core::{Error, ErrorKind};
-use reqwest::StatusCode;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use http::header::{HeaderMap, RETRY_AFTER};
 use serde_json::Value;
 
 /// Maximum length of a server's text in an error, in characters.
@@ -32,6 +32,16 @@ const QUEUE_IS_FULL: &str = "many DML statements outstanding against table";
 /// (`invalidQuery`).
 const RATE_LIMIT: &str = "xceeded rate limits";
 
+/// Beginnings of a response to a request for the content of an object that does not exist: Cloud Storage's in plain
+/// text, the emulator's, and that of the XML API.
+const MISSING_OBJECT: [&str; 4] = ["No such object", "The specified ", "Not Found", "<?xml"];
+
+/// Reasons of this crate, which messages do not show.
+const OWN_REASONS: [&str; 4] = ["noToken", "noCredentials", "file", "damaged"];
+
+/// The message about an attempt that took too long.
+pub(crate) const NO_ANSWER: &str = "no answer in time";
+
 /// A failed request.
 #[derive(Debug)]
 pub struct Failure {
@@ -46,54 +56,117 @@ pub struct Failure {
     /// Number of attempts; 0 for a failed job whose request succeeded. After more than one attempt, a conflict can be
     /// caused by an earlier attempt that succeeded without a response.
     pub attempts: u32,
+    /// Whether the response could not be read as the expected JSON, so that its meaning is unknown.
+    pub is_unreadable: bool,
 }
 
 impl Failure {
     /// Parses a response other than 2xx: JSON of BigQuery or of a front end, or HTML of a proxy.
-    pub(crate) fn of_answer(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
+    pub(crate) fn of_answer(status: u16, headers: &HeaderMap, body: &[u8]) -> Self {
         let error = serde_json::from_slice::<Value>(body)
             .ok()
             .and_then(|mut body| Some(body.get_mut("error")?.take()));
         let error = error.unwrap_or_default();
         let reason = error.pointer("/errors/0/reason").or(error.get("status")).and_then(Value::as_str);
-        let message = error
-            .get("message")
-            .and_then(Value::as_str)
-            .map_or_else(|| format!("a response that is not JSON ({} bytes)", body.len()), shorten);
+        let text = std::str::from_utf8(body).unwrap_or_default().trim();
+        let message = match error.get("message").and_then(Value::as_str) {
+            Some(message) => shorten(message),
+            // Cloud Storage answers a request for content in plain text.
+            None if !text.is_empty() && !text.starts_with(['<', '{']) => shorten(text),
+            None => format!("a response that is not JSON ({} bytes)", body.len()),
+        };
+        let failure = Self::of_status(status, reason.unwrap_or_default(), message, headers);
+        // A front end's response says nothing about what was asked for: it may be there, and the next request may
+        // reach it.
+        let is_page = text.starts_with('<') && (!text.starts_with("<?xml") || text.contains("<html"));
+        let is_foreign = match status {
+            403 => is_page,
+            404 => {
+                is_page || (error.is_null() && !MISSING_OBJECT.iter().any(|begin| text.starts_with(begin)))
+            }
+            _ => false,
+        };
+        Self { is_unreadable: is_foreign, ..failure }
+    }
+
+    /// A response other than 2xx, whose body has been parsed.
+    pub(crate) fn of_status(status: u16, reason: &str, message: String, headers: &HeaderMap) -> Self {
         Self {
-            status: Some(status.as_u16()),
-            reason: reason.unwrap_or_default().to_owned(),
+            status: Some(status),
+            reason: reason.to_owned(),
             message,
             retry_after: headers.get(RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?)),
             attempts: 0,
+            is_unreadable: false,
         }
     }
 
     /// A request without a complete response.
     pub(crate) fn of_connection(message: impl Into<String>) -> Self {
-        Self { status: None, reason: String::new(), message: message.into(), retry_after: None, attempts: 0 }
+        Self::local("", message.into())
+    }
+
+    /// The failure of a connection, described by the root cause of `error`.
+    pub(crate) fn of_transport(is_timeout: bool, error: &(dyn StdError + 'static)) -> Self {
+        Self::of_connection(if is_timeout { NO_ANSWER.to_owned() } else { root_cause(error) })
+    }
+
+    /// Names the host in the failure of a connection.
+    #[must_use]
+    pub fn at(mut self, host: &str) -> Self {
+        if self.status.is_none() && self.reason.is_empty() && !self.is_unreadable {
+            self.message = format!("{host}: {}", self.message);
+        }
+        self
+    }
+
+    /// A response that is not the expected JSON; `expected` is what could not be read from it.
+    pub(crate) fn unreadable(expected: &str, error: &(dyn StdError + 'static)) -> Self {
+        let message = format!("the response is not {expected}: {}", root_cause(error));
+        Self { is_unreadable: true, ..Self::of_connection(message) }
+    }
+
+    /// The failure to get a token, if it is the cause of `error`.
+    pub(crate) fn of_credentials(error: &(dyn StdError + 'static)) -> Option<Self> {
+        causes(error).find_map(|cause| cause.downcast_ref()).map(Self::of_token)
+    }
+
+    /// The failure to get a token.
+    pub(crate) fn of_token(error: &Error) -> Self {
+        match error.kind() {
+            ErrorKind::Unavailable => Self::local("noToken", error.chain()),
+            _ => Self::local("noCredentials", error.chain()),
+        }
     }
 
     /// A failure of this side, which a retry does not help: the request could not be sent or its response not parsed.
     pub fn local(reason: &str, message: String) -> Self {
-        Self { status: None, reason: reason.to_owned(), message, retry_after: None, attempts: 0 }
-    }
-
-    /// A failed job; `error` is its `errorResult`.
-    pub fn of_job(error: &Value) -> Self {
-        let text = |name| error.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         Self {
             status: None,
-            reason: text("reason"),
-            message: shorten(&text("message")),
+            reason: reason.to_owned(),
+            message,
             retry_after: None,
             attempts: 0,
+            is_unreadable: false,
         }
+    }
+
+    /// A failed job, by the reason and the message of its `errorResult`.
+    pub fn of_job(reason: &str, message: &str) -> Self {
+        Self::local(reason, shorten(message))
+    }
+
+    /// Returns whether a repeated request may succeed.
+    pub fn is_transient(&self) -> bool {
+        self.is_unreadable || self.kind() == ErrorKind::Unavailable
     }
 
     /// The kind of the failure.
     pub fn kind(&self) -> ErrorKind {
         use ErrorKind as Kind;
+        if self.is_unreadable && self.status != Some(403) {
+            return Kind::Unavailable;
+        }
         match (self.reason.as_str(), self.status) {
             (
                 "rateLimitExceeded"
@@ -103,7 +176,8 @@ impl Failure {
                 | "internalError"
                 | "jobBackendError"
                 | "jobInternalError"
-                | "tableUnavailable",
+                | "tableUnavailable"
+                | "noToken",
                 _,
             ) => Kind::Unavailable,
             // Of two concurrent updates of a table, BigQuery rejects the second, which can be retried.
@@ -120,8 +194,10 @@ impl Failure {
             ("accessDenied" | "billingNotEnabled" | "noCredentials", _) | (_, Some(401 | 403)) => {
                 Kind::Forbidden
             }
+            ("damaged", _) => Kind::Corrupt,
             ("stopped", _) => Kind::Cancelled,
-            (_, Some(408 | 429 | 500..=599)) => Kind::Unavailable,
+            // 410: the session of a resumable upload has expired; a repeated upload begins another.
+            (_, Some(408 | 410 | 429 | 500..=599)) => Kind::Unavailable,
             (_, Some(413)) => Kind::Exhausted,
             ("invalid" | "invalidQuery", _) | (_, Some(400..=499)) => Kind::InvalidInput,
             (_, None) if self.reason.is_empty() => Kind::Unavailable,
@@ -140,12 +216,16 @@ impl Failure {
     pub fn into_error(self, doing: &str) -> Error {
         let kind = self.kind();
         let status = self.status.map(|status| format!("HTTP {status}, ")).unwrap_or_default();
-        let reason = if self.reason.is_empty() { String::new() } else { format!(" ({})", self.reason) };
+        let is_shown = !self.reason.is_empty() && !OWN_REASONS.contains(&&*self.reason);
+        let reason = if is_shown { format!(" ({})", self.reason) } else { String::new() };
         let tries = if self.attempts > 1 { format!(" after {} tries", self.attempts) } else { String::new() };
         let remedy = match (self.reason.as_str(), kind) {
             ("bytesBilledLimitExceeded", _) => ": raise MAX_BYTES_BILLED if the query is worth it",
             ("billingNotEnabled", _) => ": enable billing for the project",
+            ("accessNotConfigured", _) => ": enable the API for the project",
+            ("resourcesExceeded", ErrorKind::Exhausted) => ": simplify the statement, or let it read less",
             ("noCredentials", _) => "",
+            _ if self.status == Some(401) => ": log in again, or use the credentials of another account",
             (_, ErrorKind::Forbidden) => {
                 ": grant this account the required role, or use the credentials of another account"
             }
@@ -167,7 +247,19 @@ fn retry_after(text: &str) -> Option<Duration> {
     (until.with_timezone(&Utc) - Utc::now()).to_std().ok()
 }
 
-fn shorten(text: &str) -> String {
+/// The error and its causes.
+pub(crate) fn causes<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}
+
+/// The innermost cause; the outer errors of the libraries repeat it or tell of their own layers.
+pub(crate) fn root_cause(error: &(dyn StdError + 'static)) -> String {
+    causes(error).last().map(ToString::to_string).unwrap_or_default()
+}
+
+pub(crate) fn shorten(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(MAX_MESSAGE_CHARS) {
         Some((end, _)) => format!("{}…", &line[..end]),
@@ -180,7 +272,7 @@ mod tests {
     use super::*;
 
     fn answer(status: u16, body: &str) -> Failure {
-        Failure::of_answer(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body.as_bytes())
+        Failure::of_answer(status, &HeaderMap::new(), body.as_bytes())
     }
 
     #[test]
@@ -197,6 +289,14 @@ mod tests {
             (409, json("duplicate"), ErrorKind::Conflict),
             (412, json("conditionNotMet"), ErrorKind::Conflict),
             (503, "<html>Service unavailable</html>".into(), ErrorKind::Unavailable),
+            (404, "<html>Not found</html>".into(), ErrorKind::Unavailable),
+            (403, " <!DOCTYPE html>".into(), ErrorKind::Forbidden),
+            (404, "<?xml version='1.0'?><Error/>".into(), ErrorKind::NotFound),
+            (404, "<?xml version='1.0'?><!DOCTYPE html><html/>".into(), ErrorKind::Unavailable),
+            (404, "No such object: bucket/name".into(), ErrorKind::NotFound),
+            (404, "404 page not found".into(), ErrorKind::Unavailable),
+            (404, String::new(), ErrorKind::Unavailable),
+            (413, "<html>Too large</html>".into(), ErrorKind::Exhausted),
             (502, String::new(), ErrorKind::Unavailable),
             (401, r#"{"error":{"code":401,"status":"UNAUTHENTICATED","details":[]}}"#.into(), ErrorKind::Forbidden),
             (404, "Not Found".into(), ErrorKind::NotFound),
@@ -237,7 +337,7 @@ mod tests {
             ),
         ] {
             let error = serde_json::json!({ "reason": reason, "message": message });
-            assert_eq!(Failure::of_job(&error).kind(), kind, "of a job: {reason}: {message}");
+            assert_eq!(Failure::of_job(reason, message).kind(), kind, "of a job: {reason}: {message}");
             let body = serde_json::json!({ "error": { "message": message, "errors": [error] } });
             assert_eq!(answer(400, &body.to_string()).kind(), kind, "of an answer: {reason}: {message}");
         }

@@ -1,25 +1,30 @@
-//! A client for the REST APIs of BigQuery, Cloud Storage and Vertex AI.
+//! Clients of BigQuery, Cloud Storage and Vertex AI, with one set of credentials, retries and errors.
 //!
-//! - [`client`]: sends requests, with retries
+//! - [`bigquery`]: `gcp-bigquery-client` for datasets, tables and jobs
+//! - [`objects`]: `google-cloud-storage` for reading and writing objects
+//! - [`client`]: the requests that neither of them makes
 //! - [`credentials`]: application-default credentials, or none for an emulator
+//! - [`repeat`]: time limits, and the loop that retries a request
 //! - [`failure`]: classifies failed requests
-//! - [`retry`]: time limits and the wait between attempts
 //!
 //! Every request must be idempotent, because it may be sent more than once: writes carry a job id or a precondition, so
 //! that a second copy changes nothing.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 
+pub mod bigquery;
 pub mod client;
 pub mod credentials;
 pub mod failure;
-pub mod retry;
+pub mod objects;
+pub mod repeat;
 mod transfer;
 
-pub use client::{Answer, Body, Call, Client};
+pub use client::{Body, Call, Client};
 pub use credentials::Credentials;
 pub use failure::Failure;
-pub use retry::Limits;
+pub use repeat::{Allowance, Limits, Session};
+pub use transfer::Transfer;
 
 /// The characters to escape in a path segment: all but the unreserved ones of RFC 3986. Not every server decodes `%2D`.
 const ESCAPED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');

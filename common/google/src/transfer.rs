@@ -1,48 +1,86 @@
 //! Detects transfers that stall or are too slow.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::retry::Limits;
+use crate::failure::{Failure, NO_ANSWER};
+use crate::repeat::Limits;
 
 /// The progress of one attempt.
 #[derive(Debug)]
-pub(crate) struct Transfer {
+pub struct Transfer {
     limits: Limits,
     /// Maximum time without progress.
     idle: Duration,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
     started: Instant,
-    /// Number of bytes sent and received, and the time of the last progress.
-    moved: Mutex<(u64, Instant)>,
+    /// The time of the last progress.
+    last: Instant,
+    /// Number of bytes sent and received.
+    bytes: u64,
+}
+
+impl State {
+    fn starting(started: Instant) -> Self {
+        Self { started, last: started, bytes: 0 }
+    }
 }
 
 impl Transfer {
     /// Starts the clock; `idle` is the maximum time without progress.
-    pub(crate) fn new(limits: Limits, idle: Duration) -> Self {
-        let started = Instant::now();
-        Self { limits, idle, started, moved: Mutex::new((0, started)) }
+    pub fn new(limits: Limits, idle: Duration) -> Self {
+        Self { limits, idle, state: Mutex::new(State::starting(Instant::now())) }
+    }
+
+    /// Starts the clock again after `wait`, for another attempt.
+    pub fn restart_in(&self, wait: Duration) {
+        *self.state() = State::starting(Instant::now() + wait);
+    }
+
+    /// Maximum time without progress.
+    pub(crate) fn idle(&self) -> Duration {
+        self.idle
     }
 
     /// Records progress of `bytes`.
-    pub(crate) fn advance(&self, bytes: usize) {
-        let mut moved = self.moved.lock().unwrap_or_else(PoisonError::into_inner);
-        *moved = (moved.0 + bytes as u64, Instant::now());
+    pub fn advance(&self, bytes: usize) {
+        let mut state = self.state();
+        state.bytes += bytes as u64;
+        state.last = Instant::now();
     }
 
-    /// Returns whether any byte was sent or received.
-    pub(crate) fn has_moved(&self) -> bool {
-        self.moved.lock().unwrap_or_else(PoisonError::into_inner).0 > 0
+    /// Awaits `work`, and fails when the transfer stalls.
+    ///
+    /// # Errors
+    /// The failure of `work`, or one of the connection.
+    pub async fn watch<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        tokio::select! {
+            outcome = work => outcome,
+            () = self.stalled() => {
+                let has_moved = self.state().bytes > 0;
+                Err(Failure::of_connection(
+                    if has_moved { "the transfer stopped or was too slow" } else { NO_ANSWER },
+                ))
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The time at which the transfer is given up if there is no further progress.
     fn deadline(&self) -> Instant {
-        let (bytes, last) = *self.moved.lock().unwrap_or_else(PoisonError::into_inner);
-        (last + self.idle).min(self.started + self.idle + self.limits.transfer(bytes))
+        let state = self.state();
+        (state.last + self.idle).min(state.started + self.idle + self.limits.transfer(state.bytes))
     }
 
     /// Completes when the transfer has stalled or is slower than [`Limits::least_rate`].
-    pub(crate) async fn stalled(&self) {
+    async fn stalled(&self) {
         loop {
             let deadline = self.deadline();
             if deadline <= Instant::now() {
@@ -61,8 +99,9 @@ mod tests {
     /// after the start.
     fn deadline_s(bytes: u64, last_s: u64) -> u64 {
         let transfer = Transfer::new(Limits::default(), Duration::from_mins(1));
-        *transfer.moved.lock().unwrap() = (bytes, transfer.started + Duration::from_secs(last_s));
-        (transfer.deadline() - transfer.started).as_secs()
+        let started = transfer.state().started;
+        *transfer.state() = State { started, last: started + Duration::from_secs(last_s), bytes };
+        (transfer.deadline() - started).as_secs()
     }
 
     #[test]

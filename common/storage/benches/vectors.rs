@@ -1,8 +1,8 @@
 //! What reading vectors from BigQuery costs this side: CPU, memory and bytes a row, with canned answers instead of
 //! the service.
 //!
-//! `vectors ROWS array` has the answers carry a vector as an array, `vectors ROWS text` as one string. The answers
-//! come from a child process, so that the CPU time of this one is that of the client alone.
+//! `vectors ROWS` reads that number of rows. The answers come from a child process, so that the CPU time of this one
+//! is that of the client alone.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -24,9 +24,9 @@ fn main() -> ExitCode {
     let outcome = match arguments[..] {
         // `scripts/bench hot` starts every benchmark; this one has arguments.
         [] => return ExitCode::SUCCESS,
-        ["serve", rows, form] => serve(rows, form),
-        [rows, form @ ("array" | "text")] => measure(rows, form),
-        _ => Err(Error::invalid_input("usage: vectors ROWS array|text")),
+        ["serve", rows] => serve(rows),
+        [rows] => measure(rows),
+        _ => Err(Error::invalid_input("usage: vectors ROWS")),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -37,10 +37,10 @@ fn main() -> ExitCode {
     }
 }
 
-fn measure(rows: &str, form: &str) -> Result<()> {
+fn measure(rows: &str) -> Result<()> {
     let expected: u64 = rows.parse().map_err(|_| Error::invalid_input(format!("invalid rows {rows:?}")))?;
     let mut server = Command::new(std::env::current_exe()?)
-        .args(["serve", rows, form])
+        .args(["serve", rows])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()?;
@@ -77,7 +77,7 @@ fn measure(rows: &str, form: &str) -> Result<()> {
         return Err(Error::corrupt(format!("{expected} rows were served, and {read} came back")));
     }
     println!(
-        "{read} rows as {form}: {:.1} s of CPU, {:.1} us a row, {:.0} bytes a row, peak memory {} MB, \
+        "{read} rows: {:.1} s of CPU, {:.1} us a row, {:.0} bytes a row, peak memory {} MB, \
          checksum {checksum:016x}",
         cpu.as_secs_f64(),
         cpu.as_secs_f64() * 1e6 / read as f64,
@@ -88,15 +88,13 @@ fn measure(rows: &str, form: &str) -> Result<()> {
 }
 
 /// Answers requests until its input ends; prints the address first and the bytes of the rows last.
-fn serve(rows: &str, form: &str) -> Result<()> {
+fn serve(rows: &str) -> Result<()> {
     let rows: usize = rows.parse().map_err(|_| Error::invalid_input(format!("invalid rows {rows:?}")))?;
     let listener = TcpListener::bind("127.0.0.1:0")?;
     println!("{}", listener.local_addr()?);
-    let form = form.to_owned();
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            let form = form.clone();
-            std::thread::spawn(move || answer(stream, rows, &form));
+            std::thread::spawn(move || answer(stream, rows));
         }
     });
     std::io::stdin().read_to_end(&mut Vec::new())?;
@@ -107,7 +105,7 @@ fn serve(rows: &str, form: &str) -> Result<()> {
 /// Bytes of pages.
 static SENT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
 
-fn answer(stream: TcpStream, rows: usize, form: &str) -> Result<()> {
+fn answer(stream: TcpStream, rows: usize) -> Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut writer = stream;
     // The rows of a page, the same in every page and every 500, so that sizes of pages do not matter.
@@ -137,7 +135,7 @@ fn answer(stream: TcpStream, rows: usize, form: &str) -> Result<()> {
             let (most, from) = (number("maxResults").unwrap_or(500), number("pageToken").unwrap_or(0));
             let count = most.min(rows - from);
             if !pages.iter().any(|(rows, _)| *rows == count) {
-                let page: Vec<String> = (0..count as u64).map(|n| row(n % 500, form)).collect();
+                let page: Vec<String> = (0..count as u64).map(|n| row(n % 500)).collect();
                 pages.push((count, page.join(",")));
             }
             let text = pages.iter().find(|(rows, _)| *rows == count).map_or("", |(_, text)| text);
@@ -149,7 +147,12 @@ fn answer(stream: TcpStream, rows: usize, form: &str) -> Result<()> {
             SENT.fetch_add(body.len() as u64, std::sync::atomic::Ordering::SeqCst);
             body
         } else {
-            r#"{"location":"US","status":{"state":"DONE"},"statistics":{},"type":"TABLE"}"#.to_owned()
+            // A dataset, a table, and a job.
+            let table = r#"{"projectId":"demo","datasetId":"canned","tableId":"t"}"#;
+            format!(
+                r#"{{"datasetReference":{table},"tableReference":{table},"schema":{{"fields":[]}},"location":"US",
+                    "status":{{"state":"DONE"}},"statistics":{{}}}}"#
+            )
         };
         let head = format!(
             "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
@@ -161,7 +164,7 @@ fn answer(stream: TcpStream, rows: usize, form: &str) -> Result<()> {
 }
 
 /// A row of `scan_embeddings.sql`.
-fn row(n: u64, form: &str) -> String {
+fn row(n: u64) -> String {
     let mut state = n;
     let elements: Vec<String> = (0..DIMENSION)
         .map(|_| {
@@ -170,12 +173,7 @@ fn row(n: u64, form: &str) -> String {
             format!("{:?}", f64::from(element))
         })
         .collect();
-    let vector = if form == "array" {
-        let cells: Vec<String> = elements.iter().map(|element| format!(r#"{{"v":"{element}"}}"#)).collect();
-        format!("[{}]", cells.join(","))
-    } else {
-        format!("\"[{}]\"", elements.join(","))
-    };
+    let vector = format!("\"[{}]\"", elements.join(","));
     let hash = format!("{n:064x}");
     let space = "all-MiniLM-L6-v2/c9745ed1d9f2/t1-256";
     let begin =

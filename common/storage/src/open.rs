@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use common_core::{Error, Result};
 #[cfg(feature = "gcp")]
-use common_google::Client;
+use tokio::sync::OnceCell;
 
 use crate::artifacts::{self, ArtifactStore};
 use crate::settings::{ArtifactsUrl, StorageSettings, WarehouseUrl};
@@ -32,7 +32,7 @@ pub struct Storage {
     settings: StorageSettings,
     artifacts: OnceLock<Arc<dyn ArtifactStore>>,
     #[cfg(feature = "gcp")]
-    bigquery: OnceLock<Client>,
+    bigquery: OnceCell<crate::bigquery::Connection>,
 }
 
 impl Storage {
@@ -42,7 +42,7 @@ impl Storage {
             settings,
             artifacts: OnceLock::new(),
             #[cfg(feature = "gcp")]
-            bigquery: OnceLock::new(),
+            bigquery: OnceCell::new(),
         }
     }
 
@@ -62,9 +62,10 @@ impl Storage {
             WarehouseUrl::DuckDb(path) => Ok(Arc::new(crate::duckdb::DuckDb::open(path, access).await?)),
             #[cfg(feature = "gcp")]
             WarehouseUrl::BigQuery { project, dataset } => {
-                let client = get_or_try_init(&self.bigquery, || crate::bigquery::client(&self.settings))?;
+                let connect = || crate::bigquery::connect(&self.settings);
+                let google = self.bigquery.get_or_try_init(connect).await?.clone();
                 let dataset = (project.as_str(), dataset.as_str());
-                let opened = crate::bigquery::BigQuery::open(client, &self.settings, dataset, access);
+                let opened = crate::bigquery::BigQuery::open(google, &self.settings, dataset, access);
                 Ok(Arc::new(opened.await?))
             }
             #[allow(unreachable_patterns)]

@@ -16,6 +16,9 @@ settings! {
         pub bigquery_emulator_host: Option<String>;
         /// Host of a Cloud Storage emulator to call instead of Google, without credentials
         pub storage_emulator_host: Option<String>;
+        /// Size from which an object is uploaded to Cloud Storage in a resumable session, in bytes; by default 8388608,
+        /// and on an emulator none
+        pub resumable_upload_bytes: Option<Whole<0, 9_223_372_036_854_775_807>>;
         /// Region in which a missing dataset is created
         pub bigquery_location: String = "asia-southeast1";
         /// Maximum number of bytes that a query may read; BigQuery rejects queries that would read more

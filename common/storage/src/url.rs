@@ -43,14 +43,20 @@ impl Value for WarehouseUrl {
         }
         if let Some((project, dataset)) =
             value.strip_prefix("bigquery://").and_then(|rest| rest.split_once('/'))
-            && !project.is_empty()
-            && !dataset.is_empty()
-            && !dataset.contains('/')
+            && is_name(project, "-.:_")
+            && is_name(dataset, "_")
         {
             return Ok(Self::BigQuery { project: project.into(), dataset: dataset.into() });
         }
-        Err("duckdb:PATH or bigquery://PROJECT/DATASET".to_owned())
+        let of_bigquery =
+            "bigquery://PROJECT/DATASET, where DATASET has only letters, digits and underscores";
+        Err(format!("duckdb:PATH or {of_bigquery}"))
     }
+}
+
+/// Whether `text` is one of BigQuery's names: ASCII letters, digits, and `others`.
+fn is_name(text: &str, others: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || others.contains(c))
 }
 
 impl Value for ArtifactsUrl {

@@ -9,7 +9,7 @@ use common_core::{Error, Result};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::rows::{Row, optional, parsed, required};
+use super::rows::{parsed, required};
 use super::wire::Raw;
 use crate::warehouse::cell::{self, Cell, ColumnType};
 
@@ -41,7 +41,7 @@ pub(super) fn column(field: &Value) -> (String, ColumnType) {
 }
 
 /// The cells of a row; `fields` are the columns as the API describes them.
-pub(super) fn cells(row: Row, types: &[ColumnType], fields: &[Value]) -> Result<Vec<Cell>> {
+pub(super) fn cells(row: Vec<Raw>, types: &[ColumnType], fields: &[Value]) -> Result<Vec<Cell>> {
     row.into_iter()
         .zip(types.iter().zip(fields))
         .map(|(value, (of_type, field))| cell(value, *of_type, field))
@@ -59,7 +59,7 @@ fn cell(value: Raw, of_type: ColumnType, field: &Value) -> Result<Cell> {
         }
         _ => {}
     }
-    let text = required(value)?;
+    let text = required(optional(value))?;
     Ok(match of_type {
         ColumnType::Bool => Cell::Bool(text == "true"),
         ColumnType::Int => Cell::Int(parsed(&text)?),
@@ -77,6 +77,16 @@ fn cell(value: Raw, of_type: ColumnType, field: &Value) -> Result<Cell> {
         ColumnType::Bytes => Cell::Bytes(bytes(&text)?),
         _ => Cell::Text(text),
     })
+}
+
+/// A scalar: text, or NULL.
+fn optional(value: Raw) -> Option<String> {
+    match value {
+        Raw::Null => None,
+        Raw::Text(text) => Some(text),
+        Raw::List(values) => Some(values.into_iter().filter_map(optional).collect::<Vec<_>>().join(", ")),
+        Raw::Other(value) => Some(value.to_string()),
+    }
 }
 
 fn bytes(base64: &str) -> Result<Vec<u8>> {
@@ -132,7 +142,7 @@ fn write(value: Raw, field: &Value, is_list: bool, out: &mut String) -> Result<(
             out.push('}');
         }
         scalar => {
-            let text_of = required(scalar)?;
+            let text_of = required(optional(scalar))?;
             out.push_str(&match text(field, "type") {
                 "BOOLEAN" | "BOOL" => text_of,
                 "INTEGER" | "INT64" | "NUMERIC" | "BIGNUMERIC" => cell::digits_json(&text_of),

@@ -1,4 +1,4 @@
-//! The dataset of the warehouse: its addresses and tables, and the requests that are not jobs.
+//! The dataset of the warehouse: its creation, its addresses and the names of its tables.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -7,22 +7,22 @@ use std::time::Instant;
 
 use common_core::job::JobKey;
 use common_core::{ErrorKind, Result};
-use common_google::{Body, Call, Client, Credentials, Limits, segment};
-use serde_json::{Value, json};
+use common_google::segment;
+use gcp_bigquery_client::model::dataset as google;
+use gcp_bigquery_client::table::ListOptions;
+use serde_json::Value;
 
+use super::requests::Connection;
+use super::sql;
 use super::statement::{Statement, key};
-use super::{execute, sql};
 use crate::Access;
-use crate::settings::StorageSettings;
 
 /// Distinct values of a column, and when they were read.
 pub(super) type StoredValues = (Instant, Arc<Vec<String>>);
 
-/// A dataset, and the client that accesses it.
+/// A dataset, and the clients that access it.
 pub(super) struct Dataset {
-    pub(super) client: Client,
-    /// Base URL of the API: Google's or an emulator's.
-    pub(super) root: String,
+    pub(super) google: Connection,
     pub(super) project: String,
     pub(super) id: String,
     /// Location of the dataset; its jobs run there.
@@ -35,59 +35,49 @@ pub(super) struct Dataset {
     pub(super) stored_values: Mutex<HashMap<String, StoredValues>>,
 }
 
-/// A client for [`BigQuery::open`](super::BigQuery::open); all datasets opened with it share its connections and
-/// tokens.
-///
-/// # Errors
-/// `Internal` if the HTTP client cannot be created.
-pub fn client(settings: &StorageSettings) -> Result<Client> {
-    let credentials = match &settings.bigquery_emulator_host {
-        Some(_) => Credentials::anonymous(),
-        None => Credentials::application_default(),
-    };
-    Client::new(credentials, Limits::of_seconds(settings.request_timeout_s.get()))
-}
-
 impl Dataset {
-    pub(super) async fn find_or_make(&self, access: Access, location: &str) -> Result<Value> {
-        let doing = format!("opening dataset {}.{}", self.project, self.id);
-        let failure = match self.client.json(&Call::get(&doing, self.dataset_url(""))).await {
-            Ok(facts) => return Ok(facts),
-            Err(failure) => failure,
-        };
-        if failure.kind() != ErrorKind::NotFound {
-            return Err(failure.into_error(&doing));
-        }
-        if access != Access::Create {
-            return Err(failure
-                .into_error(&doing)
-                .remedy("load ads with `jobctl load FILE`, which creates it, or correct WAREHOUSE_URL"));
-        }
-        let reference = json!({"projectId": self.project, "datasetId": self.id});
-        let body = json!({"datasetReference": reference, "location": location});
-        let doing = format!("making dataset {}.{}", self.project, self.id);
-        match self.client.json(&Call::post(&doing, self.url("datasets"), Body::Json(body))).await {
-            Ok(facts) => Ok(facts),
-            Err(failure) if failure.kind() == ErrorKind::Conflict => {
-                let again = self.client.json(&Call::get(&doing, self.dataset_url(""))).await;
-                again.map_err(|failure| failure.into_error(&doing))
+    /// The location of the dataset, which is created if `access` allows it.
+    pub(super) async fn find_or_make(&self, access: Access, location: &str) -> Result<String> {
+        let (api, project, id) = (self.google.api.dataset(), &self.project, &self.id);
+        let doing = format!("opening dataset {project}.{id}");
+        let find = || api.get(project, id);
+        let found = match self.request(&doing, find).await {
+            Err(failure) if failure.kind() == ErrorKind::NotFound && access == Access::Create => {
+                let doing = format!("making dataset {project}.{id}");
+                let new = google::Dataset::new(project, id).location(location);
+                let made = match self.request(&doing, || api.create(new.clone())).await {
+                    Err(failure) if failure.kind() == ErrorKind::Conflict => self.request(&doing, find).await,
+                    made => made,
+                };
+                made.map_err(|failure| failure.into_error(&doing))?
             }
-            Err(failure) => Err(failure.into_error(&doing)),
-        }
+            Err(failure) if failure.kind() == ErrorKind::NotFound => {
+                // A missing project differs from a missing dataset in the message alone.
+                let remedy = if failure.message.starts_with("Not found: Project") {
+                    "correct WAREHOUSE_URL"
+                } else {
+                    "load ads with `jobctl load FILE`, which creates it, or correct WAREHOUSE_URL"
+                };
+                return Err(failure.into_error(&doing).remedy(remedy));
+            }
+            found => found.map_err(|failure| failure.into_error(&doing))?,
+        };
+        Ok(found.location.unwrap_or_default())
     }
 
     pub(super) async fn remove(&self) -> Result<()> {
         let doing = format!("removing dataset {}.{}", self.project, self.id);
-        let call = Call::delete(&doing, self.dataset_url("")).with("deleteContents", "true");
-        self.client.send(&call).await.map(|_| ()).map_err(|failure| failure.into_error(&doing))
+        let api = self.google.api.dataset();
+        let removed = self.request(&doing, || api.delete(&self.project, &self.id, true)).await;
+        removed.map_err(|failure| failure.into_error(&doing))
     }
 
     pub(super) fn url(&self, path: &str) -> String {
-        format!("{}/bigquery/v2/projects/{}/{path}", self.root, segment(&self.project))
+        format!("{}/bigquery/v2/projects/{}/{path}", self.google.root, segment(&self.project))
     }
 
     pub(super) fn upload_url(&self, path: &str) -> String {
-        format!("{}/upload/bigquery/v2/projects/{}/{path}", self.root, segment(&self.project))
+        format!("{}/upload/bigquery/v2/projects/{}/{path}", self.google.root, segment(&self.project))
     }
 
     pub(super) fn dataset_url(&self, path: &str) -> String {
@@ -110,20 +100,22 @@ impl Dataset {
         let mut names = Vec::new();
         let mut token = None;
         loop {
-            let mut call = Call::get(&doing, self.dataset_url("tables")).with("maxResults", "1000");
-            if let Some(token) = token {
-                call = call.with("pageToken", token);
-            }
-            let page = self.client.json(&call).await.map_err(|failure| failure.into_error(&doing))?;
-            let tables = page.get("tables").and_then(Value::as_array).into_iter().flatten();
+            let options = || {
+                let options = ListOptions::default().max_results(1000);
+                token.iter().cloned().fold(options, ListOptions::page_token)
+            };
+            let api = self.google.api.table();
+            let listed = self.request(&doing, || api.list(&self.project, &self.id, options())).await;
+            let page = listed.map_err(|failure| failure.into_error(&doing))?;
+            let tables = page.tables.into_iter().flatten();
             names.extend(
                 tables
-                    .filter(|table| execute::text(table, "/type") == "TABLE")
-                    .map(|table| execute::text(table, "/tableReference/tableId")),
+                    .filter(|table| table.r#type.as_deref() == Some("TABLE"))
+                    .map(|table| table.table_reference.table_id),
             );
-            match page.get("nextPageToken").and_then(Value::as_str) {
-                Some(next) => token = Some(next.to_owned()),
-                None => break,
+            token = page.next_page_token;
+            if token.is_none() {
+                break;
             }
         }
         names.sort_unstable();

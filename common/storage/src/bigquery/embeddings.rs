@@ -7,14 +7,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use common_core::job::{ContentHash, IndexedAd, JobKey, Timestamp};
 use common_core::{Error, ErrorKind, Result};
-use common_google::{Call, segment};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use serde_json::Value;
 
 use super::dataset::Dataset;
 use super::statement::{Statement, shared};
-use super::{ADS_A_STATEMENT, BigQuery, STAGED, jobs, load, rows, sql};
+use super::{ADS_A_STATEMENT, BigQuery, STAGED, jobs, load, pages, rows, sql};
 use crate::batches;
 use crate::sql::Template;
 use crate::warehouse::{
@@ -40,7 +39,7 @@ impl EmbeddingStore for BigQuery {
     ) -> BoxStream<'static, Result<Vec<EmbeddingRow>>> {
         let statement =
             Statement::new("reading embeddings", sql::SCAN_EMBEDDINGS).on(table).text("space", Some(space));
-        let rows = self.0.stream(statement, rows::VECTOR_PAGE_ROWS);
+        let rows = self.0.stream(statement, pages::VECTOR_PAGE_ROWS);
         rows.map(|page| page?.into_iter().map(rows::embedding).collect::<Result<Vec<_>>>()).boxed()
     }
 
@@ -48,10 +47,10 @@ impl EmbeddingStore for BigQuery {
         let (this, table) = (Arc::clone(&self.0), table.clone());
         let statement = Statement::new("reading ads", sql::SCAN_ADS).on(&table).text("space", Some(space));
         let pages = async move {
-            if this.table(&table.name).await?.is_none() {
+            if !this.has_table(&table.name).await? {
                 return Ok(futures::stream::empty().boxed());
             }
-            let rows = this.stream(statement, rows::VECTOR_PAGE_ROWS);
+            let rows = this.stream(statement, pages::VECTOR_PAGE_ROWS);
             Ok::<_, Error>(
                 rows.map(|page| page?.into_iter().map(rows::indexed_ad).collect::<Result<Vec<_>>>()).boxed(),
             )
@@ -74,12 +73,11 @@ impl EmbeddingStore for BigQuery {
         hashes: &[ContentHash],
         since: Option<Timestamp>,
     ) -> Result<HashSet<ContentHash>> {
-        if hashes.is_empty() || self.0.table(&table.name).await?.is_none() {
+        if hashes.is_empty() || !self.0.has_table(&table.name).await? {
             return Ok(HashSet::new());
         }
         let rows = self.0.collect(known_texts(table, space, hashes, since)).await?;
-        let digits = rows.iter().filter_map(|row| row.first()?.as_str());
-        digits.map(ContentHash::parse).collect()
+        rows.into_iter().map(|row| ContentHash::parse(&rows::text(row)?)).collect()
     }
 
     async fn merge_embeddings(
@@ -155,7 +153,7 @@ impl EmbeddingStore for BigQuery {
     }
 
     async fn costs(&self, scan: &JobScan) -> Result<Vec<QueryCost>> {
-        let has_table = self.0.table(&scan.embeddings.name).await?.is_some();
+        let has_table = self.0.has_table(&scan.embeddings.name).await?;
         let mut statements =
             vec![("count_jobs", jobs::count_jobs(scan)), ("scan_jobs", jobs::scan_jobs(scan, has_table))];
         if has_table {
@@ -173,7 +171,7 @@ impl EmbeddingStore for BigQuery {
 
 impl Dataset {
     async fn index_state(self: &Arc<Self>, table: &EmbeddingTable, space: &str) -> Result<IndexState> {
-        if self.table(&table.name).await?.is_none() {
+        if !self.has_table(&table.name).await? {
             return Ok(IndexState::default());
         }
         let statement =
@@ -186,7 +184,7 @@ impl Dataset {
         self: &Arc<Self>,
         table: &EmbeddingTable,
     ) -> Result<Vec<(String, u64)>> {
-        if self.table(&table.name).await?.is_none() {
+        if !self.has_table(&table.name).await? {
             return Ok(Vec::new());
         }
         let found =
@@ -210,9 +208,9 @@ impl Dataset {
             self.execute(&merge).await
         }
         .await;
-        let url = self.dataset_url(&format!("tables/{}", segment(&staged)));
+        let api = self.google.api.table();
         // If this fails, the staging table expires later.
-        let _ = self.client.send(&Call::delete(&doing, url)).await;
+        let _ = self.request(&doing, || api.delete(&self.project, &self.id, &staged)).await;
         outcome.map(|_| ())
     }
 }

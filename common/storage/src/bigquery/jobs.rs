@@ -10,7 +10,7 @@ use futures::{StreamExt, TryStreamExt};
 
 use super::load::{self, ParquetFile};
 use super::statement::Statement;
-use super::{BigQuery, rows, sql};
+use super::{BigQuery, pages, rows, sql};
 use crate::batches;
 use crate::warehouse::{Appended, Candidate, JobCount, JobScan, JobStore, Tombstones};
 
@@ -50,14 +50,14 @@ impl JobStore for BigQuery {
 
     fn scan_jobs(&self, scan: JobScan) -> BoxStream<'static, Result<Vec<Candidate>>> {
         let this = Arc::clone(&self.0);
-        let pages = async move {
-            let has_table = this.table(&scan.embeddings.name).await?.is_some();
-            let rows = this.stream(scan_jobs(&scan, has_table), rows::PAGE_ROWS);
+        let read = async move {
+            let has_table = this.has_table(&scan.embeddings.name).await?;
+            let rows = this.stream(scan_jobs(&scan, has_table), pages::PAGE_ROWS);
             Ok::<_, Error>(
                 rows.map(|page| page?.into_iter().map(rows::candidate).collect::<Result<Vec<_>>>()),
             )
         };
-        futures::stream::once(pages).try_flatten().boxed()
+        futures::stream::once(read).try_flatten().boxed()
     }
 }
 

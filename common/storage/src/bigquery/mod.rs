@@ -13,12 +13,18 @@
 //!
 //! - `sql`: the statements of `infra/bigquery`
 //! - `statement`: a statement and its parameters
-//! - `dataset`: names of the tables, and the requests that are not BigQuery jobs
+//! - `requests`: the clients, and how a request of `gcp-bigquery-client` is repeated
+//! - `dataset`: the dataset and the names of its tables
 //! - `execute`: running a BigQuery job, so that a repeated request runs it once
-//! - `rows`: reading a result page by page
-//! - `cells`: the values of an ad-hoc query
+//! - `pages`: reading a result page by page
+//! - `rows`: the values of our own statements
+//! - `wire`, `cells`: the pages and the values of an ad-hoc query
 //! - `load`: loading rows from Parquet files by load jobs
 //! - `tables`: creating and checking the tables
+//!
+//! Requests are made by `gcp-bigquery-client`. It cannot make these: the upload of a load job (`execute`), the dry run
+//! (`execute`) and the pages (`queries`) of an ad-hoc query, the description of a table (`tables`), and the request that
+//! finds the status of an unreadable response (`requests`).
 
 mod cells;
 mod dataset;
@@ -26,7 +32,9 @@ mod embeddings;
 mod execute;
 mod jobs;
 mod load;
+mod pages;
 mod queries;
+mod requests;
 mod rows;
 mod runs;
 mod search;
@@ -41,10 +49,9 @@ use std::sync::{Arc, Mutex};
 
 use common_core::Result;
 use common_core::settings::Whole;
-use common_google::Client;
 
 use self::dataset::Dataset;
-pub use self::dataset::client;
+pub use self::requests::{Connection, connect};
 #[cfg(test)]
 pub(crate) use self::tables::type_of;
 use crate::Access;
@@ -65,15 +72,13 @@ impl BigQuery {
     /// # Errors
     /// `NotFound` if the dataset or the project does not exist, `Forbidden` without permission.
     pub async fn open(
-        client: Client,
+        google: Connection,
         settings: &StorageSettings,
         (project, dataset): (&str, &str),
         access: Access,
     ) -> Result<Self> {
-        let emulator = settings.bigquery_emulator_host.as_deref().map(common_google::emulator);
         let mut this = Dataset {
-            client,
-            root: emulator.unwrap_or_else(|| "https://bigquery.googleapis.com".to_owned()),
+            google,
             project: project.to_owned(),
             id: dataset.to_owned(),
             location: String::new(),
@@ -82,8 +87,7 @@ impl BigQuery {
             has_tombstones: AtomicBool::new(false),
             stored_values: Mutex::default(),
         };
-        let facts = this.find_or_make(access, &settings.bigquery_location).await?;
-        this.location = execute::text(&facts, "/location");
+        this.location = this.find_or_make(access, &settings.bigquery_location).await?;
         Ok(Self(Arc::new(this)))
     }
 

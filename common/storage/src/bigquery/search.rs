@@ -51,7 +51,7 @@ impl Dataset {
         query: &VectorQuery,
     ) -> Result<Vec<VectorHit>> {
         // Neither search accepts `top_k` 0.
-        if query.top_k == 0 || self.table(&table.name).await?.is_none() {
+        if query.top_k == 0 || !self.has_table(&table.name).await? {
             return Ok(Vec::new());
         }
         let Some(filter) = self.as_stored(table, space, &query.filter).await? else { return Ok(Vec::new()) };
@@ -127,7 +127,7 @@ impl Dataset {
         table: &EmbeddingTable,
         kind: VectorIndexKind,
     ) -> Result<VectorIndexState> {
-        if self.table(&table.name).await?.is_none() {
+        if !self.has_table(&table.name).await? {
             let name = self.name(&table.name);
             return Err(Error::not_found(format!(
                 "{name} does not exist: create embeddings with `embed-new-jobs`"

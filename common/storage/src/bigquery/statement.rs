@@ -1,7 +1,10 @@
-//! A statement and its parameters, as BigQuery's REST API expects them.
+//! A statement and its parameters.
 
 use common_core::Result;
 use common_core::job::{JobKey, Shard, Timestamp};
+use gcp_bigquery_client::model::query_parameter::QueryParameter;
+use gcp_bigquery_client::model::query_parameter_type::QueryParameterType;
+use gcp_bigquery_client::model::query_parameter_value::QueryParameterValue;
 use serde_json::{Value, json};
 
 use super::sql;
@@ -14,7 +17,7 @@ pub(super) struct Statement {
     /// Description of the statement, for error messages.
     pub(super) doing: String,
     text: Text,
-    pub(super) parameters: Vec<Value>,
+    pub(super) parameters: Vec<QueryParameter>,
 }
 
 #[derive(Debug, Clone)]
@@ -53,6 +56,11 @@ impl Statement {
         self
     }
 
+    /// Whether it is an operator's statement, whose result may have any columns.
+    pub(super) fn is_operators(&self) -> bool {
+        matches!(self.text, Text::Whole(_))
+    }
+
     /// Whether the text depends on the table of tombstones.
     pub(super) fn reads_tombstones(&self) -> bool {
         let Text::Of(template, values) = &self.text else { return false };
@@ -70,7 +78,7 @@ impl Statement {
 
     /// A key that is unique for the statement and its parameters.
     pub(super) fn identity(&self) -> String {
-        format!("{:?} {}", self.text, Value::from(self.parameters.clone()))
+        format!("{:?} {:?}", self.text, self.parameters)
     }
 
     pub(super) fn text(self, name: &str, value: Option<&str>) -> Self {
@@ -87,15 +95,15 @@ impl Statement {
 
     /// Values for the `?` placeholders of a statement.
     pub(super) fn positional(mut self, parameters: &[Parameter]) -> Self {
-        self.parameters.extend(parameters.iter().map(|parameter| {
-            let (of_type, value) = match parameter {
+        self.parameters.extend(parameters.iter().map(|given| {
+            let (of_type, value) = match given {
                 Parameter::Bool(value) => ("BOOL", value.to_string()),
                 Parameter::Int(value) => ("INT64", value.to_string()),
                 Parameter::Float(value) => ("FLOAT64", value.to_string()),
                 Parameter::Text(value) => ("STRING", value.clone()),
                 Parameter::Timestamp(value) => ("TIMESTAMP", moment(*value)),
             };
-            json!({"parameterType": {"type": of_type}, "parameterValue": {"value": value}})
+            parameter(None, of_type, Some(value))
         }));
         self
     }
@@ -122,22 +130,38 @@ impl Statement {
     }
 
     fn with(mut self, name: &str, of_type: &str, value: Option<&str>) -> Self {
-        self.parameters.push(json!({
-            "name": name,
-            "parameterType": {"type": of_type},
-            "parameterValue": {"value": value},
-        }));
+        self.parameters.push(parameter(Some(name), of_type, value.map(ToOwned::to_owned)));
         self
     }
 
     fn with_array(mut self, name: &str, of_type: &str, values: impl Iterator<Item = String>) -> Self {
-        let values: Vec<Value> = values.map(|value| json!({"value": value})).collect();
-        self.parameters.push(json!({
-            "name": name,
-            "parameterType": {"type": "ARRAY", "arrayType": {"type": of_type}},
-            "parameterValue": {"arrayValues": values},
-        }));
+        let element = |value| QueryParameterValue { value: Some(value), ..QueryParameterValue::default() };
+        let array = QueryParameter {
+            parameter_type: Some(QueryParameterType {
+                array_type: Some(Box::new(scalar(of_type))),
+                ..scalar("ARRAY")
+            }),
+            parameter_value: Some(QueryParameterValue {
+                array_values: Some(values.map(element).collect()),
+                ..QueryParameterValue::default()
+            }),
+            ..parameter(Some(name), of_type, None)
+        };
+        self.parameters.push(array);
         self
+    }
+}
+
+fn scalar(of_type: &str) -> QueryParameterType {
+    QueryParameterType { r#type: of_type.to_owned(), ..QueryParameterType::default() }
+}
+
+/// A parameter; a value without `value` is NULL.
+fn parameter(name: Option<&str>, of_type: &str, value: Option<String>) -> QueryParameter {
+    QueryParameter {
+        name: name.map(ToOwned::to_owned),
+        parameter_type: Some(scalar(of_type)),
+        parameter_value: Some(QueryParameterValue { value, ..QueryParameterValue::default() }),
     }
 }
 

@@ -5,7 +5,6 @@ use common_google::{Call, segment};
 use serde_json::Value;
 
 use super::dataset::Dataset;
-use super::execute::text;
 use super::sql;
 use super::statement::Statement;
 use crate::schema::{self, CLEANED_JOBS, Column, FORGOTTEN_ADS, JOB_EMBEDDINGS, Kind, ML_RUNS, Table};
@@ -152,7 +151,7 @@ impl Dataset {
             if is_made(&found) {
                 break;
             }
-            tokio::time::sleep(self.client.limits().wait(attempt, None)).await;
+            tokio::time::sleep(self.google.session.limits().wait(attempt, None)).await;
             found = self.table(table).await?.unwrap_or_default();
         }
         Ok(found)
@@ -177,11 +176,18 @@ impl Dataset {
         Ok(missing)
     }
 
-    /// Metadata of a table, or `None` if it does not exist.
+    /// Whether a table exists.
+    pub(super) async fn has_table(&self, table: &str) -> Result<bool> {
+        Ok(self.table(table).await?.is_some())
+    }
+
+    /// Metadata of a table, or `None` if it does not exist; by a plain call. The client cannot read a table without
+    /// columns, as while another task creates it, or with a type of column that it does not know, such as `RANGE`; it
+    /// leaves out the columns' defaults; and it sends the spaces in a table's name as plus signs.
     pub(super) async fn table(&self, table: &str) -> Result<Option<Value>> {
         let doing = format!("reading the schema of {}", self.name(table));
         let url = self.dataset_url(&format!("tables/{}", segment(table)));
-        match self.client.json(&Call::get(&doing, url)).await {
+        match self.google.plain.json(&Call::get(&doing, url)).await {
             Ok(found) => Ok(Some(found)),
             Err(failure) if failure.kind() == ErrorKind::NotFound => Ok(None),
             Err(failure) => Err(failure.into_error(&doing)),
@@ -189,7 +195,7 @@ impl Dataset {
     }
 }
 
-fn fields(table: &Value) -> impl Iterator<Item = &Value> {
+pub(super) fn fields(table: &Value) -> impl Iterator<Item = &Value> {
     table.pointer("/schema/fields").and_then(Value::as_array).into_iter().flatten()
 }
 
@@ -202,4 +208,9 @@ fn sql_type(field: &Value) -> String {
         other => other.to_owned(),
     };
     if text(field, "/mode") == "REPEATED" { format!("ARRAY<{of_type}>") } else { of_type }
+}
+
+/// A text of the API's JSON; empty if there is none.
+pub(super) fn text(value: &Value, pointer: &str) -> String {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
 }

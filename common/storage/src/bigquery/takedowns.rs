@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::dataset::Dataset;
 use super::statement::{Statement, key};
-use super::{ADS_A_STATEMENT, BigQuery, STAGED, execute, rows, sql};
+use super::{ADS_A_STATEMENT, BigQuery, STAGED, rows, sql, tables};
 use crate::warehouse::{FORGOTTEN_ADS, Forgotten, Takedowns, Traces};
 
 #[async_trait]
@@ -117,7 +117,7 @@ impl Dataset {
         if self.has_tombstones.load(Ordering::Relaxed) {
             return Ok(true);
         }
-        let is_there = self.table(FORGOTTEN_ADS).await?.is_some();
+        let is_there = self.has_table(FORGOTTEN_ADS).await?;
         self.has_tombstones.store(is_there, Ordering::Relaxed);
         Ok(is_there)
     }
@@ -127,9 +127,9 @@ impl Dataset {
         let mut of_ads = Vec::new();
         for table in self.table_names().await? {
             let facts = self.table(&table).await?.unwrap_or_default();
-            let fields = facts.pointer("/schema/fields").and_then(Value::as_array).into_iter().flatten();
-            let names: HashSet<String> =
-                fields.map(|field| execute::text(field, "/name").to_ascii_lowercase()).collect();
+            let names: HashSet<String> = tables::fields(&facts)
+                .map(|field| tables::text(field, "/name").to_ascii_lowercase())
+                .collect();
             if names.contains("source") && names.contains("job_id") {
                 of_ads.push(table);
             }

@@ -1,5 +1,5 @@
-//! A page of rows in the API's JSON format. Typed, because generic JSON would take an object for each element of a
-//! vector, and some hundred megabytes for a page.
+//! A page of the result of an ad-hoc query in the API's JSON format. Typed, because generic JSON would take an object
+//! for each element of a vector, and some hundred megabytes for a page.
 
 use std::fmt;
 
@@ -44,15 +44,6 @@ pub(super) enum Raw {
     List(Vec<Raw>),
     /// A structure.
     Other(Value),
-}
-
-impl Raw {
-    pub(super) fn as_str(&self) -> Option<&str> {
-        match self {
-            Self::Text(text) => Some(text),
-            _ => None,
-        }
-    }
 }
 
 impl<'de> Deserialize<'de> for Raw {

@@ -9,7 +9,7 @@ fn read(variable: &str, value: &str) -> common_core::Result<StorageSettings> {
 
 #[test]
 fn urls_are_read_and_printed() {
-    for url in ["duckdb:a b/c.duckdb", "bigquery://my-project/jobs"] {
+    for url in ["duckdb:a b/c.duckdb", "bigquery://my-project/jobs", "bigquery://example.com:p-1/_Jobs_2"] {
         assert_eq!(read("WAREHOUSE_URL", url).unwrap().warehouse_url.to_string(), url);
     }
     for (url, printed) in [
@@ -27,7 +27,8 @@ fn urls_are_read_and_printed() {
 
 #[test]
 fn an_invalid_value_is_refused_with_variable_value_and_what_is_expected() {
-    let warehouse = "duckdb:PATH or bigquery://PROJECT/DATASET";
+    let warehouse = "duckdb:PATH or bigquery://PROJECT/DATASET, where DATASET has only letters, digits and \
+                     underscores";
     let artifacts = "file:PATH or gs://BUCKET/PREFIX";
     for (variable, value, expected) in [
         ("WAREHOUSE_URL", "postgres://x", warehouse),
@@ -36,6 +37,10 @@ fn an_invalid_value_is_refused_with_variable_value_and_what_is_expected() {
         ("WAREHOUSE_URL", "bigquery:///dataset", warehouse),
         ("WAREHOUSE_URL", "bigquery://project/", warehouse),
         ("WAREHOUSE_URL", "bigquery://project/dataset/table", warehouse),
+        ("WAREHOUSE_URL", "bigquery://project/no such?dataset's", warehouse),
+        ("WAREHOUSE_URL", "bigquery://project/a-b", warehouse),
+        ("WAREHOUSE_URL", "bigquery://project/größe", warehouse),
+        ("WAREHOUSE_URL", "bigquery://a project/dataset", warehouse),
         ("ARTIFACTS_URL", "file:", artifacts),
         ("ARTIFACTS_URL", "gs://", artifacts),
         ("ARTIFACTS_URL", "s3://bucket", artifacts),

@@ -1,4 +1,13 @@
 //! Artifacts in a Cloud Storage bucket.
+//!
+//! - `content`: what is written
+//! - `upload`: writing an object once
+//!
+//! Objects are read and written by `google-cloud-storage`. Its metadata, list and delete methods use gRPC, which no
+//! emulator serves; these are requests of the JSON API.
+
+mod content;
+mod upload;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,20 +15,27 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use common_core::settings::Whole;
 use common_core::{Error, ErrorKind, Result};
-use common_google::client::Payload;
-use common_google::{Answer, Body, Call, Client, Credentials, Failure, Limits, segment};
+use common_google::{Allowance, Call, Client, Credentials, Failure, Limits, Session, segment};
 use futures::stream;
 use futures::{StreamExt, TryStreamExt};
-use reqwest::header::HeaderMap;
-use serde_json::{Value, json};
+use google_cloud_storage::client::Storage;
+use google_cloud_storage::model_ext::ReadRange;
+use serde_json::Value;
+use tokio::sync::OnceCell;
 
+use self::content::Content;
+use self::upload::Upload;
 use super::{ArtifactStore, Facts, Generation, Reading, check_name};
 use crate::settings::StorageSettings;
 
 /// Range size of one request when an object is streamed: at most this much is read again after a broken connection.
 const PART_BYTES: u64 = 8 << 20;
+
+/// Size from which an object is written in a resumable session, if the settings do not tell.
+const RESUMABLE_FROM_BYTES: u64 = 8 << 20;
 
 /// Artifacts below a prefix of a bucket.
 #[derive(Debug, Clone)]
@@ -27,11 +43,17 @@ pub struct Gcs(Arc<Bucket>);
 
 #[derive(Debug)]
 struct Bucket {
+    session: Session,
+    /// For the requests of the JSON API.
     client: Client,
+    /// For reading and writing objects; created by the first request, because creating it is asynchronous.
+    objects: OnceCell<Storage>,
     /// Base URL of the API: Google's or an emulator's.
     root: String,
     name: String,
     prefix: String,
+    /// Size from which an object is written in a resumable session.
+    resumable_from_bytes: u64,
 }
 
 impl Gcs {
@@ -40,17 +62,36 @@ impl Gcs {
     /// # Errors
     /// `Internal` if the HTTP client cannot be created.
     pub fn open(settings: &StorageSettings, bucket: &str, prefix: &str) -> Result<Self> {
-        let (root, credentials) = match &settings.storage_emulator_host {
-            Some(host) => (common_google::emulator(host), Credentials::anonymous()),
-            None => ("https://storage.googleapis.com".to_owned(), Credentials::application_default()),
+        let (root, credentials, resumable_from_bytes) = match &settings.storage_emulator_host {
+            // The emulator completes an object when it is asked how much of it has arrived.
+            Some(host) => (common_google::emulator(host), Credentials::anonymous(), u64::MAX),
+            None => (
+                "https://storage.googleapis.com".to_owned(),
+                Credentials::application_default(),
+                RESUMABLE_FROM_BYTES,
+            ),
         };
-        let client = Client::new(credentials, Limits::of_seconds(settings.request_timeout_s.get()))?;
-        let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-        Ok(Self(Arc::new(Bucket { client, root, name: bucket.to_owned(), prefix })))
+        let session = Session::new(&root, credentials, Limits::of_seconds(settings.request_timeout_s.get()));
+        Ok(Self(Arc::new(Bucket {
+            client: Client::new(session.clone())?,
+            session,
+            objects: OnceCell::new(),
+            root,
+            name: bucket.to_owned(),
+            prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}/") },
+            resumable_from_bytes: settings.resumable_upload_bytes.map_or(resumable_from_bytes, Whole::get),
+        })))
     }
 }
 
 impl Bucket {
+    /// The client of objects, and the names of the bucket and of an object that it takes.
+    async fn object(&self, name: &str) -> Result<(&Storage, String, String)> {
+        let create = || common_google::objects::client(&self.session, &self.root);
+        let objects = self.objects.get_or_try_init(create).await?;
+        Ok((objects, format!("projects/_/buckets/{}", self.name), format!("{}{name}", self.prefix)))
+    }
+
     fn object_url(&self, name: &str) -> String {
         let object = format!("{}{name}", self.prefix);
         format!("{}/storage/v1/b/{}/o/{}", self.root, segment(&self.name), segment(&object))
@@ -91,37 +132,79 @@ impl Bucket {
     }
 
     /// `None` if the object does not exist.
-    async fn found(&self, call: &Call) -> Result<Option<Answer>> {
-        match self.client.send(call).await {
-            Ok(answer) => Ok(Some(answer)),
-            Err(failure) if failure.kind() == ErrorKind::NotFound => {
-                self.must_exist(&call.doing).await.map(|()| None)
-            }
-            Err(failure) => Err(failure.into_error(&call.doing)),
+    async fn found<T>(&self, outcome: Result<T, Failure>, name: &str, doing: &str) -> Result<Option<T>> {
+        match outcome {
+            Ok(found) => Ok(Some(found)),
+            Err(failure) => match failure.kind() {
+                ErrorKind::NotFound => self.must_exist(doing).await.map(|()| None),
+                ErrorKind::Corrupt => Err(self.altered(name)),
+                _ => Err(failure.into_error(doing)),
+            },
         }
     }
 
+    /// Metadata of an object, in the form of the JSON API.
     async fn metadata(&self, name: &str) -> Result<Option<Value>> {
         let call = Call::get(format!("looking for {}", self.shown(name)), self.object_url(name));
-        let Some(answer) = self.found(&call).await? else { return Ok(None) };
-        let facts = serde_json::from_slice(&answer.body);
-        facts.map(Some).map_err(|error| Error::internal(format!("{} failed", call.doing)).caused_by(error))
+        self.found(self.client.json(&call).await, name, &call.doing).await
     }
 
-    /// Writes the object if its generation is still `expected`; `0` expects that it does not exist.
-    async fn write(&self, name: &str, payload: Payload, expected: &str) -> Result<Generation> {
+    /// Reads an object, or a range of one generation of it.
+    async fn fetch(&self, name: &str, range: Option<(i64, ReadRange)>) -> Result<Option<(Bytes, i64)>> {
+        let doing = format!("reading {}", self.shown(name));
+        let (objects, bucket, object) = self.object(name).await?;
+        let outcome = self
+            .session
+            .repeat(&doing, Allowance::default(), async |transfer| {
+                let mut request = objects.read_object(&bucket, &object);
+                if let Some((generation, range)) = &range {
+                    request = request.set_generation(*generation).set_read_range(range.clone());
+                }
+                let mut answer = request.send().await?;
+                transfer.advance(0);
+                let mut body = BytesMut::new();
+                while let Some(chunk) = answer.next().await.transpose()? {
+                    transfer.advance(chunk.len());
+                    body.extend_from_slice(&chunk);
+                }
+                Ok((body.freeze(), answer.object().generation))
+            })
+            .await;
+        self.found(outcome, name, &doing).await
+    }
+
+    /// Writes the object if its generation is still `expected`; 0 expects that it does not exist.
+    async fn write(&self, name: &str, content: Content, expected: i64) -> Result<Generation> {
         check_name(name)?;
-        // Identifies this write: if the answer is lost and the retry is refused, it tells this write from
-        // another's.
+        let doing = format!("writing {}", self.shown(name));
+        let (objects, bucket, object) = self.object(name).await?;
+        // If a response is lost and the retry is refused, it tells this write from another's.
         let writer = uuid::Uuid::now_v7().to_string();
-        let facts = json!({"name": format!("{}{name}", self.prefix), "metadata": {"writer": writer}});
-        let url = format!("{}/upload/storage/v1/b/{}/o", self.root, segment(&self.name));
-        let call = Call::post(format!("writing {}", self.shown(name)), url, Body::Upload(facts, payload))
-            .with("uploadType", "multipart")
-            .with("ifGenerationMatch", expected);
-        match self.client.json(&call).await {
-            Ok(written) => generation(&written),
-            Err(failure) if failure.kind() == ErrorKind::Conflict => {
+        let upload = Upload {
+            session: &self.session,
+            objects,
+            doing: &doing,
+            bucket: &bucket,
+            object: &object,
+            content: &content,
+            expected,
+            writer: &writer,
+        };
+        let written = if content.size_bytes < self.resumable_from_bytes {
+            upload.at_once().await
+        } else {
+            upload.in_session().await
+        };
+        let failure = match written {
+            // After a resumed session, the client does not compare the checksums.
+            Ok(object) => match object.checksums.as_ref().and_then(|checksums| checksums.crc32c) {
+                Some(crc32c) if crc32c != content.crc32c => return Err(self.altered(name)),
+                _ => return Ok(Generation(object.generation.to_string())),
+            },
+            Err(failure) => failure,
+        };
+        match failure.kind() {
+            ErrorKind::Conflict => {
                 if failure.attempts > 1
                     && let Some(found) = self.metadata(name).await?
                     && text(&found, "/metadata/writer") == writer
@@ -130,26 +213,30 @@ impl Bucket {
                 }
                 Err(Error::conflict(format!("object {name} was written by another process")))
             }
-            Err(failure) => Err(self.error(failure, &call.doing).await),
+            ErrorKind::Corrupt => Err(self.altered(name)),
+            _ => Err(self.error(failure, &doing).await),
         }
     }
 
     /// A range of one generation of an object.
-    async fn part(&self, name: &str, generation: &str, from: u64, size: u64) -> Result<Bytes> {
-        let to = size.min(from + PART_BYTES);
-        let doing = format!("reading {}", self.shown(name));
-        let call = Call::get(doing, self.object_url(name))
-            .with("alt", "media")
-            .with("generation", generation)
-            .range(from, to);
-        let Some(answer) = self.found(&call).await? else {
+    async fn part(&self, name: &str, generation: i64, from: u64, size: u64) -> Result<Bytes> {
+        let expected = (size - from).min(PART_BYTES);
+        let range = ReadRange::segment(from, expected);
+        let Some((part, _)) = self.fetch(name, Some((generation, range))).await? else {
             return Err(Error::conflict(format!("object {name} was replaced while it was read")));
         };
-        if answer.body.len() as u64 == to - from {
-            Ok(answer.body)
+        let read = part.len() as u64;
+        if read == expected {
+            Ok(part)
         } else {
-            Err(Error::corrupt(format!("{} is shorter than its {size} bytes", self.shown(name))))
+            let shown = self.shown(name);
+            Err(Error::corrupt(format!("{shown}: {read} bytes were sent at {from}, not {expected}")))
         }
+    }
+
+    fn altered(&self, name: &str) -> Error {
+        let shown = self.shown(name);
+        Error::corrupt(format!("{shown} is damaged: its checksum differs from that of the bytes written"))
     }
 }
 
@@ -157,18 +244,9 @@ impl Bucket {
 impl ArtifactStore for Gcs {
     async fn get(&self, name: &str) -> Result<Option<(Bytes, Generation)>> {
         check_name(name)?;
-        let call = Call::get(format!("reading {}", self.0.shown(name)), self.0.object_url(name))
-            .with("alt", "media");
-        let Some(Answer { headers, body, .. }) = self.0.found(&call).await? else { return Ok(None) };
-        if let Some(expected) = crc32c_of(&headers)
-            && expected != crc32c::crc32c(&body)
-        {
-            return Err(altered(&self.0.shown(name)));
-        }
-        let generation = headers.get("x-goog-generation").and_then(|value| value.to_str().ok());
-        let generation =
-            generation.ok_or_else(|| Error::internal("Cloud Storage answered without a generation"))?;
-        Ok(Some((body, Generation(generation.to_owned()))))
+        // The client compares the checksum of a whole object.
+        let found = self.0.fetch(name, None).await?;
+        Ok(found.map(|(bytes, generation)| (bytes, Generation(generation.to_string()))))
     }
 
     async fn compare_and_set(
@@ -177,15 +255,11 @@ impl ArtifactStore for Gcs {
         bytes: Bytes,
         expected: Option<&Generation>,
     ) -> Result<Generation> {
-        let expected = expected.map_or("0", |generation| &generation.0);
-        if expected.parse::<u64>().is_err() {
-            return Err(Error::invalid_input(format!("invalid generation {expected:?}: expected a number")));
-        }
-        self.0.write(name, Payload::Bytes(bytes), expected).await
+        self.0.write(name, Content::of_bytes(bytes), expected.map_or(Ok(0), number)?).await
     }
 
     async fn put_new(&self, name: &str, file: &Path) -> Result<Generation> {
-        self.0.write(name, Payload::File(file.to_owned()), "0").await
+        self.0.write(name, Content::of_file(file).await?, 0).await
     }
 
     async fn read(&self, name: &str) -> Result<Option<Reading>> {
@@ -194,17 +268,17 @@ impl ArtifactStore for Gcs {
         let facts = facts(&self.0.prefix, &found)?;
         let expected = found.get("crc32c").and_then(Value::as_str).and_then(decoded);
         let (this, name, size) = (Arc::clone(&self.0), name.to_owned(), facts.size_bytes);
-        let generation = facts.generation.0.clone();
+        let generation = number(&facts.generation)?;
         let chunks = stream::try_unfold((0, 0), move |(from, crc)| {
-            let (this, name, generation) = (Arc::clone(&this), name.clone(), generation.clone());
+            let (this, name) = (Arc::clone(&this), name.clone());
             async move {
                 if from >= size {
                     return match expected {
-                        Some(expected) if expected != crc => Err(altered(&this.shown(&name))),
+                        Some(expected) if expected != crc => Err(this.altered(&name)),
                         _ => Ok(None),
                     };
                 }
-                let part = this.part(&name, &generation, from, size).await?;
+                let part = this.part(&name, generation, from, size).await?;
                 let next = (from + part.len() as u64, crc32c::crc32c_append(crc, &part));
                 Ok(Some((part, next)))
             }
@@ -245,7 +319,7 @@ impl ArtifactStore for Gcs {
     async fn delete(&self, name: &str) -> Result<()> {
         check_name(name)?;
         let call = Call::delete(format!("removing {}", self.0.shown(name)), self.0.object_url(name));
-        self.0.found(&call).await.map(|_| ())
+        self.0.found(self.0.client.send(&call).await, name, &call.doing).await.map(|_| ())
     }
 }
 
@@ -275,16 +349,14 @@ fn text(value: &Value, pointer: &str) -> String {
     }
 }
 
-/// The CRC32C checksum among the hashes in the headers of an answer.
-fn crc32c_of(headers: &HeaderMap) -> Option<u32> {
-    let hashes = headers.get_all("x-goog-hash").iter().filter_map(|value| value.to_str().ok());
-    hashes.flat_map(|line| line.split(',')).find_map(|hash| decoded(hash.trim().strip_prefix("crc32c=")?))
+/// The number of a generation.
+fn number(generation: &Generation) -> Result<i64> {
+    let Generation(text) = generation;
+    let number = text.parse().ok().filter(|number| *number >= 0);
+    number.ok_or_else(|| Error::invalid_input(format!("invalid generation {text:?}: expected a number")))
 }
 
+/// A CRC32C checksum of the JSON API.
 fn decoded(base64: &str) -> Option<u32> {
     Some(u32::from_be_bytes(BASE64.decode(base64).ok()?.try_into().ok()?))
-}
-
-fn altered(shown: &str) -> Error {
-    Error::corrupt(format!("{shown} is damaged: its checksum differs from that of the bytes written"))
 }

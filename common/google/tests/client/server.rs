@@ -45,8 +45,7 @@ impl Step {
 
     /// An error response in BigQuery's format.
     pub(crate) fn error(status: u16, reason: &str, message: &str) -> Self {
-        let error =
-            serde_json::json!({"message": message, "errors": [{"reason": reason, "message": message}]});
+        let error = serde_json::json!({"code": status, "message": message, "errors": [{"reason": reason, "message": message}]});
         Self::status(status, serde_json::json!({ "error": error }).to_string())
     }
 
