@@ -6,9 +6,8 @@ use std::time::{Duration, Instant};
 
 use common_core::{Error, ErrorKind, Result};
 use google_cloud_auth::credentials::{AccessTokenCredentials, Builder, mds};
-use google_cloud_auth::errors::CredentialsError;
 
-use crate::failure::{root_cause, shorten};
+use crate::failure::root_cause;
 
 /// The OAuth scope of all requests; permissions are controlled by IAM.
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
@@ -76,7 +75,7 @@ impl Credentials {
                 return Ok(Some(token.token));
             }
             Ok(Err(error)) if error.is_transient() => self.token_unavailable().caused_by(root_cause(&error)),
-            Ok(Err(error)) => unusable().caused_by(rejection(&error)),
+            Ok(Err(error)) => unusable().caused_by(root_cause(&error)),
             Err(_) => self.token_unavailable().caused_by("no answer in time"),
         };
         // The library caches errors, some of them forever: discard the credentials so that the next call retries.
@@ -147,15 +146,6 @@ fn has_file() -> bool {
 /// The error for credentials that give no token.
 fn unusable() -> Error {
     Error::new(ErrorKind::Forbidden, if has_file() { UNUSABLE_CREDENTIALS } else { NO_CREDENTIALS })
-}
-
-/// The token server's response if the library has it, otherwise the innermost cause.
-fn rejection(error: &CredentialsError) -> String {
-    let text = error.to_string();
-    match text.split_once("body=<").and_then(|(_, text)| text.rsplit_once('>')) {
-        Some((body, _)) => shorten(body),
-        None => root_cause(error),
-    }
 }
 
 const UNUSABLE_CREDENTIALS: &str = "the Google Cloud credentials cannot be used: run `gcloud auth application-default \

@@ -82,7 +82,8 @@ pub const MAX_UNREADABLE_ATTEMPTS: u32 = 6;
 /// What a request may take beyond [`Limits`].
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Allowance {
-    /// Time added to [`Limits::attempt`] and [`Limits::total`], for a request that the server answers late.
+    /// Time added to [`Limits::attempt`], and to [`Limits::total`] as far as attempts take it, for a request that the
+    /// server answers late.
     pub patience: Duration,
     /// Number of bytes whose transfer is reported to [`Transfer`].
     pub reported_bytes: u64,
@@ -143,9 +144,11 @@ impl Session {
         let started = Instant::now();
         let (total, idle) = self.limits.with(allowance);
         let (mut attempts, mut unreadable, mut has_renewed_token) = (0, 0, false);
+        let mut late = Duration::ZERO;
         loop {
             attempts += 1;
-            let left = total.saturating_sub(started.elapsed());
+            let before = started.elapsed();
+            let left = total.saturating_sub(before);
             let mut failure = match self.attempt(left.min(idle), &mut attempt).await {
                 Ok(value) => return Ok(value),
                 Err(failure) => failure,
@@ -165,7 +168,8 @@ impl Session {
             } else {
                 return Err(failure);
             };
-            if started.elapsed().saturating_add(wait) >= total {
+            late += started.elapsed().saturating_sub(before + self.limits.attempt);
+            if started.elapsed().saturating_add(wait) >= deadline(total, allowance.patience, late) {
                 return Err(failure);
             }
             tracing::debug!(
@@ -212,9 +216,25 @@ impl Session {
     }
 }
 
+/// The time after which a failure is not retried; `total` includes `patience`, and attempts took `late` beyond
+/// [`Limits::attempt`]. A server that fails at once does not use the patience.
+fn deadline(total: Duration, patience: Duration, late: Duration) -> Duration {
+    total.saturating_sub(patience.saturating_sub(late))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn patience_is_for_late_failures() {
+        let deadline_min = |late| {
+            let [total, patience, late] = [15, 10, late].map(Duration::from_mins);
+            deadline(total, patience, late).as_secs() / 60
+        };
+        // A load that fails after six minutes is repeated, and an outage is over after five.
+        assert_eq!([0, 6, 20].map(deadline_min), [5, 11, 15]);
+    }
 
     #[test]
     fn waits_double_up_to_a_maximum_and_respect_the_server() {

@@ -38,7 +38,7 @@ async fn patience_extends_the_limits() {
 }
 
 #[tokio::test]
-async fn patience_extends_the_time_of_repeats() {
+async fn patience_is_not_for_failures_that_come_at_once() {
     // Later than the limit without patience.
     let server = Server::start(|number| match number {
         0 => Step::error(503, "backendError", "busy").with("retry-after", "1"),
@@ -48,8 +48,8 @@ async fn patience_extends_the_time_of_repeats() {
     let client = client_within(Limits { total: Duration::from_millis(500), ..LIMITS });
     let mut call = get(&server);
     call.patience = Duration::from_secs(20);
-    client.send(&call).await.unwrap();
-    assert_eq!(server.arrivals().len(), 2);
+    let failure = client.send(&call).await.unwrap_err();
+    assert_eq!((failure.status, server.arrivals().len()), (Some(503), 1));
 }
 
 #[tokio::test]

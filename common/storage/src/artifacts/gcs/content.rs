@@ -124,7 +124,9 @@ impl StreamingSource for Source {
         match self.chunk().await {
             Ok(chunk) if chunk.is_empty() => None,
             Ok(chunk) => {
-                self.transfer.advance(chunk.len());
+                // After the last chunk, what may stall is the response, and not the transfer.
+                let is_last = self.position == self.size_bytes;
+                self.transfer.advance(if is_last { 0 } else { chunk.len() });
                 Some(Ok(chunk))
             }
             Err(error) => Some(Err(error)),
