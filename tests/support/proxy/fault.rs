@@ -45,7 +45,7 @@ pub(crate) enum Fault {
 }
 
 /// The faults of seeded schedules. A longer list would change the schedule of every seed.
-pub(super) const SEEDED: [Fault; 7] = [
+pub(crate) const SEEDED: [Fault; 7] = [
     Fault::TooMany,
     Fault::Unavailable,
     Fault::HtmlPage,

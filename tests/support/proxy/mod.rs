@@ -20,7 +20,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-pub(crate) use fault::Fault;
+pub(crate) use fault::{Fault, SEEDED};
 use link::Link;
 use schedule::{Replacement, Schedule, Scope};
 use sessions::Sessions;

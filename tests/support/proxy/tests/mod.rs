@@ -47,7 +47,7 @@ impl Reply {
 }
 
 impl Client {
-    /// A client of a new proxy without faults, or `None` if there is no emulator.
+    /// Starts a proxy that injects no faults and returns a client of it. Returns `None` if there is no emulator.
     async fn start() -> Option<Self> {
         let emulators = emulators()?;
         let proxy = Proxy::start(&emulators.storage, 0, 0, Duration::ZERO).await;
