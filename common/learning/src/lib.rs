@@ -1,0 +1,17 @@
+//! What models of ads need: features, models, evaluation and reports.
+//!
+//! - [`ads`]: the ad as the models see it
+//! - [`features`]: from ads to numbers, fitted once and saved with a model
+//! - [`models`]: salary models behind one trait
+//! - [`evaluation`]: families of reposts, splits, metrics, intervals, the leakage gate
+//! - [`report`]: one HTML page for each trained model
+//!
+//! The crate knows no warehouse and no artifact store. `features`, `evaluation` and `report` do no I/O.
+
+pub mod ads;
+pub mod evaluation;
+pub mod features;
+pub mod models;
+pub mod report;
+
+pub use ads::Ad;
