@@ -73,7 +73,7 @@ impl Booster {
         self.run(matrix, Output::Values)
     }
 
-    /// Sums of the trees before the objective's transformation (to probabilities, for instance), shaped as by `predict`.
+    /// Sums of the trees, before the objective turns them into values such as probabilities; shaped as by `predict`.
     ///
     /// # Errors
     /// The number of columns is not the model's.

@@ -78,7 +78,7 @@ fn early_stopping_keeps_the_best_round_of_its_dataset_and_metric() {
     let values: Vec<f64> =
         result.history.iter().skip(3).step_by(4).map(|evaluation| evaluation.value).collect();
     let best = values.iter().copied().fold(f64::INFINITY, f64::min);
-    let first = values.iter().position(|value| *value == best).unwrap();
+    let first = values.iter().position(|value| value.total_cmp(&best).is_eq()).unwrap();
     assert_eq!(result.best_round as usize, first + 1);
     assert_eq!(values.len(), first + 1 + 5, "{values:?}");
     assert_eq!(result.booster.rounds(), first + 1);
