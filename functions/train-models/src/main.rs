@@ -1,0 +1,3 @@
+//! Trains models of ads, judges them, and publishes those that are better than what is served.
+
+fn main() {}
