@@ -2,6 +2,7 @@
 //!
 //! - [`table`]: ads as columns, read once; [`grams`], [`corpus`]: n-grams, their counts and TF-IDF
 //! - [`numeric`]: numbers that an ad states; [`keys`]: keys of companies, titles and places
+//! - [`pay_columns`]: the stated salary, for models of roles and clusters
 //! - [`encoding`]: categories as numbers; [`projection`]: SVD and PCA; [`neighbours`]: salaries of the nearest ads
 //! - [`rich`]: the wide sparse matrix of linear models
 //! - [`schema`]: the list of features
@@ -12,6 +13,7 @@ pub mod grams;
 pub mod keys;
 pub mod neighbours;
 pub mod numeric;
+pub mod pay_columns;
 pub mod projection;
 pub mod rich;
 pub mod schema;

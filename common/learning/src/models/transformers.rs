@@ -6,6 +6,7 @@
 use common_core::Result;
 use serde::{Deserialize, Serialize};
 
+use super::kernel::{self, Kernel};
 use super::ridge::{DenseProblem, Linear, SparseProblem};
 use super::{TrainingData, refuse_empty};
 use crate::evaluation::split::grouped_folds;
@@ -21,7 +22,7 @@ use crate::features::sparse::Sparse;
 /// Folds of the out-of-fold columns.
 pub const FOLDS: usize = 5;
 /// Penalty of the ridge on the rich matrix.
-const RICH_ALPHA: f64 = 3.0;
+pub const RICH_ALPHA: f64 = 3.0;
 /// Penalty of the ridge on vectors.
 const VECTOR_ALPHA: f64 = 1.0;
 /// Singular vectors of the words.
@@ -77,14 +78,24 @@ pub struct Transformers {
     means: Vec<TargetMeans>,
     svd: Svd,
     codes: Vec<Codes>,
+    kernel: Option<Kernel>,
     dimension: usize,
 }
 
-/// The columns of the training ads.
+/// The columns of ads, and what the kernel regression predicts for them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Transformed {
+    /// `[rows, names]` f32, row-major; of training ads, columns that are learned from salaries are out-of-fold.
+    pub columns: Vec<f32>,
+    /// Log salary of each row by the kernel regression, out-of-fold for training ads; `None` without one.
+    pub kernel: Option<Vec<f64>>,
+}
+
+/// The training ads, transformed.
 #[derive(Debug, Clone)]
 pub struct Fitted {
-    /// `[rows, names]` f32, row-major; columns that are learned from salaries are out-of-fold.
-    pub columns: Vec<f32>,
+    /// Their columns.
+    pub transformed: Transformed,
     /// Fold of each row.
     pub folds: Vec<u32>,
 }
@@ -98,6 +109,8 @@ pub struct Sample<'a> {
     pub weights: &'a [f64],
     /// Seed of the folds and of the SVD.
     pub seed: u64,
+    /// Whether to fit a kernel regression.
+    pub with_kernel: bool,
 }
 
 /// Columns that are learned from the salaries of a part of the ads.
@@ -113,11 +126,11 @@ impl Transformers {
     /// # Errors
     /// `InvalidInput` without rows; `Internal` if a decomposition fails.
     pub fn fit(data: &TrainingData, sample: Sample<'_>) -> Result<(Self, Fitted)> {
-        let Sample { rows, weights, seed } = sample;
+        let Sample { rows, weights, seed, with_kernel } = sample;
         refuse_empty(rows)?;
         let table = &data.table;
         let of = |values: &[u32]| -> Vec<u32> { rows.iter().map(|row| values[*row as usize]).collect() };
-        let folds = grouped_folds(&of(&data.families), &of(&data.strata), FOLDS, seed);
+        let folds = grouped_folds(&of(&data.families), &of(&data.strata), FOLDS, seed)?;
         let rich = Rich::fit(table, rows);
         let words = rich.words(table, rows);
         let problem = SparseProblem::new(rich.transform(table, rows));
@@ -126,6 +139,8 @@ impl Transformers {
         let learner = Learner { data, rows, targets: &targets, weights, problem: &problem };
         let all = learner.learn(|_| true)?;
         let neighbours = neighbours(data, rows);
+        let of_kernel = kernel::Problem { matrix: problem.matrix(), targets: &targets, weights, folds: &folds, seed };
+        let (kernel, of_kernel) = if with_kernel { Some(Kernel::fit(of_kernel)?).unzip() } else { (None, None) };
         let transformers = Self {
             rich,
             ridge: all.ridge.clone(),
@@ -134,6 +149,7 @@ impl Transformers {
             means: all.means.clone(),
             svd,
             codes: CODES.iter().map(|name| Codes::fit(table.category(name), rows)).collect(),
+            kernel,
             dimension: table.dimension,
         };
         let families: Vec<Option<u32>> = of(&data.families).into_iter().map(Some).collect();
@@ -159,7 +175,7 @@ impl Transformers {
                 transformers.put_learned(own, &learned, table, *row as usize, ridge);
             }
         }
-        Ok((transformers, Fitted { columns, folds }))
+        Ok((transformers, Fitted { transformed: Transformed { columns, kernel: of_kernel }, folds }))
     }
 
     /// Names of the columns.
@@ -186,16 +202,19 @@ impl Transformers {
         self.rich.names().into_iter().zip(self.ridge.weights.iter().copied()).collect()
     }
 
-    /// The columns of `rows` of a table: `[rows, names]` f32, row-major.
+    /// Transforms `rows` of a table.
     ///
     /// # Errors
     /// `Internal` if the table does not fit.
-    pub fn transform(&self, table: &AdTable, rows: &[u32]) -> Result<Vec<f32>> {
+    pub fn transform(&self, table: &AdTable, rows: &[u32]) -> Result<Transformed> {
         let rich = self.rich.transform(table, rows);
         let words = self.rich.words(table, rows);
         let learned =
             Learned { ridge: self.ridge.clone(), vectors: self.vectors.clone(), means: self.means.clone() };
-        self.columns(&Parts { table, rows, rich: &rich, words: &words, families: None, learned: &learned })
+        let kernel = self.kernel.as_ref().map(|kernel| kernel.predict(&rich)).transpose()?;
+        let columns =
+            self.columns(&Parts { table, rows, rich: &rich, words: &words, families: None, learned: &learned })?;
+        Ok(Transformed { columns, kernel })
     }
 
     fn columns(&self, parts: &Parts<'_>) -> Result<Vec<f32>> {
