@@ -73,6 +73,19 @@ fn google_depends_only_on_core() {
 }
 
 #[test]
+fn lightgbm_depends_only_on_core_and_has_its_library_to_itself() {
+    let crates = dependencies("common-lightgbm", &[]);
+    let ours: Vec<_> = crates.iter().filter(|name| name.starts_with("common")).collect();
+    assert_eq!(ours, ["common-lightgbm", "common-core"]);
+    let manifests = files(&["Cargo.toml"]);
+    let users = manifests.iter().filter(|path| {
+        let text = std::fs::read_to_string(path).expect("a manifest");
+        text.lines().any(|line| line.starts_with("lightgbm3-sys") && !line.contains("version"))
+    });
+    assert_eq!(users.collect::<Vec<_>>(), [&repository().join("common/lightgbm/Cargo.toml")]);
+}
+
+#[test]
 fn functions_depend_only_on_common() {
     let functions = ["embed-new-jobs", "build-vector-index", "similar-jobs"];
     for function in functions {
@@ -118,6 +131,10 @@ fn duplicated_versions_agree() {
     let duckdb =
         cargo.split(".cache/").find_map(|part| part.split('"').next().filter(|p| p.starts_with("duckdb-")));
     assert!(setup.contains(duckdb.expect("DUCKDB_LIB_DIR")), "scripts/setup installs another DuckDB");
+    let tools = cargo.split(".cache/").filter_map(|part| part.split('/').next()).filter(|p| p.starts_with("build-"));
+    for folder in tools {
+        assert!(setup.contains(&format!("\"{folder}\"")), "scripts/setup does not install {folder}");
+    }
 }
 
 /// All files that are tracked or would be added by git, with one of the endings.

@@ -1,1 +1,32 @@
 //! A safe interface to LightGBM: datasets, training with validation sets, prediction and contributions.
+//!
+//! - [`parameters`]: parameters by name, checked against LightGBM's own list
+//! - [`dataset`]: rows in bins, and further datasets with the same bins
+//! - [`training`]: rounds of boosting with a history, early stopping and a way to stop
+//! - [`booster`]: a trained model: predictions, contributions, importance, text
+//! - `text`: what a model's text must be before LightGBM reads it
+//! - `native`: the calls into LightGBM, the only unsafe code
+//!
+//! The crate is over `lightgbm3-sys` and not over `lightgbm3`, whose datasets ignore their parameters and whose
+//! contributions of several classes are written past the end of the buffer.
+//!
+//! Results do not depend on the number of threads. LightGBM keeps the number of threads for the whole process, and its
+//! buffers are as many as the threads: two calls with different numbers at once would write outside them. This crate
+//! never sets that number. It sets OpenMP's, which each thread of the process has for itself.
+//!
+//! LightGBM's messages are events of level `DEBUG`. It also prints the message of each error to standard error.
+
+pub mod booster;
+pub mod dataset;
+mod native;
+pub mod parameters;
+mod text;
+pub mod training;
+
+pub use booster::{Booster, Importance};
+pub use dataset::{Dataset, DatasetOptions, Matrix};
+pub use parameters::Parameters;
+pub use training::{EarlyStopping, Evaluation, Round, Trained, Training, train};
+
+#[cfg(test)]
+mod tests;
