@@ -60,8 +60,14 @@ pub(crate) async fn run(
         let is_interrupted = report.outcome == ModelOutcome::Interrupted;
         reports.push(report);
         if is_interrupted {
-            break;
+            return Ok(reports);
         }
+    }
+    if invocation.options.materialise && !invocation.dry_run {
+        let folder = |report: &ModelReport| Some((report.currency.clone(), report.report_folder.clone()?));
+        let trained = reports.iter().filter_map(folder).collect();
+        let rows = materialise::write(warehouse, invocation, &job.loaded, trained).await?;
+        tracing::info!(rows, "the features are in ml_features");
     }
     Ok(reports)
 }
