@@ -13,5 +13,6 @@ pub mod evaluation;
 pub mod features;
 pub mod models;
 pub mod report;
+pub mod training;
 
 pub use ads::Ad;

@@ -74,6 +74,19 @@ pub enum Reason {
     TooHigh,
 }
 
+impl Reason {
+    /// The reason in words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AnnualFigure => "annual figure in a monthly column",
+            Self::PlaceholderRange => "range that says nothing",
+            Self::DayRate => "day rate",
+            Self::TooLow => "too low",
+            Self::TooHigh => "too high",
+        }
+    }
+}
+
 /// Why the salary of an ad is set aside; `None` if it is plausible or the ad has none.
 pub fn assess(ad: &Ad, bounds: &Bounds) -> Option<Reason> {
     let middle = ad.salary_mid_per_month()?;

@@ -99,7 +99,7 @@ impl Read {
         let (narrow, wide) = location_parts(&ad.location);
         let key = common_core::fold::fold_name;
         let categories = [
-            company_key(&ad.company_name),
+            company_key(&ad.company_name).unwrap_or_default(),
             narrow,
             wide,
             key(&ad.classification),

@@ -23,15 +23,17 @@ pub mod transformers;
 pub mod trees;
 pub mod tuning;
 
+use std::sync::Arc;
+
 use common_core::{Error, Result};
 
 use crate::features::AdTable;
 
 /// Ads with known salaries, as columns.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct TrainingData {
     /// The ads.
-    pub table: AdTable,
+    pub table: Arc<AdTable>,
     /// Logarithm of the monthly midpoint of each ad.
     pub log_salaries: Vec<f64>,
     /// Family of reposts of each ad.

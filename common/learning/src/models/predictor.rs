@@ -130,17 +130,7 @@ impl SalaryPredictor {
     /// Errors of LightGBM.
     pub fn predict_transformed(&self, transformed: &Transformed) -> Result<Vec<SalaryPrediction>> {
         let predictions = self.stack.predict_transformed(transformed)?;
-        Ok(predictions.into_iter().map(|prediction| self.in_money(prediction)).collect())
-    }
-
-    fn in_money(&self, LogPrediction { center, scale }: LogPrediction) -> SalaryPrediction {
-        let (low, high) = self.calibration.interval(center, scale, COVERAGE);
-        SalaryPrediction {
-            salary_per_month: center.exp(),
-            low_per_month: low.exp(),
-            high_per_month: high.exp(),
-            confidence: self.calibration.confidence(scale),
-        }
+        predictions.into_iter().map(|prediction| in_money(&self.calibration, prediction)).collect()
     }
 
     /// Compares predictions with the stated salaries of `ads`; ads without one do not count.
@@ -206,6 +196,19 @@ impl SalaryPredictor {
         }
         Ok(Self { config, stack, calibration })
     }
+}
+
+/// A prediction with its interval and confidence.
+///
+/// # Errors
+/// `Corrupt` if the calibration has no scores.
+pub(crate) fn in_money(calibration: &Calibration, prediction: LogPrediction) -> Result<SalaryPrediction> {
+    let LogPrediction { center, scale } = prediction;
+    let interval = calibration.interval(center, scale, COVERAGE);
+    let (Some((low, high)), Some(confidence)) = (interval, calibration.confidence(scale)) else {
+        return Err(Error::corrupt("the calibration of the model has no scores: run train-models for a new version"));
+    };
+    Ok(SalaryPrediction { salary_per_month: center.exp(), low_per_month: low, high_per_month: high, confidence })
 }
 
 fn trees_file(at: usize) -> String {

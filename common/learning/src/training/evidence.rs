@@ -1,7 +1,8 @@
 //! Evidence beside the scores: the gate against leaks, what the model reads, its learning curve, and what each group of
 //! features is worth.
 
-use common_core::{Error, Result};
+use common_core::Result;
+use common_core::mask::mask_pay;
 use common_lightgbm::{Importance as ImportanceKind, Matrix};
 
 use super::judge::fit_and_predict;
@@ -10,11 +11,11 @@ use super::salary::Run;
 use super::splits::Splits;
 use super::Options;
 use crate::evaluation::bootstrap::paired_difference;
-use crate::evaluation::ceiling;
-use crate::evaluation::leakage::{Column, ColumnKind, ColumnValues, Leak, LeakOptions, check_columns};
+use crate::ads::Ad;
+use crate::evaluation::ceiling::{learning_curve_rows, neighbour_ceiling};
+use crate::evaluation::leakage::{self, Column, ColumnKind, ColumnValues, Leak, LeakOptions, assess_columns};
 use crate::evaluation::metrics::evaluate_regression;
-use crate::evaluation::text_leaks::refuse_text_leaks;
-use crate::features::numeric::NUMERIC;
+use crate::evaluation::text_leaks::{Salary, find_text_leaks, refuse_text_leaks};
 use crate::features::schema::ValueKind;
 use crate::models::predictor::SalaryPredictor;
 use crate::models::stack::StackRecipe;
@@ -31,6 +32,8 @@ const MOST_FEATURES: usize = 25;
 const MOST_WORDS: usize = 20;
 /// Ads whose contributions are shown.
 const EXAMPLES: usize = 300;
+/// Ads that a point of the learning curve needs.
+const MIN_CURVE: usize = 20;
 /// Shares of the training ads of the learning curve.
 const CURVE: [f64; 4] = [0.125, 0.25, 0.5, 1.0];
 
@@ -53,37 +56,68 @@ pub struct Evidence {
 /// `InvalidInput`, with the name, if a column or a text contains the salary.
 pub fn refuse_leaks(market: &Market<'_>, splits: &Splits, options: &Options) -> Result<Vec<LeakageCheck>> {
     let rows = &splits.parts.train;
+    let (targets, families) = (market.data.targets(rows), market.families(rows));
+    let limits = LeakOptions { seed: options.seed, ..LeakOptions::default() };
     let weights = vec![1.0; rows.len()];
     let sample = Sample { rows, weights: &weights, seed: options.seed, with_kernel: false };
     let (transformers, fitted) = Transformers::fit(&market.data, sample)?;
-    let (names, width) = (transformers.names(), transformers.names().len());
-    let columns: Vec<Vec<f32>> = (0..width)
-        .map(|column| fitted.transformed.columns.iter().skip(column).step_by(width).copied().collect())
-        .collect();
+    // The same columns, learned from salaries that have nothing to do with the ads.
+    let mut placebo = market.data.clone();
+    let dealt = leakage::placebo_target(&targets, &families, options.seed);
+    rows.iter().zip(dealt).for_each(|(row, log)| placebo.log_salaries[*row as usize] = log);
+    let (_, of_placebo) = Transformers::fit(&placebo, sample)?;
+    let names = transformers.names();
     let categorical = transformers.categorical();
-    let named = names.iter().zip(&columns).enumerate().map(|(at, (name, values))| {
+    let numbers = |fitted: &[f32]| -> Vec<Vec<f32>> {
+        (0..names.len()).map(|column| fitted.iter().skip(column).step_by(names.len()).copied().collect()).collect()
+    };
+    let (columns, placebos) = (numbers(&fitted.transformed.columns), numbers(&of_placebo.transformed.columns));
+    let codes: Vec<Vec<u32>> =
+        columns.iter().map(|values| values.iter().map(|value| value.max(0.0) as u32).collect()).collect();
+    let column = |at: usize| {
+        let name = &names[at];
         let is_learned = STACKED.iter().any(|feature| feature.name == name && feature.kind == ValueKind::Learned);
         Column {
             name,
-            values: if categorical.contains(&at) { ColumnValues::Category(values) } else { ColumnValues::Numeric(values) },
-            kind: if is_learned { ColumnKind::Learned } else { ColumnKind::Stated },
+            values: if categorical.contains(&at) {
+                ColumnValues::Category(&codes[at])
+            } else {
+                ColumnValues::Numeric(&columns[at])
+            },
+            kind: if is_learned {
+                ColumnKind::Learned { placebo: Some(&placebos[at]) }
+            } else {
+                ColumnKind::Raw
+            },
         }
-    });
-    let named: Vec<Column<'_>> = named.collect();
-    let checked = check_columns(&named, &market.data.targets(rows), &market.families(rows), &LeakOptions::new(options.seed))?;
-    if let Some(leak) = checked.iter().find(|leak| leak.is_leak()) {
-        return Err(Error::invalid_input(format!(
-            "feature {:?} predicts the salary by itself (R² {:.2}, at most {:.2} is plausible): it contains the salary; remove it \
-             from the table, or mask it",
-            leak.name, leak.r2, leak.limit
-        )));
-    }
-    let ads: Vec<_> = rows.iter().map(|row| market.ads[*row as usize]).collect();
-    refuse_text_leaks(&ads)?;
+    };
+    let all: Vec<Column<'_>> = (0..names.len()).map(column).collect();
+    let assessed = assess_columns(&all, &targets, &families, &limits)?;
+    leakage::refuse_leaks(&assessed)?;
+    refuse_texts(market, rows)?;
     let check = |leak: Leak| LeakageCheck { feature: leak.name, alone: Some(leak.r2), limit: leak.limit, passed: true };
-    let mut checks: Vec<LeakageCheck> = checked.into_iter().map(check).collect();
-    checks.sort_by(|a, b| b.alone.unwrap_or(0.0).total_cmp(&a.alone.unwrap_or(0.0)).then_with(|| a.feature.cmp(&b.feature)));
-    Ok(checks)
+    Ok(assessed.into_iter().map(check).collect())
+}
+
+/// Refuses texts that state the pay of their ad although it is masked.
+fn refuse_texts(market: &Market<'_>, rows: &[u32]) -> Result<()> {
+    let ads: Vec<&Ad> = rows.iter().map(|row| market.ads[*row as usize]).collect();
+    let masked = |text: fn(&Ad) -> &String| -> Vec<String> { ads.iter().map(|ad| mask_pay(text(ad)).into_owned()).collect() };
+    let texts = [
+        ("title", masked(|ad| &ad.title)),
+        ("description", masked(|ad| &ad.description)),
+        ("work_type", masked(|ad| &ad.work_type)),
+    ];
+    let borrowed: Vec<(&str, Vec<&str>)> =
+        texts.iter().map(|(name, texts)| (*name, texts.iter().map(String::as_str).collect())).collect();
+    let columns: Vec<(&str, &[&str])> = borrowed.iter().map(|(name, texts)| (*name, texts.as_slice())).collect();
+    let salary = |ad: &&Ad| {
+        let middle = ad.salary_mid_per_month().unwrap_or_default();
+        let bound = |bound: Option<f64>| bound.filter(|bound| bound.is_finite()).unwrap_or(middle);
+        Salary { min: bound(ad.salary_min_per_month), max: bound(ad.salary_max_per_month) }
+    };
+    let salaries: Vec<Salary> = ads.iter().map(salary).collect();
+    refuse_text_leaks(&find_text_leaks(&columns, &salaries)?)
 }
 
 /// Gathers the evidence of a trained predictor; `None` if the training was stopped.
@@ -103,7 +137,7 @@ pub(crate) fn gather(
         contributions: contributions(run.market, predictor)?,
         words: words(predictor),
         learning_curve: learning_curve(run, splits)?,
-        neighbour_ceiling: ceiling::points(run.market)?,
+        neighbour_ceiling: ceiling(run.market)?,
         ablation: Vec::new(),
     };
     run.observer.step();
@@ -197,23 +231,40 @@ fn words(predictor: &SalaryPredictor) -> Vec<WordEffect> {
     shown.map(|(effect, word)| WordEffect { word: word.clone(), effect: f64::from(*effect), ads: 0 }).collect()
 }
 
-/// Errors of the ridge on TF-IDF, fitted to the newest parts of the training ads, on the validation part.
+/// Errors of the ridge on TF-IDF, fitted to parts of the training ads, on the validation part.
 fn learning_curve(run: &Run<'_>, splits: &Splits) -> Result<Vec<LearningPoint>> {
-    let (train, validation) = (&splits.parts.train, &splits.parts.validation);
+    let validation = &splits.parts.validation;
+    if validation.is_empty() {
+        return Ok(Vec::new());
+    }
+    let parts = learning_curve_rows(&splits.parts.train, &run.market.data.families, &CURVE, run.options.seed);
     let mut points = Vec::new();
-    for share in CURVE {
-        let count = (train.len() as f64 * share) as usize;
-        if count < 20 || validation.is_empty() {
-            continue;
-        }
-        let predictions = fit_and_predict(run.market, &TextRidge, &train[train.len() - count..], validation)?;
+    for part in parts.iter().filter(|part| part.len() >= MIN_CURVE) {
+        let predictions = fit_and_predict(run.market, &TextRidge, part, validation)?;
         let scored = predictions.score(run.market, validation, run.options.seed)?;
         points.push(LearningPoint {
-            ads: count as u64,
+            ads: part.len() as u64,
             mae: Estimate::within(scored.metrics.mae, scored.intervals.mae.low, scored.intervals.mae.high),
             r2: scored.metrics.r2,
         });
     }
+    Ok(points)
+}
+
+/// How far the nearest ads of other families agree.
+fn ceiling(market: &Market<'_>) -> Result<Vec<CeilingPoint>> {
+    let vectors: Vec<&[f32]> = (0..market.ads.len()).map(|row| market.data.table.embedding(row)).collect();
+    let rows = market.rows();
+    let Some(found) = neighbour_ceiling(&vectors, &market.data.families, &market.salaries(&rows))? else {
+        return Ok(Vec::new());
+    };
+    let mut points = Vec::new();
+    if let Some(mae) = found.near_mae {
+        let pairs_of = "ads that are nearly alike (cosine of at least 0.95)".to_owned();
+        points.push(CeilingPoint { pairs_of, pairs: found.near_rows, mae, r2: None });
+    }
+    let pairs_of = "ads and their nearest neighbour".to_owned();
+    points.push(CeilingPoint { pairs_of, pairs: found.rows, mae: found.mae, r2: None });
     Ok(points)
 }
 
@@ -269,6 +320,5 @@ fn ablation(run: &Run<'_>, splits: &Splits) -> Result<Vec<Ablation>> {
             r2_change: metrics.r2.zip(r2).map(|(without, with)| without - with),
         });
     }
-    debug_assert!(NUMERIC.len() < names.len());
     Ok(measured)
 }

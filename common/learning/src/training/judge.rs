@@ -6,7 +6,7 @@ use common_core::Result;
 use serde::Serialize;
 
 use super::market::Market;
-use crate::evaluation::bootstrap::{self, Paired, Scores};
+use crate::evaluation::bootstrap::{self, Intervals, Paired};
 use crate::evaluation::implausible::is_narrow;
 use crate::evaluation::metrics::{RegressionMetrics, evaluate_regression};
 use crate::models::{SalaryModel, SalaryRecipe};
@@ -32,11 +32,11 @@ pub struct Scored {
     /// Its metrics.
     pub metrics: RegressionMetrics,
     /// 95% intervals of its metrics.
-    pub intervals: Scores,
+    pub intervals: Intervals,
     /// Its metrics on ads whose largest pay is at most three times the smallest.
     pub narrow: Option<RegressionMetrics>,
     /// 95% intervals on those ads.
-    pub narrow_intervals: Option<Scores>,
+    pub narrow_intervals: Option<Intervals>,
 }
 
 /// Fits a recipe to `train`, and predicts `judged`.
@@ -96,13 +96,13 @@ impl Predictions {
         } else {
             let (actual, predicted) = (some(&actual), some(&predicted));
             let families: Vec<u32> = narrow.iter().map(|at| families[*at]).collect();
-            let intervals = bootstrap::scores(&actual, &predicted, &families, seed)?;
+            let intervals = bootstrap::intervals(&actual, &predicted, &families, seed)?;
             (Some(evaluate_regression(&actual, &predicted)?), Some(intervals))
         };
         Ok(Scored {
             model: self.model.clone(),
             metrics: evaluate_regression(&actual, &predicted)?,
-            intervals: bootstrap::scores(&actual, &predicted, &families, seed)?,
+            intervals: bootstrap::intervals(&actual, &predicted, &families, seed)?,
             narrow: narrow_metrics,
             narrow_intervals,
         })

@@ -1,6 +1,7 @@
 //! The ads of one currency whose salaries are believed.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use common_core::{Error, Result};
 
@@ -51,14 +52,15 @@ impl<'a> Market<'a> {
         let paid: Vec<&Ad> =
             ads.iter().filter(|ad| ad.currency == currency && ad.salary_mid_per_month().is_some()).collect();
         let with_salary = paid.len();
-        let bounds = Bounds::of(&paid, currency);
+        let middles: Vec<f64> = paid.iter().filter_map(|ad| ad.salary_mid_per_month()).collect();
+        let bounds = Bounds::of(currency, &middles);
         let mut set_aside: BTreeMap<String, u64> = BTreeMap::new();
         let mut kept = Vec::new();
         for ad in paid {
             let reason = if ad.salary_embedding().is_empty() {
                 Some("no vector".to_owned())
             } else {
-                assess(ad, &bounds).map(|reason| reason.to_string())
+                assess(ad, &bounds).map(|reason| reason.name().to_owned())
             };
             match reason {
                 Some(reason) => *set_aside.entry(reason).or_default() += 1,
@@ -82,7 +84,7 @@ impl<'a> Market<'a> {
         let classes: Vec<&str> = kept.iter().map(|ad| ad.classification.as_str()).collect();
         let strata = salary_strata(&classes, &log_salaries)?;
         let days = kept.iter().map(|ad| ad.moment().timestamp() as f64 / 86_400.0).collect();
-        let table = AdTable::new(&kept, MIN_TEXTS);
+        let table = Arc::new(AdTable::new(&kept, MIN_TEXTS));
         let data = TrainingData { table, log_salaries, families, strata, days };
         Ok(Self { currency: currency.to_owned(), ads: kept, data, with_salary, set_aside })
     }

@@ -8,7 +8,7 @@ use super::market::Market;
 use super::salary::{Judged, Trained};
 use super::splits::facts;
 use crate::evaluation::bootstrap::{Interval, Paired};
-use crate::models::predictor::COVERAGE;
+use crate::models::predictor::{COVERAGE, SalaryPrediction};
 use crate::report::salary::{
     self, ChampionComparison, CurrencyAds, Data, Decision, Estimate, Evaluation, Fold, IntervalFacts, JudgedAd, Lineage,
     ModelScores, NarrowScores, PairedDifference, SalaryReport, SetAside, SplitPart, StoredChampion, Trial,
@@ -240,9 +240,9 @@ fn estimate(value: Option<f64>, interval: Option<&Interval>) -> Estimate {
 }
 
 fn judged(market: &Market<'_>, judged: &Judged) -> Option<salary::Judged> {
-    let of = |(row, prediction): (&u32, &crate::models::predictor::SalaryPrediction)| {
-        let ad = market.ads[*row as usize];
-        JudgedAd {
+    let of = |(row, prediction): (&u32, &Option<SalaryPrediction>)| {
+        let (prediction, ad) = (prediction.as_ref()?, market.ads[*row as usize]);
+        Some(JudgedAd {
             actual: market.data.log_salaries[*row as usize].exp(),
             predicted: prediction.salary_per_month,
             interval: Some((prediction.low_per_month, prediction.high_per_month)),
@@ -250,9 +250,9 @@ fn judged(market: &Market<'_>, judged: &Judged) -> Option<salary::Judged> {
             classification: ad.classification.clone(),
             work_type: ad.work_type.clone(),
             posted: ad.posted,
-        }
+        })
     };
-    let ads: Vec<JudgedAd> = judged.rows.iter().zip(&judged.intervals).map(of).collect();
+    let ads: Vec<JudgedAd> = judged.rows.iter().zip(&judged.intervals).filter_map(of).collect();
     (!ads.is_empty()).then(|| salary::Judged {
         part: "the walk-forward folds".to_owned(),
         band_limits: Vec::new(),

@@ -1,5 +1,7 @@
 //! The whole training: from the ads of one currency to a predictor with its evidence.
 
+use std::time::Instant;
+
 use common_core::Result;
 use serde::Serialize;
 
@@ -10,13 +12,13 @@ use super::market::Market;
 use super::splits::Splits;
 use super::{Observer, Options};
 use crate::evaluation::bootstrap::Paired;
-use crate::evaluation::conformal::{Calibration, Residual};
+use crate::evaluation::conformal::{Calibration, Residual, replay};
 use crate::evaluation::split::Fold;
 use crate::models::baselines::{ClassMedian, Median};
 use crate::models::boosted::Boosted;
 use crate::models::forest::RandomForest;
 use crate::models::linear::LeastSquares;
-use crate::models::predictor::{COVERAGE, SalaryPrediction, SalaryPredictor, TrainingAds};
+use crate::models::predictor::{COVERAGE, SalaryPrediction, SalaryPredictor, TrainingAds, in_money};
 use crate::models::stack::{LogPrediction, Recency, StackRecipe};
 use crate::models::text_ridge::TextRidge;
 use crate::models::trees::TreeParameters;
@@ -52,8 +54,9 @@ pub struct Judged {
     pub predictions: Vec<Predictions>,
     /// Each model's scores.
     pub scores: Vec<Scored>,
-    /// The published model's predictions in money.
-    pub intervals: Vec<SalaryPrediction>,
+    /// The published model's predictions in money; `None` for the first ads, before which too few salaries were known for
+    /// an interval.
+    pub intervals: Vec<Option<SalaryPrediction>>,
     /// The published model against each other one.
     pub against: Vec<(String, Paired)>,
 }
@@ -98,8 +101,14 @@ pub fn train(
     observer.stage("walking forward", splits.folds.len());
     let Some((walk_forward, residuals)) = run.walk_forward(&splits)? else { return Ok(None) };
     observer.stage("judging on the test window", 1);
-    let calibration = Calibration::fit(&residuals)?;
-    let (test, of_test) = run.judge(&splits.early, &splits.parts.test, &calibration)?;
+    let part = run.predict(&splits.early, &splits.parts.test)?;
+    let of_test = part.residuals(market);
+    let intervals = match Calibration::fit(&residuals) {
+        Ok(calibration) => part.of_stack.iter().map(|log| in_money(&calibration, *log).map(Some)).collect::<Result<_>>()?,
+        // Without folds there is nothing to calibrate on.
+        Err(_) => vec![None; part.rows.len()],
+    };
+    let test = run.scored(part, intervals)?;
     let champion = match champion {
         Some(recipe) => Some(run.against_champion(recipe, &splits, &test)?),
         None => None,
@@ -174,14 +183,14 @@ impl Run<'_> {
             Some(first) => self.first_residuals(first)?,
             None => Vec::new(),
         };
+        let before = residuals.len();
         let mut all: Option<Part> = None;
         for fold in &splits.folds {
             if self.observer.is_stopped() {
                 return Ok(None);
             }
-            let calibration = Calibration::fit(&residuals)?;
-            let (part, of_fold) = self.predict(&fold.train, &fold.test, &calibration)?;
-            residuals.extend(of_fold);
+            let part = self.predict(&fold.train, &fold.test)?;
+            residuals.extend(part.residuals(self.market));
             match &mut all {
                 None => all = Some(part),
                 Some(all) => all.extend(part),
@@ -189,7 +198,18 @@ impl Run<'_> {
             self.observer.step();
         }
         let part = all.unwrap_or_default();
-        Ok(Some((self.scored(part)?, residuals)))
+        let judged = replay(&residuals, COVERAGE)?.into_iter().skip(before);
+        let in_money = |(judged, log): (Option<crate::evaluation::conformal::Judged>, &LogPrediction)| {
+            let judged = judged?;
+            Some(SalaryPrediction {
+                salary_per_month: log.center.exp(),
+                low_per_month: judged.low,
+                high_per_month: judged.high,
+                confidence: judged.confidence,
+            })
+        };
+        let intervals = judged.zip(&part.of_stack).map(in_money).collect();
+        Ok(Some((self.scored(part, intervals)?, residuals)))
     }
 
     /// Residuals of the newest training ads of the first fold, predicted from its older ones.
@@ -204,51 +224,29 @@ impl Run<'_> {
             return Ok(Vec::new());
         }
         let stack = self.recipe.train(&self.market.data, &older)?.stack;
-        self.residuals(newest, &stack.predict_with_scale(&self.market.data.table, newest)?)
+        let of_stack = stack.predict_with_scale(&self.market.data.table, newest)?;
+        Ok(residuals(self.market, newest, &of_stack))
     }
 
-    fn residuals(&self, rows: &[u32], predictions: &[LogPrediction]) -> Result<Vec<Residual>> {
-        let of = |(row, prediction): (&u32, &LogPrediction)| Residual {
-            log_error: self.market.data.log_salaries[*row as usize] - prediction.center,
-            scale: prediction.scale,
-        };
-        Ok(rows.iter().zip(predictions).map(of).collect())
-    }
-
-    /// Fits every model to `train`, predicts `rows`, and scores.
-    fn judge(&self, train: &[u32], rows: &[u32], calibration: &Calibration) -> Result<(Judged, Vec<Residual>)> {
-        let (part, residuals) = self.predict(train, rows, calibration)?;
-        Ok((self.scored(part)?, residuals))
-    }
-
-    fn predict(&self, train: &[u32], rows: &[u32], calibration: &Calibration) -> Result<(Part, Vec<Residual>)> {
+    /// Fits every model to `train`, and predicts `rows`.
+    fn predict(&self, train: &[u32], rows: &[u32]) -> Result<Part> {
         let mut predictions = Vec::new();
         for peer in self.peers() {
             predictions.push(fit_and_predict(self.market, peer.as_ref(), train, rows)?);
         }
-        let clock = std::time::Instant::now();
+        let clock = Instant::now();
         let stack = self.recipe.train(&self.market.data, train)?.stack;
         let fit_seconds = clock.elapsed().as_secs_f64();
-        let clock = std::time::Instant::now();
+        let clock = Instant::now();
         let of_stack = stack.predict_with_scale(&self.market.data.table, rows)?;
         let logs = of_stack.iter().map(|prediction| prediction.center).collect();
         let model = self.recipe.name().to_owned();
         predictions.push(Predictions { model, logs, fit_seconds, predict_seconds: clock.elapsed().as_secs_f64() });
-        let residuals = self.residuals(rows, &of_stack)?;
-        let intervals = of_stack.into_iter().map(|LogPrediction { center, scale }| {
-            let (low, high) = calibration.interval(center, scale, COVERAGE);
-            SalaryPrediction {
-                salary_per_month: center.exp(),
-                low_per_month: low.exp(),
-                high_per_month: high.exp(),
-                confidence: calibration.confidence(scale),
-            }
-        });
-        Ok((Part { rows: rows.to_vec(), predictions, intervals: intervals.collect() }, residuals))
+        Ok(Part { rows: rows.to_vec(), predictions, of_stack })
     }
 
-    fn scored(&self, part: Part) -> Result<Judged> {
-        let Part { rows, predictions, intervals } = part;
+    fn scored(&self, part: Part, intervals: Vec<Option<SalaryPrediction>>) -> Result<Judged> {
+        let Part { rows, predictions, .. } = part;
         let (market, seed) = (self.market, self.options.seed);
         let mut judged = Judged { rows, predictions, scores: Vec::new(), intervals, against: Vec::new() };
         if judged.rows.is_empty() {
@@ -284,15 +282,28 @@ impl Run<'_> {
 struct Part {
     rows: Vec<u32>,
     predictions: Vec<Predictions>,
-    intervals: Vec<SalaryPrediction>,
+    of_stack: Vec<LogPrediction>,
 }
 
 impl Part {
     fn extend(&mut self, other: Self) {
         self.rows.extend(other.rows);
-        self.intervals.extend(other.intervals);
+        self.of_stack.extend(other.of_stack);
         for (own, other) in self.predictions.iter_mut().zip(other.predictions) {
             own.extend(other);
         }
     }
+
+    fn residuals(&self, market: &Market<'_>) -> Vec<Residual> {
+        residuals(market, &self.rows, &self.of_stack)
+    }
+}
+
+fn residuals(market: &Market<'_>, rows: &[u32], predictions: &[LogPrediction]) -> Vec<Residual> {
+    let of = |(row, prediction): (&u32, &LogPrediction)| Residual {
+        log_actual: market.data.log_salaries[*row as usize],
+        log_predicted: prediction.center,
+        scale: prediction.scale,
+    };
+    rows.iter().zip(predictions).map(of).collect()
 }

@@ -11,42 +11,18 @@
 pub(crate) mod cosine;
 mod shingles;
 
-use common_core::fold::{fold, is_missing_word};
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 
 pub(crate) use shingles::scramble;
 
 use crate::Ad;
+pub use crate::features::keys::{company_key, title_key};
 
 /// Minimum cosine of the vectors of two reposts.
 const MIN_COSINE: f32 = 0.97;
 /// Minimum Jaccard similarity of the shingles of two reposts, in percent.
 const MIN_JACCARD_PERCENT: usize = 90;
-
-/// Parts of company names that say only what kind of company it is.
-const COMPANY_FORMS: [&str; 20] = [
-    "pte",
-    "ltd",
-    "limited",
-    "llp",
-    "llc",
-    "plc",
-    "inc",
-    "incorporated",
-    "private",
-    "pvt",
-    "co",
-    "company",
-    "corp",
-    "corporation",
-    "sdn",
-    "bhd",
-    "gmbh",
-    "ag",
-    "bv",
-    "sa",
-];
 
 /// The family of each ad: dense numbers in the order of first appearance.
 ///
@@ -83,26 +59,6 @@ impl FamilyFacts {
         let reposts = sizes.values().filter(|size| **size > 1).sum();
         Self { families: sizes.len() as u32, reposts, largest }
     }
-}
-
-/// The company's name for comparison: folded, without punctuation and legal form. `None` if the ad names no company.
-pub fn company_key(name: &str) -> Option<String> {
-    if is_missing_word(name) {
-        return None;
-    }
-    let folded = fold(name);
-    let words: Vec<&str> = folded.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).collect();
-    let without_form: Vec<&str> =
-        words.iter().copied().filter(|word| !COMPANY_FORMS.contains(word)).collect();
-    let key = if without_form.is_empty() { words.join(" ") } else { without_form.join(" ") };
-    (!key.is_empty()).then_some(key)
-}
-
-/// The title for comparison: folded, without digits and punctuation. `None` if no letter is left.
-pub fn title_key(title: &str) -> Option<String> {
-    let folded = fold(title);
-    let words: Vec<&str> = folded.split(|c: char| !c.is_alphabetic()).filter(|w| !w.is_empty()).collect();
-    (!words.is_empty()).then(|| words.join(" "))
 }
 
 /// Company and title keys; `None` if one is missing, because such an ad joins no other by its names.
