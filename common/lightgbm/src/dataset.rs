@@ -123,6 +123,7 @@ impl Dataset {
 }
 
 /// What belongs to rows besides their values.
+#[derive(Clone, Copy)]
 struct Rows<'a> {
     labels: &'a [f32],
     weights: Option<&'a [f32]>,

@@ -201,12 +201,9 @@ fn a_training_that_would_not_do_as_asked_is_refused() {
     let coarse = DatasetOptions { parameters: Parameters::new().set("max_bin", 3), ..Default::default() };
     let elsewhere = Dataset::new(market.matrix(), &market.numbers, &coarse).unwrap();
     let stopping = |set, metric: &str, rounds| Some(EarlyStopping { set, metric: metric.to_owned(), rounds });
-    let plain = || Training {
-        parameters: regression(),
-        rounds: 3,
-        validation: &[("t", &dataset)],
-        ..Default::default()
-    };
+    let (validation, foreign) = ([("t", &dataset)], [("t", &elsewhere)]);
+    let plain =
+        || Training { parameters: regression(), rounds: 3, validation: &validation, ..Default::default() };
     let with = |parameters| Training { parameters, ..plain() };
     for (training, message) in [
         (Training { rounds: 0, ..plain() }, "rounds \"0\""),
@@ -214,7 +211,7 @@ fn a_training_that_would_not_do_as_asked_is_refused() {
         (with(regression().set("objective", "regresion")), "LightGBM: Unknown objective type name"),
         (with(regression().set("num_leaves", "many")), "LightGBM:"),
         (with(several_classes()), "LightGBM: Label must be in [0, 3)"),
-        (Training { validation: &[("t", &elsewhere)], ..plain() }, "different bin mappers"),
+        (Training { validation: &foreign, ..plain() }, "different bin mappers"),
         (Training { early_stopping: stopping(1, "l1", 3), ..plain() }, "one of 1 datasets"),
         (Training { early_stopping: stopping(0, "l1", 0), ..plain() }, "at least 1 round"),
         (Training { early_stopping: stopping(0, "mae", 3), ..plain() }, "expected one of l2, l1"),
