@@ -45,7 +45,7 @@ pub fn swarm(words: Words<'_>, (name, text): (&str, &dyn Fn(f64) -> String), row
     let mut x = WIDTH - 2.0;
     for (class, name) in [("swarm level-3", "high"), ("swarm level-0", "low"), ("swarm", "no order")] {
         drawing.push_str(&label("end", (x, 12.0), name));
-        x -= name.chars().count() as f64 * 8.6 + 10.0;
+        x -= name.chars().count() as f64 * 9.2 + 8.0;
         drawing.push_str(&format!("<path class=\"{class}\" d=\"{}\"/>\n", dots(&[(x, 8.0)])));
         x -= 16.0;
     }

@@ -82,8 +82,8 @@ pub(super) fn groups(report: &SalaryReport, groups: &Groups) -> Section {
     let mut section = Section::new("groups", "Errors by group");
     let kinds = [
         ("band", "Salary band", "salary band", &groups.bands),
-        ("class", "Classification", "classification", &groups.classes),
         ("work-type", "Work type", "work type", &groups.work_types),
+        ("class", "Classification", "classification", &groups.classes),
         ("era", "Era", "era", &groups.eras),
     ];
     if groups.bands.is_empty() {
@@ -120,18 +120,23 @@ pub(super) fn groups(report: &SalaryReport, groups: &Groups) -> Section {
     section
 }
 
-/// The groups that a chart shows, and how many are not in it: small ones, and those after the first twelve.
-pub(super) fn drawn(groups: &[Group]) -> (Vec<&Group>, usize) {
+/// The groups that a chart shows, and how many are not in it: small ones, and those after the first twelve, except
+/// `named`.
+pub(super) fn drawn<'a>(groups: &'a [Group], named: Option<&'a Group>) -> (Vec<&'a Group>, usize) {
     let large = groups.iter().filter(|group| group.ads >= NAMED).count();
     let least = if large >= 2 { NAMED } else { 1 };
-    let drawn: Vec<&Group> = groups.iter().filter(|group| group.ads >= least).take(MOST_BARS).collect();
+    let mut drawn: Vec<&Group> = groups.iter().filter(|group| group.ads >= least).take(MOST_BARS).collect();
+    if let Some(named) = named.filter(|named| drawn.iter().all(|group| group.name != named.name)) {
+        drawn.truncate(MOST_BARS - 1);
+        drawn.push(named);
+    }
     let rest = groups.len() - drawn.len();
     (drawn, rest)
 }
 
 fn chart(report: &SalaryReport, (id, of): (&str, &str), groups: &[Group]) -> Html {
-    let (drawn, rest) = drawn(groups);
     let by_mae = worst(groups, |group| group.mae);
+    let (drawn, rest) = drawn(groups, by_mae);
     let by_share = worst(groups, |group| group.median_ape);
     let mut reading = match (by_mae, by_share) {
         (Some(mae), Some(share)) if mae.name == share.name => format!(

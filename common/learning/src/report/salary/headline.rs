@@ -1,6 +1,6 @@
 //! The first section: what the model is and how good it is.
 
-use super::{Evaluation, JudgedAd, ModelScores, SalaryReport, TARGETS, date, estimate};
+use super::{Evaluation, JudgedAd, ModelScores, SalaryReport, TARGETS, cell, date};
 use crate::report::html::{Card, Section, Tone};
 use crate::report::numbers::{count_of, median, number, optional, optional_percent, percent};
 use crate::report::table::Table;
@@ -149,7 +149,7 @@ fn targets(report: &SalaryReport, section: &mut Section) {
     ];
     for (name, target, digits, score, is_reached) in scores {
         let mut row = vec![name.to_owned(), target];
-        row.extend(present.iter().map(|(_, model)| estimate(&score(model), digits)));
+        row.extend(present.iter().map(|(_, model)| cell(&score(model), digits)));
         row.push(if is_reached { "✓ reached" } else { "✗ missed" }.to_owned());
         reached += u32::from(is_reached);
         table.row(row);
