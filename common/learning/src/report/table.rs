@@ -62,7 +62,8 @@ impl Table {
         }
         let class = |is_number: bool| if is_number { " class=\"number\"" } else { "" };
         let mut text = format!(
-            "<div class=\"table\" tabindex=\"0\" role=\"region\" aria-label=\"{0}\"><table><caption><span>{0}</span></caption>\n<thead><tr>",
+            "<div class=\"table\" tabindex=\"0\" role=\"region\" aria-label=\"{0}\">\
+             <table><caption><span>{0}</span></caption>\n<thead><tr>",
             escape(&self.caption)
         );
         for (name, is_number) in &self.columns {

@@ -96,16 +96,20 @@ pub fn bars(words: Words<'_>, measure: &Measure<'_>, values: &[Bar]) -> Html {
         drawing.push_str(&label("amount end", (WIDTH - 2.0, top + 11.5), &text));
         let (left, right) = (start.min(place(bar.value)), start.max(place(bar.value)));
         let (class, tooltip) = (bar.look.class(), escape(&tooltip));
-        drawing.push_str(&if measure.from_zero {
+        let mark = if measure.from_zero {
             let [left, width] = [left, (right - left).max(1.0)].map(short);
             format!(
-                "<rect class=\"{class}\" x=\"{left}\" y=\"{}\" width=\"{width}\" height=\"13\" rx=\"1.5\"><title>{tooltip}</title></rect>\n",
+                "<rect class=\"{class}\" x=\"{left}\" y=\"{}\" width=\"{width}\" height=\"13\" rx=\"1.5\">\
+                 <title>{tooltip}</title></rect>\n",
                 short(top)
             )
         } else {
             let [x, y] = [place(bar.value), top + 6.5].map(short);
-            format!("<circle class=\"{class}\" cx=\"{x}\" cy=\"{y}\" r=\"6.5\"><title>{tooltip}</title></circle>\n")
-        });
+            format!(
+                "<circle class=\"{class}\" cx=\"{x}\" cy=\"{y}\" r=\"6.5\"><title>{tooltip}</title></circle>\n"
+            )
+        };
+        drawing.push_str(&mark);
         if let Some((low, high)) = bar.interval.filter(|(low, high)| low.is_finite() && high.is_finite()) {
             let (low, high, middle) = (place(low), place(high), top + 6.5);
             drawing.push_str(&line("error", (low, middle), (high, middle)));

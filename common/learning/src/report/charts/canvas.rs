@@ -113,7 +113,8 @@ impl Canvas {
         let tooltip = escape(tooltip);
         let _ = writeln!(
             self.drawing,
-            "<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\"><title>{tooltip}</title></rect>"
+            "<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\">\
+             <title>{tooltip}</title></rect>"
         );
     }
 
@@ -147,10 +148,15 @@ pub(super) fn label(class: &str, (x, y): (f64, f64), text: &str) -> String {
 
 /// Path data of points.
 pub(super) fn dots(places: &[(f64, f64)]) -> String {
-    places.iter().map(|(x, y)| format!("M{} {}h0", short(*x), short(*y))).collect()
+    let mut path = String::new();
+    for (x, y) in places {
+        let _ = write!(path, "M{} {}h0", short(*x), short(*y));
+    }
+    path
 }
 
-fn through(places: &[(f64, f64)]) -> String {
+/// Path data of a line through places.
+pub(super) fn through(places: &[(f64, f64)]) -> String {
     let mut path = String::new();
     for (n, (x, y)) in places.iter().enumerate() {
         let _ = write!(path, "{}{} {}", if n == 0 { 'M' } else { 'L' }, short(*x), short(*y));

@@ -61,9 +61,9 @@ pub(super) fn residuals(report: &SalaryReport, ads: &[&JudgedAd]) -> Section {
     );
     let name = format!("predicted − stated, {} a month", report.currency);
     let text = |value: f64| signed(value, number(value, 0));
-    let bins = Bins { name: &name, text: &text, mark: Some((0.0, "no error")) };
+    let axis = Bins { name: &name, text: &text, mark: Some((0.0, "no error")) };
     let words = Words { id: "residuals-amount", title: "Residuals as amounts", reading: &reading };
-    let first = histogram(words, &bins, &amounts);
+    let first = histogram(words, &axis, &amounts);
     let above = ratios.iter().filter(|ratio| **ratio > 0.0).count() as f64 / ratios.len() as f64;
     let reading = format!(
         "{} of the predictions are too high; the median ratio of predicted to stated is {}.",
@@ -72,9 +72,9 @@ pub(super) fn residuals(report: &SalaryReport, ads: &[&JudgedAd]) -> Section {
     );
     let text = |value: f64| signed(value, percent(value.exp_m1(), 0));
     let name = "predicted relative to stated, logarithmic axis";
-    let bins = Bins { name, text: &text, mark: Some((0.0, "no error")) };
+    let axis = Bins { name, text: &text, mark: Some((0.0, "no error")) };
     let words = Words { id: "residuals-ratio", title: "Residuals as ratios", reading: &reading };
-    section.figures(&[first, histogram(words, &bins, &ratios)]);
+    section.figures(&[first, histogram(words, &axis, &ratios)]);
     section
 }
 
@@ -156,10 +156,8 @@ fn chart(report: &SalaryReport, (id, of): (&str, &str), groups: &[Group]) -> Htm
         _ => format!("No {of} has {NAMED} ads, which a comparison needs."),
     };
     if rest > 0 {
-        reading.push_str(&format!(
-            " {} not drawn.",
-            if rest == 1 { "1 more is".to_owned() } else { format!("{rest} more are") }
-        ));
+        let more = if rest == 1 { "1 more is".to_owned() } else { format!("{rest} more are") };
+        reading = format!("{reading} {more} not drawn.");
     }
     let values: Vec<Bar> = drawn
         .into_iter()
