@@ -133,9 +133,11 @@ impl Section {
     /// Adds a list of sentences, unless there are none.
     pub fn list<T: AsRef<str>>(&mut self, items: &[T]) {
         if !items.is_empty() {
-            let items: String =
-                items.iter().map(|item| format!("<li>{}</li>", escape(item.as_ref()))).collect();
-            self.body.push(&Html(format!("<ul>{items}</ul>\n")));
+            self.body.0.push_str("<ul>");
+            for item in items {
+                let _ = write!(self.body.0, "<li>{}</li>", escape(item.as_ref()));
+            }
+            self.body.0.push_str("</ul>\n");
         }
     }
 
@@ -191,14 +193,15 @@ impl Section {
 
     /// Adds names with their values, leaving out pairs without a value.
     pub fn facts(&mut self, facts: &[(&str, &str)]) {
-        let facts: String = facts
-            .iter()
-            .filter(|(_, value)| !value.is_empty())
-            .map(|(name, value)| format!("<div><dt>{}</dt><dd>{}</dd></div>", escape(name), escape(value)))
-            .collect();
-        if !facts.is_empty() {
-            self.body.push(&Html(format!("<dl class=\"facts\">{facts}</dl>\n")));
+        let known = || facts.iter().filter(|(_, value)| !value.is_empty());
+        if known().next().is_none() {
+            return;
         }
+        self.body.0.push_str("<dl class=\"facts\">");
+        for (name, value) in known() {
+            let _ = write!(self.body.0, "<div><dt>{}</dt><dd>{}</dd></div>", escape(name), escape(value));
+        }
+        self.body.0.push_str("</dl>\n");
     }
 }
 
@@ -238,7 +241,8 @@ impl Page {
             let content = section.body.as_str();
             let _ = write!(
                 body,
-                "<section id=\"{id}\" aria-labelledby=\"{id}-title\">\n<h2 id=\"{id}-title\">{name}</h2>\n{content}</section>\n"
+                "<section id=\"{id}\" aria-labelledby=\"{id}-title\">\n\
+                 <h2 id=\"{id}-title\">{name}</h2>\n{content}</section>\n"
             );
         }
         let policy = format!(

@@ -14,7 +14,7 @@ pub(super) fn check(page: &str) {
         let tag = &rest[..end];
         rest = &rest[end + 1..];
         if let Some(name) = tag.strip_prefix('/') {
-            assert_eq!(open.pop().as_deref(), Some(name), "closed near {:.200}", rest);
+            assert_eq!(open.pop().as_deref(), Some(name), "closed near {rest:.200}");
             continue;
         }
         let (tag, is_closed) = tag.strip_suffix('/').map_or((tag, false), |tag| (tag, true));

@@ -30,7 +30,7 @@ impl Table {
         self
     }
 
-    /// Adds a row of unescaped texts.
+    /// Adds a row of unescaped texts. In columns of numbers, what follows a line break stands small below the number.
     pub fn row(&mut self, cells: Vec<String>) {
         self.rows.push((cells, false));
     }
@@ -62,7 +62,8 @@ impl Table {
         }
         let class = |is_number: bool| if is_number { " class=\"number\"" } else { "" };
         let mut text = format!(
-            "<div class=\"table\" tabindex=\"0\" role=\"region\" aria-label=\"{0}\"><table><caption>{0}</caption>\n<thead><tr>",
+            "<div class=\"table\" tabindex=\"0\" role=\"region\" aria-label=\"{0}\">\
+             <table><caption><span>{0}</span></caption>\n<thead><tr>",
             escape(&self.caption)
         );
         for (name, is_number) in &self.columns {
@@ -72,7 +73,11 @@ impl Table {
         for (cells, is_strong) in &self.rows {
             text.push_str(if *is_strong { "<tr class=\"strong\">" } else { "<tr>" });
             for (n, (_, is_number)) in self.columns.iter().enumerate() {
-                let cell = escape(cells.get(n).map_or("", String::as_str));
+                let cell = cells.get(n).map_or("", String::as_str);
+                let cell = match cell.split_once('\n').filter(|_| *is_number) {
+                    Some((value, under)) => format!("{}<small>{}</small>", escape(value), escape(under)),
+                    None => escape(cell),
+                };
                 let _ = if n == 0 {
                     write!(text, "<th scope=\"row\"{}>{cell}</th>", class(*is_number))
                 } else {
@@ -97,7 +102,7 @@ mod tests {
         table.row(vec!["<b>".to_owned(), "3".to_owned()]);
         let html = table.html();
         let text = html.as_str();
-        assert!(text.contains("<caption>Ads &amp; more</caption>"), "{text}");
+        assert!(text.contains("<caption><span>Ads &amp; more</span></caption>"), "{text}");
         assert!(
             text.contains("<th scope=\"row\">&lt;b&gt;</th><td class=\"number\">3</td><td></td>"),
             "{text}"

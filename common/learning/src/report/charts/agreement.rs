@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::canvas::{Axis, Canvas};
+use super::canvas::{Axis, Canvas, through};
 use super::scale::range;
 use super::{Scale, Words, figure};
 use crate::report::html::Html;
@@ -67,12 +67,7 @@ fn draw_hexagons(canvas: &mut Canvas, places: &[(f64, f64)]) {
             let angle = f64::from(60 * n + 30).to_radians();
             (x + RADIUS * angle.cos(), y + RADIUS * angle.sin())
         };
-        let corners: Vec<(f64, f64)> = (0..6).map(corner).collect();
-        let path: String = corners
-            .iter()
-            .enumerate()
-            .map(|(n, (x, y))| format!("{}{x:.1} {y:.1}", if n == 0 { 'M' } else { 'L' }))
-            .collect();
+        let path = through(&(0..6).map(corner).collect::<Vec<_>>());
         let tooltip = count_of(ads, "ad", "ads");
         canvas.push(&format!(
             "<path class=\"cell\" opacity=\"{opacity:.2}\" d=\"{path}Z\"><title>{tooltip}</title></path>\n"

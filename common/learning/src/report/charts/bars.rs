@@ -5,9 +5,12 @@ use super::scale::range;
 use super::{Scale, Words, figure};
 use crate::report::html::{Html, escape, shorten};
 
-const ROW: f64 = 40.0;
+const ROW: f64 = 44.0;
 const TOP: f64 = 26.0;
-const NAME_CHARS: usize = 40;
+const NAME_CHARS: usize = 52;
+
+/// Width for the texts of the values, to the right of the bars.
+const AMOUNTS: f64 = 76.0;
 
 /// A named value.
 #[derive(Debug, Clone, Default)]
@@ -58,7 +61,7 @@ pub struct Measure<'a> {
     pub text: &'a dyn Fn(f64) -> String,
     /// A value to mark by a dashed line, with its name.
     pub mark: Option<(f64, &'a str)>,
-    /// Whether bars start at zero; otherwise at the low end of the axis, for shares that are all high.
+    /// Whether values are bars from zero; otherwise they are points on an axis around them.
     pub from_zero: bool,
 }
 
@@ -78,28 +81,35 @@ pub fn bars(words: Words<'_>, measure: &Measure<'_>, values: &[Bar]) -> Html {
     }
     let room = if measure.from_zero { 0.0 } else { (high - low) * 0.06 };
     let scale = Scale::linear(low - room, high);
-    let place = |value: f64| 2.0 + scale.place(value).clamp(0.0, 1.0) * (WIDTH - 4.0);
+    let place = |value: f64| 2.0 + scale.place(value).clamp(0.0, 1.0) * (WIDTH - AMOUNTS - 4.0);
     let start = place(if measure.from_zero { 0.0 } else { low - room });
     let bottom = TOP + values.len() as f64 * ROW;
     let mut drawing = label("", (0.0, 12.0), measure.name);
     drawing.push_str(&line("axis", (start, TOP), (start, bottom)));
     for (n, bar) in values.iter().enumerate() {
-        let top = TOP + n as f64 * ROW + 19.0;
+        let top = TOP + n as f64 * ROW + 23.0;
         let text = (measure.text)(bar.value);
         let range =
             bar.interval.map(|(low, high)| format!(" ({} to {})", (measure.text)(low), (measure.text)(high)));
         let tooltip = format!("{}: {text}{}", bar.name, range.unwrap_or_default());
-        drawing.push_str(&label("name", (2.0, top - 5.0), &shorten(&bar.name, NAME_CHARS)));
-        drawing.push_str(&label("amount end", (WIDTH - 2.0, top - 5.0), &text));
+        drawing.push_str(&label("name", (2.0, top - 6.5), &shorten(&bar.name, NAME_CHARS)));
+        drawing.push_str(&label("amount end", (WIDTH - 2.0, top + 11.5), &text));
         let (left, right) = (start.min(place(bar.value)), start.max(place(bar.value)));
-        drawing.push_str(&format!(
-            "<rect class=\"{}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"13\" rx=\"1.5\"><title>{}</title></rect>\n",
-            bar.look.class(),
-            short(left),
-            short(top),
-            short((right - left).max(1.0)),
-            escape(&tooltip)
-        ));
+        let (class, tooltip) = (bar.look.class(), escape(&tooltip));
+        let mark = if measure.from_zero {
+            let [left, width] = [left, (right - left).max(1.0)].map(short);
+            format!(
+                "<rect class=\"{class}\" x=\"{left}\" y=\"{}\" width=\"{width}\" height=\"13\" rx=\"1.5\">\
+                 <title>{tooltip}</title></rect>\n",
+                short(top)
+            )
+        } else {
+            let [x, y] = [place(bar.value), top + 6.5].map(short);
+            format!(
+                "<circle class=\"{class}\" cx=\"{x}\" cy=\"{y}\" r=\"6.5\"><title>{tooltip}</title></circle>\n"
+            )
+        };
+        drawing.push_str(&mark);
         if let Some((low, high)) = bar.interval.filter(|(low, high)| low.is_finite() && high.is_finite()) {
             let (low, high, middle) = (place(low), place(high), top + 6.5);
             drawing.push_str(&line("error", (low, middle), (high, middle)));
@@ -110,7 +120,7 @@ pub fn bars(words: Words<'_>, measure: &Measure<'_>, values: &[Bar]) -> Html {
     }
     if let Some((value, name)) = measure.mark {
         let at = place(value);
-        drawing.push_str(&line("reference", (at, TOP - 6.0), (at, bottom)));
+        drawing.push_str(&line("reference", (at, TOP), (at, bottom)));
         let (class, at) = if at > WIDTH / 2.0 { ("end", at - 6.0) } else { ("", at + 6.0) };
         drawing.push_str(&label(class, (at, bottom + 16.0), name));
     }

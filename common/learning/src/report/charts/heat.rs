@@ -1,5 +1,7 @@
 //! A confusion matrix as a grid of shaded cells.
 
+use std::fmt::Write;
+
 use super::canvas::{WIDTH, label, short};
 use super::{Words, figure};
 use crate::report::html::{Html, escape, shorten};
@@ -16,7 +18,7 @@ pub fn confusion(words: Words<'_>, classes: &[String], counts: &[Vec<u64>]) -> H
         return Html::default();
     }
     let side = ((WIDTH - LEFT) / shown as f64).min(36.0);
-    let (top, size) = (40.0, short(side - 1.0));
+    let (top, length) = (40.0, short(side - 1.0));
     let mut drawing = label("", (0.0, 14.0), "actual class");
     drawing.push_str(&label("", (LEFT, 14.0), "predicted class, by number"));
     for (row, class) in classes.iter().take(shown).enumerate() {
@@ -38,13 +40,15 @@ pub fn confusion(words: Words<'_>, classes: &[String], counts: &[Vec<u64>]) -> H
                 count_of(*ads, "ad", "ads"),
                 percent(share, 0)
             );
-            drawing.push_str(&format!(
-                "<rect class=\"{class}\" opacity=\"{:.2}\" x=\"{}\" y=\"{}\" width=\"{size}\" height=\"{size}\"><title>{}</title></rect>\n",
+            let _ = writeln!(
+                drawing,
+                "<rect class=\"{class}\" opacity=\"{:.2}\" x=\"{}\" y=\"{}\" width=\"{length}\" height=\"{length}\">\
+                 <title>{}</title></rect>",
                 0.04 + 0.96 * share,
                 short(LEFT + column as f64 * side),
                 short(y),
                 escape(&tooltip)
-            ));
+            );
         }
     }
     figure(words, (WIDTH, top + shown as f64 * side + 8.0), &drawing)

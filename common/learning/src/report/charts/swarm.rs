@@ -1,5 +1,7 @@
 //! Contributions of features: a row for each feature, a point for each example, coloured by the feature's value.
 
+use std::fmt::Write;
+
 use super::canvas::{WIDTH, dots, label, short};
 use super::scale::range;
 use super::{Scale, Words, evenly, figure};
@@ -33,10 +35,10 @@ pub fn swarm(words: Words<'_>, (name, text): (&str, &dyn Fn(f64) -> String), row
     let mut drawing = label("", (0.0, 12.0), name);
     for tick in scale.ticks(5) {
         let at = short(place(tick));
-        drawing.push_str(&format!("<path class=\"grid\" d=\"M{at} {TOP}V{}\"/>\n", short(bottom)));
+        let _ = writeln!(drawing, "<path class=\"grid\" d=\"M{at} {TOP}V{}\"/>", short(bottom));
         drawing.push_str(&label("middle", (place(tick), bottom + 18.0), &text(tick)));
     }
-    drawing.push_str(&format!("<path class=\"axis\" d=\"M{0} {TOP}V{1}\"/>\n", short(zero), short(bottom)));
+    let _ = writeln!(drawing, "<path class=\"axis\" d=\"M{0} {TOP}V{1}\"/>", short(zero), short(bottom));
     for (n, row) in rows.iter().enumerate() {
         let top = TOP + n as f64 * ROW;
         drawing.push_str(&label("name", (2.0, top + 14.0), &shorten(&row.name, 60)));
@@ -45,8 +47,8 @@ pub fn swarm(words: Words<'_>, (name, text): (&str, &dyn Fn(f64) -> String), row
     let mut x = WIDTH - 2.0;
     for (class, name) in [("swarm level-3", "high"), ("swarm level-0", "low"), ("swarm", "no order")] {
         drawing.push_str(&label("end", (x, 12.0), name));
-        x -= name.chars().count() as f64 * 8.6 + 10.0;
-        drawing.push_str(&format!("<path class=\"{class}\" d=\"{}\"/>\n", dots(&[(x, 8.0)])));
+        x -= name.chars().count() as f64 * 9.2 + 8.0;
+        let _ = writeln!(drawing, "<path class=\"{class}\" d=\"{}\"/>", dots(&[(x, 8.0)]));
         x -= 16.0;
     }
     figure(words, (WIDTH, bottom + 24.0), &drawing)
@@ -74,7 +76,7 @@ fn draw(row: &Row, middle: f64, place: &dyn Fn(f64) -> f64) -> String {
     let mut drawing = String::new();
     for (level, places) in levels.iter().enumerate().rev().filter(|(_, places)| !places.is_empty()) {
         let class = if level == LEVELS { "swarm".to_owned() } else { format!("swarm level-{level}") };
-        drawing.push_str(&format!("<path class=\"{class}\" d=\"{}\"/>\n", dots(places)));
+        let _ = writeln!(drawing, "<path class=\"{class}\" d=\"{}\"/>", dots(places));
     }
     drawing
 }

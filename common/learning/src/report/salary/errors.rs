@@ -61,9 +61,9 @@ pub(super) fn residuals(report: &SalaryReport, ads: &[&JudgedAd]) -> Section {
     );
     let name = format!("predicted − stated, {} a month", report.currency);
     let text = |value: f64| signed(value, number(value, 0));
-    let bins = Bins { name: &name, text: &text, mark: Some((0.0, "no error")) };
+    let axis = Bins { name: &name, text: &text, mark: Some((0.0, "no error")) };
     let words = Words { id: "residuals-amount", title: "Residuals as amounts", reading: &reading };
-    let first = histogram(words, &bins, &amounts);
+    let first = histogram(words, &axis, &amounts);
     let above = ratios.iter().filter(|ratio| **ratio > 0.0).count() as f64 / ratios.len() as f64;
     let reading = format!(
         "{} of the predictions are too high; the median ratio of predicted to stated is {}.",
@@ -72,9 +72,9 @@ pub(super) fn residuals(report: &SalaryReport, ads: &[&JudgedAd]) -> Section {
     );
     let text = |value: f64| signed(value, percent(value.exp_m1(), 0));
     let name = "predicted relative to stated, logarithmic axis";
-    let bins = Bins { name, text: &text, mark: Some((0.0, "no error")) };
+    let axis = Bins { name, text: &text, mark: Some((0.0, "no error")) };
     let words = Words { id: "residuals-ratio", title: "Residuals as ratios", reading: &reading };
-    section.figures(&[first, histogram(words, &bins, &ratios)]);
+    section.figures(&[first, histogram(words, &axis, &ratios)]);
     section
 }
 
@@ -82,8 +82,8 @@ pub(super) fn groups(report: &SalaryReport, groups: &Groups) -> Section {
     let mut section = Section::new("groups", "Errors by group");
     let kinds = [
         ("band", "Salary band", "salary band", &groups.bands),
-        ("class", "Classification", "classification", &groups.classes),
         ("work-type", "Work type", "work type", &groups.work_types),
+        ("class", "Classification", "classification", &groups.classes),
         ("era", "Era", "era", &groups.eras),
     ];
     if groups.bands.is_empty() {
@@ -120,18 +120,23 @@ pub(super) fn groups(report: &SalaryReport, groups: &Groups) -> Section {
     section
 }
 
-/// The groups that a chart shows, and how many are not in it: small ones, and those after the first twelve.
-pub(super) fn drawn(groups: &[Group]) -> (Vec<&Group>, usize) {
+/// The groups that a chart shows, and how many are not in it: small ones, and those after the first twelve, except
+/// `named`.
+pub(super) fn drawn<'a>(groups: &'a [Group], named: Option<&'a Group>) -> (Vec<&'a Group>, usize) {
     let large = groups.iter().filter(|group| group.ads >= NAMED).count();
     let least = if large >= 2 { NAMED } else { 1 };
-    let drawn: Vec<&Group> = groups.iter().filter(|group| group.ads >= least).take(MOST_BARS).collect();
+    let mut drawn: Vec<&Group> = groups.iter().filter(|group| group.ads >= least).take(MOST_BARS).collect();
+    if let Some(named) = named.filter(|named| drawn.iter().all(|group| group.name != named.name)) {
+        drawn.truncate(MOST_BARS - 1);
+        drawn.push(named);
+    }
     let rest = groups.len() - drawn.len();
     (drawn, rest)
 }
 
 fn chart(report: &SalaryReport, (id, of): (&str, &str), groups: &[Group]) -> Html {
-    let (drawn, rest) = drawn(groups);
     let by_mae = worst(groups, |group| group.mae);
+    let (drawn, rest) = drawn(groups, by_mae);
     let by_share = worst(groups, |group| group.median_ape);
     let mut reading = match (by_mae, by_share) {
         (Some(mae), Some(share)) if mae.name == share.name => format!(
@@ -151,10 +156,8 @@ fn chart(report: &SalaryReport, (id, of): (&str, &str), groups: &[Group]) -> Htm
         _ => format!("No {of} has {NAMED} ads, which a comparison needs."),
     };
     if rest > 0 {
-        reading.push_str(&format!(
-            " {} not drawn.",
-            if rest == 1 { "1 more is".to_owned() } else { format!("{rest} more are") }
-        ));
+        let more = if rest == 1 { "1 more is".to_owned() } else { format!("{rest} more are") };
+        reading = format!("{reading} {more} not drawn.");
     }
     let values: Vec<Bar> = drawn
         .into_iter()

@@ -18,7 +18,7 @@ const MOST_WORDS: usize = 15;
 
 /// An effect on the log salary as relative change of the salary.
 fn change(effect: f64) -> String {
-    signed(effect, percent(effect.exp_m1(), if effect.abs() < 0.1 { 1 } else { 0 }))
+    signed(effect, percent(effect.exp_m1(), usize::from(effect.abs() < 0.1)))
 }
 
 pub(super) fn importance(report: &SalaryReport) -> Section {
@@ -253,9 +253,9 @@ pub(super) fn leakage(report: &SalaryReport) -> Section {
         if check.passed { table.row(row) } else { table.strong_row(row) }
     }
     if table.len() > 12 {
-        section.folded_table(&table)
+        section.folded_table(&table);
     } else {
-        section.table(&table)
+        section.table(&table);
     }
     section
 }

@@ -1,8 +1,8 @@
 //! The first section: what the model is and how good it is.
 
-use super::{Evaluation, JudgedAd, ModelScores, SalaryReport, TARGETS, date, estimate};
+use super::{Estimate, Evaluation, JudgedAd, ModelScores, SalaryReport, TARGETS, cell, date};
 use crate::report::html::{Card, Section, Tone};
-use crate::report::numbers::{count_of, median, number, optional, optional_percent, percent};
+use crate::report::numbers::{MISSING, count_of, median, number, optional, optional_percent, percent};
 use crate::report::table::Table;
 
 pub(super) fn section(report: &SalaryReport, judged: &[&JudgedAd]) -> Section {
@@ -68,11 +68,11 @@ fn sentences(report: &SalaryReport, judged: &[&JudgedAd]) -> Vec<String> {
         {
             let direction = if mae <= other { "less" } else { "more" };
             let share = percent((mae / other - 1.0).abs(), 0);
-            sentence.push_str(&format!(
-                ", {share} {direction} than {} of the baseline \"{}\"",
-                number(other, 0),
+            let other = number(other, 0);
+            sentence = format!(
+                "{sentence}, {share} {direction} than {other} of the baseline \"{}\"",
                 report.baseline
-            ));
+            );
         }
         sentences.push(sentence + ".");
     }
@@ -109,6 +109,17 @@ fn cards(report: &SalaryReport) -> Vec<Card> {
     ]
 }
 
+type Score = fn(&ModelScores) -> Estimate;
+
+/// Each score with its target, and whether it should be above it.
+fn scores() -> [(&'static str, f64, bool, Score); 3] {
+    [
+        ("RMSE", TARGETS.rmse, false, |model| model.rmse),
+        ("MAE", TARGETS.mae, false, |model| model.mae),
+        ("R²", TARGETS.r2, true, |model| model.r2),
+    ]
+}
+
 fn targets(report: &SalaryReport, section: &mut Section) {
     let evaluations =
         [("Test", &report.test), ("Walk-forward", &report.walk_forward), ("Validation", &report.validation)];
@@ -124,34 +135,16 @@ fn targets(report: &SalaryReport, section: &mut Section) {
     let caption = format!("Targets beside what {} reached, with 95% intervals", report.model);
     let mut table = Table::new(&caption, &columns).texts(&[columns.len() - 1]);
     let mut reached = 0;
-    let scores: [(&str, String, usize, fn(&ModelScores) -> super::Estimate, bool); 3] = [
-        (
-            "RMSE",
-            format!("below {}", number(TARGETS.rmse, 0)),
-            0,
-            |m| m.rmse,
-            model.rmse.value.is_some_and(|v| v < TARGETS.rmse),
-        ),
-        (
-            "MAE",
-            format!("below {}", number(TARGETS.mae, 0)),
-            0,
-            |m| m.mae,
-            model.mae.value.is_some_and(|v| v < TARGETS.mae),
-        ),
-        (
-            "R²",
-            format!("above {}", number(TARGETS.r2, 1)),
-            2,
-            |m| m.r2,
-            model.r2.value.is_some_and(|v| v > TARGETS.r2),
-        ),
-    ];
-    for (name, target, digits, score, is_reached) in scores {
-        let mut row = vec![name.to_owned(), target];
-        row.extend(present.iter().map(|(_, model)| estimate(&score(model), digits)));
-        row.push(if is_reached { "✓ reached" } else { "✗ missed" }.to_owned());
-        reached += u32::from(is_reached);
+    for (name, target, is_above, score) in scores() {
+        let digits = if is_above { 2 } else { 0 };
+        let side = if is_above { "above" } else { "below" };
+        let mut row = vec![name.to_owned(), format!("{side} {}", number(target, usize::from(is_above)))];
+        row.extend(present.iter().map(|(_, model)| cell(&score(model), digits)));
+        let value = score(model).value.filter(|value| value.is_finite());
+        let is_reached = value.map(|value| if is_above { value > target } else { value < target });
+        reached += u32::from(is_reached == Some(true));
+        let verdict = is_reached.map_or(MISSING, |reached| if reached { "✓ reached" } else { "✗ missed" });
+        row.push(verdict.to_owned());
         table.row(row);
     }
     section.table(&table);

@@ -120,7 +120,7 @@ fn bands(report: &SalaryReport, ads: &[&JudgedAd]) -> Vec<Group> {
 
 /// Groups by years, or by half-years, quarters or months where the ads span less time.
 fn eras(ads: &[&JudgedAd]) -> Vec<Group> {
-    let month = |ad: &JudgedAd| ad.posted.map(|posted| posted.year() * 12 + posted.month0() as i32);
+    let month = |ad: &JudgedAd| ad.posted.map(|posted| posted.year() * 12 + posted.month0().cast_signed());
     let months: Vec<i32> = ads.iter().filter_map(|ad| month(ad)).collect();
     let span = match (months.iter().min(), months.iter().max()) {
         (Some(first), Some(last)) => last - first + 1,
@@ -201,13 +201,13 @@ mod tests {
             (1..=12).map(|n| ad(f64::from(n) * 1000.0, ["a", "b", ""][n as usize % 3], n)).collect();
         let groups = groups(&[3000.0, 9000.0], &ads);
         let names = |groups: &[Group]| groups.iter().map(|g| (g.name.clone(), g.ads)).collect::<Vec<_>>();
-        let named =
+        let expected =
             |names: &[(&str, u64)]| names.iter().map(|(n, ads)| ((*n).to_owned(), *ads)).collect::<Vec<_>>();
         assert_eq!(
             names(&groups.bands),
-            named(&[("below 3,000", 2), ("3,000 to 9,000", 6), ("9,000 and more", 4)])
+            expected(&[("below 3,000", 2), ("3,000 to 9,000", 6), ("9,000 and more", 4)])
         );
-        assert_eq!(names(&groups.classes), named(&[("a", 4), ("b", 4), ("not stated", 4)]));
+        assert_eq!(names(&groups.classes), expected(&[("a", 4), ("b", 4), ("not stated", 4)]));
         assert_eq!(groups.eras.len(), 4);
         assert_eq!(groups.eras[1].name, "2025, quarter 2");
         assert!(groups.bands.iter().all(|band| (band.mae - 100.0).abs() < 1e-9 && band.covered == band.ads));

@@ -151,6 +151,11 @@ fn estimate(estimate: &Estimate, digits: usize) -> String {
     }
 }
 
+/// [`estimate`] for a table: the interval stands below the value.
+fn cell(value: &Estimate, digits: usize) -> String {
+    estimate(value, digits).replacen(" (", "\n(", 1)
+}
+
 /// `3 May 2025`, or a dash.
 fn date(date: Option<NaiveDate>) -> String {
     date.map_or_else(|| super::numbers::MISSING.to_owned(), |date| date.format("%-d %b %Y").to_string())

@@ -1,6 +1,6 @@
 //! Section: each model against baselines, on each part.
 
-use super::{Evaluation, ModelScores, SalaryReport, TARGETS, estimate};
+use super::{Evaluation, ModelScores, SalaryReport, TARGETS, cell};
 use crate::report::Html;
 use crate::report::charts::Words;
 use crate::report::charts::bars::{Bar, Look, Measure, bars};
@@ -59,9 +59,9 @@ fn table(report: &SalaryReport, caption: &str, models: &[ModelScores]) -> Table 
     for model in models {
         let row = vec![
             model.name.clone(),
-            estimate(&model.mae, 0),
-            estimate(&model.rmse, 0),
-            estimate(&model.r2, 2),
+            cell(&model.mae, 0),
+            cell(&model.rmse, 0),
+            cell(&model.r2, 2),
             optional_percent(model.mape, 1),
             optional_percent(model.median_ape, 1),
             seconds(model.fit_seconds),

@@ -57,7 +57,7 @@ fn a_page_requests_nothing() {
 }
 
 #[test]
-fn the_same_report_gives_the_same_bytes_whatever_the_order_of_its_judged_ads() {
+fn the_same_report_gives_the_same_bytes_whatever_the_order_of_trials_and_words() {
     let report = example::report(3000);
     let page = report.render();
     assert_eq!(page, report.clone().render());

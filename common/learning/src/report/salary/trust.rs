@@ -44,16 +44,16 @@ pub(super) fn intervals(report: &SalaryReport, ads: &[&JudgedAd], groups: &Group
         section.paragraph(&facts.method);
     }
     let kinds = [
-        ("band", "salary band", &groups.bands),
-        ("class", "classification", &groups.classes),
-        ("era", "era", &groups.eras),
+        ("band", "Salary band", "salary band", &groups.bands),
+        ("era", "Era", "era", &groups.eras),
+        ("class", "Classification", "classification", &groups.classes),
     ];
-    let charts: Vec<Html> = kinds.iter().map(|(id, of, groups)| chart((id, of), facts, groups)).collect();
+    let charts: Vec<Html> = kinds.iter().map(|(id, _, of, groups)| chart((id, of), facts, groups)).collect();
     section.figures(&charts);
-    for (_, of, groups) in kinds {
+    for (_, title, of, groups) in kinds {
         let mut table = Table::new(
             &format!("Coverage and width of the {level} interval by {of}"),
-            &[of, "Ads", "Covered", "95% interval of the share", "Median upper end ÷ lower end"],
+            &[title, "Ads", "Covered", "95% interval of the share", "Median upper end ÷ lower end"],
         );
         for group in groups.iter().filter(|group| group.with_interval > 0) {
             table.row(vec![
@@ -78,8 +78,8 @@ pub(super) fn least_covered(groups: &[Group]) -> Option<&Group> {
 }
 
 fn chart((id, of): (&str, &str), facts: &IntervalFacts, groups: &[Group]) -> Html {
-    let (drawn, _) = drawn(groups);
     let least = least_covered(groups);
+    let (drawn, _) = drawn(groups, least);
     let reading = match (least, least.and_then(Group::coverage)) {
         (Some(group), Some(coverage)) => format!(
             "The worst is \"{}\": {} of its {} ads are covered, {} should be.",
@@ -105,7 +105,7 @@ fn chart((id, of): (&str, &str), facts: &IntervalFacts, groups: &[Group]) -> Htm
         name: "share covered, with its 95% interval",
         text: &|share| percent(share, 0),
         mark: Some((facts.level, &mark)),
-        from_zero: true,
+        from_zero: false,
     };
     let title = format!("Coverage by {of}");
     bars(Words { id: &format!("coverage-by-{id}"), title: &title, reading: &reading }, &measure, &values)

@@ -67,7 +67,7 @@ fn judged(ads: usize, random: &mut ChaCha8Rng) -> Vec<JudgedAd> {
             confidence: Some((1.05 - 2.1 * stated).clamp(0.05, 0.98)),
             classification: CLASSES[class].to_owned(),
             work_type: WORK_TYPES[(random.random::<f64>().powi(3) * 4.0) as usize].to_owned(),
-            posted: Some(start + Duration::hours((n * 15_000 / ads.max(1)) as i64)),
+            posted: Some(start + Duration::hours(i64::try_from(n * 15_000 / ads.max(1)).unwrap())),
         }
     };
     (0..ads).map(ad).collect()
@@ -316,7 +316,7 @@ pub(super) fn report(ads: usize) -> SalaryReport {
         },
         parts: parts(),
         folds: (1..=5).map(fold).collect(),
-        walk_forward: Some(evaluation(5000, "Five folds in time; each ad is judged by a model that was fitted on older ads only.", 1.03)),
+        walk_forward: Some(evaluation(5000, "Five folds in time, each judged by a model of older ads.", 1.03)),
         validation: Some(evaluation(1010, "Choices of parameters and weights were made on these ads.", 1.01)),
         test: Some(evaluation(1012, "The newest tenth, scored once with the final recipe.", 1.0)),
         judged: Some(Judged { part: "the walk-forward folds".to_owned(), band_limits: Vec::new(), ads: judged }),
