@@ -4,6 +4,7 @@
 //! - [`runtime`]: what makes a program of a function: command line, triggers, HTTP server, leases, logs, shutdown
 //! - [`storage`]: warehouse and artifact store; backends by feature (`duckdb`, `gcp`)
 //! - `index` (feature `index`): the vector index
+//! - `learning` (feature `learning`): features, models, evaluation and reports
 //! - `embedding` (feature `embedding`): from text to unit vector
 
 pub use common_core::{
@@ -14,5 +15,7 @@ pub use common_core::{
 pub use common_embedding as embedding;
 #[cfg(feature = "index")]
 pub use common_index as index;
+#[cfg(feature = "learning")]
+pub use common_learning as learning;
 pub use common_runtime as runtime;
 pub use common_storage as storage;

@@ -4,6 +4,7 @@
 //! - [`features`]: from ads to numbers, fitted once and saved with a model
 //! - [`models`]: salary models behind one trait
 //! - [`evaluation`]: families of reposts, splits, metrics, intervals, the leakage gate
+//! - [`manifest`]: the manifest of a published model, and its name in the registry
 //! - [`report`]: one HTML page for each trained model
 //!
 //! The crate knows no warehouse and no artifact store. `features`, `evaluation` and `report` do no I/O.
@@ -11,7 +12,9 @@
 pub mod ads;
 pub mod evaluation;
 pub mod features;
+pub mod manifest;
 pub mod models;
 pub mod report;
+pub mod training;
 
 pub use ads::Ad;

@@ -5,10 +5,12 @@
 //! - [`training`]: rounds of boosting with a history, early stopping and a way to stop
 //! - [`booster`]: a trained model: predictions, contributions, importance, text
 //! - `text`: what a model's text must be before LightGBM reads it
-//! - `native`: the calls into LightGBM, the only unsafe code
+//! - `native`, `ffi`: the calls into LightGBM and their declarations, the only unsafe code
 //!
-//! The crate is over `lightgbm3-sys` and not over `lightgbm3`, whose datasets ignore their parameters and whose
-//! contributions of several classes are written past the end of the buffer.
+//! The library is the one of LightGBM's own Python package, which `scripts/setup` downloads. The crates `lightgbm3` and
+//! `lightgbm3-sys` are not used: the former's datasets ignore their parameters and its contributions of several classes
+//! are written past the end of the buffer, and the latter compiles LightGBM's C++
+//! (`docs/decisions/021-lightgbm.md`).
 //!
 //! Results do not depend on the number of threads. LightGBM keeps the number of threads for the whole process, and its
 //! buffers are as many as the threads: two calls with different numbers at once would write outside them. This crate
@@ -18,6 +20,7 @@
 
 pub mod booster;
 pub mod dataset;
+mod ffi;
 mod native;
 pub mod parameters;
 mod text;

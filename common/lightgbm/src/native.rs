@@ -10,20 +10,15 @@ use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 
 use common_core::{Error, Result};
-use lightgbm3_sys as sys;
 
 use crate::dataset::Matrix;
+use crate::ffi as sys;
 
 /// `C_API_DTYPE_FLOAT32`.
 const FLOAT32: c_int = 0;
 const ROW_MAJOR: c_int = 1;
 /// Bytes for the name of a metric, with its NUL. LightGBM's longest has some 30.
 const METRIC_NAME: usize = 128;
-
-unsafe extern "C" {
-    fn omp_get_max_threads() -> c_int;
-    fn omp_set_num_threads(threads: c_int);
-}
 
 /// While it lives, this thread's calls run on a number of threads, and their messages go to the log.
 ///
@@ -42,11 +37,11 @@ impl Entered {
         // function that does not unwind, and LightGBM keeps it for this thread only.
         let before = unsafe {
             sys::LGBM_RegisterLogCallback(Some(log));
-            omp_get_max_threads()
+            sys::omp_get_max_threads()
         };
         if let Some(threads) = threads {
             // SAFETY: as above.
-            unsafe { omp_set_num_threads(c_int::try_from(threads.max(1)).unwrap_or(c_int::MAX)) };
+            unsafe { sys::omp_set_num_threads(c_int::try_from(threads.max(1)).unwrap_or(c_int::MAX)) };
         }
         Self { before, _this_thread: PhantomData }
     }
@@ -55,7 +50,7 @@ impl Entered {
 impl Drop for Entered {
     fn drop(&mut self) {
         // SAFETY: as in `new`; the value cannot leave its thread.
-        unsafe { omp_set_num_threads(self.before) };
+        unsafe { sys::omp_set_num_threads(self.before) };
     }
 }
 

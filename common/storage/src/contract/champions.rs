@@ -42,6 +42,7 @@ pub(super) async fn champions(store: Arc<dyn ArtifactStore>) {
     assert_eq!(first.embedding_space, SPACE);
     a_set_that_does_not_fit_together_is_refused(&set, &first).await;
     two_writers_keep_each_others_change(&set, &first).await;
+    earlier_champions_are_remembered(&set).await;
     a_set_moves_to_another_space_at_once(&set).await;
     versions_that_are_served_are_not_removed(&store, &model("clustering")).await;
     a_missing_version_is_named(&set, &store).await;
@@ -88,6 +89,22 @@ async fn two_writers_keep_each_others_change(set: &ChampionSet, first: &Champion
     }
     let all = set.load().await.unwrap().unwrap();
     assert_eq!(versions(&all), [each[0], each[1], ("salary_predictor", "v2"), each[2]]);
+}
+
+async fn earlier_champions_are_remembered(set: &ChampionSet) {
+    let model = "clustering";
+    let promote = async |version: &str| {
+        let before = set.load().await.unwrap();
+        let after = set.promote(before.as_ref(), &changes(&[(model, version)])).await.unwrap();
+        after.earlier.get(model).cloned().unwrap_or_default()
+    };
+    assert_eq!(promote("v1").await, Vec::<String>::new(), "it was v1 before v2");
+    assert_eq!(promote("v2").await, ["v1"]);
+    assert_eq!(promote("v2").await, ["v1"], "nothing changes");
+    for _ in 0..2 {
+        assert_eq!(promote("v1").await, Vec::<String>::new(), "a return is not remembered");
+        assert_eq!(promote("v2").await, ["v1"]);
+    }
 }
 
 async fn a_set_moves_to_another_space_at_once(set: &ChampionSet) {

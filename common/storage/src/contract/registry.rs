@@ -85,6 +85,7 @@ async fn versions_are_published_promoted_and_installed(store: Arc<dyn ArtifactSt
     let (folder, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     assert_eq!(registry.champion().await.unwrap(), None);
     assert!(registry.versions().await.unwrap().is_empty());
+    assert_eq!(registry.latest().await.unwrap(), None);
 
     // Concurrent publishers never claim the same version, and a claim is not a version.
     let (one, other) = futures::join!(registry.claim(), registry.claim());
@@ -126,7 +127,10 @@ async fn versions_are_published_promoted_and_installed(store: Arc<dyn ArtifactSt
     assert_eq!(missing.kind(), ErrorKind::NotFound);
     assert!(missing.to_string().contains("run write-notes"), "{missing}");
 
+    assert_eq!(registry.latest().await.unwrap().as_ref(), Some(&other));
+
     // A file that differs from the manifest is named, and no copy is left.
+    let mut whole = other.clone();
     for (text, written) in [("altered", "alterEd"), ("truncated", "trunc")] {
         let version = registry.claim().await.unwrap();
         build(folder.path(), &version, text, None);
@@ -136,6 +140,10 @@ async fn versions_are_published_promoted_and_installed(store: Arc<dyn ArtifactSt
         assert_eq!(error.kind(), ErrorKind::Corrupt);
         assert!(error.to_string().contains("data.bin"), "{error}");
         assert_eq!(registry.check(&version).await.is_err(), text.len() != written.len());
+        if text.len() == written.len() {
+            whole = version;
+        }
+        assert_eq!(registry.latest().await.unwrap().as_ref(), Some(&whole), "the truncated one is passed over");
     }
     assert_eq!(std::fs::read_dir(cache.path()).unwrap().count(), 1);
 

@@ -24,6 +24,9 @@ pub const CHAMPIONS: &str = "models/champions.json";
 /// Format of the pointer; later formats are refused.
 const FORMAT: u32 = 1;
 
+/// Number of earlier champions that are remembered for each model.
+const REMEMBERED: usize = 10;
+
 /// Number of attempts of [`ChampionSet::promote`]: an attempt fails only if another process succeeds.
 const ATTEMPTS: usize = 20;
 
@@ -37,6 +40,10 @@ pub struct Champions {
     pub models: BTreeMap<String, String>,
     /// When a model was last promoted.
     pub promoted_at: DateTime<Utc>,
+    /// Earlier champions of each model, the last one latest. Returning to the last one removes it, so that a repeated
+    /// rollback goes further back.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub earlier: BTreeMap<String, Vec<String>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -79,6 +86,17 @@ fn parse(bytes: &[u8]) -> Option<Champions> {
 fn is_model_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}
+
+/// Adds the replaced champion to the earlier ones, or removes the last of those if `new` returns to it.
+fn remember(earlier: &mut Vec<String>, replaced: Option<String>, new: Option<&String>) {
+    if new.is_some() && earlier.last() == new {
+        earlier.pop();
+        return;
+    }
+    earlier.extend(replaced);
+    let forgotten = earlier.len().saturating_sub(REMEMBERED);
+    earlier.drain(..forgotten);
 }
 
 impl ChampionSet {
@@ -137,6 +155,7 @@ impl ChampionSet {
         let version_in =
             |set: Option<&Champions>, model: &str| set.and_then(|set| set.models.get(model).cloned());
         let mut models = current.as_ref().map(|current| current.models.clone()).unwrap_or_default();
+        let mut earlier = current.as_ref().map(|current| current.earlier.clone()).unwrap_or_default();
         for (model, change) in changes {
             if !is_model_name(model) {
                 return Err(Error::invalid_input(format!(
@@ -156,9 +175,14 @@ impl ChampionSet {
                 Some(version) => drop(models.insert(model.clone(), version.clone())),
                 None => drop(models.remove(model)),
             }
+            if now != *change {
+                remember(earlier.entry(model.clone()).or_default(), now, change.as_ref());
+            }
         }
+        earlier.retain(|_, versions| !versions.is_empty());
         let embedding_space = self.common_space(&models).await?;
-        Ok(Proposal { champions: Champions { embedding_space, models, promoted_at: Utc::now() }, expected })
+        let champions = Champions { embedding_space, models, promoted_at: Utc::now(), earlier };
+        Ok(Proposal { champions, expected })
     }
 
     /// The embedding space of all of `models`.

@@ -168,6 +168,24 @@ impl Registry {
         Ok(published.into_iter().map(|(_, version)| version).collect())
     }
 
+    /// The newest whole version: of the published versions that have every file with the length in the manifest, the
+    /// last. Damaged ones are passed over with a warning. `None` if there is none.
+    ///
+    /// # Errors
+    /// Errors of the store.
+    pub async fn latest(&self) -> Result<Option<String>> {
+        for version in self.versions().await?.into_iter().rev() {
+            match self.check(&version).await {
+                Ok(()) => return Ok(Some(version)),
+                Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::NotFound) => {
+                    tracing::warn!("{}/{version} is passed over: {}", self.prefix, error.chain());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
     async fn numbers(&self) -> Result<Vec<u64>> {
         let objects = self.store.list(&format!("{}/", self.prefix)).await?;
         let mut numbers: Vec<u64> =

@@ -1,0 +1,232 @@
+//! Numbers that an ad states or that are counted in its texts.
+
+use chrono::{DateTime, Datelike, Duration, Utc, Weekday};
+
+use super::grams::words;
+use super::schema::{Feature, Reads};
+use crate::ads::Ad;
+
+/// Hours of Singapore's time zone ahead of UTC, all year.
+const SINGAPORE_HOURS: i64 = 8;
+
+/// Tasks that ads ask for. A phrase counts once for each ad.
+const SKILLS: &[&str] = &[
+    "excel", "sql", "python", "java", "javascript", "typescript", "c++", "c#", "php", "ruby", "go", "rust", "scala",
+    "kotlin", "swift", "r", "matlab", "sas", "spss", "tableau", "power bi", "hadoop", "spark", "kafka", "airflow", "aws",
+    "azure", "gcp", "google cloud", "docker", "kubernetes", "terraform", "ansible", "jenkins", "git", "linux", "unix",
+    "windows server", "active directory", "vmware", "cisco", "ccna", "ccnp", "firewall", "tcp", "oracle", "sap",
+    "salesforce", "sharepoint", "dynamics", "erp", "crm", "html", "css", "react", "angular", "node.js", "vue", "django",
+    "spring", "hibernate", ".net", "asp.net", "rest", "api", "microservices", "devops", "agile", "scrum", "kanban",
+    "itil", "prince2", "pmp", "six sigma", "lean", "machine learning", "deep learning", "tensorflow", "pytorch", "nlp",
+    "data science", "statistics", "etl", "data warehouse", "mongodb", "postgresql", "mysql", "redis", "elasticsearch",
+    "cyber", "penetration testing", "cissp", "security clearance", "iso", "gdpr", "aml", "kyc", "compliance", "risk",
+    "audit", "acca", "cpa", "cfa", "aca", "cima", "ifrs", "tax", "payroll", "xero", "quickbooks", "sage", "derivatives",
+    "fixed income", "equity", "hedge fund", "private equity", "investment banking", "bloomberg", "trading",
+    "autocad", "revit", "solidworks", "plc", "scada", "bim", "electrical", "mechanical", "civil", "hse", "nebosh",
+    "driving licence", "class 3", "class 4", "forklift", "hgv", "nursing", "rgn", "rmn", "nmc", "gmc", "hcpc", "dbs",
+    "clinical", "pharmacy", "gcp trials", "seo", "ppc", "google analytics", "adobe", "photoshop", "indesign", "ux", "ui",
+    "figma", "content", "social media", "b2b", "cold calling", "negotiation", "mandarin", "cantonese", "japanese",
+    "german", "french", "spanish", "teaching", "qts", "counselling",
+];
+
+/// Levels by the words of a title, from lowest to highest; the highest that occurs counts.
+const LEVELS: &[(f32, &[&str])] = &[
+    (1.0, &["intern", "internship", "trainee", "apprentice", "graduate", "student", "attachment"]),
+    (2.0, &["junior", "jr", "assistant", "entry"]),
+    (4.0, &["senior", "sr", "snr", "experienced", "specialist"]),
+    (5.0, &["lead", "principal", "manager", "supervisor", "staff", "consultant", "architect"]),
+    (6.0, &["head", "director", "vp", "avp", "svp", "vice president", "partner", "chief", "cto", "cfo", "ceo", "president"]),
+];
+
+/// Degrees by words, from lowest to highest; the lowest that is asked for counts.
+const DEGREES: &[(f32, &[&str])] = &[
+    (1.0, &["gcse", "gcses", "o level", "o levels", "n level", "nitec", "ite", "primary school", "secondary school"]),
+    (2.0, &["diploma", "a level", "a levels", "btec", "nvq", "hnd"]),
+    (3.0, &["degree", "bachelor", "bachelors", "bsc", "graduate"]),
+    (4.0, &["master", "masters", "msc", "mba", "postgraduate"]),
+    (5.0, &["phd", "doctorate", "postdoctoral"]),
+];
+
+/// The numeric features, in the order of [`extract_numerical_features`].
+pub const NUMERIC: &[Feature] = &[
+    Feature::numeric("age_when_seen_days", "posted and scraped", "difference", "days", Reads::All),
+    Feature::numeric("posted_day", "posted", "days since 1970", "days", Reads::Salary),
+    Feature::numeric("month", "posted", "month in Singapore", "1 to 12", Reads::All),
+    Feature::numeric("is_weekend_post", "posted", "Saturday or Sunday in Singapore", "0 or 1", Reads::All),
+    Feature::numeric("title_length", "title", "characters", "characters", Reads::All),
+    Feature::numeric("description_length", "description", "ln(1 + characters)", "ln characters", Reads::All),
+    Feature::numeric("has_description", "description", "is not blank", "0 or 1", Reads::All),
+    Feature::numeric("years_min", "title and description", "fewest years of experience", "years", Reads::All),
+    Feature::numeric("years_max", "title and description", "most years of experience", "years", Reads::All),
+    Feature::numeric("level", "title", "highest word of seniority", "1 to 6", Reads::All),
+    Feature::numeric("degree", "title and description", "lowest degree", "1 to 5", Reads::All),
+    Feature::numeric("skills", "title and description", "number of known skills", "skills", Reads::All),
+    Feature::numeric("is_contract", "all texts", "contract, temporary, interim", "0 or 1", Reads::All),
+    Feature::numeric("is_part_time", "all texts", "part time", "0 or 1", Reads::All),
+    Feature::numeric("is_shift", "all texts", "shift, night, rotating", "0 or 1", Reads::All),
+    Feature::numeric("company_size", "company_size", "ln(1 + smallest number of employees)", "ln employees", Reads::All),
+];
+
+/// What an ad states in numbers, in the order of [`NUMERIC`]: NaN where it states nothing. `texts` are the ad's texts
+/// that the model may see.
+pub fn extract_numerical_features(ad: &Ad, texts: &Texts<'_>) -> Vec<f32> {
+    let title = words(texts.title);
+    let description = words(texts.description);
+    let work_type = words(texts.work_type);
+    let all = [title.as_slice(), &description, &work_type];
+    let body = [title.as_slice(), &description];
+    let years = years_of_experience(&body);
+    let local = ad.posted.map(|posted| posted + Duration::hours(SINGAPORE_HOURS));
+    let flag = |phrases: &[&str]| f32::from(phrases.iter().any(|phrase| contains_any(&all, phrase)));
+    vec![
+        ad.posted.map_or(f32::NAN, |posted| days(ad.seen - posted)),
+        ad.posted.map_or(f32::NAN, |posted| days(posted - DateTime::<Utc>::UNIX_EPOCH).floor()),
+        local.map_or(f32::NAN, |local| local.month() as f32),
+        local.map_or(f32::NAN, |local| f32::from(matches!(local.weekday(), Weekday::Sat | Weekday::Sun))),
+        ad.title.chars().count() as f32,
+        (ad.description.chars().count() as f32).ln_1p(),
+        f32::from(!ad.description.trim().is_empty()),
+        years.map_or(f32::NAN, |(min, _)| min),
+        years.map_or(f32::NAN, |(_, max)| max),
+        highest(LEVELS, &[&title]).unwrap_or(3.0),
+        lowest(DEGREES, &body).unwrap_or(f32::NAN),
+        SKILLS.iter().filter(|skill| contains_any(&body, skill)).count() as f32,
+        flag(&["contract", "contractor", "temporary", "temp", "interim", "fixed term", "ftc"]),
+        flag(&["part time", "parttime"]),
+        flag(&["shift", "shifts", "night", "nights", "rotating", "rota"]),
+        employees(&ad.company_size),
+    ]
+}
+
+/// The texts of an ad that a model may see.
+#[derive(Debug, Clone, Copy)]
+#[allow(missing_docs)]
+pub struct Texts<'a> {
+    pub title: &'a str,
+    pub description: &'a str,
+    pub work_type: &'a str,
+}
+
+fn days(time: Duration) -> f32 {
+    (time.num_seconds() as f64 / 86_400.0) as f32
+}
+
+/// Whether `phrase`, words separated by spaces, occurs in `words`.
+fn contains(words: &[String], phrase: &str) -> bool {
+    let mut parts = phrase.split(' ');
+    let (Some(first), second) = (parts.next(), parts.next()) else { return false };
+    let is_here = |at: usize| {
+        words[at] == first.trim_start_matches('.')
+            && second.is_none_or(|second| words.get(at + 1).is_some_and(|word| word == second))
+    };
+    (0..words.len()).any(is_here)
+}
+
+fn contains_any(texts: &[&[String]], phrase: &str) -> bool {
+    texts.iter().any(|words| contains(words, phrase))
+}
+
+fn highest(levels: &[(f32, &[&str])], texts: &[&[String]]) -> Option<f32> {
+    let has = |(_, phrases): &&(f32, &[&str])| phrases.iter().any(|phrase| contains_any(texts, phrase));
+    levels.iter().rev().find(has).map(|(level, _)| *level)
+}
+
+fn lowest(levels: &[(f32, &[&str])], texts: &[&[String]]) -> Option<f32> {
+    let has = |(_, phrases): &&(f32, &[&str])| phrases.iter().any(|phrase| contains_any(texts, phrase));
+    levels.iter().find(has).map(|(level, _)| *level)
+}
+
+/// The fewest and the most years that stand before "year" or "years": `3 years`, `3-5 years`, `3 to 5 years`.
+fn years_of_experience(texts: &[&[String]]) -> Option<(f32, f32)> {
+    let mut found: Option<(f32, f32)> = None;
+    for words in texts {
+        for (at, _) in words.iter().enumerate().filter(|(_, word)| matches!(word.as_str(), "year" | "years" | "yrs")) {
+            let number = |back: usize| at.checked_sub(back).and_then(|at| years(&words[at]));
+            let Some(last) = number(1) else { continue };
+            let first = number(2).or_else(|| number(3)).filter(|first| *first < last).unwrap_or(last);
+            let (min, max) = found.unwrap_or((first, last));
+            found = Some((min.min(first), max.max(last)));
+        }
+    }
+    found
+}
+
+/// `5` and `5+` as a plausible number of years.
+fn years(word: &str) -> Option<f32> {
+    word.trim_end_matches('+').parse::<u8>().ok().filter(|years| (1..=30).contains(years)).map(f32::from)
+}
+
+/// `51 to 200 employees` → ln(1 + 51).
+fn employees(size: &str) -> f32 {
+    let digits: String = size
+        .chars()
+        .filter(|c| *c != ',')
+        .skip_while(|c| !c.is_ascii_digit())
+        .take_while(char::is_ascii_digit)
+        .collect();
+    digits.parse::<f32>().map_or(f32::NAN, f32::ln_1p)
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeZone;
+
+    use super::*;
+
+    fn extract(title: &str, description: &str) -> Vec<f32> {
+        let ad = Ad {
+            title: title.into(),
+            description: description.into(),
+            posted: Utc.with_ymd_and_hms(2025, 1, 31, 20, 0, 0).single(),
+            seen: Utc.with_ymd_and_hms(2025, 2, 1, 20, 0, 0).unwrap(),
+            company_size: "1,001 to 5000 employees".into(),
+            ..Ad::default()
+        };
+        extract_numerical_features(&ad, &Texts { title, description, work_type: "Part Time" })
+    }
+
+    fn of(values: &[f32], name: &str) -> f32 {
+        values[NUMERIC.iter().position(|feature| feature.name == name).unwrap()]
+    }
+
+    #[test]
+    fn every_feature_has_a_value() {
+        let values = extract("Senior Java Developer", "3 to 5 years of SQL and Power BI. Degree or diploma. Night shift.");
+        assert_eq!(values.len(), NUMERIC.len());
+        for (name, value) in [
+            ("age_when_seen_days", 1.0),
+            // Saturday, 1 February in Singapore.
+            ("month", 2.0),
+            ("is_weekend_post", 1.0),
+            ("years_min", 3.0),
+            ("years_max", 5.0),
+            ("level", 4.0),
+            ("degree", 2.0),
+            ("skills", 3.0),
+            ("is_part_time", 1.0),
+            ("is_contract", 0.0),
+            ("is_shift", 1.0),
+            ("company_size", 1001f32.ln_1p()),
+        ] {
+            assert_eq!(of(&values, name), value, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_an_ad_does_not_state_is_missing() {
+        let values = extract_numerical_features(&Ad::default(), &Texts { title: "", description: "", work_type: "" });
+        for name in ["posted_day", "years_min", "degree", "company_size"] {
+            assert!(of(&values, name).is_nan(), "{name}");
+        }
+        assert_eq!(of(&values, "has_description"), 0.0);
+    }
+
+    #[test]
+    fn years_are_those_of_experience() {
+        let years = |text: &str| years_of_experience(&[&words(text)]);
+        assert_eq!(years("5+ years"), Some((5.0, 5.0)));
+        assert_eq!(years("minimum 2 yrs, ideally 4-6 years"), Some((2.0, 6.0)));
+        assert_eq!(years("founded 150 years ago in 1875"), None);
+        assert_eq!(years("years of joy"), None);
+    }
+}

@@ -1,0 +1,158 @@
+//! The wide sparse matrix of a linear model: n-grams, one-hot categories and scaled numbers beside each other.
+
+use serde::{Deserialize, Serialize};
+
+use super::corpus::TfIdf;
+use super::numeric::NUMERIC;
+use super::sparse::Sparse;
+use super::table::AdTable;
+
+/// Ads that must have an n-gram or a category for it to become a column.
+const MIN_ADS: u32 = 2;
+
+/// Factors of the blocks, found by walk-forward on ads of two markets.
+const TITLE: f32 = 1.0;
+const CHARACTERS: f32 = 0.7;
+const NUMBERS: f32 = 0.1;
+/// The date is nearly unpenalised, because markets of different years differ more than their ads.
+const DATE: (&str, f32) = ("posted_day", 1.0);
+/// Standard deviations at which scaled numbers are cut.
+const MAX_DEVIATIONS: f32 = 3.0;
+
+/// The categories that become columns, with their factors.
+const ONE_HOT: [(&str, f32); 6] = [
+    ("company", 0.6),
+    ("location", 0.5),
+    ("location_wide", 0.5),
+    ("classification", 0.5),
+    ("work_type", 0.5),
+    ("source", 0.5),
+];
+
+/// A fitted transformation from ads to `[ads, columns]`, sparse.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rich {
+    words: TfIdf,
+    title: TfIdf,
+    characters: TfIdf,
+    one_hot: Vec<OneHot>,
+    numbers: Scaling,
+}
+
+/// The columns of one category: a sorted list of values.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct OneHot {
+    category: String,
+    factor: f32,
+    values: Vec<String>,
+}
+
+/// Mean and deviation of each number.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Scaling {
+    means: Vec<f32>,
+    deviations: Vec<f32>,
+}
+
+impl Rich {
+    /// Learns columns and weights from `rows`.
+    pub fn fit(table: &AdTable, rows: &[u32]) -> Self {
+        let one_hot = |(category, factor): &(&str, f32)| {
+            let values = table.category(category);
+            let mut seen: Vec<&String> = rows.iter().map(|row| &values[*row as usize]).filter(|v| !v.is_empty()).collect();
+            seen.sort_unstable();
+            let often = seen.chunk_by(|a, b| a == b).filter(|same| same.len() >= MIN_ADS as usize);
+            let values = often.map(|same| same[0].clone()).collect();
+            OneHot { category: (*category).to_owned(), factor: *factor, values }
+        };
+        Self {
+            words: TfIdf::fit(&table.words, rows, MIN_ADS),
+            title: TfIdf::fit(&table.title, rows, MIN_ADS),
+            characters: TfIdf::fit(&table.characters, rows, MIN_ADS),
+            one_hot: ONE_HOT.iter().map(one_hot).collect(),
+            numbers: Scaling::fit(table, rows),
+        }
+    }
+
+    /// The TF-IDF of words of title and description alone: `[rows, words]`.
+    pub fn words(&self, table: &AdTable, rows: &[u32]) -> Sparse {
+        self.words.transform(&table.words, rows)
+    }
+
+    /// All columns: `[rows, columns]`.
+    pub fn transform(&self, table: &AdTable, rows: &[u32]) -> Sparse {
+        let words = self.words.transform(&table.words, rows);
+        let title = self.title.transform(&table.title, rows);
+        let characters = self.characters.transform(&table.characters, rows);
+        let one_hot: Vec<Sparse> = self.one_hot.iter().map(|columns| columns.transform(table, rows)).collect();
+        let numbers = self.numbers.transform(table, rows);
+        let mut blocks = vec![(&words, 1.0), (&title, TITLE), (&characters, CHARACTERS)];
+        blocks.extend(one_hot.iter().zip(&self.one_hot).map(|(block, columns)| (block, columns.factor)));
+        blocks.push((&numbers, 1.0));
+        Sparse::beside(&blocks)
+    }
+
+    /// Names of the columns, by block: `word:`, `title:`, `characters:`, the category's name, or that of the number.
+    pub fn names(&self) -> Vec<String> {
+        let grams = |block: &str, terms: &[Box<str>]| -> Vec<String> {
+            terms.iter().map(|term| format!("{block}:{term}")).collect()
+        };
+        let mut names = grams("word", self.words.terms());
+        names.extend(grams("title", self.title.terms()));
+        names.extend(grams("characters", self.characters.terms()));
+        for columns in &self.one_hot {
+            names.extend(columns.values.iter().map(|value| format!("{}:{value}", columns.category)));
+        }
+        names.extend(NUMERIC.iter().map(|feature| feature.name.to_owned()));
+        names
+    }
+}
+
+impl OneHot {
+    fn transform(&self, table: &AdTable, rows: &[u32]) -> Sparse {
+        let values = table.category(&self.category);
+        let mut matrix = Sparse::new(self.values.len());
+        for &row in rows {
+            let column = self.values.binary_search(&values[row as usize]).ok();
+            matrix.push(column.map(|column| (column as u32, 1.0)));
+        }
+        matrix
+    }
+}
+
+impl Scaling {
+    fn fit(table: &AdTable, rows: &[u32]) -> Self {
+        let width = NUMERIC.len();
+        let mut fitted = Self { means: vec![0.0; width], deviations: vec![1.0; width] };
+        for column in 0..width {
+            let values = || rows.iter().map(|row| table.numeric[*row as usize * width + column]).filter(|v| v.is_finite());
+            let count = values().count() as f64;
+            if count == 0.0 {
+                continue;
+            }
+            let mean = values().map(f64::from).sum::<f64>() / count;
+            let variance = values().map(|value| (f64::from(value) - mean).powi(2)).sum::<f64>() / count;
+            fitted.means[column] = mean as f32;
+            if variance > 0.0 {
+                fitted.deviations[column] = variance.sqrt() as f32;
+            }
+        }
+        fitted
+    }
+
+    /// Missing numbers are the mean.
+    fn transform(&self, table: &AdTable, rows: &[u32]) -> Sparse {
+        let width = self.means.len();
+        let mut matrix = Sparse::new(width);
+        for &row in rows {
+            let values = &table.numeric[row as usize * width..][..width];
+            let scaled = values.iter().enumerate().filter(|(_, value)| value.is_finite()).map(|(column, value)| {
+                let scaled = (value - self.means[column]) / self.deviations[column];
+                let factor = if NUMERIC[column].name == DATE.0 { DATE.1 } else { NUMBERS };
+                (column as u32, factor * scaled.clamp(-MAX_DEVIATIONS, MAX_DEVIATIONS))
+            });
+            matrix.push(scaled.filter(|(_, value)| *value != 0.0));
+        }
+        matrix
+    }
+}

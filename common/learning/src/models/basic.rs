@@ -1,0 +1,75 @@
+//! The classical features: numbers, one-hot categories and ten principal components of the vector, as dense columns.
+
+use common_core::Result;
+use serde::{Deserialize, Serialize};
+
+use crate::features::AdTable;
+use crate::features::encoding::Codes;
+use crate::features::numeric::NUMERIC;
+use crate::features::projection::Pca;
+
+/// Principal components of the vector.
+const COMPONENTS: usize = 10;
+/// Values of a category that get a column; the rarer ones share none.
+const MOST_VALUES: usize = 60;
+/// The one-hot categories.
+const ONE_HOT: [&str; 4] = ["classification", "work_type", "source", "location_wide"];
+
+/// A fitted transformation to `[ads, columns]` f32 without missing values.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Basic {
+    means: Vec<f32>,
+    codes: Vec<Codes>,
+    components: Pca,
+}
+
+impl Basic {
+    /// Learns from `rows`.
+    ///
+    /// # Errors
+    /// `Internal` if the principal components are not found.
+    pub fn fit(table: &AdTable, rows: &[u32]) -> Result<Self> {
+        let width = NUMERIC.len();
+        let mean = |column: usize| {
+            let values = rows.iter().map(|row| table.numeric[*row as usize * width + column]).filter(|v| v.is_finite());
+            let (sum, count) = values.fold((0f64, 0u32), |(sum, count), value| (sum + f64::from(value), count + 1));
+            if count == 0 { 0.0 } else { (sum / f64::from(count)) as f32 }
+        };
+        let vectors: Vec<f32> = rows.iter().flat_map(|row| table.embedding(*row as usize)).copied().collect();
+        Ok(Self {
+            means: (0..width).map(mean).collect(),
+            codes: ONE_HOT.iter().map(|name| Codes::fit(table.category(name), rows)).collect(),
+            components: Pca::fit(&vectors, table.dimension, COMPONENTS)?,
+        })
+    }
+
+    /// Names of the columns.
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = NUMERIC.iter().map(|feature| feature.name.to_owned()).collect();
+        for (name, codes) in ONE_HOT.iter().zip(&self.codes) {
+            let values = (1..=MOST_VALUES as u32).filter_map(|code| codes.value(code));
+            names.extend(values.map(|value| format!("{name}:{value}")));
+        }
+        names.extend((1..=self.components.width()).map(|at| format!("pca_{at}")));
+        names
+    }
+
+    /// The columns of `rows`, a vector a row.
+    pub fn transform(&self, table: &AdTable, rows: &[u32]) -> Vec<Vec<f32>> {
+        let width = NUMERIC.len();
+        let of = |row: &u32| {
+            let row = *row as usize;
+            let numbers = &table.numeric[row * width..][..width];
+            let known = |(value, mean): (&f32, &f32)| if value.is_finite() { *value } else { *mean };
+            let mut columns: Vec<f32> = numbers.iter().zip(&self.means).map(known).collect();
+            for (name, codes) in ONE_HOT.iter().zip(&self.codes) {
+                let code = codes.code(&table.category(name)[row]);
+                let values = (1..=MOST_VALUES as u32).filter(|code| codes.value(*code).is_some());
+                columns.extend(values.map(|value| f32::from(value == code)));
+            }
+            columns.extend(self.components.transform(table.embedding(row)));
+            columns
+        };
+        rows.iter().map(of).collect()
+    }
+}

@@ -1,0 +1,291 @@
+//! The published model: boosted trees on the columns of [`Transformers`], and the size of their error.
+
+use common_core::Result;
+use common_lightgbm::{Booster, Matrix};
+use serde::{Deserialize, Serialize};
+
+use super::transformers::{FOLDS, Fitted, Sample, Transformed, Transformers};
+use super::trees::{Columns, Fit, Objective, TreeParameters};
+use super::{SalaryModel, SalaryRecipe, TrainingData};
+use crate::features::AdTable;
+
+/// The trees of the mix: objective, share in the prediction, and what is added to the seed.
+const MIX: [(Objective, f64, u64); 3] = [(Objective::L1, 0.3, 0), (Objective::L1, 0.3, 1), (Objective::L2, 0.4, 2)];
+
+/// Number of trees in the mix.
+pub const BOOSTERS: usize = MIX.len();
+
+/// Absolute residuals above this log are cut before their size is learned.
+const MAX_RESIDUAL: f64 = 1.5;
+/// The smallest expected error, in logs.
+const MIN_SCALE: f64 = 0.05;
+/// Rounds of the trees that learn the size of the error.
+const SCALE_ROUNDS: u32 = 80;
+/// How much old ads count.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Recency {
+    /// Days after which an ad counts half.
+    pub half_life_days: f64,
+    /// The weight that no ad falls below.
+    pub least: f64,
+}
+
+/// The parameters of a stack.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StackRecipe {
+    /// Parameters of the trees.
+    pub trees: TreeParameters,
+    /// How much old ads count; `None` if all ads count alike.
+    pub recency: Option<Recency>,
+    /// Share of the kernel regression in the prediction, 0 to 1.
+    pub kernel_share: f64,
+    /// Seed of samples and folds.
+    pub seed: u64,
+    /// CPU threads. The result does not depend on it.
+    #[serde(skip, default = "one")]
+    pub threads: usize,
+}
+
+fn one() -> usize {
+    1
+}
+
+impl StackRecipe {
+    /// The defaults.
+    pub fn new(seed: u64, threads: usize) -> Self {
+        Self { trees: TreeParameters::default(), recency: None, kernel_share: 0.0, seed, threads }
+    }
+}
+
+/// A fitted stack.
+#[derive(Debug)]
+pub struct Stack {
+    /// From ads to columns.
+    pub transformers: Transformers,
+    /// The trees in the order of their mix.
+    pub boosters: Vec<Booster>,
+    /// Trees that predict the size of the error.
+    pub scale: Booster,
+    /// Share of the kernel regression in the prediction.
+    pub kernel_share: f64,
+}
+
+/// A prediction in logs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LogPrediction {
+    /// Log salary per month.
+    pub center: f64,
+    /// Expected absolute error in logs.
+    pub scale: f64,
+}
+
+/// A stack, and what it predicts for its own training ads out of fold.
+pub struct Trained {
+    /// The model.
+    pub stack: Stack,
+    /// Out-of-fold log salary of each training row.
+    pub out_of_fold: Vec<f64>,
+    /// The columns that the trees were fitted to.
+    pub fitted: Fitted,
+}
+
+impl StackRecipe {
+    /// The weight of each row, 1 for the newest.
+    pub fn weights(&self, data: &TrainingData, rows: &[u32]) -> Vec<f64> {
+        let Some(Recency { half_life_days, least }) = self.recency else { return vec![1.0; rows.len()] };
+        let newest = rows.iter().map(|row| data.days[*row as usize]).fold(f64::MIN, f64::max);
+        let weight = |row: &u32| 0.5f64.powf((newest - data.days[*row as usize]) / half_life_days).max(least);
+        rows.iter().map(weight).collect()
+    }
+
+    /// Fits the stack with everything that is known about its training ads.
+    ///
+    /// # Errors
+    /// `InvalidInput` without rows; errors of LightGBM.
+    pub fn train(&self, data: &TrainingData, rows: &[u32]) -> Result<Trained> {
+        let weights = self.weights(data, rows);
+        let with_kernel = self.kernel_share > 0.0;
+        let sample = Sample { rows, weights: &weights, seed: self.seed, with_kernel };
+        let (transformers, fitted) = Transformers::fit(data, sample)?;
+        let targets = data.targets(rows);
+        let set = Set::new(&transformers, &fitted.transformed.columns, &targets, &weights);
+        let boosters = self.mix(&set)?;
+        let out_of_trees = self.out_of_fold(&set, &fitted.folds)?;
+        let out_of_fold = blended(out_of_trees, fitted.transformed.kernel.as_deref(), self.kernel_share);
+        let sizes: Vec<f64> =
+            targets.iter().zip(&out_of_fold).map(|(y, p)| (y - p).abs().min(MAX_RESIDUAL)).collect();
+        let parameters = TreeParameters { rounds: SCALE_ROUNDS, ..TreeParameters::default() };
+        let scale = self.fit(&parameters, Objective::L2, 3).train(&set.columns(), &sizes, &weights)?;
+        let stack = Stack { transformers, boosters, scale, kernel_share: self.kernel_share };
+        Ok(Trained { stack, out_of_fold, fitted })
+    }
+
+    /// Predictions for the rows of `set` by trees that were fitted to the other folds.
+    fn out_of_fold(&self, set: &Set<'_>, folds: &[u32]) -> Result<Vec<f64>> {
+        let mut predicted = vec![0.0; folds.len()];
+        for fold in 0..FOLDS as u32 {
+            let (held, others): (Vec<usize>, Vec<usize>) = (0..folds.len()).partition(|at| folds[*at] == fold);
+            if held.is_empty() {
+                continue;
+            }
+            // One fold alone: there are no others to learn from.
+            let owned = set.part(if others.is_empty() { &held } else { &others });
+            let boosters = self.mix(&owned.set(set))?;
+            let values = set.part(&held).values;
+            for (at, center) in held.iter().zip(mixed(&boosters, &values)?) {
+                predicted[*at] = center;
+            }
+        }
+        Ok(predicted)
+    }
+
+    fn mix(&self, set: &Set<'_>) -> Result<Vec<Booster>> {
+        let fit = |(objective, _, seed): &(Objective, f64, u64)| {
+            self.fit(&self.trees, *objective, *seed).train(&set.columns(), set.targets, set.weights)
+        };
+        MIX.iter().map(fit).collect()
+    }
+
+    fn fit<'a>(&self, parameters: &'a TreeParameters, objective: Objective, seed: u64) -> Fit<'a> {
+        Fit { parameters, objective, seed: self.seed + seed, threads: self.threads }
+    }
+}
+
+impl SalaryRecipe for StackRecipe {
+    fn name(&self) -> &'static str {
+        "stack"
+    }
+
+    fn fit(&self, data: &TrainingData, rows: &[u32]) -> Result<Box<dyn SalaryModel>> {
+        Ok(Box::new(self.train(data, rows)?.stack))
+    }
+}
+
+impl SalaryModel for Stack {
+    fn predict(&self, table: &AdTable, rows: &[u32]) -> Result<Vec<f64>> {
+        Ok(self.predict_with_scale(table, rows)?.into_iter().map(|prediction| prediction.center).collect())
+    }
+}
+
+impl Stack {
+    /// Log salaries and expected errors of `rows` of `table`.
+    ///
+    /// # Errors
+    /// Errors of the transformation and of LightGBM.
+    pub fn predict_with_scale(&self, table: &AdTable, rows: &[u32]) -> Result<Vec<LogPrediction>> {
+        self.predict_transformed(&self.transformers.transform(table, rows)?)
+    }
+
+    /// The same from transformed ads.
+    ///
+    /// # Errors
+    /// Errors of LightGBM.
+    pub fn predict_transformed(&self, transformed: &Transformed) -> Result<Vec<LogPrediction>> {
+        let columns = &transformed.columns;
+        let centers = blended(mixed(&self.boosters, columns)?, transformed.kernel.as_deref(), self.kernel_share);
+        let scales = self.scale.predict(Matrix { values: columns, columns: self.scale.columns() })?;
+        let prediction =
+            |(center, scale): (f64, f64)| LogPrediction { center, scale: scale.clamp(MIN_SCALE, MAX_RESIDUAL) };
+        Ok(centers.into_iter().zip(scales).map(prediction).collect())
+    }
+
+    /// Names of the contributions: the columns, the kernel regression, and what is the same for every ad.
+    pub fn contribution_names(&self) -> Vec<String> {
+        let mut names = self.transformers.names();
+        names.extend(["kernel_regression".to_owned(), "every_ad".to_owned()]);
+        names
+    }
+
+    /// What each of [`contribution_names`](Self::contribution_names) adds to the log salary, `[rows, names]`: a row adds
+    /// up to the prediction. Those of the trees are SHAP values (Lundberg and Lee, 2017).
+    ///
+    /// # Errors
+    /// Errors of LightGBM.
+    pub fn contributions(&self, transformed: &Transformed) -> Result<Vec<f64>> {
+        let columns = &transformed.columns;
+        let width = self.transformers.names().len();
+        let rows = columns.len() / width.max(1);
+        let share = transformed.kernel.as_ref().map_or(0.0, |_| self.kernel_share);
+        let mut sum = vec![0.0; rows * (width + 2)];
+        for (booster, (_, part, _)) in self.boosters.iter().zip(MIX) {
+            let own = booster.contributions(Matrix { values: columns, columns: booster.columns() })?;
+            for (sum, own) in sum.chunks_exact_mut(width + 2).zip(own.chunks_exact(width + 1)) {
+                let weight = part * (1.0 - share);
+                sum[..width].iter_mut().zip(&own[..width]).for_each(|(sum, own)| *sum += weight * own);
+                sum[width + 1] += weight * own[width];
+            }
+        }
+        for (sum, kernel) in sum.chunks_exact_mut(width + 2).zip(transformed.kernel.iter().flatten()) {
+            sum[width] = share * kernel;
+        }
+        Ok(sum)
+    }
+}
+
+/// The predictions of trees and kernel regression together.
+fn blended(mut of_trees: Vec<f64>, of_kernel: Option<&[f64]>, share: f64) -> Vec<f64> {
+    if let Some(of_kernel) = of_kernel {
+        of_trees.iter_mut().zip(of_kernel).for_each(|(trees, kernel)| *trees += share * (kernel - *trees));
+    }
+    of_trees
+}
+
+/// The predictions of a mix.
+fn mixed(boosters: &[Booster], columns: &[f32]) -> Result<Vec<f64>> {
+    let mut sum: Vec<f64> = Vec::new();
+    for (booster, (_, share, _)) in boosters.iter().zip(MIX) {
+        let own = booster.predict(Matrix { values: columns, columns: booster.columns() })?;
+        if sum.is_empty() {
+            sum = vec![0.0; own.len()];
+        }
+        sum.iter_mut().zip(own).for_each(|(sum, own)| *sum += share * own);
+    }
+    Ok(sum)
+}
+
+/// Columns with targets and weights.
+struct Set<'a> {
+    values: &'a [f32],
+    names: Vec<String>,
+    categorical: Vec<usize>,
+    targets: &'a [f64],
+    weights: &'a [f64],
+}
+
+/// A part of a [`Set`].
+struct Part {
+    values: Vec<f32>,
+    targets: Vec<f64>,
+    weights: Vec<f64>,
+}
+
+impl<'a> Set<'a> {
+    fn new(transformers: &Transformers, values: &'a [f32], targets: &'a [f64], weights: &'a [f64]) -> Self {
+        Self { values, names: transformers.names(), categorical: transformers.categorical(), targets, weights }
+    }
+
+    fn columns(&self) -> Columns<'_> {
+        Columns { values: self.values, names: &self.names, categorical: &self.categorical }
+    }
+
+    fn part(&self, rows: &[usize]) -> Part {
+        let width = self.names.len();
+        Part {
+            values: rows.iter().flat_map(|row| &self.values[row * width..][..width]).copied().collect(),
+            targets: rows.iter().map(|row| self.targets[*row]).collect(),
+            weights: rows.iter().map(|row| self.weights[*row]).collect(),
+        }
+    }
+}
+
+impl Part {
+    fn set(&self, whole: &Set<'_>) -> Set<'_> {
+        Set {
+            values: &self.values,
+            names: whole.names.clone(),
+            categorical: whole.categorical.clone(),
+            targets: &self.targets,
+            weights: &self.weights,
+        }
+    }
+}

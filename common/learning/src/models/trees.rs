@@ -1,0 +1,120 @@
+//! The parameters of boosted trees, and how LightGBM is called with them.
+
+use common_core::Result;
+use common_lightgbm::{Booster, Dataset, DatasetOptions, Matrix, Parameters, Training, train};
+use serde::{Deserialize, Serialize};
+
+/// Parameters of boosted trees.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TreeParameters {
+    /// `num_leaves`.
+    pub leaves: u32,
+    /// `learning_rate`.
+    pub rate: f64,
+    /// `n_estimators`.
+    pub rounds: u32,
+    /// `min_child_samples`.
+    pub min_leaf_ads: u32,
+    /// Share of the columns that a tree sees.
+    pub column_share: f64,
+    /// Share of the ads that a tree sees.
+    pub row_share: f64,
+    /// `max_bin`.
+    pub bins: u32,
+}
+
+impl Default for TreeParameters {
+    /// What did best on two markets.
+    fn default() -> Self {
+        Self { leaves: 31, rate: 0.05, rounds: 350, min_leaf_ads: 20, column_share: 0.25, row_share: 0.8, bins: 63 }
+    }
+}
+
+/// What trees minimise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Objective {
+    /// Absolute deviations.
+    L1,
+    /// Squared deviations.
+    L2,
+}
+
+/// Dense columns for trees.
+#[derive(Debug, Clone, Copy)]
+pub struct Columns<'a> {
+    /// `[rows, names]` f32, row-major; NaN is missing.
+    pub values: &'a [f32],
+    /// Names of the columns.
+    pub names: &'a [String],
+    /// The columns that are codes of categories.
+    pub categorical: &'a [usize],
+}
+
+/// A fit of trees.
+#[derive(Debug, Clone, Copy)]
+pub struct Fit<'a> {
+    /// Parameters.
+    pub parameters: &'a TreeParameters,
+    /// What is minimised.
+    pub objective: Objective,
+    /// Seed of the samples.
+    pub seed: u64,
+    /// CPU threads.
+    pub threads: usize,
+}
+
+impl Fit<'_> {
+    /// The parameters as LightGBM names them.
+    pub fn in_words(&self) -> Parameters {
+        let TreeParameters { leaves, rate, min_leaf_ads, column_share, row_share, bins, .. } = self.parameters;
+        let objective = match self.objective {
+            Objective::L1 => "regression_l1",
+            Objective::L2 => "regression",
+        };
+        Parameters::new()
+            .set("objective", objective)
+            .set("num_leaves", leaves)
+            .set("learning_rate", rate)
+            .set("min_data_in_leaf", min_leaf_ads)
+            .set("feature_fraction", column_share)
+            .set("bagging_fraction", row_share)
+            .set("bagging_freq", 1)
+            .set("max_bin", bins)
+            .set("cat_smooth", 20)
+            .set("seed", self.seed)
+            .set("num_threads", self.threads)
+    }
+
+    /// Columns with their targets as LightGBM reads them.
+    ///
+    /// # Errors
+    /// Errors of LightGBM.
+    pub fn dataset(&self, columns: &Columns<'_>, targets: &[f64], weights: &[f64]) -> Result<Dataset> {
+        let weights: Vec<f32> = weights.iter().map(|weight| *weight as f32).collect();
+        let targets: Vec<f32> = targets.iter().map(|target| *target as f32).collect();
+        let options = DatasetOptions {
+            parameters: self.in_words(),
+            names: columns.names,
+            categorical: columns.categorical,
+            weights: Some(&weights),
+        };
+        Dataset::new(Matrix { values: columns.values, columns: columns.names.len() }, &targets, &options)
+    }
+
+    /// Fits trees.
+    ///
+    /// # Errors
+    /// Errors of LightGBM.
+    pub fn train(&self, columns: &Columns<'_>, targets: &[f64], weights: &[f64]) -> Result<Booster> {
+        let dataset = self.dataset(columns, targets, weights)?;
+        let training = Training {
+            parameters: self.in_words(),
+            rounds: self.parameters.rounds,
+            validation: &[],
+            early_stopping: None,
+            on_round: None,
+        };
+        Ok(train(&dataset, training)?.booster)
+    }
+}

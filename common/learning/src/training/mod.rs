@@ -1,0 +1,48 @@
+//! Trains the salary model of one currency: splits, chooses, tunes, judges and fits. No I/O but the journal of trials.
+//!
+//! - [`market`]: the ads of one currency, without implausible salaries
+//! - [`splits`]: parts and folds of a market
+//! - [`choose`]: weights of old ads and parameters of the trees, chosen without the test window
+//! - [`judge`]: models fitted to one part and judged on another
+//! - [`salary`]: the whole training, from ads to a predictor with its evidence
+//! - [`evidence`]: learning curve, ablation and the gate against leaks
+//! - [`page`]: the report of a training
+
+pub mod choose;
+pub mod evidence;
+pub mod judge;
+pub mod market;
+pub mod page;
+pub mod salary;
+pub mod splits;
+
+use std::path::PathBuf;
+
+/// Parameters of a training.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Seed of every sample.
+    pub seed: u64,
+    /// CPU threads. The result does not depend on it.
+    pub threads: usize,
+    /// Trials of the search for the parameters of the trees; 0 keeps the defaults.
+    pub trials: usize,
+    /// A quick training: fewer folds and models, no search.
+    pub quick: bool,
+    /// Whether to measure what each group of features is worth.
+    pub ablation: bool,
+    /// File of the trials. Its folder exists.
+    pub journal: PathBuf,
+}
+
+/// Follows a training, and may stop it.
+pub trait Observer: Sync {
+    /// A stage of `steps` steps begins.
+    fn stage(&self, name: &str, steps: usize);
+
+    /// A step of the stage is done.
+    fn step(&self);
+
+    /// Whether the training has to stop.
+    fn is_stopped(&self) -> bool;
+}

@@ -1,0 +1,82 @@
+//! Parts and folds of a market.
+
+use common_core::Result;
+use common_core::job::Timestamp;
+use rustc_hash::FxHashSet;
+use serde::Serialize;
+
+use super::market::Market;
+use crate::evaluation::split::{Fold, TimeSplit, WalkForward, grouped_folds, walk_forward};
+
+/// Folds of a walk-forward.
+const FOLDS: usize = 5;
+/// Folds of a quick training.
+const QUICK_FOLDS: usize = 2;
+/// Share of the ads, the oldest, that the first fold is predicted from.
+const FIRST_SHARE: f64 = 0.5;
+
+/// Where the ads of a market are.
+#[derive(Debug)]
+pub struct Splits {
+    /// Train, validation and test by time.
+    pub parts: TimeSplit,
+    /// Walk-forward folds of everything before the test.
+    pub folds: Vec<Fold>,
+    /// Train and validation together.
+    pub early: Vec<u32>,
+}
+
+/// A part in numbers.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PartFacts {
+    /// Number of ads.
+    pub ads: usize,
+    /// The first and the last moment.
+    pub window: Option<(Timestamp, Timestamp)>,
+}
+
+impl Splits {
+    /// Splits a market.
+    ///
+    /// # Errors
+    /// Those of the splits.
+    pub fn new(market: &Market<'_>, quick: bool) -> Result<Self> {
+        let moments: Vec<Timestamp> = market.ads.iter().map(|ad| ad.moment()).collect();
+        let parts = TimeSplit::new(&moments, &market.data.families)?;
+        // A family may be in train and in validation, but not in the test as well.
+        let tested: FxHashSet<u32> = market.families(&parts.test).into_iter().collect();
+        let early: Vec<u32> =
+            market.rows().into_iter().filter(|row| !tested.contains(&market.data.families[*row as usize])).collect();
+        let settings =
+            WalkForward { folds: if quick { QUICK_FOLDS } else { FOLDS }, first_share: FIRST_SHARE };
+        let early_moments: Vec<Timestamp> = early.iter().map(|row| moments[*row as usize]).collect();
+        let mut folds = walk_forward(&early_moments, &market.families(&early), settings)?;
+        if folds.is_empty() {
+            folds = by_family(market, &early, settings.folds)?;
+        }
+        let placed = |rows: &[u32]| -> Vec<u32> { rows.iter().map(|at| early[*at as usize]).collect() };
+        for fold in &mut folds {
+            (fold.train, fold.test) = (placed(&fold.train), placed(&fold.test));
+        }
+        Ok(Self { parts, folds, early })
+    }
+}
+
+/// Folds by family, for ads of one moment: places in `rows`.
+fn by_family(market: &Market<'_>, rows: &[u32], folds: usize) -> Result<Vec<Fold>> {
+    let strata: Vec<u32> = rows.iter().map(|row| market.data.strata[*row as usize]).collect();
+    let fold_of = grouped_folds(&market.families(rows), &strata, folds, 0)?;
+    let count = fold_of.iter().max().map_or(0, |most| most + 1);
+    let moment = market.ads.first().map(|ad| ad.moment()).unwrap_or_default();
+    let fold = |fold: u32| {
+        let (test, train) = (0..rows.len() as u32).partition(|at| fold_of[*at as usize] == fold);
+        Fold { train, test, from: moment, until: moment, removed_reposts: 0 }
+    };
+    Ok((0..count).map(fold).filter(|fold| !fold.train.is_empty()).collect())
+}
+
+/// Number and dates of `rows`.
+pub fn facts(market: &Market<'_>, rows: &[u32]) -> PartFacts {
+    let moments = || rows.iter().map(|row| market.ads[*row as usize].moment());
+    PartFacts { ads: rows.len(), window: moments().min().zip(moments().max()) }
+}
