@@ -16,6 +16,9 @@
 //! buffers are as many as the threads: two calls with different numbers at once would write outside them. This crate
 //! never sets that number. It sets OpenMP's, which each thread of the process has for itself.
 //!
+//! On a machine that does other work too, the variable `OMP_WAIT_POLICY=passive` keeps its threads from spinning while
+//! they wait for one another. OpenMP reads it when the process starts; `.cargo/config.toml` sets it.
+//!
 //! LightGBM's messages are events of level `DEBUG`. It also prints the message of each error to standard error.
 
 pub mod booster;
