@@ -44,7 +44,11 @@ unsafe extern "C" {
     ) -> c_int;
     pub(crate) fn LGBM_DatasetFree(handle: Handle) -> c_int;
 
-    pub(crate) fn LGBM_BoosterCreate(train_data: Handle, parameters: *const c_char, out: *mut Handle) -> c_int;
+    pub(crate) fn LGBM_BoosterCreate(
+        train_data: Handle,
+        parameters: *const c_char,
+        out: *mut Handle,
+    ) -> c_int;
     pub(crate) fn LGBM_BoosterLoadModelFromString(
         model_str: *const c_char,
         out_num_iterations: *mut c_int,
