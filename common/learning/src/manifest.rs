@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     fn manifest() -> Manifest {
-        let at = |day| DateTime::from_timestamp(day * 86_400, 0).unwrap();
+        let at = |day: i64| DateTime::from_timestamp(day * 86_400, 0).unwrap();
         Manifest {
             kind: KIND.name.to_owned(),
             format: KIND.format,

@@ -14,7 +14,7 @@ const MIN_ADS: u32 = 2;
 const TITLE: f32 = 1.0;
 const CHARACTERS: f32 = 0.7;
 const NUMBERS: f32 = 0.1;
-/// The date is nearly unpenalised, because markets of different years differ more than their ads.
+/// The date as a number, and its factor if it is nearly unpenalised: years differ more than their ads.
 const DATE: (&str, f32) = ("posted_day", 1.0);
 /// Standard deviations at which scaled numbers are cut.
 const MAX_DEVIATIONS: f32 = 3.0;
@@ -52,11 +52,13 @@ struct OneHot {
 struct Scaling {
     means: Vec<f32>,
     deviations: Vec<f32>,
+    /// Factor of each number.
+    factors: Vec<f32>,
 }
 
 impl Rich {
-    /// Learns columns and weights from `rows`.
-    pub fn fit(table: &AdTable, rows: &[u32]) -> Self {
+    /// Learns columns and weights from `rows`. A `dated` matrix has a column of the date that is nearly unpenalised.
+    pub fn fit(table: &AdTable, rows: &[u32], dated: bool) -> Self {
         let one_hot = |(category, factor): &(&str, f32)| {
             let values = table.category(category);
             let mut seen: Vec<&String> = rows.iter().map(|row| &values[*row as usize]).filter(|v| !v.is_empty()).collect();
@@ -70,7 +72,7 @@ impl Rich {
             title: TfIdf::fit(&table.title, rows, MIN_ADS),
             characters: TfIdf::fit(&table.characters, rows, MIN_ADS),
             one_hot: ONE_HOT.iter().map(one_hot).collect(),
-            numbers: Scaling::fit(table, rows),
+            numbers: Scaling::fit(table, rows, dated),
         }
     }
 
@@ -121,9 +123,11 @@ impl OneHot {
 }
 
 impl Scaling {
-    fn fit(table: &AdTable, rows: &[u32]) -> Self {
+    fn fit(table: &AdTable, rows: &[u32], dated: bool) -> Self {
         let width = NUMERIC.len();
-        let mut fitted = Self { means: vec![0.0; width], deviations: vec![1.0; width] };
+        let factor = |name| if dated && name == DATE.0 { DATE.1 } else { NUMBERS };
+        let factors = NUMERIC.iter().map(|feature| factor(feature.name)).collect();
+        let mut fitted = Self { means: vec![0.0; width], deviations: vec![1.0; width], factors };
         for column in 0..width {
             let values = || rows.iter().map(|row| table.numeric[*row as usize * width + column]).filter(|v| v.is_finite());
             let count = values().count() as f64;
@@ -148,8 +152,7 @@ impl Scaling {
             let values = &table.numeric[row as usize * width..][..width];
             let scaled = values.iter().enumerate().filter(|(_, value)| value.is_finite()).map(|(column, value)| {
                 let scaled = (value - self.means[column]) / self.deviations[column];
-                let factor = if NUMERIC[column].name == DATE.0 { DATE.1 } else { NUMBERS };
-                (column as u32, factor * scaled.clamp(-MAX_DEVIATIONS, MAX_DEVIATIONS))
+                (column as u32, self.factors[column] * scaled.clamp(-MAX_DEVIATIONS, MAX_DEVIATIONS))
             });
             matrix.push(scaled.filter(|(_, value)| *value != 0.0));
         }

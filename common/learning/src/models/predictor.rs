@@ -9,7 +9,6 @@ use common_lightgbm::Booster;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::SalaryRecipe;
 use super::stack::{LogPrediction, Stack, StackRecipe};
 use super::transformers::{Transformed, Transformers};
 use crate::ads::Ad;
@@ -187,7 +186,7 @@ impl SalaryPredictor {
         };
         let boosters = (0..super::stack::BOOSTERS).map(|at| booster(&trees_file(at))).collect::<Result<_>>()?;
         let stack =
-            Stack { transformers, boosters, scale: booster(SCALE)?, kernel_share: config.recipe.kernel_share };
+            Stack { transformers, boosters, scale: booster(SCALE)?, shares: config.recipe.shares };
         if schema_hash(&stack.transformers.names()) != config.feature_schema {
             return Err(Error::corrupt(format!(
                 "the transformers in {} are of other features than its config: run train-models for a new version",

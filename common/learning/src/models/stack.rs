@@ -21,6 +21,15 @@ const MAX_RESIDUAL: f64 = 1.5;
 const MIN_SCALE: f64 = 0.05;
 /// Rounds of the trees that learn the size of the error.
 const SCALE_ROUNDS: u32 = 80;
+/// Shares of the linear models in the prediction; the trees have the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Shares {
+    /// Of the ridge on the rich matrix.
+    pub ridge: f64,
+    /// Of the kernel regression.
+    pub kernel: f64,
+}
+
 /// How much old ads count.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Recency {
@@ -37,8 +46,10 @@ pub struct StackRecipe {
     pub trees: TreeParameters,
     /// How much old ads count; `None` if all ads count alike.
     pub recency: Option<Recency>,
-    /// Share of the kernel regression in the prediction, 0 to 1.
-    pub kernel_share: f64,
+    /// Whether the ridge has a column of the date that is nearly unpenalised.
+    pub dated: bool,
+    /// Shares in the prediction.
+    pub shares: Shares,
     /// Seed of samples and folds.
     pub seed: u64,
     /// CPU threads. The result does not depend on it.
@@ -53,7 +64,7 @@ fn one() -> usize {
 impl StackRecipe {
     /// The defaults.
     pub fn new(seed: u64, threads: usize) -> Self {
-        Self { trees: TreeParameters::default(), recency: None, kernel_share: 0.0, seed, threads }
+        Self { trees: TreeParameters::default(), recency: None, dated: false, shares: Shares::default(), seed, threads }
     }
 }
 
@@ -66,8 +77,8 @@ pub struct Stack {
     pub boosters: Vec<Booster>,
     /// Trees that predict the size of the error.
     pub scale: Booster,
-    /// Share of the kernel regression in the prediction.
-    pub kernel_share: f64,
+    /// Shares in the prediction.
+    pub shares: Shares,
 }
 
 /// A prediction in logs.
@@ -83,6 +94,8 @@ pub struct LogPrediction {
 pub struct Trained {
     /// The model.
     pub stack: Stack,
+    /// Out-of-fold log salary of each training row by the trees alone.
+    pub out_of_trees: Vec<f64>,
     /// Out-of-fold log salary of each training row.
     pub out_of_fold: Vec<f64>,
     /// The columns that the trees were fitted to.
@@ -104,20 +117,21 @@ impl StackRecipe {
     /// `InvalidInput` without rows; errors of LightGBM.
     pub fn train(&self, data: &TrainingData, rows: &[u32]) -> Result<Trained> {
         let weights = self.weights(data, rows);
-        let with_kernel = self.kernel_share > 0.0;
-        let sample = Sample { rows, weights: &weights, seed: self.seed, with_kernel };
+        let with_kernel = self.shares.kernel > 0.0;
+        let sample = Sample { rows, weights: &weights, seed: self.seed, dated: self.dated, with_kernel };
         let (transformers, fitted) = Transformers::fit(data, sample)?;
         let targets = data.targets(rows);
         let set = Set::new(&transformers, &fitted.transformed.columns, &targets, &weights);
         let boosters = self.mix(&set)?;
         let out_of_trees = self.out_of_fold(&set, &fitted.folds)?;
-        let out_of_fold = blended(out_of_trees, fitted.transformed.kernel.as_deref(), self.kernel_share);
+        let width = transformers.names().len();
+        let out_of_fold = self.shares.blended(&out_of_trees, &fitted.transformed, width);
         let sizes: Vec<f64> =
             targets.iter().zip(&out_of_fold).map(|(y, p)| (y - p).abs().min(MAX_RESIDUAL)).collect();
         let parameters = TreeParameters { rounds: SCALE_ROUNDS, ..TreeParameters::default() };
         let scale = self.fit(&parameters, Objective::L2, 3).train(&set.columns(), &sizes, &weights)?;
-        let stack = Stack { transformers, boosters, scale, kernel_share: self.kernel_share };
-        Ok(Trained { stack, out_of_fold, fitted })
+        let stack = Stack { transformers, boosters, scale, shares: self.shares };
+        Ok(Trained { stack, out_of_trees, out_of_fold, fitted })
     }
 
     /// Predictions for the rows of `set` by trees that were fitted to the other folds.
@@ -182,7 +196,8 @@ impl Stack {
     /// Errors of LightGBM.
     pub fn predict_transformed(&self, transformed: &Transformed) -> Result<Vec<LogPrediction>> {
         let columns = &transformed.columns;
-        let centers = blended(mixed(&self.boosters, columns)?, transformed.kernel.as_deref(), self.kernel_share);
+        let width = self.scale.columns();
+        let centers = self.shares.blended(&mixed(&self.boosters, columns)?, transformed, width);
         let scales = self.scale.predict(Matrix { values: columns, columns: self.scale.columns() })?;
         let prediction =
             |(center, scale): (f64, f64)| LogPrediction { center, scale: scale.clamp(MIN_SCALE, MAX_RESIDUAL) };
@@ -205,29 +220,39 @@ impl Stack {
         let columns = &transformed.columns;
         let width = self.transformers.names().len();
         let rows = columns.len() / width.max(1);
-        let share = transformed.kernel.as_ref().map_or(0.0, |_| self.kernel_share);
+        let Shares { ridge, kernel } = self.shares;
+        let of_trees = 1.0 - ridge - transformed.kernel.as_ref().map_or(0.0, |_| kernel);
         let mut sum = vec![0.0; rows * (width + 2)];
         for (booster, (_, part, _)) in self.boosters.iter().zip(MIX) {
             let own = booster.contributions(Matrix { values: columns, columns: booster.columns() })?;
             for (sum, own) in sum.chunks_exact_mut(width + 2).zip(own.chunks_exact(width + 1)) {
-                let weight = part * (1.0 - share);
+                let weight = part * of_trees;
                 sum[..width].iter_mut().zip(&own[..width]).for_each(|(sum, own)| *sum += weight * own);
                 sum[width + 1] += weight * own[width];
             }
         }
-        for (sum, kernel) in sum.chunks_exact_mut(width + 2).zip(transformed.kernel.iter().flatten()) {
-            sum[width] = share * kernel;
+        for (sum, columns) in sum.chunks_exact_mut(width + 2).zip(columns.chunks_exact(width)) {
+            sum[Transformers::RIDGE] += ridge * f64::from(columns[Transformers::RIDGE]);
+        }
+        for (sum, value) in sum.chunks_exact_mut(width + 2).zip(transformed.kernel.iter().flatten()) {
+            sum[width] = kernel * value;
         }
         Ok(sum)
     }
 }
 
-/// The predictions of trees and kernel regression together.
-fn blended(mut of_trees: Vec<f64>, of_kernel: Option<&[f64]>, share: f64) -> Vec<f64> {
-    if let Some(of_kernel) = of_kernel {
-        of_trees.iter_mut().zip(of_kernel).for_each(|(trees, kernel)| *trees += share * (kernel - *trees));
+impl Shares {
+    /// The predictions of trees, ridge and kernel regression together; `width` is the number of columns.
+    pub fn blended(self, of_trees: &[f64], transformed: &Transformed, width: usize) -> Vec<f64> {
+        let ridge = transformed.columns.iter().skip(Transformers::RIDGE).step_by(width);
+        let mut blended: Vec<f64> =
+            of_trees.iter().zip(ridge).map(|(trees, ridge)| trees + self.ridge * (f64::from(*ridge) - trees)).collect();
+        if let Some(of_kernel) = &transformed.kernel {
+            let parts = blended.iter_mut().zip(of_trees).zip(of_kernel);
+            parts.for_each(|((blended, trees), kernel)| *blended += self.kernel * (kernel - trees));
+        }
+        blended
     }
-    of_trees
 }
 
 /// The predictions of a mix.

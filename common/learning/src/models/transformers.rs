@@ -109,6 +109,8 @@ pub struct Sample<'a> {
     pub weights: &'a [f64],
     /// Seed of the folds and of the SVD.
     pub seed: u64,
+    /// Whether the ridge has a column of the date that is nearly unpenalised.
+    pub dated: bool,
     /// Whether to fit a kernel regression.
     pub with_kernel: bool,
 }
@@ -126,12 +128,12 @@ impl Transformers {
     /// # Errors
     /// `InvalidInput` without rows; `Internal` if a decomposition fails.
     pub fn fit(data: &TrainingData, sample: Sample<'_>) -> Result<(Self, Fitted)> {
-        let Sample { rows, weights, seed, with_kernel } = sample;
+        let Sample { rows, weights, seed, dated, with_kernel } = sample;
         refuse_empty(rows)?;
         let table = &data.table;
         let of = |values: &[u32]| -> Vec<u32> { rows.iter().map(|row| values[*row as usize]).collect() };
         let folds = grouped_folds(&of(&data.families), &of(&data.strata), FOLDS, seed)?;
-        let rich = Rich::fit(table, rows);
+        let rich = Rich::fit(table, rows, dated);
         let words = rich.words(table, rows);
         let problem = SparseProblem::new(rich.transform(table, rows));
         let svd = Svd::fit(&words, SVD_WIDTH, SVD_WORDS, seed)?;
@@ -196,6 +198,9 @@ impl Transformers {
         let all = NUMERIC.len() + STACKED.len() - 1 + self.svd.width();
         (all - CODES.len()..all).collect()
     }
+
+    /// The column of the ridge's predictions.
+    pub const RIDGE: usize = NUMERIC.len();
 
     /// Names of the columns of the rich matrix, and their weights in the ridge.
     pub fn rich_weights(&self) -> Vec<(String, f32)> {

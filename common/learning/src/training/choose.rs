@@ -1,16 +1,16 @@
-//! What is chosen without the test window: how much old ads count, the kernel's share, the parameters of the trees.
+//! What is chosen without the test window: how the model follows the market, the parameters of the trees, and the shares of
+//! the linear models.
 
 use common_core::Result;
 use common_lightgbm::Matrix;
 use serde::Serialize;
 
-use super::judge::fit_and_predict;
 use super::market::Market;
 use super::splits::Splits;
 use super::{Observer, Options};
-use crate::evaluation::metrics::evaluate_regression;
+use crate::evaluation::split::{WalkForward, walk_forward};
 use crate::models::ridge::SparseProblem;
-use crate::models::stack::{Recency, StackRecipe};
+use crate::models::stack::{Recency, Shares, StackRecipe};
 use crate::models::transformers::{RICH_ALPHA, Sample, Transformers};
 use crate::models::trees::{Columns, Fit, Objective, TreeParameters};
 use crate::models::tuning::{Search, TrialResult, best, search};
@@ -19,71 +19,109 @@ use crate::features::rich::Rich;
 /// Folds of a trial.
 const TRIAL_FOLDS: u32 = 3;
 
-/// How old ads may count: the candidates, the simplest first.
-const RECENCIES: [Option<Recency>; 3] = [
-    None,
-    Some(Recency { half_life_days: 180.0, least: 0.1 }),
-    Some(Recency { half_life_days: 180.0, least: 0.02 }),
+/// How markets change with time: the candidates, the simplest first.
+const CHANGES: [Change; 5] = [
+    Change { recency: None, dated: false },
+    Change { recency: None, dated: true },
+    Change { recency: Some(Recency { half_life_days: 180.0, least: 0.1 }), dated: false },
+    Change { recency: Some(Recency { half_life_days: 180.0, least: 0.1 }), dated: true },
+    Change { recency: Some(Recency { half_life_days: 180.0, least: 0.02 }), dated: true },
 ];
 
-/// Improvement of the error that a more complex choice has to bring.
-const WORTH: f64 = 0.005;
+/// Blocks on which they are compared: one block alone is one mood of the market.
+const BLOCKS: WalkForward = WalkForward { folds: 4, first_share: 0.5 };
 
-/// A candidate with its error on the validation part.
+/// Shares in the prediction that are tried, of the ridge and of the kernel regression.
+const RIDGE_SHARES: [f64; 3] = [0.0, 0.25, 0.5];
+const KERNEL_SHARES: [f64; 3] = [0.0, 0.2, 0.35];
+/// The least share of the trees.
+const TREE_SHARE: f64 = 0.4;
+
+/// Improvement of the error that a more complex choice has to bring.
+const WORTH: f64 = 0.002;
+
+/// How a model follows a market that changes.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Change {
+    /// How much old ads count.
+    pub recency: Option<Recency>,
+    /// Whether the ridge has a column of the date that is nearly unpenalised.
+    pub dated: bool,
+}
+
+/// A candidate with its error.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Choice<T> {
     /// The candidate.
     pub candidate: T,
-    /// Mean absolute error per month on the validation part.
-    pub mae_per_month: f64,
+    /// Mean absolute error of the log salary.
+    pub error: f64,
 }
 
-/// Chooses how much old ads count, by the rich ridge on the validation part.
+/// Chooses how the model follows the market, by the rich ridge on walk-forward blocks of the early ads.
 ///
 /// # Errors
 /// Errors of the fits.
-pub fn recency(market: &Market<'_>, splits: &Splits, seed: u64) -> Result<(Option<Recency>, Vec<Choice<Option<Recency>>>)> {
-    let (train, validation) = (&splits.parts.train, &splits.parts.validation);
-    let rich = Rich::fit(&market.data.table, train);
-    let problem = SparseProblem::new(rich.transform(&market.data.table, train));
-    let judged = rich.transform(&market.data.table, validation);
-    let targets = market.data.targets(train);
-    let actual = market.salaries(validation);
-    let mut choices = Vec::new();
-    for candidate in RECENCIES {
-        let recipe = StackRecipe { recency: candidate, ..StackRecipe::new(seed, 1) };
-        let linear = problem.fit(&targets, &recipe.weights(&market.data, train), RICH_ALPHA);
-        let predicted: Vec<f64> = linear.predict(&judged)?.into_iter().map(f64::exp).collect();
-        let mae_per_month = evaluate_regression(&actual, &predicted)?.mae;
-        choices.push(Choice { candidate, mae_per_month });
+pub fn change(market: &Market<'_>, splits: &Splits, seed: u64) -> Result<(Change, Vec<Choice<Change>>)> {
+    let rows = &splits.early;
+    let moments: Vec<_> = rows.iter().map(|row| market.ads[*row as usize].moment()).collect();
+    let blocks = walk_forward(&moments, &market.families(rows), BLOCKS)?;
+    let mut errors = [0.0; CHANGES.len()];
+    let mut judged = 0;
+    for block in &blocks {
+        let placed = |places: &[u32]| -> Vec<u32> { places.iter().map(|at| rows[*at as usize]).collect() };
+        let (train, test) = (placed(&block.train), placed(&block.test));
+        let targets = market.data.targets(&train);
+        judged += test.len();
+        for dated in [false, true] {
+            let rich = Rich::fit(&market.data.table, &train, dated);
+            let problem = SparseProblem::new(rich.transform(&market.data.table, &train));
+            let of_test = rich.transform(&market.data.table, &test);
+            for (error, change) in errors.iter_mut().zip(&CHANGES).filter(|(_, change)| change.dated == dated) {
+                let recipe = StackRecipe { recency: change.recency, ..StackRecipe::new(seed, 1) };
+                let linear = problem.fit(&targets, &recipe.weights(&market.data, &train), RICH_ALPHA);
+                let pairs = linear.predict(&of_test)?.into_iter().zip(market.data.targets(&test));
+                *error += pairs.map(|(predicted, actual)| (predicted - actual).abs()).sum::<f64>();
+            }
+        }
     }
+    let choice = |(candidate, error): (&Change, f64)| Choice { candidate: *candidate, error: error / judged.max(1) as f64 };
+    let choices: Vec<Choice<Change>> = CHANGES.iter().zip(errors).map(choice).collect();
     Ok((simplest(&choices).candidate, choices))
 }
 
 /// The first choice that no later one improves by [`WORTH`].
 fn simplest<T>(choices: &[Choice<T>]) -> &Choice<T> {
-    let better = |best: &Choice<T>, other: &Choice<T>| other.mae_per_month < best.mae_per_month * (1.0 - WORTH);
+    let better = |best: &Choice<T>, other: &Choice<T>| other.error < best.error * (1.0 - WORTH);
     choices.iter().fold(&choices[0], |best, other| if better(best, other) { other } else { best })
 }
 
-/// Chooses the share of the kernel regression in the prediction, by the whole stack on the validation part.
+/// Chooses the shares of ridge and kernel regression in the prediction, by the out-of-fold predictions of the early ads.
 ///
 /// # Errors
 /// Errors of the fits.
-pub fn kernel_share(
+pub fn shares(
     market: &Market<'_>,
     splits: &Splits,
     recipe: &StackRecipe,
-    candidates: &[f64],
-) -> Result<(f64, Vec<Choice<f64>>)> {
-    let (train, validation) = (&splits.parts.train, &splits.parts.validation);
-    let actual = market.salaries(validation);
+    with_kernel: bool,
+) -> Result<(Shares, Vec<Choice<Shares>>)> {
+    let rows = &splits.early;
+    let kernels = if with_kernel { &KERNEL_SHARES[..] } else { &KERNEL_SHARES[..1] };
+    let all = Shares { ridge: 0.0, kernel: kernels[kernels.len() - 1] };
+    let trained = StackRecipe { shares: all, ..recipe.clone() }.train(&market.data, rows)?;
+    let width = trained.stack.transformers.names().len();
+    let (targets, weights) = (market.data.targets(rows), recipe.weights(&market.data, rows));
+    let total: f64 = weights.iter().sum();
     let mut choices = Vec::new();
-    for &candidate in candidates {
-        let recipe = StackRecipe { kernel_share: candidate, ..recipe.clone() };
-        let predictions = fit_and_predict(market, &recipe, train, validation)?;
-        let mae_per_month = evaluate_regression(&actual, &predictions.salaries())?.mae;
-        choices.push(Choice { candidate, mae_per_month });
+    for &kernel in kernels {
+        for ridge in RIDGE_SHARES.into_iter().filter(|ridge| 1.0 - ridge - kernel >= TREE_SHARE) {
+            let candidate = Shares { ridge, kernel };
+            let blended = candidate.blended(&trained.out_of_trees, &trained.fitted.transformed, width);
+            let errors = blended.iter().zip(&targets).zip(&weights);
+            let error = errors.map(|((predicted, actual), weight)| weight * (predicted - actual).abs()).sum::<f64>();
+            choices.push(Choice { candidate, error: error / total });
+        }
     }
     Ok((simplest(&choices).candidate, choices))
 }
@@ -103,12 +141,12 @@ pub fn trees(
     let rows = &splits.parts.train;
     let weights = recipe.weights(&market.data, rows);
     let (transformers, fitted) =
-        Transformers::fit(&market.data, Sample { rows, weights: &weights, seed: options.seed, with_kernel: false })?;
+        Transformers::fit(&market.data, Sample { rows, weights: &weights, seed: options.seed, dated: recipe.dated, with_kernel: false })?;
     let (names, categorical) = (transformers.names(), transformers.categorical());
     let targets = market.data.targets(rows);
     let trial = Trial { names: &names, categorical: &categorical, fitted: &fitted.transformed.columns, targets: &targets, weights: &weights };
     let folds: Vec<u32> = fitted.folds.iter().map(|fold| fold % TRIAL_FOLDS).collect();
-    let mut evaluate = |parameters: &TreeParameters, report: &mut dyn FnMut(f64) -> bool| -> Result<Option<f64>> {
+    let evaluate = |parameters: &TreeParameters, report: &mut dyn FnMut(f64) -> bool| -> Result<Option<f64>> {
         let fit = Fit { parameters, objective: Objective::L2, seed: options.seed, threads: options.threads };
         let mut errors = Vec::new();
         for fold in 0..TRIAL_FOLDS {

@@ -59,7 +59,7 @@ pub fn refuse_leaks(market: &Market<'_>, splits: &Splits, options: &Options) -> 
     let (targets, families) = (market.data.targets(rows), market.families(rows));
     let limits = LeakOptions { seed: options.seed, ..LeakOptions::default() };
     let weights = vec![1.0; rows.len()];
-    let sample = Sample { rows, weights: &weights, seed: options.seed, with_kernel: false };
+    let sample = Sample { rows, weights: &weights, seed: options.seed, dated: true, with_kernel: false };
     let (transformers, fitted) = Transformers::fit(&market.data, sample)?;
     // The same columns, learned from salaries that have nothing to do with the ads.
     let mut placebo = market.data.clone();
@@ -285,7 +285,8 @@ fn ablation(run: &Run<'_>, splits: &Splits) -> Result<Vec<Ablation>> {
     let (train, validation) = (&splits.parts.train, &splits.parts.validation);
     let data = &run.market.data;
     let weights = run.recipe.weights(data, train);
-    let sample = Sample { rows: train, weights: &weights, seed: run.options.seed, with_kernel: false };
+    let dated = run.recipe.dated;
+    let sample = Sample { rows: train, weights: &weights, seed: run.options.seed, dated, with_kernel: false };
     let (transformers, fitted) = Transformers::fit(data, sample)?;
     let judged = transformers.transform(&data.table, validation)?.columns;
     let names = transformers.names();

@@ -202,8 +202,8 @@ fn evaluation(judged: &Judged, note: &str) -> Option<Evaluation> {
         rmse: within(scored.metrics.rmse, &scored.intervals.rmse),
         mae: within(scored.metrics.mae, &scored.intervals.mae),
         r2: estimate(scored.metrics.r2, scored.intervals.r2.as_ref()),
-        mape: Some(scored.metrics.mape),
-        median_ape: Some(scored.metrics.median_ape),
+        mape: scored.metrics.mape,
+        median_ape: scored.metrics.median_ape,
         fit_seconds: seconds(&scored.model).map(|predictions| predictions.fit_seconds),
         predict_seconds: seconds(&scored.model).map(|predictions| predictions.predict_seconds),
     };
@@ -214,8 +214,8 @@ fn evaluation(judged: &Judged, note: &str) -> Option<Evaluation> {
             rmse: within(metrics.rmse, &intervals.rmse),
             mae: within(metrics.mae, &intervals.mae),
             r2: estimate(metrics.r2, intervals.r2.as_ref()),
-            mape: Some(metrics.mape),
-            median_ape: Some(metrics.median_ape),
+            mape: metrics.mape,
+            median_ape: metrics.median_ape,
             fit_seconds: None,
             predict_seconds: None,
         })

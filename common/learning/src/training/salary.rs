@@ -5,7 +5,7 @@ use std::time::Instant;
 use common_core::Result;
 use serde::Serialize;
 
-use super::choose::{self, Choice};
+use super::choose::{self, Change, Choice};
 use super::evidence::{self, Evidence};
 use super::judge::{Predictions, Scored, fit_and_predict};
 use super::market::Market;
@@ -19,14 +19,12 @@ use crate::models::boosted::Boosted;
 use crate::models::forest::RandomForest;
 use crate::models::linear::LeastSquares;
 use crate::models::predictor::{COVERAGE, SalaryPrediction, SalaryPredictor, TrainingAds, in_money};
-use crate::models::stack::{LogPrediction, Recency, StackRecipe};
+use crate::models::stack::{LogPrediction, Shares, StackRecipe};
 use crate::models::text_ridge::TextRidge;
 use crate::models::trees::TreeParameters;
 use crate::models::tuning::TrialResult;
 use crate::models::SalaryRecipe;
 
-/// Shares of the kernel regression that are tried.
-const KERNEL_SHARES: [f64; 2] = [0.0, 0.35];
 /// Trees of the random forest.
 const FOREST_TREES: u16 = 60;
 /// Share of the first fold's training ads that its calibration is learned without: the newest.
@@ -37,10 +35,10 @@ const HELD_FOR_CALIBRATION: f64 = 0.2;
 pub struct Chosen {
     /// The recipe.
     pub recipe: StackRecipe,
-    /// How old ads may count, with errors on the validation part.
-    pub recencies: Vec<Choice<Option<Recency>>>,
-    /// Shares of the kernel regression, with errors on the validation part.
-    pub kernel_shares: Vec<Choice<f64>>,
+    /// How the model may follow the market, with errors of the rich ridge on walk-forward blocks.
+    pub changes: Vec<Choice<Change>>,
+    /// Shares of the linear models, with out-of-fold errors.
+    pub shares: Vec<Choice<Shares>>,
     /// Trials of the search for the parameters of the trees.
     pub trials: Vec<TrialResult>,
 }
@@ -137,8 +135,8 @@ fn choose_recipe(
     observer: &dyn Observer,
 ) -> Result<Option<Chosen>> {
     observer.stage("choosing", 1 + options.trials);
-    let (recency, recencies) = choose::recency(market, splits, options.seed)?;
-    let mut recipe = StackRecipe { recency, ..StackRecipe::new(options.seed, options.threads) };
+    let (Change { recency, dated }, changes) = choose::change(market, splits, options.seed)?;
+    let mut recipe = StackRecipe { recency, dated, ..StackRecipe::new(options.seed, options.threads) };
     let (trees, trials) = if options.trials == 0 {
         (TreeParameters::default(), Vec::new())
     } else {
@@ -148,11 +146,10 @@ fn choose_recipe(
     if observer.is_stopped() {
         return Ok(None);
     }
-    let shares: &[f64] = if options.quick { &KERNEL_SHARES[..1] } else { &KERNEL_SHARES };
-    let (kernel_share, kernel_shares) = choose::kernel_share(market, splits, &recipe, shares)?;
-    recipe.kernel_share = kernel_share;
+    let (chosen, shares) = choose::shares(market, splits, &recipe, !options.quick)?;
+    recipe.shares = chosen;
     observer.step();
-    Ok(Some(Chosen { recipe, recencies, kernel_shares, trials }))
+    Ok(Some(Chosen { recipe, changes, shares, trials }))
 }
 
 /// The parameters of one training.
