@@ -103,7 +103,8 @@ impl Calibration {
             .iter()
             .map(|residual| (self.raw_confidence(residual.scale), f64::from(residual.is_within_20_percent())))
             .collect();
-        pairs.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+        // Equals stay in the order of time: sorted by outcome, a bin that cuts them would be biased.
+        pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
         let bin = MIN_BIN.max(pairs.len() / 40);
         let mean = |bin: &[(f64, f64)]| {
             let rows = bin.len() as f64;

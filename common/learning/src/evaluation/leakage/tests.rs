@@ -110,13 +110,25 @@ fn legitimate_columns_pass() {
     assert!(find_leaks(&columns, &market.log_salary, &market.groups, &options).unwrap().is_empty());
 }
 
-/// Mean of the target in the class; `out_of_fold` leaves the row's own family out.
-fn encode(market: &Market, codes: &[u32], target: &[f64], out_of_fold: bool) -> Vec<f32> {
+/// Which rows an encoding leaves out for a row.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum LeavesOut {
+    Nothing,
+    OwnFamily,
+    OwnFold,
+}
+
+/// Mean of the target by code, drawn to the overall mean.
+fn encode(market: &Market, codes: &[u32], target: &[f64], leaves_out: LeavesOut) -> Vec<f32> {
+    let folds = grouped_folds(&market.groups, &vec![0; target.len()], 5, 9).unwrap();
     let overall = target.iter().sum::<f64>() / target.len() as f64;
     let mean = |row: usize| {
-        let others = (0..target.len())
-            .filter(|other| codes[*other] == codes[row])
-            .filter(|other| !out_of_fold || market.groups[*other] != market.groups[row]);
+        let others =
+            (0..target.len()).filter(|other| codes[*other] == codes[row]).filter(|other| match leaves_out {
+                LeavesOut::Nothing => true,
+                LeavesOut::OwnFamily => market.groups[*other] != market.groups[row],
+                LeavesOut::OwnFold => folds[*other] != folds[row],
+            });
         let (sum, rows) =
             others.fold((overall * 2.0, 2.0), |(sum, rows), other| (sum + target[other], rows + 1.0));
         (sum / rows) as f32
@@ -130,18 +142,21 @@ fn an_encoding_that_saw_its_own_row_stops_the_run_by_its_placebo() {
     // Companies of two families each.
     let company: Vec<u32> = market.groups.iter().map(|family| family / 2).collect();
     let placebo_target = placebo_target(&market.log_salary, &market.groups, 0);
-    for out_of_fold in [true, false] {
-        for codes in [&company, &market.class] {
-            let values = encode(&market, codes, &market.log_salary, out_of_fold);
-            let placebo = encode(&market, codes, &placebo_target, out_of_fold);
-            let kind = ColumnKind::Learned { placebo: Some(&placebo) };
-            let leak = assess_one(&market, ColumnValues::Numeric(&values), kind);
-            let can_see = !out_of_fold && codes == &company;
-            assert_eq!(leak.is_leak, can_see, "{leak:?}");
-            if can_see {
-                let message = refuse_leaks(&[leak]).unwrap_err().to_string();
-                assert!(message.contains("of salaries that were dealt at random"), "{message}");
-            }
+    for (codes, leaves_out, is_leak) in [
+        (&company, LeavesOut::Nothing, true),
+        (&company, LeavesOut::OwnFold, false),
+        (&market.class, LeavesOut::OwnFold, false),
+        // Without its own family, the mean of a class is the lower the more the family earns.
+        (&market.class, LeavesOut::OwnFamily, true),
+    ] {
+        let values = encode(&market, codes, &market.log_salary, leaves_out);
+        let placebo = encode(&market, codes, &placebo_target, leaves_out);
+        let kind = ColumnKind::Learned { placebo: Some(&placebo) };
+        let leak = assess_one(&market, ColumnValues::Numeric(&values), kind);
+        assert_eq!(leak.is_leak, is_leak, "{leaves_out:?} {leak:?}");
+        if is_leak {
+            let message = refuse_leaks(&[leak]).unwrap_err().to_string();
+            assert!(message.contains("of salaries that were dealt at random"), "{message}");
         }
     }
 }

@@ -100,8 +100,9 @@ fn strata_are_classification_and_fifth_of_salaries() {
     let salaries: Vec<f64> = (0..200).map(|row| f64::from(row % 50)).collect();
     let strata = salary_strata(&classes, &salaries).unwrap();
     assert_eq!(strata.iter().copied().collect::<BTreeSet<_>>(), (0..15).collect());
+    // The 20 rows of two small classes are one, with salaries of the upper two bands.
     let small: Vec<&str> = (0..200).map(|row| if row < 180 { "IT" } else { ["a", "b"][row % 2] }).collect();
-    assert_eq!(salary_strata(&small, &salaries).unwrap().iter().max(), Some(&8));
+    assert_eq!(salary_strata(&small, &salaries).unwrap().iter().max(), Some(&6));
     assert!(salary_strata(&["IT"], &[f64::NAN]).is_err());
     assert!(salary_strata(&[], &[]).unwrap().is_empty());
 }
