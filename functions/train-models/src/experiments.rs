@@ -171,4 +171,6 @@ fn opened(run: Option<OpenRun>) -> Result<OpenRun> {
 }
 
 #[cfg(test)]
+mod mlflow;
+#[cfg(test)]
 mod tests;
