@@ -140,7 +140,8 @@ async fn a_failure_is_reported_once_and_only_the_end_is_still_sent() {
         _ => healthy(path),
     });
     let mut tracking = Tracking::new(Some(&server.uri));
-    tracking.start("salary", &Texts::new(), &Texts::new()).await;
+    let params = Texts::from([("seed".to_owned(), "42".to_owned())]);
+    tracking.start("salary", &params, &Texts::new()).await;
     for _ in 0..3 {
         tracking.metrics(&numbers(&[("mae", 1.0)])).await;
     }
