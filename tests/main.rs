@@ -13,3 +13,4 @@ mod round_trip;
 mod runtime;
 mod similar_jobs;
 mod support;
+mod training;

@@ -47,7 +47,14 @@ fn core_and_index_do_without_what_makes_a_program() {
 
 #[test]
 fn nothing_under_the_runtime_depends_on_it() {
-    for package in ["common-core", "common-storage", "common-embedding", "common-index", "common-google"] {
+    for package in [
+        "common-core",
+        "common-storage",
+        "common-embedding",
+        "common-index",
+        "common-google",
+        "common-learning",
+    ] {
         assert!(!dependencies(package, &[]).contains(&"common-runtime".to_owned()), "{package}");
     }
 }
@@ -62,6 +69,16 @@ fn storage_embedding_and_index_do_not_depend_on_each_other() {
             .filter(|other| **other != package && dependencies.iter().any(|name| name == *other))
             .collect();
         assert!(found.is_empty(), "{package} depends on {found:?}");
+    }
+}
+
+#[test]
+fn learning_knows_neither_storage_nor_the_model_of_embeddings() {
+    let crates = dependencies("common-learning", &[]);
+    let ours: Vec<_> = crates.iter().filter(|name| name.starts_with("common")).collect();
+    assert!(crates.contains(&"common-index".to_owned()), "{ours:?}");
+    for other in ["common-storage", "common-embedding", "common-google"] {
+        assert!(!crates.contains(&other.to_owned()), "{ours:?}");
     }
 }
 
@@ -81,7 +98,7 @@ fn lightgbm_depends_only_on_core() {
 
 #[test]
 fn functions_depend_only_on_common() {
-    let functions = ["embed-new-jobs", "build-vector-index", "similar-jobs"];
+    let functions = ["embed-new-jobs", "build-vector-index", "similar-jobs", "train-models"];
     for function in functions {
         let direct = dependencies(function, &["--depth", "1"]);
         let is_ours = |name: &&String| name.starts_with("common") || functions.contains(&name.as_str());
@@ -94,7 +111,7 @@ fn functions_depend_only_on_common() {
 fn only_the_feature_gcp_adds_the_google_crates() {
     let is_google_crate =
         |name: &String| name.contains("google") || name.starts_with("gcp-") || name == "reqwest";
-    for program in ["embed-new-jobs", "build-vector-index", "similar-jobs", "jobctl"] {
+    for program in ["embed-new-jobs", "build-vector-index", "similar-jobs", "train-models", "jobctl"] {
         assert!(dependencies(program, &[]).iter().any(is_google_crate));
         let laptop = dependencies(program, &["--no-default-features", "--features", "duckdb"]);
         assert!(laptop.contains(&"libduckdb-sys".to_owned()));

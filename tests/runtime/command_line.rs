@@ -70,6 +70,11 @@ fn a_program_lists_the_variables_that_it_reads() {
         ("embed-new-jobs", &["THREADS", "DEVICE", "CLOUD_RUN_TASK_INDEX"][..], &["SEARCH", "INDEX_DIR"][..]),
         ("build-vector-index", &["THREADS", "INDEX_DIR"], &["DEVICE", "ORT_DYLIB_PATH", "SEARCH"]),
         ("similar-jobs", &["SEARCH", "DEVICE", "INDEX_DIR"], &["CLOUD_RUN_TASK_INDEX"]),
+        (
+            "train-models",
+            &["THREADS", "TRAINING_DIR", "MLFLOW_TRACKING_URI"],
+            &["DEVICE", "SEARCH", "INDEX_DIR"],
+        ),
     ] {
         let names = of(program, &["--config", "--names"]);
         let names: Vec<&str> = names.lines().collect();
@@ -131,7 +136,7 @@ fn more_tasks_than_bigquery_queues_are_rejected_before_any_request() {
 fn a_variable_that_is_not_utf8_is_an_error_in_every_program() {
     use std::os::unix::ffi::OsStrExt;
     let path = std::ffi::OsStr::from_bytes(b"duckdb:/tmp/caf\xe9.duckdb");
-    for program in ["embed-new-jobs", "build-vector-index", "similar-jobs", "jobctl"] {
+    for program in ["embed-new-jobs", "build-vector-index", "similar-jobs", "train-models", "jobctl"] {
         let mut command = command(program);
         if program == "jobctl" {
             command.arg("inspect");

@@ -138,6 +138,7 @@ impl Market {
             .env("WAREHOUSE_URL", format!("duckdb:{}", warehouse.display()))
             .env("ARTIFACTS_URL", format!("file:{}", artifacts.display()))
             .env("INDEX_DIR", self.index_dir())
+            .env("TRAINING_DIR", self.folder.path().join("training"))
             .envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }

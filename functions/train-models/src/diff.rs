@@ -132,8 +132,10 @@ mod tests {
 
     #[test]
     fn only_values_that_differ_are_listed_by_their_paths() {
-        let first = json!({ "ridge": { "alpha": 3.0, "grams": [1, 2] }, "seeds": 3, "kernel": {}, "same": "x" });
-        let second = json!({ "ridge": { "alpha": 2.0, "grams": [2, 1] }, "kernel": { "weight": 0.35 }, "same": "x" });
+        let first =
+            json!({ "ridge": { "alpha": 3.0, "grams": [1, 2] }, "seeds": 3, "kernel": {}, "same": "x" });
+        let second =
+            json!({ "ridge": { "alpha": 2.0, "grams": [2, 1] }, "kernel": { "weight": 0.35 }, "same": "x" });
         let expected = json!({
             "kernel": [{}, null],
             "kernel.weight": [null, 0.35],

@@ -94,12 +94,8 @@ impl Tracking {
     /// Starts a run with this name.
     pub(crate) async fn start(&mut self, name: &str, params: &Texts, tags: &Texts) {
         let (name, params, tags) = (name.to_owned(), params.clone(), tags.clone());
-        let started = self.send(move |client, _| {
-            let run = client.create_run(EXPERIMENT, &name, &tags)?;
-            client.log(&run, &params, &Numbers::new())?;
-            Ok(run)
-        });
-        self.run = started.await;
+        self.run = self.send(move |client, _| client.create_run(EXPERIMENT, &name, &tags)).await;
+        self.send(move |client, run| client.log(&opened(run)?, &params, &Numbers::new())).await;
     }
 
     /// Adds metrics to the run.
@@ -170,5 +166,7 @@ fn opened(run: Option<OpenRun>) -> Result<OpenRun> {
     run.ok_or_else(|| Error::internal("no run was started in MLflow"))
 }
 
+#[cfg(test)]
+mod mlflow;
 #[cfg(test)]
 mod tests;

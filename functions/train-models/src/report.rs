@@ -118,11 +118,7 @@ impl Report {
     }
 
     /// The report of a training.
-    pub(crate) fn trained(
-        models: Vec<ModelReport>,
-        champions: Option<&Champions>,
-        started: Instant,
-    ) -> Self {
+    pub(crate) fn trained(models: Vec<ModelReport>, champions: Option<&Champions>, started: Instant) -> Self {
         let is_interrupted = models.iter().any(|model| model.outcome == ModelOutcome::Interrupted);
         let outcome = if is_interrupted { Outcome::Interrupted } else { Outcome::Trained };
         Self { models, ..Self::new(outcome, champions, started) }

@@ -143,7 +143,11 @@ async fn versions_are_published_promoted_and_installed(store: Arc<dyn ArtifactSt
         if text.len() == written.len() {
             whole = version;
         }
-        assert_eq!(registry.latest().await.unwrap().as_ref(), Some(&whole), "the truncated one is passed over");
+        assert_eq!(
+            registry.latest().await.unwrap().as_ref(),
+            Some(&whole),
+            "the truncated one is passed over"
+        );
     }
     assert_eq!(std::fs::read_dir(cache.path()).unwrap().count(), 1);
 

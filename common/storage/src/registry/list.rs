@@ -55,8 +55,8 @@ pub async fn list(store: &Arc<dyn ArtifactStore>, prefix: Option<&str>) -> Resul
         objects.iter().filter_map(|object| version_of_manifest(&object.name)).collect();
     versions.sort_unstable();
     let champions = champions(store, versions.iter().map(|(prefix, _)| *prefix)).await?;
-    let entries = versions.into_iter().map(async |(prefix, number)| {
-        let name = format!("{prefix}/v{number}");
+    let names = versions.into_iter().map(|(prefix, number)| format!("{prefix}/v{number}"));
+    let entries = names.collect::<Vec<_>>().into_iter().map(async |name: String| {
         // Removed since it was listed.
         let Some(bytes) = manifest(store, &name).await? else { return Ok::<_, Error>(None) };
         let header = serde_json::from_slice(&bytes).map_err(|error| invalid(&name, error));

@@ -56,7 +56,8 @@ struct Refusal {
 
 impl Client {
     pub(super) fn new(address: String) -> Self {
-        let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(REQUEST)).build();
+        let config =
+            Agent::config_builder().http_status_as_error(false).timeout_global(Some(REQUEST)).build();
         Self { agent: config.into(), address }
     }
 

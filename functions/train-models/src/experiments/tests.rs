@@ -103,15 +103,33 @@ async fn a_run_its_trials_and_its_files_are_sent() {
     assert_eq!(tracking.state(), TrackingState::Logged);
     let methods = server.methods();
     let expected = [
-        "get-by-name", "create", "create", "log-batch", "log-batch", "log-batch", "get-by-name", "create", "create",
-        "log-batch", "update", "report.html", "update",
+        "get-by-name",
+        "create",
+        "create",
+        "log-batch",
+        "log-batch",
+        "log-batch",
+        "get-by-name",
+        "create",
+        "create",
+        "log-batch",
+        "update",
+        "report.html",
+        "update",
     ];
     assert_eq!(methods, expected);
     let requests = server.requests.lock().unwrap();
     assert_eq!(requests[3].1["params"].as_array().unwrap().len(), 100);
-    assert_eq!(requests[5].1["metrics"].as_array().unwrap().len(), 1, "a number that is not finite is left out");
+    assert_eq!(
+        requests[5].1["metrics"].as_array().unwrap().len(),
+        1,
+        "a number that is not finite is left out"
+    );
     assert_eq!(requests[8].1["tags"], json!([{ "key": PARENT, "value": "r1" }]));
-    assert_eq!(requests[11], ("/api/2.0/mlflow-artifacts/artifacts/7/r1/artifacts/report.html".into(), json!("a page")));
+    assert_eq!(
+        requests[11],
+        ("/api/2.0/mlflow-artifacts/artifacts/7/r1/artifacts/report.html".into(), json!("a page"))
+    );
     assert_eq!(requests[12].1["status"], "FINISHED");
 }
 
@@ -122,7 +140,8 @@ async fn a_failure_is_reported_once_and_only_the_end_is_still_sent() {
         _ => healthy(path),
     });
     let mut tracking = Tracking::new(Some(&server.uri));
-    tracking.start("salary", &Texts::new(), &Texts::new()).await;
+    let params = Texts::from([("seed".to_owned(), "42".to_owned())]);
+    tracking.start("salary", &params, &Texts::new()).await;
     for _ in 0..3 {
         tracking.metrics(&numbers(&[("mae", 1.0)])).await;
     }
