@@ -1,6 +1,6 @@
 //! Search for the parameters of the trees: TPE, with pruning and a journal that a killed search goes on from.
 //!
-//! The sampler draws by seed, trial and parameter, so that a resumed search makes the same trials as one that was not
+//! The sampler draws by seed, trial, parameter and number of draws, so that a resumed search makes the same trials as one that was not
 //! interrupted.
 
 use std::fs::{File, OpenOptions};
@@ -10,30 +10,42 @@ use std::sync::LazyLock;
 
 use common_core::error::OnPath;
 use common_core::{Error, Result};
-use optimizer::parameter::{FloatParam, IntParam, Parameter};
+use optimizer::parameter::{IntParam, Parameter};
 use optimizer::pruner::MedianPruner;
-use optimizer::sampler::CompletedTrial;
+use optimizer::sampler::{CompletedTrial, Sampler};
 use optimizer::sampler::tpe::TpeSampler;
 use optimizer::storage::JournalStorage;
-use optimizer::{Direction, Study, Trial, TrialState};
+use optimizer::{AttrValue, Direction, Study, Trial};
 use serde::Serialize;
 
 use super::trees::TreeParameters;
 
+/// Parameters of a trial.
+const DRAWS: usize = 4;
+
 /// Trials before a trial may be pruned.
 const UNPRUNED_TRIALS: usize = 5;
+
+/// Attribute of the trials that were stopped early.
+const PRUNED: &str = "pruned";
+
+/// Learning rates are multiples of it: a whole number is read from the journal as it was written, a fraction may not be.
+const RATE_UNIT: f64 = 1e-4;
+/// Values are rounded to so many parts of one, for the same reason.
+const VALUE_PARTS: f64 = 1e6;
 
 /// The parameters that are searched. They are made once in a process, because their ids are their order.
 struct Space {
     leaves: IntParam,
-    rate: FloatParam,
+    /// In units of [`RATE_UNIT`].
+    rate: IntParam,
     rounds: IntParam,
     min_leaf_ads: IntParam,
 }
 
 static SPACE: LazyLock<Space> = LazyLock::new(|| Space {
     leaves: IntParam::new(31, 100).name("num_leaves"),
-    rate: FloatParam::new(0.01, 0.1).log_scale().name("learning_rate"),
+    rate: IntParam::new(100, 1000).log_scale().name("learning_rate in 1/10000"),
     rounds: IntParam::new(100, 1000).name("n_estimators"),
     min_leaf_ads: IntParam::new(20, 100).name("min_child_samples"),
 });
@@ -80,6 +92,10 @@ pub fn search(
             .caused_by(error)
     })?;
     let sampler = TpeSampler::builder().seed(search.seed).build().map_err(failed)?;
+    // The sampler counts its draws: as many as the trials of the journal took, a draw a parameter.
+    for _ in 0..finished(search.journal)? * DRAWS {
+        sampler.sample(&SPACE.leaves.distribution(), 0, &[]);
+    }
     let pruner = MedianPruner::new(Direction::Minimize).n_min_trials(UNPRUNED_TRIALS);
     let study = Study::with_sampler_pruner_and_storage(Direction::Minimize, sampler, pruner, journal);
     loop {
@@ -89,16 +105,17 @@ pub fn search(
         }
         let mut trial = study.ask();
         let parameters = suggest(&mut trial)?;
-        let mut step = 0;
+        let (mut step, mut last) = (0, f64::MAX);
         let mut report = |value: f64| {
-            trial.report(step, value);
+            last = rounded(value);
+            trial.report(step, last);
             step += 1;
             !trial.should_prune()
         };
-        match objective(&parameters, &mut report)? {
-            Some(value) => study.tell(trial, Ok::<_, Error>(value)),
-            None => study.prune_trial(trial),
-        }
+        let value = objective(&parameters, &mut report)?;
+        // A trial that the library records as pruned has the value 0, which its sampler takes for the best of all.
+        trial.set_user_attr(PRUNED, value.is_none());
+        study.tell(trial, Ok::<_, Error>(value.map_or(last, rounded)));
     }
     let mut trials = study.trials();
     trials.sort_unstable_by_key(|trial| trial.id);
@@ -111,11 +128,20 @@ pub fn best(trials: &[TrialResult]) -> Option<&TrialResult> {
     finished.min_by(|a, b| a.value.unwrap_or(f64::MAX).total_cmp(&b.value.unwrap_or(f64::MAX)))
 }
 
+/// Number of trials in the journal, a line each.
+fn finished(journal: &Path) -> Result<usize> {
+    Ok(std::fs::read_to_string(journal).on_path("cannot read the journal", journal)?.lines().count())
+}
+
+fn rounded(value: f64) -> f64 {
+    (value * VALUE_PARTS).round() / VALUE_PARTS
+}
+
 fn suggest(trial: &mut Trial) -> Result<TreeParameters> {
     let whole = |value: i64| u32::try_from(value).map_err(|_| Error::internal("a parameter is out of range"));
     Ok(TreeParameters {
         leaves: whole(SPACE.leaves.suggest(trial).map_err(failed)?)?,
-        rate: SPACE.rate.suggest(trial).map_err(failed)?,
+        rate: f64::from(whole(SPACE.rate.suggest(trial).map_err(failed)?)?) * RATE_UNIT,
         rounds: whole(SPACE.rounds.suggest(trial).map_err(failed)?)?,
         min_leaf_ads: whole(SPACE.min_leaf_ads.suggest(trial).map_err(failed)?)?,
         ..TreeParameters::default()
@@ -127,20 +153,17 @@ fn result(trial: &CompletedTrial<f64>) -> Result<TrialResult> {
         Error::corrupt(format!("trial {} of the journal lacks a parameter: remove the journal", trial.id))
     };
     let whole = |parameter: &IntParam| trial.get(parameter).and_then(|value| u32::try_from(value).ok()).ok_or_else(missing);
-    let seen: Vec<f64> = trial.intermediate_values.iter().map(|(_, value)| *value).collect();
-    let is_pruned = trial.state != TrialState::Complete;
-    let value = if is_pruned { seen.last().copied() } else { Some(trial.value) };
     Ok(TrialResult {
         number: trial.id,
         parameters: TreeParameters {
             leaves: whole(&SPACE.leaves)?,
-            rate: trial.get(&SPACE.rate).ok_or_else(missing)?,
+            rate: f64::from(whole(&SPACE.rate)?) * RATE_UNIT,
             rounds: whole(&SPACE.rounds)?,
             min_leaf_ads: whole(&SPACE.min_leaf_ads)?,
             ..TreeParameters::default()
         },
-        value: value.filter(|value| value.is_finite()),
-        is_pruned,
+        value: Some(trial.value).filter(|value| value.is_finite()),
+        is_pruned: trial.user_attrs.get(PRUNED) == Some(&AttrValue::Bool(true)),
     })
 }
 
