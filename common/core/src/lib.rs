@@ -6,6 +6,7 @@
 //! - [`feed`]: streams that threads feed, with an explicit end
 //! - [`fold`]: folding of text for comparison
 //! - [`job`]: the ad, its key, its embedding text and the hash of that text
+//! - [`mask`]: masking of stated pay in texts
 //! - [`memory`]: settings of the allocator
 //! - [`pay`]: amounts and currencies
 //! - [`mod@settings`]: environment variables, declared by the crate that reads them
@@ -16,6 +17,7 @@ pub mod failpoint;
 pub mod feed;
 pub mod fold;
 pub mod job;
+pub mod mask;
 pub mod memory;
 pub mod pay;
 pub mod settings;
