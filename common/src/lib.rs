@@ -1,6 +1,6 @@
 //! The crate that functions depend on. Its features select which of our other crates a function may use.
 //!
-//! - [`artifact`], [`error`], [`failpoint`], [`feed`], [`fold`], [`job`], [`pay`], [`mod@settings`]: always here (crate `common-core`)
+//! - [`artifact`], [`error`], [`failpoint`], [`feed`], [`fold`], [`job`], [`mask`], [`pay`], [`mod@settings`]: always here (crate `common-core`)
 //! - [`runtime`]: what makes a program of a function: command line, triggers, HTTP server, leases, logs, shutdown
 //! - [`storage`]: warehouse and artifact store; backends by feature (`duckdb`, `gcp`)
 //! - `index` (feature `index`): the vector index
@@ -8,8 +8,8 @@
 //! - `embedding` (feature `embedding`): from text to unit vector
 
 pub use common_core::{
-    Error, ErrorKind, Result, artifact, compose_settings, error, failpoint, feed, fold, job, pay, settings,
-    string_enum,
+    Error, ErrorKind, Result, artifact, compose_settings, error, failpoint, feed, fold, job, mask, pay,
+    settings, string_enum,
 };
 #[cfg(feature = "embedding")]
 pub use common_embedding as embedding;

@@ -24,12 +24,16 @@ PLACEHOLDERS = {
     "cleaned_jobs": "cleaned_jobs",
     "forgotten_ads": "forgotten_ads",
     "job_embeddings": "job_embeddings",
+    "job_embeddings_masked": "job_embeddings",
+    "ml_features": "ml_features",
     "ml_runs": "ml_runs",
     "vw_runs": "vw_runs",
     "vw_latest_jobs": "vw_latest_jobs",
+    "vw_ml_features": "vw_ml_features",
     "staged_embeddings": "staged_embeddings",
     "dimension": "384",
     "description_chars": "4000",
+    "feature_chars": "4000",
     "title_chars": "4000",
     "url_chars": "4000",
     "value_column": "job_location",
@@ -178,8 +182,9 @@ class Analyser:
     def add_tables(self, paths):
         for path in paths:
             self.tables |= self.columns(self.analyse(statement(path)))
-        self.catalog = self.catalog_of("bigquery", self.tables)
-        self.catalog.catalog = [self.information_schema]
+            # A view may read one that was created before.
+            self.catalog = self.catalog_of("bigquery", self.tables)
+            self.catalog.catalog = [self.information_schema]
 
     def analyse(self, text):
         """Resolves every statement of the text."""

@@ -2,6 +2,7 @@
 
 mod incremental;
 mod interruption;
+mod masked;
 mod odd_texts;
 mod vectors;
 mod vertex;

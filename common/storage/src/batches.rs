@@ -4,15 +4,16 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, FixedSizeListArray, Float32Array, Float64Array, RecordBatch, StringArray,
+    ArrayRef, FixedSizeListArray, Float32Array, Float64Array, ListArray, RecordBatch, StringArray,
     TimestampMicrosecondArray,
 };
+use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Field};
 use arrow::error::ArrowError;
 use common_core::job::{JobAd, JobKey, Timestamp};
-use common_core::{Error, Result};
+use common_core::{Error, Result, pay};
 
-use crate::warehouse::{EmbeddingRow, FilterColumns, SharedRow};
+use crate::warehouse::{EmbeddingRow, FeatureRow, FeatureSet, FilterColumns, SharedRow};
 
 type Columns = Vec<(&'static str, ArrayRef)>;
 
@@ -48,21 +49,10 @@ pub(crate) fn jobs(rows: &[JobAd]) -> Result<RecordBatch> {
 }
 
 pub(crate) fn embeddings(rows: &[EmbeddingRow], dimension: usize) -> Result<RecordBatch> {
-    if let Some(row) = rows.iter().find(|row| row.embedding.len() != dimension) {
-        let length = row.embedding.len();
-        return Err(Error::internal(format!(
-            "the vector of {} has {length} elements, not {dimension}",
-            row.key
-        )));
-    }
-    let values: Float32Array = rows.iter().flat_map(|row| row.embedding.iter().copied()).collect();
-    let width =
-        i32::try_from(dimension).map_err(|error| Error::internal("a vector is too long").caused_by(error))?;
-    let item = Arc::new(Field::new("item", DataType::Float32, true));
-    let vectors = FixedSizeListArray::try_new(item, width, Arc::new(values), None).map_err(defect)?;
+    let vectors = vectors(rows.iter().map(|row| (&row.key, Some(row.embedding.as_slice()))), dimension)?;
     let mut columns: Columns = keyed(rows.iter().map(|row| &row.key));
     columns.extend([
-        ("embedding", Arc::new(vectors) as ArrayRef),
+        ("embedding", vectors),
         ("model_name", strings(rows.iter().map(|row| Some(row.model_name.as_str())))),
         ("created_at", timestamps(rows.iter().map(|row| Some(row.created_at)))),
         ("embedding_space", strings(rows.iter().map(|row| Some(row.embedding_space.as_str())))),
@@ -78,6 +68,83 @@ pub(crate) fn shared(rows: &[SharedRow]) -> Result<RecordBatch> {
     columns.push(("content_hash", strings(rows.iter().map(|row| Some(row.content_hash.to_string())))));
     columns.extend(filters(rows.iter().map(|row| &row.filters)));
     batch(columns)
+}
+
+/// An ad of a scan of features.
+pub(crate) struct ScannedAd {
+    /// Its latest sighting.
+    pub(crate) ad: JobAd,
+    /// When it was scraped, if that is known.
+    pub(crate) seen: Option<Timestamp>,
+    pub(crate) content_hash: String,
+    pub(crate) embedding: Vec<f32>,
+    pub(crate) masked: Option<Vec<f32>>,
+}
+
+/// The batch of [`crate::warehouse::Features::scan_features`].
+pub(crate) fn scanned(rows: &[ScannedAd], dimension: usize) -> Result<RecordBatch> {
+    let text = |get: fn(&JobAd) -> Option<&str>| strings(rows.iter().map(|row| get(&row.ad)));
+    let amount = |get: fn(&JobAd) -> Option<f64>| floats(rows.iter().map(|row| pay::amount(get(&row.ad))));
+    let keys: Vec<JobKey> = rows.iter().map(|row| row.ad.key()).collect();
+    let masked = keys.iter().zip(rows).map(|(key, row)| (key, row.masked.as_deref()));
+    let plain = keys.iter().zip(rows).map(|(key, row)| (key, Some(row.embedding.as_slice())));
+    batch(vec![
+        ("source", text(|ad| Some(&ad.source))),
+        ("job_id", text(|ad| Some(&ad.job_id))),
+        ("job_title", text(|ad| ad.job_title.as_deref())),
+        ("job_description", text(|ad| ad.job_description.as_deref())),
+        ("job_location", text(|ad| ad.job_location.as_deref())),
+        ("job_classification", text(|ad| ad.job_classification.as_deref())),
+        ("job_work_type", text(|ad| ad.job_work_type.as_deref())),
+        ("company_id", text(|ad| ad.company_id.as_deref())),
+        ("company_name", text(|ad| ad.company_name.as_deref())),
+        ("company_industry", text(|ad| ad.company_industry.as_deref())),
+        ("company_size", text(|ad| ad.company_size.as_deref())),
+        ("job_currency", text(|ad| ad.job_currency.as_deref())),
+        ("salary_min", amount(|ad| ad.job_salary_min_sgd_monthly)),
+        ("salary_max", amount(|ad| ad.job_salary_max_sgd_monthly)),
+        ("job_posted_timestamp", timestamps(rows.iter().map(|row| row.ad.job_posted_timestamp))),
+        ("scrape_timestamp", timestamps(rows.iter().map(|row| row.seen))),
+        ("content_hash", strings(rows.iter().map(|row| Some(row.content_hash.as_str())))),
+        ("embedding", vectors(plain, dimension)?),
+        ("embedding_masked", vectors(masked, dimension)?),
+    ])
+}
+
+pub(crate) fn features(set: &FeatureSet, rows: &[FeatureRow]) -> Result<RecordBatch> {
+    let item = Arc::new(Field::new("item", DataType::Float64, true));
+    let values: Float64Array = rows.iter().flat_map(|row| row.features.iter().copied()).collect();
+    let offsets = OffsetBuffer::from_lengths(rows.iter().map(|row| row.features.len()));
+    let lists = ListArray::try_new(item, offsets, Arc::new(values), None).map_err(defect)?;
+    let mut columns = keyed(rows.iter().map(|row| &row.key));
+    columns.extend([
+        ("as_of", timestamps(rows.iter().map(|_| Some(set.as_of)))),
+        ("feature_schema", strings(rows.iter().map(|_| Some(set.feature_schema.as_str())))),
+        ("features", Arc::new(lists) as ArrayRef),
+    ]);
+    batch(columns)
+}
+
+/// A column of vectors of `dimension` elements.
+fn vectors<'a>(
+    rows: impl Iterator<Item = (&'a JobKey, Option<&'a [f32]>)> + Clone,
+    dimension: usize,
+) -> Result<ArrayRef> {
+    let is_wrong = |vector: &Option<&[f32]>| vector.is_some_and(|vector| vector.len() != dimension);
+    if let Some((key, vector)) = rows.clone().find(|(_, vector)| is_wrong(vector)) {
+        let length = vector.map_or(0, <[f32]>::len);
+        return Err(Error::internal(format!("the vector of {key} has {length} elements, not {dimension}")));
+    }
+    let zeros = vec![0.0; dimension];
+    let values: Float32Array =
+        rows.clone().flat_map(|(_, vector)| vector.unwrap_or(&zeros).iter().copied()).collect();
+    let width =
+        i32::try_from(dimension).map_err(|error| Error::internal("a vector is too long").caused_by(error))?;
+    let item = Arc::new(Field::new("item", DataType::Float32, true));
+    let nulls = NullBuffer::from_iter(rows.map(|(_, vector)| vector.is_some()));
+    let nulls = Some(nulls).filter(|nulls| nulls.null_count() > 0);
+    let list = FixedSizeListArray::try_new(item, width, Arc::new(values), nulls).map_err(defect)?;
+    Ok(Arc::new(list))
 }
 
 pub(crate) fn keys(rows: &[JobKey]) -> Result<RecordBatch> {

@@ -12,6 +12,8 @@ pub(crate) enum Kind {
     Number,
     /// A float32 vector of the model's dimension.
     Vector,
+    /// A list of float64.
+    Numbers,
 }
 
 /// A column of a table defined here.
@@ -95,6 +97,18 @@ pub(crate) const JOB_EMBEDDINGS: Table = Table {
         optional("job_work_type", Kind::Text),
         optional("job_posted_timestamp", Kind::Moment),
         optional("salary_mid", Kind::Number),
+    ],
+};
+
+/// Features as a model saw them.
+pub(crate) const ML_FEATURES: Table = Table {
+    name: crate::warehouse::ML_FEATURES,
+    fields: &[
+        required("source", Kind::Text),
+        required("job_id", Kind::Text),
+        required("as_of", Kind::Moment),
+        required("feature_schema", Kind::Text),
+        optional("features", Kind::Numbers),
     ],
 };
 
@@ -226,7 +240,12 @@ mod tests {
         let named = |table: &Table| table.fields.iter().map(|field| field.name).collect::<Vec<_>>();
         let jobs = batches::jobs(&[]).unwrap();
         let embeddings = batches::embeddings(&[], 3).unwrap();
-        for (table, batch) in [(CLEANED_JOBS, jobs), (JOB_EMBEDDINGS, embeddings)] {
+        let set = crate::warehouse::FeatureSet {
+            as_of: chrono::DateTime::UNIX_EPOCH,
+            feature_schema: String::new(),
+        };
+        let features = batches::features(&set, &[]).unwrap();
+        for (table, batch) in [(CLEANED_JOBS, jobs), (JOB_EMBEDDINGS, embeddings), (ML_FEATURES, features)] {
             let columns: Vec<String> =
                 batch.schema().fields().iter().map(|field| field.name().clone()).collect();
             assert_eq!(columns, named(&table));
@@ -315,6 +334,7 @@ mod tests {
             (sql::CREATE_CLEANED_JOBS, CLEANED_JOBS),
             (sql::CREATE_FORGOTTEN_ADS, FORGOTTEN_ADS),
             (sql::CREATE_JOB_EMBEDDINGS, JOB_EMBEDDINGS),
+            (sql::CREATE_ML_FEATURES, ML_FEATURES),
             (sql::CREATE_ML_RUNS, ML_RUNS),
         ] {
             let text = template.text.replace("{dimension}", "3");
@@ -331,6 +351,7 @@ mod tests {
             (sql::CREATE_CLEANED_JOBS, CLEANED_JOBS),
             (sql::CREATE_FORGOTTEN_ADS, FORGOTTEN_ADS),
             (sql::CREATE_JOB_EMBEDDINGS, JOB_EMBEDDINGS),
+            (sql::CREATE_ML_FEATURES, ML_FEATURES),
             (sql::CREATE_ML_RUNS, ML_RUNS),
         ] {
             // BigQuery arrays are never NULL and cannot be declared NOT NULL.

@@ -4,7 +4,7 @@
 use common_core::job::{DESCRIPTION_CHARS, TITLE_CHARS, URL_CHARS};
 use common_core::{Error, Result};
 
-use crate::warehouse::EmbeddingTable;
+use crate::warehouse::{EmbeddingTable, FEATURE_CHARS};
 
 /// A statement of a `.sql` file, or a part of a statement.
 #[derive(Debug, Clone, Copy)]
@@ -49,15 +49,19 @@ impl Values {
 
     /// Adds the name and the dimension of a table of embeddings.
     pub(crate) fn on(self, table: &EmbeddingTable) -> Self {
-        self.with("job_embeddings", &*table.name).with("dimension", table.dimension.to_string())
+        self.with("job_embeddings", &*table.name)
+            .with("job_embeddings_masked", table.masked().name)
+            .with("vw_ml_features", table.features_view())
+            .with("dimension", table.dimension.to_string())
     }
 
     /// Adds the names and constants that are the same in every warehouse.
     pub(crate) fn with_constants(mut self) -> Self {
-        for name in ["cleaned_jobs", "forgotten_ads", "ml_runs", "vw_runs", "vw_latest_jobs"] {
+        for name in ["cleaned_jobs", "forgotten_ads", "ml_features", "ml_runs", "vw_runs", "vw_latest_jobs"] {
             self = self.with(name, name);
         }
         self.with("description_chars", DESCRIPTION_CHARS.to_string())
+            .with("feature_chars", FEATURE_CHARS.to_string())
             .with("title_chars", TITLE_CHARS.to_string())
             .with("url_chars", URL_CHARS.to_string())
     }
@@ -155,9 +159,12 @@ mod tests {
                     "cleaned_jobs",
                     "forgotten_ads",
                     "job_embeddings",
+                    "job_embeddings_masked",
+                    "ml_features",
                     "ml_runs",
                     "vw_runs",
                     "vw_latest_jobs",
+                    "vw_ml_features",
                 ]
                 .contains(&word);
                 assert!(!is_bare, "{folder}/{}.sql names {word} without a placeholder", template.name);
@@ -169,14 +176,18 @@ mod tests {
         }
     }
 
-    const NAMES: [&str; 11] = [
+    const NAMES: [&str; 15] = [
         "cleaned_jobs",
         "forgotten_ads",
         "job_embeddings",
+        "job_embeddings_masked",
+        "ml_features",
         "ml_runs",
         "vw_runs",
         "vw_latest_jobs",
+        "vw_ml_features",
         "dimension",
+        "feature_chars",
         "title_chars",
         "description_chars",
         "url_chars",

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use common::embedding::Reader;
 use common::job::{ContentHash, JobKey, Timestamp, embedding_text};
+use common::mask::{mask_pay, states_pay};
 use common::pay::Unread;
 use common::storage::warehouse::{Candidate, EmbeddingStore, EmbeddingTable, FilterColumns, SharedRow};
 use common::{Result, feed};
@@ -55,7 +56,7 @@ pub(crate) struct PagePlan {
     pub(crate) remove: Vec<JobKey>,
     /// Ads with a current embedding.
     pub(crate) unchanged: u64,
-    /// Ads without text.
+    /// Ads without text, or without stated pay if the recipe masks it.
     pub(crate) skipped: u64,
     /// Ads whose pay cannot be compared by filters.
     pub(crate) unread_pay: Unread,
@@ -65,11 +66,21 @@ pub(crate) struct PagePlan {
     pub(crate) limit_reached: bool,
 }
 
+/// Which text of an ad is embedded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Recipe {
+    /// The embedding text.
+    Plain,
+    /// The embedding text with stated pay masked, only of ads that state pay.
+    Masked,
+}
+
 /// Plans the pages of a run.
 pub(crate) struct Planner<'a> {
     pub(crate) embeddings: &'a dyn EmbeddingStore,
     pub(crate) table: &'a EmbeddingTable,
     pub(crate) space: &'a str,
+    pub(crate) recipe: Recipe,
     pub(crate) reader: Arc<Reader>,
     /// In a run with `force`: only vectors written since this time are current.
     pub(crate) force_since: Option<Timestamp>,
@@ -85,9 +96,9 @@ impl Planner<'_> {
     pub(crate) async fn plan(&mut self, page: Vec<Candidate>) -> Result<PagePlan> {
         let mut plan = PagePlan::default();
         let mut pending = Vec::new();
-        let reader = Arc::clone(&self.reader);
-        let read = move || Ok(page.into_iter().map(|ad| read_text(&reader, ad)).collect::<Vec<_>>());
-        for (ad, text) in feed::blocking("reading a page of ads", read).await? {
+        let (recipe, reader) = (self.recipe, Arc::clone(&self.reader));
+        let read = move || Ok(page.into_iter().map(|ad| (recipe.text(&reader, &ad), ad)).collect::<Vec<_>>());
+        for (text, ad) in feed::blocking("reading a page of ads", read).await? {
             plan.unread_pay.observe(ad.pay.min, ad.pay.max, ad.pay.currency.as_deref());
             self.classify(ad, text, &mut plan, &mut pending);
         }
@@ -160,15 +171,21 @@ enum Text {
     Readable(String),
 }
 
-fn read_text(reader: &Reader, ad: Candidate) -> (Candidate, Text) {
-    let text = match embedding_text(ad.title.as_deref(), ad.description.as_deref()) {
-        None => Text::None,
-        Some(text) if reader.reads_any(ad.title.as_deref(), ad.description.as_deref()) => {
-            Text::Readable(text)
-        }
-        Some(_) => Text::Unreadable,
-    };
-    (ad, text)
+impl Recipe {
+    fn text(self, reader: &Reader, ad: &Candidate) -> Text {
+        let (title, description) = (ad.title.as_deref(), ad.description.as_deref());
+        let Some(text) = embedding_text(title, description) else { return Text::None };
+        let (text, is_readable) = match self {
+            Self::Plain => (text, reader.reads_any(title, description)),
+            Self::Masked if !states_pay(&text) => return Text::None,
+            Self::Masked => {
+                let masked = mask_pay(&text).into_owned();
+                let is_readable = reader.reads(&masked);
+                (masked, is_readable)
+            }
+        };
+        if is_readable { Text::Readable(text) } else { Text::Unreadable }
+    }
 }
 
 fn shared_row(ad: &Pending) -> SharedRow {

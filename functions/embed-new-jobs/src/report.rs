@@ -38,6 +38,8 @@ pub(crate) struct Report {
     pub(crate) failed: u64,
     /// Deleted rows of ads that no longer exist or no longer have text.
     pub(crate) removed: u64,
+    /// The vectors of texts with stated pay masked.
+    pub(crate) masked: Masked,
     /// The first failures, with their errors.
     pub(crate) failures: Vec<Failure>,
     /// Whether the run was stopped before it had processed all ads.
@@ -59,12 +61,30 @@ pub(crate) struct Report {
     pub(crate) dry_run: Option<Estimate>,
 }
 
+/// What a run did for the ads whose text states pay.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[allow(missing_docs)] // The counts are those of `Report`.
+pub(crate) struct Masked {
+    /// Ads whose text states pay.
+    pub(crate) ads: u64,
+    pub(crate) embedded: u64,
+    pub(crate) shared: u64,
+    pub(crate) refreshed: u64,
+    pub(crate) unchanged: u64,
+    pub(crate) unreadable: u64,
+    pub(crate) failed: u64,
+    /// Deleted rows of ads that no longer exist or no longer state pay.
+    pub(crate) removed: u64,
+}
+
 /// The work that a dry run found.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Estimate {
     pub(crate) ads_to_embed: u64,
     pub(crate) ads_to_share: u64,
     pub(crate) ads_to_refresh: u64,
+    /// Ads that state pay, whose text is also embedded with the pay masked.
+    pub(crate) masked_to_embed: u64,
     /// Extrapolated from a sample of the ads to embed.
     pub(crate) estimated_seconds: f64,
     pub(crate) sampled_ads: usize,
@@ -113,6 +133,18 @@ impl Report {
         }
     }
 
+    /// Adds the report of the pass over the ads that state pay.
+    pub(crate) fn add_masked(&mut self, masked: Self) {
+        let Self { embedded, shared, refreshed, unchanged, unreadable, failed, removed, .. } = masked;
+        let ads = embedded + shared + refreshed + unchanged + unreadable + failed;
+        self.masked = Masked { ads, embedded, shared, refreshed, unchanged, unreadable, failed, removed };
+        let room = MAX_FAILURES.saturating_sub(self.failures.len());
+        self.failures.extend(masked.failures.into_iter().take(room));
+        self.interrupted |= masked.interrupted;
+        self.limit_reached |= masked.limit_reached;
+        self.cpu_seconds_inference += masked.cpu_seconds_inference;
+    }
+
     /// Fails if every ad that needed a vector failed, because the cause is then not a single ad.
     pub(crate) fn refuse_total_failure(&self) -> Result<()> {
         let done = self.embedded + self.shared + self.refreshed + self.unchanged;
@@ -140,7 +172,8 @@ impl Report {
     /// Sets the time, the speed and the memory of the run.
     pub(crate) fn measure(&mut self, seconds: f64) {
         self.seconds = seconds;
-        self.ads_per_second = (self.embedded + self.shared) as f64 / seconds.max(1e-9);
+        let done = self.embedded + self.shared + self.masked.embedded + self.masked.shared;
+        self.ads_per_second = done as f64 / seconds.max(1e-9);
         self.peak_memory_bytes = peak_memory_bytes();
     }
 }

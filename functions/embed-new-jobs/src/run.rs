@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::context::{EmbedNewJobs, Model};
 use crate::options::Options;
-use crate::plan::{InFlight, PagePlan, Pending, Planner};
+use crate::plan::{InFlight, PagePlan, Pending, Planner, Recipe};
 use crate::report::{Estimate, Report, Statistics};
 use crate::workers::Workers;
 use crate::writer::Writer;
@@ -55,23 +55,47 @@ async fn work(
         shard: invocation.shard,
         source: invocation.options.source.clone(),
     };
-    let run =
-        EmbedRun { context, jobs, embeddings, scan: &scan, identity: &identity, reader, batch, invocation };
+    let masked_scan = JobScan { embeddings: scan.embeddings.masked(), ..scan.clone() };
+    let run = EmbedRun {
+        context,
+        jobs,
+        embeddings,
+        recipe: Recipe::Plain,
+        scan: &scan,
+        limit: invocation.options.limit.unwrap_or(u64::MAX),
+        identity: &identity,
+        reader,
+        batch,
+        invocation,
+    };
     if invocation.dry_run {
-        return run.estimate(workers, started).await;
+        return run.estimate(&masked_scan, workers, started).await;
     }
     embeddings.create_embeddings(&scan.embeddings).await?;
-    let mut report = run.embed(workers).await?;
+    let (mut report, embedders) = run.embed(workers, run.new_report().await?).await?;
+    if report.interrupted || report.limit_reached {
+        run.return_model(embedders);
+    } else {
+        let limit = run.limit - (report.embedded + report.shared + report.failed).min(run.limit);
+        let masked = EmbedRun { recipe: Recipe::Masked, scan: &masked_scan, limit, ..run };
+        let new = Report { ads: report.ads, forgotten: report.forgotten, ..Report::default() };
+        let (done, embedders) = masked.embed(Workers::start(embedders, &invocation.shutdown)?, new).await?;
+        masked.return_model(embedders);
+        report.add_masked(done);
+    }
     report.measure(started.elapsed().as_secs_f64());
     Ok(report)
 }
 
-/// The parameters of a run.
+/// The parameters of one pass over the ads. A run has two: one for each [`Recipe`], with its table.
 struct EmbedRun<'a> {
     context: &'a EmbedNewJobs,
     jobs: &'a dyn JobStore,
     embeddings: &'a dyn EmbeddingStore,
+    recipe: Recipe,
     scan: &'a JobScan,
+    /// The number of ads that may be embedded.
+    limit: u64,
     identity: &'a Identity,
     reader: Arc<Reader>,
     batch: Option<usize>,
@@ -84,10 +108,11 @@ impl EmbedRun<'_> {
             embeddings: self.embeddings,
             table: &self.scan.embeddings,
             space: &self.identity.embedding_space,
+            recipe: self.recipe,
             reader: Arc::clone(&self.reader),
             force_since: self.force_since(),
             dry_run: self.invocation.dry_run,
-            remaining: self.invocation.options.limit.unwrap_or(u64::MAX),
+            remaining: self.limit,
             in_flight,
         }
     }
@@ -132,10 +157,13 @@ impl EmbedRun<'_> {
         })
     }
 
-    async fn embed(&self, workers: Workers) -> Result<Report> {
-        let report = self.new_report().await?;
+    /// One pass; adds its counts to `report`, and returns the embedders for the next one.
+    async fn embed(&self, workers: Workers, report: Report) -> Result<(Report, Vec<Box<dyn Embedder>>)> {
         let progress = &self.invocation.progress;
-        progress.start(report.ads, "ads");
+        progress.start(
+            report.ads,
+            if self.recipe == Recipe::Plain { "ads" } else { "ads searched for stated pay" },
+        );
         let in_flight = InFlight::default();
         let writer = Writer {
             embeddings: self.embeddings,
@@ -166,7 +194,7 @@ impl EmbedRun<'_> {
         let joined = threads.join().await;
         let scanned = scanned?;
         let writer = written?;
-        self.return_model(joined?);
+        let embedders = joined?;
         let interrupted = self.invocation.shutdown.is_cancelled();
         let (mut report, statistics) = writer.finish(interrupted).await?;
         if !interrupted && !report.limit_reached {
@@ -181,7 +209,10 @@ impl EmbedRun<'_> {
         if !interrupted && report.ads + report.forgotten > 0 {
             report.removed += self.embeddings.prune_embeddings(self.scan).await?;
         }
-        report.refuse_total_failure()?;
+        // A text that fails with its pay masked is one of few, and its cause may be the text.
+        if self.recipe == Recipe::Plain {
+            report.refuse_total_failure()?;
+        }
         if report.unreadable > 0 {
             let unreadable = report.unreadable;
             tracing::warn!(
@@ -191,7 +222,7 @@ impl EmbedRun<'_> {
         }
         report.statistics = statistics.summary();
         progress.finish();
-        Ok(report)
+        Ok((report, embedders))
     }
 
     async fn refuse_fewer(&self, seen: u64, counted: u64) -> Result<()> {
@@ -248,16 +279,17 @@ impl EmbedRun<'_> {
     }
 
     /// Counts the work of a run, and estimates its time from the speed on a sample of its ads.
-    async fn estimate(&self, workers: Workers, started: Instant) -> Result<Report> {
+    async fn estimate(&self, masked: &JobScan, workers: Workers, started: Instant) -> Result<Report> {
         let mut report = self.new_report().await?;
         let mut planner = self.planner(InFlight::default());
         let mut estimate = Estimate {
             ads_to_embed: 0,
             ads_to_share: 0,
             ads_to_refresh: 0,
+            masked_to_embed: 0,
             estimated_seconds: 0.0,
             sampled_ads: 0,
-            queries: self.embeddings.costs(self.scan).await?,
+            queries: [self.embeddings.costs(self.scan).await?, self.embeddings.costs(masked).await?].concat(),
             estimated_query_usd: 0.0,
         };
         estimate.price_queries();
@@ -282,6 +314,11 @@ impl EmbedRun<'_> {
         }
         self.refuse_fewer(seen, report.ads).await?;
         report.ads = seen;
+        let mut planner = Planner { recipe: Recipe::Masked, table: &masked.embeddings, ..planner };
+        let mut pages = self.jobs.scan_jobs(masked.clone());
+        while let Some(page) = pages.next().await {
+            estimate.masked_to_embed += planner.plan(page?).await?.compute.len() as u64;
+        }
         estimate.sampled_ads = sample.len();
         let clock = Instant::now();
         // The sample is one chunk and runs on one thread; a run uses all threads.
@@ -298,7 +335,8 @@ impl EmbedRun<'_> {
         self.return_model(embedders);
         if estimate.sampled_ads > 0 {
             let seconds_per_ad = clock.elapsed().as_secs_f64() / estimate.sampled_ads as f64 / threads_used;
-            estimate.estimated_seconds = seconds_per_ad * estimate.ads_to_embed as f64;
+            let texts = estimate.ads_to_embed + estimate.masked_to_embed;
+            estimate.estimated_seconds = seconds_per_ad * texts as f64;
         }
         report.dry_run = Some(estimate);
         report.measure(started.elapsed().as_secs_f64());

@@ -5,6 +5,7 @@
 //! - `jobs`: sightings of ads
 //! - `takedowns`: ads that were taken down, and statements that leave them out
 //! - `embeddings`: vectors of ads
+//! - `features`: what models learn from
 //! - `search`: nearest-neighbour searches, and the vector index
 //! - `runs`: runs of the functions
 //! - `queries`: ad-hoc queries
@@ -30,6 +31,7 @@ mod cells;
 mod dataset;
 mod embeddings;
 mod execute;
+mod features;
 mod jobs;
 mod load;
 mod pages;

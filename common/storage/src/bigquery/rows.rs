@@ -2,13 +2,14 @@
 //! `TO_JSON_STRING`.
 
 use chrono::DateTime;
-use common_core::job::{ContentHash, JobKey, Timestamp};
+use common_core::job::{ContentHash, JobAd, JobKey, Timestamp};
 use common_core::pay::Pay;
 use common_core::{Error, Result};
 
+use crate::batches::ScannedAd;
 use crate::warehouse::{
-    Candidate, EmbeddingRow, FilterColumns, IndexState, IndexedAd, JobCount, RunRecord, RunStatus, Stored,
-    VectorHit,
+    Candidate, EmbeddingRow, FeatureCount, FilterColumns, IndexState, IndexedAd, JobCount, RunRecord,
+    RunStatus, Stored, VectorHit,
 };
 
 /// The cells of a row in order; NULL is `None`.
@@ -152,6 +153,45 @@ pub(super) fn indexed_ad(row: Row) -> Result<IndexedAd> {
         salary_max_monthly: next().map(|text| parsed(&text)).transpose()?,
         job_posted_timestamp: next().map(|text| moment(&text)).transpose()?,
     })
+}
+
+/// A row of `scan_features.sql`.
+pub(super) fn scanned_ad(row: Row) -> Result<ScannedAd> {
+    let cells = &mut row.into_iter();
+    let JobKey { source, job_id } = key(cells)?;
+    let mut next = || cells.next().flatten();
+    let ad = JobAd {
+        source,
+        job_id,
+        job_title: next(),
+        job_description: next(),
+        job_location: next(),
+        job_classification: next(),
+        job_work_type: next(),
+        company_id: next(),
+        company_name: next(),
+        company_industry: next(),
+        company_size: next(),
+        job_currency: next(),
+        job_salary_min_sgd_monthly: number(next())?,
+        job_salary_max_sgd_monthly: number(next())?,
+        job_posted_timestamp: next().map(|text| moment(&text)).transpose()?,
+        ..JobAd::default()
+    };
+    Ok(ScannedAd {
+        ad,
+        seen: next().map(|text| moment(&text)).transpose()?,
+        content_hash: required(next())?,
+        embedding: vector(next())?,
+        masked: next().map(|text| vector(Some(text))).transpose()?,
+    })
+}
+
+/// The row of `count_features.sql`.
+pub(super) fn feature_count(rows: Vec<Row>) -> Result<FeatureCount> {
+    let cells = &mut rows.into_iter().flatten();
+    let mut next = || parsed(&required(cells.next().flatten())?);
+    Ok(FeatureCount { ads: next()?, with_salary: next()?, without_embedding: next()? })
 }
 
 /// The row of `count_jobs.sql`.

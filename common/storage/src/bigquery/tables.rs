@@ -7,7 +7,9 @@ use serde_json::Value;
 use super::dataset::Dataset;
 use super::sql;
 use super::statement::Statement;
-use crate::schema::{self, CLEANED_JOBS, Column, FORGOTTEN_ADS, JOB_EMBEDDINGS, Kind, ML_RUNS, Table};
+use crate::schema::{
+    self, CLEANED_JOBS, Column, FORGOTTEN_ADS, JOB_EMBEDDINGS, Kind, ML_FEATURES, ML_RUNS, Table,
+};
 use crate::sql::Template;
 use crate::warehouse::EmbeddingTable;
 
@@ -17,7 +19,7 @@ pub(crate) fn type_of(kind: Kind) -> String {
         Kind::Text => "STRING",
         Kind::Moment => "TIMESTAMP",
         Kind::Number => "FLOAT64",
-        Kind::Vector => "ARRAY<FLOAT64>",
+        Kind::Vector | Kind::Numbers => "ARRAY<FLOAT64>",
     };
     name.to_owned()
 }
@@ -42,7 +44,7 @@ impl Dataset {
     }
 
     async fn create_latest_jobs(&self) -> Result<()> {
-        let tables = ["cleaned_jobs", "forgotten_ads"];
+        let tables = [("cleaned_jobs", "cleaned_jobs"), ("forgotten_ads", "forgotten_ads")];
         self.create_view("vw_latest_jobs", sql::CREATE_VW_LATEST_JOBS, &tables).await
     }
 
@@ -67,11 +69,38 @@ impl Dataset {
         }
         let statement = Statement::new(self.making(ML_RUNS.name), sql::CREATE_ML_RUNS);
         self.create(ML_RUNS.name, &ML_RUNS, statement).await?;
-        self.create_view("vw_runs", sql::CREATE_VW_RUNS, &["ml_runs"]).await
+        self.create_view("vw_runs", sql::CREATE_VW_RUNS, &[("ml_runs", "ml_runs")]).await
     }
 
     pub(super) async fn create_embedding_tables(&self, table: &EmbeddingTable) -> Result<()> {
         self.create_runs().await?;
+        for table in [table, &table.masked()] {
+            self.create_embedding_table(table).await?;
+        }
+        let (view, masked) = (table.features_view(), table.masked().name);
+        let tables = [
+            ("vw_ml_features", view.as_str()),
+            ("vw_latest_jobs", "vw_latest_jobs"),
+            ("job_embeddings", &table.name),
+            ("job_embeddings_masked", &masked),
+        ];
+        match self.create_view(&view, sql::CREATE_VW_ML_FEATURES, &tables).await {
+            // As for vw_latest_jobs, which this view reads.
+            Err(error) if [ErrorKind::Forbidden, ErrorKind::NotFound].contains(&error.kind()) => {
+                tracing::warn!("{} cannot be created: {}", self.name(&view), error.chain());
+                Ok(())
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Creates the table of features.
+    pub(super) async fn create_features(&self) -> Result<()> {
+        let statement = Statement::new(self.making(ML_FEATURES.name), sql::CREATE_ML_FEATURES);
+        self.create(ML_FEATURES.name, &ML_FEATURES, statement).await
+    }
+
+    async fn create_embedding_table(&self, table: &EmbeddingTable) -> Result<()> {
         let statement = Statement::new(self.making(&table.name), sql::CREATE_JOB_EMBEDDINGS).on(table);
         self.create(&table.name, &JOB_EMBEDDINGS, statement).await?;
         let found = self.table(&table.name).await?.unwrap_or_default();
@@ -120,14 +149,19 @@ impl Dataset {
         Ok(())
     }
 
-    /// Creates the view `name` of `tables` if missing.
-    async fn create_view(&self, name: &str, template: Template, tables: &[&'static str]) -> Result<()> {
+    /// Creates the view `name` if missing; `tables` are the placeholders of its tables with their names.
+    async fn create_view(
+        &self,
+        name: &str,
+        template: Template,
+        tables: &[(&'static str, &str)],
+    ) -> Result<()> {
         let is_view = |found: &Value| text(found, "/type") == "VIEW";
         let Some(found) = self.table(name).await? else {
             // A view must name its dataset itself, because requests that read it name none.
             let statement = Statement::new(self.making(name), template);
-            let statement = tables.iter().fold(statement, |statement, table| {
-                statement.with_value(table, &format!("`{}`", self.name(table)))
+            let statement = tables.iter().fold(statement, |statement, (placeholder, table)| {
+                statement.with_value(placeholder, &format!("`{}`", self.name(table)))
             });
             let made = self.execute(&statement).await;
             // As for a table.

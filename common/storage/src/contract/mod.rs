@@ -7,6 +7,7 @@
 mod ads;
 mod champions;
 mod embeddings;
+mod features;
 mod jobs;
 mod latest;
 mod moments;
@@ -44,9 +45,10 @@ pub type Suite = for<'a> fn(&'a dyn Warehouse) -> BoxFuture<'a, ()>;
 
 /// The suites that need only an empty warehouse, by name. [`vector_search`], [`takedowns()`], [`tables_of_others`] and
 /// [`latest_sightings`] need more.
-pub const SUITES: [(&str, Suite); 6] = [
+pub const SUITES: [(&str, Suite); 7] = [
     ("jobs", |warehouse| Box::pin(jobs::suite(warehouse))),
     ("embeddings", |warehouse| Box::pin(embeddings::suite(warehouse))),
+    ("features", |warehouse| Box::pin(features::suite(warehouse))),
     ("search", |warehouse| Box::pin(search::suite(warehouse))),
     ("runs", |warehouse| Box::pin(runs::suite(warehouse))),
     ("queries", |warehouse| Box::pin(queries::suite(warehouse))),

@@ -8,6 +8,7 @@ mod catalogue;
 mod cells;
 mod embeddings;
 mod errors;
+mod features;
 mod jobs;
 mod moments;
 mod open;

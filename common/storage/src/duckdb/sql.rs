@@ -11,15 +11,19 @@ statements! {
     "duckdb":
     ADD_COLUMN = "add_column",
     ADD_TOMBSTONES = "add_tombstones",
+    CLEAR_ML_FEATURES = "clear_ml_features",
     COPY_VIEWED_JOBS = "copy_viewed_jobs",
+    COUNT_FEATURES = "count_features",
     COUNT_JOBS = "count_jobs",
     COUNT_KEYS = "count_keys",
     COUNT_STATEMENTS = "count_statements",
     CREATE_CLEANED_JOBS = "create_cleaned_jobs",
     CREATE_FORGOTTEN_ADS = "create_forgotten_ads",
     CREATE_JOB_EMBEDDINGS = "create_job_embeddings",
+    CREATE_ML_FEATURES = "create_ml_features",
     CREATE_ML_RUNS = "create_ml_runs",
     CREATE_VW_LATEST_JOBS = "create_vw_latest_jobs",
+    CREATE_VW_ML_FEATURES = "create_vw_ml_features",
     CREATE_VW_RUNS = "create_vw_runs",
     DELETE_KEYS = "delete_keys",
     EMBEDDING_SPACES = "embedding_spaces",
@@ -46,7 +50,9 @@ statements! {
     RUNNING_RUNS = "running_runs",
     SCAN_ADS = "scan_ads",
     SCAN_EMBEDDINGS = "scan_embeddings",
+    SCAN_FEATURES = "scan_features",
     SCAN_JOBS = "scan_jobs",
+    SCAN_MASKED = "scan_masked",
     SEARCH_COMPANIES = "search_companies",
     SEARCH_EMBEDDINGS = "search_embeddings",
     SHARE_EMBEDDINGS = "share_embeddings",
@@ -84,7 +90,9 @@ pub(super) fn fill_with(
         values = values.with("forgotten_ads", NO_FORGOTTEN_ADS.text.trim_end());
     }
     if let Some(table) = table {
-        if template.name == SCAN_JOBS.name && !catalogue::has_table(connection, &table.name)? {
+        if [SCAN_JOBS.name, COUNT_FEATURES.name].contains(&template.name)
+            && !catalogue::has_table(connection, &table.name)?
+        {
             values = values.with("job_embeddings", NO_EMBEDDINGS.text.trim_end());
         }
         values = values.on(table);

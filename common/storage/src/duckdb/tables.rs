@@ -4,7 +4,9 @@ use ::duckdb::Connection;
 
 use super::errors::{Failure, Outcome};
 use super::{catalogue, sql};
-use crate::schema::{self, CLEANED_JOBS, Column, FORGOTTEN_ADS, JOB_EMBEDDINGS, Kind, ML_RUNS, Table};
+use crate::schema::{
+    self, CLEANED_JOBS, Column, FORGOTTEN_ADS, JOB_EMBEDDINGS, Kind, ML_FEATURES, ML_RUNS, Table,
+};
 use crate::sql::{Template, Values};
 use crate::warehouse::EmbeddingTable;
 
@@ -15,6 +17,7 @@ pub(crate) fn type_of(kind: Kind, dimension: usize) -> String {
         Kind::Moment => "TIMESTAMP".to_owned(),
         Kind::Number => "DOUBLE".to_owned(),
         Kind::Vector => format!("FLOAT[{dimension}]"),
+        Kind::Numbers => "DOUBLE[]".to_owned(),
     }
 }
 
@@ -26,7 +29,7 @@ pub(super) fn create_jobs(connection: &Connection) -> Outcome<()> {
     }
     create(connection, &CLEANED_JOBS, sql::CREATE_CLEANED_JOBS, None)?;
     create_tombstones(connection)?;
-    create_view(connection, sql::CREATE_VW_LATEST_JOBS)
+    create_view(connection, sql::CREATE_VW_LATEST_JOBS, None)
 }
 
 /// Creates the table of tombstones.
@@ -39,18 +42,26 @@ pub(super) fn create_runs(connection: &Connection) -> Outcome<()> {
         return Err(Failure::Ours(schema::lacks(CLEANED_JOBS.name, column)));
     }
     create_tombstones(connection)?;
-    create_view(connection, sql::CREATE_VW_LATEST_JOBS)?;
+    create_view(connection, sql::CREATE_VW_LATEST_JOBS, None)?;
     create(connection, &ML_RUNS, sql::CREATE_ML_RUNS, None)?;
-    create_view(connection, sql::CREATE_VW_RUNS)
+    create_view(connection, sql::CREATE_VW_RUNS, None)
 }
 
 pub(super) fn create_embeddings(connection: &Connection, table: &EmbeddingTable) -> Outcome<()> {
     create_runs(connection)?;
-    create(connection, &JOB_EMBEDDINGS, sql::CREATE_JOB_EMBEDDINGS, Some(table))
+    for table in [table, &table.masked()] {
+        create(connection, &JOB_EMBEDDINGS, sql::CREATE_JOB_EMBEDDINGS, Some(table))?;
+    }
+    create_view(connection, sql::CREATE_VW_ML_FEATURES, Some(table))
 }
 
-fn create_view(connection: &Connection, template: Template) -> Outcome<()> {
-    Ok(connection.execute_batch(&sql::fill(connection, template, None)?)?)
+/// Creates the table of features.
+pub(super) fn create_features(connection: &Connection) -> Outcome<()> {
+    create(connection, &ML_FEATURES, sql::CREATE_ML_FEATURES, None)
+}
+
+fn create_view(connection: &Connection, template: Template, table: Option<&EmbeddingTable>) -> Outcome<()> {
+    Ok(connection.execute_batch(&sql::fill(connection, template, table)?)?)
 }
 
 fn create(

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ::duckdb::{Connection, params};
+use ::duckdb::{Connection, Params, params};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{Float32Type, Float64Type, Int64Type};
 use chrono::DateTime;
@@ -70,8 +70,17 @@ fn batches(
     from: i64,
 ) -> Outcome<Vec<RecordBatch>> {
     let sql = sql::fill(connection, sql::SCAN_EMBEDDINGS, Some(table))?;
-    let mut statement = connection.prepare_cached(&sql)?;
-    drop(statement.query_arrow(params![space, from, from + PAGE_ROWS])?);
+    query(connection, &sql, params![space, from, from + PAGE_ROWS])
+}
+
+/// The result of a query.
+pub(super) fn query(
+    connection: &Connection,
+    sql: &str,
+    parameters: impl Params,
+) -> Outcome<Vec<RecordBatch>> {
+    let mut statement = connection.prepare_cached(sql)?;
+    drop(statement.query_arrow(parameters)?);
     // `step` instead of the iterator over the batches, which panics if the engine fails.
     let batches = std::iter::from_fn(|| statement.step().transpose());
     Ok(batches.map(|batch| Ok(RecordBatch::from(&batch?))).collect::<::duckdb::Result<_>>()?)

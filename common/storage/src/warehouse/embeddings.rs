@@ -1,4 +1,4 @@
-//! Vectors of ads: `job_embeddings`, one row for each ad.
+//! Vectors of ads: `job_embeddings`, one row for each ad, and `job_embeddings_masked`, one for each ad that states pay.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -37,6 +37,16 @@ impl EmbeddingTable {
             format!("job_embeddings_{slug}")
         };
         Self { name, dimension }
+    }
+
+    /// The table of the vectors of texts with stated pay masked; it has rows only of ads whose text states pay.
+    pub fn masked(&self) -> Self {
+        Self { name: format!("{}_masked", self.name), dimension: self.dimension }
+    }
+
+    /// Name of the view that joins ads with these vectors: `vw_ml_features`, or `vw_ml_features_{slug}`.
+    pub fn features_view(&self) -> String {
+        format!("vw_ml_features{}", self.name.strip_prefix("job_embeddings").unwrap_or_default())
     }
 }
 
@@ -118,7 +128,8 @@ pub trait EmbeddingStore: Send + Sync {
     /// How much to write at once.
     fn write_size(&self) -> WriteSize;
 
-    /// Creates the table `embeddings.name` if missing, and everything that [`super::RunStore::create_runs`] creates;
+    /// Creates the tables `embeddings.name` and [`EmbeddingTable::masked`] and their view
+    /// [`EmbeddingTable::features_view`] if missing, and everything that [`super::RunStore::create_runs`] creates;
     /// `cleaned_jobs` must exist.
     ///
     /// # Errors

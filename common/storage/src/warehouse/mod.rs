@@ -3,6 +3,7 @@
 //! - [`JobStore`]: sightings of ads
 //! - [`Takedowns`]: ads that were taken down
 //! - [`EmbeddingStore`]: vectors of ads
+//! - [`Features`]: what models learn from
 //! - [`VectorSearch`]: the ads nearest to a vector
 //! - [`RunStore`]: runs of the functions
 //! - [`OperatorQueries`]: ad-hoc queries
@@ -13,6 +14,7 @@
 pub mod cell;
 mod counts;
 mod embeddings;
+mod features;
 mod jobs;
 mod queries;
 mod runs;
@@ -25,6 +27,7 @@ pub use counts::refuse_fewer;
 pub use embeddings::{
     EmbeddingRow, EmbeddingStore, EmbeddingTable, IndexState, QueryCost, Refused, SharedRow, WriteSize,
 };
+pub use features::{FEATURE_CHARS, FeatureCount, FeatureRow, FeatureSet, Features, ML_FEATURES};
 pub use jobs::{Appended, Candidate, FilterColumns, JobCount, JobScan, JobStore, Stored};
 pub use queries::{OperatorQueries, Parameter, QueryResult};
 pub use runs::{RunRecord, RunStatus, RunStore};
@@ -39,8 +42,11 @@ pub use takedowns::{FORGOTTEN_ADS, Forgotten, Takedowns, Tombstones, Traces};
 /// has rows of it; a warehouse without a table of tombstones has no tombstones. A stream that fails returns the
 /// error as its last item, so a stream without an error is complete.
 pub trait Warehouse:
-    JobStore + Takedowns + EmbeddingStore + VectorSearch + RunStore + OperatorQueries
+    JobStore + Takedowns + EmbeddingStore + Features + VectorSearch + RunStore + OperatorQueries
 {
 }
 
-impl<T: JobStore + Takedowns + EmbeddingStore + VectorSearch + RunStore + OperatorQueries> Warehouse for T {}
+impl<T: JobStore + Takedowns + EmbeddingStore + Features + VectorSearch + RunStore + OperatorQueries>
+    Warehouse for T
+{
+}

@@ -93,6 +93,14 @@ impl Tombstones {
         (before - ads.len()) as u64
     }
 
+    /// Removes the keys of ads that were taken down.
+    #[cfg(any(feature = "duckdb", feature = "gcp"))]
+    pub(crate) fn leave_out_keys<T>(&self, rows: &mut Vec<T>, key: impl Fn(&T) -> &JobKey) {
+        if !self.0.is_empty() {
+            rows.retain(|row| !self.has(&key(row).source, &key(row).job_id));
+        }
+    }
+
     fn has(&self, source: &str, job_id: &str) -> bool {
         self.0.get(source).is_some_and(|ids| ids.contains(job_id))
     }
