@@ -142,7 +142,8 @@ fn duplicated_versions_agree() {
     let duckdb =
         cargo.split(".cache/").find_map(|part| part.split('"').next().filter(|p| p.starts_with("duckdb-")));
     assert!(setup.contains(duckdb.expect("DUCKDB_LIB_DIR")), "scripts/setup installs another DuckDB");
-    let tools = cargo.split(".cache/").filter_map(|part| part.split('/').next()).filter(|p| p.starts_with("build-"));
+    let tools =
+        cargo.split(".cache/").filter_map(|part| part.split('/').next()).filter(|p| p.starts_with("build-"));
     for folder in tools {
         assert!(setup.contains(&format!("\"{folder}\"")), "scripts/setup does not install {folder}");
     }

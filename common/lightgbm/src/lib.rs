@@ -10,7 +10,7 @@
 //! The library is the one of LightGBM's own Python package, which `scripts/setup` downloads. The crates `lightgbm3` and
 //! `lightgbm3-sys` are not used: the former's datasets ignore their parameters and its contributions of several classes
 //! are written past the end of the buffer, and the latter compiles LightGBM's C++
-//! (`docs/decisions/021-lightgbm.md`).
+//! (`docs/decisions/022-lightgbm.md`).
 //!
 //! Results do not depend on the number of threads. LightGBM keeps the number of threads for the whole process, and its
 //! buffers are as many as the threads: two calls with different numbers at once would write outside them. This crate

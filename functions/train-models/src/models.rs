@@ -140,6 +140,11 @@ impl<'a> Models<'a> {
         Self { set: ChampionSet::new(Arc::clone(&store)), store, folder }
     }
 
+    /// Where copies of versions are kept on this machine.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder
+    }
+
     /// The pointer to the champions.
     pub(crate) fn set(&self) -> &ChampionSet {
         &self.set

@@ -89,14 +89,11 @@ pub(crate) struct ModelReport {
 /// Outcome of the training of one model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-#[allow(dead_code)] // Made by the training alone.
 pub(crate) enum ModelOutcome {
     /// A new version was published.
     Published,
-    /// Nothing has changed since the champion was trained.
-    Unchanged,
-    /// The model was refused, for example by the leakage gate.
-    Refused,
+    /// Dry run: the model would be trained.
+    WouldTrain,
     /// The training was stopped before a version was published.
     Interrupted,
 }

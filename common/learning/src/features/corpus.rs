@@ -27,7 +27,10 @@ impl Counts {
             .map(|text| {
                 let mut counts: FxHashMap<u64, (u32, Box<str>)> = FxHashMap::default();
                 visit(text, &mut |gram| {
-                    counts.entry(hash(gram)).and_modify(|(count, _)| *count += 1).or_insert_with(|| (1, gram.into()));
+                    counts
+                        .entry(hash(gram))
+                        .and_modify(|(count, _)| *count += 1)
+                        .or_insert_with(|| (1, gram.into()));
                 });
                 counts
             })
@@ -91,7 +94,9 @@ impl TfIdf {
         }
         let total = rows.len() as f64;
         let mut fitted = Self { terms: Vec::new(), idf: Vec::new() };
-        for (term, texts) in counts.terms.iter().zip(texts_with).filter(|(_, texts)| *texts >= min_texts.max(1)) {
+        for (term, texts) in
+            counts.terms.iter().zip(texts_with).filter(|(_, texts)| *texts >= min_texts.max(1))
+        {
             fitted.terms.push(term.clone());
             fitted.idf.push((((1.0 + total) / (1.0 + f64::from(texts))).ln() + 1.0) as f32);
         }

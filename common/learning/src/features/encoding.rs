@@ -17,7 +17,8 @@ pub struct Codes {
 impl Codes {
     /// Learns the values that occur at least twice in `rows`.
     pub fn fit(values: &[String], rows: &[u32]) -> Self {
-        let mut seen: Vec<&String> = rows.iter().map(|row| &values[*row as usize]).filter(|v| !v.is_empty()).collect();
+        let mut seen: Vec<&String> =
+            rows.iter().map(|row| &values[*row as usize]).filter(|v| !v.is_empty()).collect();
         seen.sort_unstable();
         let often = seen.chunk_by(|a, b| a == b).filter(|same| same.len() >= MIN_ADS);
         Self { values: often.map(|same| same[0].clone()).collect() }
@@ -46,8 +47,11 @@ impl TargetMeans {
     /// Learns from `rows`. Missing values have the overall mean.
     pub fn fit(values: &[String], target: &[f64], rows: &[u32]) -> Self {
         let mean = rows.iter().map(|row| target[*row as usize]).sum::<f64>() / rows.len().max(1) as f64;
-        let mut seen: Vec<(&String, u32)> =
-            rows.iter().map(|row| (&values[*row as usize], *row)).filter(|(value, _)| !value.is_empty()).collect();
+        let mut seen: Vec<(&String, u32)> = rows
+            .iter()
+            .map(|row| (&values[*row as usize], *row))
+            .filter(|(value, _)| !value.is_empty())
+            .collect();
         seen.sort_unstable();
         let means = seen.chunk_by(|a, b| a.0 == b.0).map(|same| {
             let sum: f64 = same.iter().map(|(_, row)| target[*row as usize]).sum();

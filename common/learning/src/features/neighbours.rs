@@ -88,7 +88,8 @@ impl Neighbours {
             let salary = |ad: u32| self.log_salaries[ad as usize];
             let mean = some.iter().map(|(cosine, ad)| weight(*cosine) * salary(*ad)).sum::<f64>() / total;
             let variance =
-                some.iter().map(|(cosine, ad)| weight(*cosine) * (salary(*ad) - mean).powi(2)).sum::<f64>() / total;
+                some.iter().map(|(cosine, ad)| weight(*cosine) * (salary(*ad) - mean).powi(2)).sum::<f64>()
+                    / total;
             features[at] = mean as f32;
             features[at + SIZES.len()] = variance.sqrt() as f32;
         }
@@ -148,7 +149,9 @@ mod tests {
         let vector = at(0.0);
         let query = Query { vector: &vector, family: None };
         assert!(Neighbours::new(2).features(&[query]).iter().all(|value| value.is_nan()));
-        assert!(example().features(&[Query { vector: &[], family: None }]).iter().all(|value| value.is_nan()));
+        assert!(
+            example().features(&[Query { vector: &[], family: None }]).iter().all(|value| value.is_nan())
+        );
     }
 
     #[test]

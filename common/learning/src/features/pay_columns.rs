@@ -15,7 +15,13 @@ pub const PAY: &[Feature] = &[
 ];
 
 const fn pay(name: &'static str, transformation: &'static str, unit: &'static str) -> Feature {
-    Feature::numeric(name, "salary_min and salary_max; the median where none is stated", transformation, unit, Reads::NotSalary)
+    Feature::numeric(
+        name,
+        "salary_min and salary_max; the median where none is stated",
+        transformation,
+        unit,
+        Reads::NotSalary,
+    )
 }
 
 /// Medians of the training ads, which replace missing salaries.
@@ -64,7 +70,12 @@ mod tests {
 
     #[test]
     fn missing_salaries_are_the_median_with_a_flag() {
-        let ads = [ad(Some(1000.0), Some(3000.0)), ad(None, Some(5000.0)), ad(None, None), ad(Some(f64::NAN), None)];
+        let ads = [
+            ad(Some(1000.0), Some(3000.0)),
+            ad(None, Some(5000.0)),
+            ad(None, None),
+            ad(Some(f64::NAN), None),
+        ];
         let fitted = PayColumns::fit(&ads.iter().collect::<Vec<_>>());
         assert_eq!(fitted.transform(&ads[0])[2], 2000f64.ln_1p() as f32);
         assert_eq!(fitted.transform(&ads[1])[3..], [0.0, 1.0]);

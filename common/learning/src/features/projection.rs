@@ -41,8 +41,12 @@ impl Svd {
             }
         }
         filled.sort_unstable_by_key(|(count, column)| (std::cmp::Reverse(*count), *column));
-        let mut columns: Vec<u32> =
-            filled.iter().take(most_columns).filter(|(count, _)| *count > 0).map(|(_, column)| *column).collect();
+        let mut columns: Vec<u32> = filled
+            .iter()
+            .take(most_columns)
+            .filter(|(count, _)| *count > 0)
+            .map(|(_, column)| *column)
+            .collect();
         columns.sort_unstable();
         let total = matrix.columns();
         let narrow = narrowed(matrix, &columns);
@@ -75,7 +79,13 @@ impl Svd {
     /// The largest element of each axis is positive.
     fn fix_signs(&mut self) {
         for axis in 0..self.width {
-            let largest = self.axes.iter().skip(axis).step_by(self.width).copied().fold(0f32, |a, b| if b.abs() > a.abs() { b } else { a });
+            let largest = self
+                .axes
+                .iter()
+                .skip(axis)
+                .step_by(self.width)
+                .copied()
+                .fold(0f32, |a, b| if b.abs() > a.abs() { b } else { a });
             if largest < 0.0 {
                 self.axes.iter_mut().skip(axis).step_by(self.width).for_each(|value| *value = -*value);
             }
@@ -93,7 +103,11 @@ impl Svd {
     /// `Internal` if `matrix` has another number of columns.
     pub fn transform(&self, matrix: &Sparse) -> Result<Vec<f32>> {
         if matrix.columns() != self.total {
-            return Err(Error::internal(format!("the SVD is of {} columns, not {}", self.total, matrix.columns())));
+            return Err(Error::internal(format!(
+                "the SVD is of {} columns, not {}",
+                self.total,
+                matrix.columns()
+            )));
         }
         let axes: Vec<f64> = self.axes.iter().copied().map(f64::from).collect();
         let product = narrowed(matrix, &self.columns).times_dense(&axes, self.width);
@@ -138,7 +152,9 @@ impl Pca {
         for vector in vectors.chunks_exact(dimension) {
             means.iter_mut().zip(vector).for_each(|(mean, value)| *mean += f64::from(*value) / rows as f64);
         }
-        let centred = Mat::from_fn(rows, dimension, |row, column| f64::from(vectors[row * dimension + column]) - means[column]);
+        let centred = Mat::from_fn(rows, dimension, |row, column| {
+            f64::from(vectors[row * dimension + column]) - means[column]
+        });
         let covariance = centred.transpose() * &centred;
         let (_, rotation) = eigen_of(&covariance)?;
         let mut axes = Vec::with_capacity(width * dimension);
@@ -157,7 +173,8 @@ impl Pca {
 
     /// The components of one vector.
     pub fn transform(&self, vector: &[f32]) -> Vec<f32> {
-        let component = |axis: &[f32]| axis.iter().zip(vector).zip(&self.means).map(|((a, v), m)| a * (v - m)).sum();
+        let component =
+            |axis: &[f32]| axis.iter().zip(vector).zip(&self.means).map(|((a, v), m)| a * (v - m)).sum();
         self.axes.chunks_exact(self.means.len().max(1)).map(component).collect()
     }
 }
@@ -219,7 +236,8 @@ mod tests {
 
     fn random(rows: usize, columns: usize, rank: usize) -> Vec<f64> {
         let mut random = ChaCha8Rng::seed_from_u64(7);
-        let mut draw = |count: usize| -> Vec<f64> { (0..count).map(|_| random.random::<f64>() - 0.5).collect() };
+        let mut draw =
+            |count: usize| -> Vec<f64> { (0..count).map(|_| random.random::<f64>() - 0.5).collect() };
         let (left, right) = (draw(rows * rank), draw(rank * columns));
         times_small(&left, rank, &right, columns)
     }
@@ -230,7 +248,10 @@ mod tests {
         let dense = random(rows, columns, rank);
         let sparse = Sparse::from_rows(
             columns,
-            dense.chunks(columns).map(|row| row.iter().enumerate().map(|(c, v)| (c as u32, *v as f32)).collect()).collect(),
+            dense
+                .chunks(columns)
+                .map(|row| row.iter().enumerate().map(|(c, v)| (c as u32, *v as f32)).collect())
+                .collect(),
         );
         let svd = Svd::fit(&sparse, rank, 1000, 1).unwrap();
         let scores = svd.transform(&sparse).unwrap();
@@ -245,7 +266,8 @@ mod tests {
     #[test]
     fn degenerate_matrices_have_a_transform() {
         for (rows, columns) in [(0, 3), (1, 3), (3, 0)] {
-            let sparse = Sparse::from_rows(columns, vec![(0..columns as u32).map(|c| (c, 1.0)).collect(); rows]);
+            let sparse =
+                Sparse::from_rows(columns, vec![(0..columns as u32).map(|c| (c, 1.0)).collect(); rows]);
             let svd = Svd::fit(&sparse, 50, 10, 1).unwrap();
             assert_eq!(svd.transform(&sparse).unwrap().len(), rows * svd.width());
         }
@@ -254,7 +276,8 @@ mod tests {
 
     #[test]
     fn principal_components_are_ordered_by_variance() {
-        let vectors: Vec<f32> = (0..200).flat_map(|n| [(n % 7) as f32, 10.0 * (n % 11) as f32, 3.0]).collect();
+        let vectors: Vec<f32> =
+            (0..200).flat_map(|n| [(n % 7) as f32, 10.0 * (n % 11) as f32, 3.0]).collect();
         let pca = Pca::fit(&vectors, 3, 2).unwrap();
         assert!((pca.axes[1].abs() - 1.0).abs() < 1e-2 && (pca.axes[3].abs() - 1.0).abs() < 1e-2);
         assert_eq!(pca.transform(&vectors[..3]).len(), 2);

@@ -61,7 +61,8 @@ impl Rich {
     pub fn fit(table: &AdTable, rows: &[u32], dated: bool) -> Self {
         let one_hot = |(category, factor): &(&str, f32)| {
             let values = table.category(category);
-            let mut seen: Vec<&String> = rows.iter().map(|row| &values[*row as usize]).filter(|v| !v.is_empty()).collect();
+            let mut seen: Vec<&String> =
+                rows.iter().map(|row| &values[*row as usize]).filter(|v| !v.is_empty()).collect();
             seen.sort_unstable();
             let often = seen.chunk_by(|a, b| a == b).filter(|same| same.len() >= MIN_ADS as usize);
             let values = often.map(|same| same[0].clone()).collect();
@@ -86,7 +87,8 @@ impl Rich {
         let words = self.words.transform(&table.words, rows);
         let title = self.title.transform(&table.title, rows);
         let characters = self.characters.transform(&table.characters, rows);
-        let one_hot: Vec<Sparse> = self.one_hot.iter().map(|columns| columns.transform(table, rows)).collect();
+        let one_hot: Vec<Sparse> =
+            self.one_hot.iter().map(|columns| columns.transform(table, rows)).collect();
         let numbers = self.numbers.transform(table, rows);
         let mut blocks = vec![(&words, 1.0), (&title, TITLE), (&characters, CHARACTERS)];
         blocks.extend(one_hot.iter().zip(&self.one_hot).map(|(block, columns)| (block, columns.factor)));
@@ -129,7 +131,9 @@ impl Scaling {
         let factors = NUMERIC.iter().map(|feature| factor(feature.name)).collect();
         let mut fitted = Self { means: vec![0.0; width], deviations: vec![1.0; width], factors };
         for column in 0..width {
-            let values = || rows.iter().map(|row| table.numeric[*row as usize * width + column]).filter(|v| v.is_finite());
+            let values = || {
+                rows.iter().map(|row| table.numeric[*row as usize * width + column]).filter(|v| v.is_finite())
+            };
             let count = values().count() as f64;
             if count == 0.0 {
                 continue;
@@ -150,10 +154,11 @@ impl Scaling {
         let mut matrix = Sparse::new(width);
         for &row in rows {
             let values = &table.numeric[row as usize * width..][..width];
-            let scaled = values.iter().enumerate().filter(|(_, value)| value.is_finite()).map(|(column, value)| {
-                let scaled = (value - self.means[column]) / self.deviations[column];
-                (column as u32, self.factors[column] * scaled.clamp(-MAX_DEVIATIONS, MAX_DEVIATIONS))
-            });
+            let scaled =
+                values.iter().enumerate().filter(|(_, value)| value.is_finite()).map(|(column, value)| {
+                    let scaled = (value - self.means[column]) / self.deviations[column];
+                    (column as u32, self.factors[column] * scaled.clamp(-MAX_DEVIATIONS, MAX_DEVIATIONS))
+                });
             matrix.push(scaled.filter(|(_, value)| *value != 0.0));
         }
         matrix

@@ -79,7 +79,8 @@ pub fn schema_hash(names: &[String]) -> String {
 
 /// The features as the rows of a Markdown table.
 pub fn markdown<'a>(features: impl IntoIterator<Item = &'a Feature>) -> String {
-    let mut table = String::from("| feature | from | transformation | unit | read by |\n|---|---|---|---|---|\n");
+    let mut table =
+        String::from("| feature | from | transformation | unit | read by |\n|---|---|---|---|---|\n");
     for Feature { name, source, transformation, unit, reads, .. } in features {
         let reads = match reads {
             Reads::All => "all models",

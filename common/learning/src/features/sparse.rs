@@ -92,7 +92,8 @@ impl Sparse {
     /// The product with a vector of `columns` elements: `[rows] f64`.
     pub fn times(&self, vector: &[f64]) -> Vec<f64> {
         debug_assert_eq!(vector.len(), self.columns);
-        let product = |row: usize| self.row(row).map(|(at, value)| f64::from(value) * vector[at as usize]).sum();
+        let product =
+            |row: usize| self.row(row).map(|(at, value)| f64::from(value) * vector[at as usize]).sum();
         if self.rows() < PARALLEL_ROWS {
             return (0..self.rows()).map(product).collect();
         }

@@ -47,7 +47,8 @@ impl AdTable {
         let characters = |row: usize, visit: &mut dyn FnMut(&str)| character_grams(&read[row].title, visit);
         let texts = |row: usize, visit: &mut dyn FnMut(&str)| word_grams(&read[row].text, visit);
         let dimension = ads.first().map_or(0, |ad| ad.salary_embedding().len());
-        let dimension = if ads.iter().all(|ad| ad.salary_embedding().len() == dimension) { dimension } else { 0 };
+        let dimension =
+            if ads.iter().all(|ad| ad.salary_embedding().len() == dimension) { dimension } else { 0 };
         let mut table = Self {
             rows: ads.len(),
             words: Counts::of(ads.len(), min_texts, texts),
@@ -92,7 +93,10 @@ struct Read {
 
 impl Read {
     fn of(ad: &Ad) -> Self {
-        let (title, description) = (mask_pay(&ad.title), mask_pay(common_core::job::first_chars(&ad.description, DESCRIPTION_CHARS)));
+        let (title, description) = (
+            mask_pay(&ad.title),
+            mask_pay(common_core::job::first_chars(&ad.description, DESCRIPTION_CHARS)),
+        );
         let work_type = mask_pay(&ad.work_type);
         let texts = Texts { title: &title, description: &description, work_type: &work_type };
         let numeric = extract_numerical_features(ad, &texts);

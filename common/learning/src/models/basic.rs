@@ -31,8 +31,12 @@ impl Basic {
     pub fn fit(table: &AdTable, rows: &[u32]) -> Result<Self> {
         let width = NUMERIC.len();
         let mean = |column: usize| {
-            let values = rows.iter().map(|row| table.numeric[*row as usize * width + column]).filter(|v| v.is_finite());
-            let (sum, count) = values.fold((0f64, 0u32), |(sum, count), value| (sum + f64::from(value), count + 1));
+            let values = rows
+                .iter()
+                .map(|row| table.numeric[*row as usize * width + column])
+                .filter(|v| v.is_finite());
+            let (sum, count) =
+                values.fold((0f64, 0u32), |(sum, count), value| (sum + f64::from(value), count + 1));
             if count == 0 { 0.0 } else { (sum / f64::from(count)) as f32 }
         };
         let vectors: Vec<f32> = rows.iter().flat_map(|row| table.embedding(*row as usize)).copied().collect();

@@ -35,8 +35,12 @@ impl SalaryRecipe for Boosted {
         let names = basic.names();
         let values = basic.transform(&data.table, rows).concat();
         let columns = Columns { values: &values, names: &names, categorical: &[] };
-        let fit =
-            Fit { parameters: &self.parameters, objective: Objective::L2, seed: self.seed, threads: self.threads };
+        let fit = Fit {
+            parameters: &self.parameters,
+            objective: Objective::L2,
+            seed: self.seed,
+            threads: self.threads,
+        };
         let booster = fit.train(&columns, &data.targets(rows), &vec![1.0; rows.len()])?;
         Ok(Box::new(Fitted { basic, booster }))
     }

@@ -73,11 +73,13 @@ impl Kernel {
         lengths.sort_unstable_by(f64::total_cmp);
         let median = lengths.get(lengths.len() / 2).copied().unwrap_or_default().max(1e-6);
         let mut chosen =
-            sample(&mut ChaCha8Rng::seed_from_u64(seed), matrix.rows(), LANDMARKS.min(matrix.rows())).into_vec();
+            sample(&mut ChaCha8Rng::seed_from_u64(seed), matrix.rows(), LANDMARKS.min(matrix.rows()))
+                .into_vec();
         chosen.sort_unstable();
         let landmarks = chosen.iter().flat_map(|row| &points[row * width..][..width]).copied().collect();
         let total: f64 = weights.iter().sum();
-        let mean = targets.iter().zip(weights).map(|(y, w)| y * w).sum::<f64>() / total.max(f64::MIN_POSITIVE);
+        let mean =
+            targets.iter().zip(weights).map(|(y, w)| y * w).sum::<f64>() / total.max(f64::MIN_POSITIVE);
         let mut kernel = Self { svd, landmarks, gamma: GAMMA / median, weights: Vec::new(), mean };
         let values = kernel.values(&points);
         let count = chosen.len();
@@ -143,9 +145,9 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 }
 
 fn solve(matrix: &Mat<f64>, target: &Mat<f64>) -> Result<Vec<f64>> {
-    let decomposed = matrix
-        .llt(Side::Lower)
-        .map_err(|error| Error::internal(format!("the equations of the kernel regression are singular: {error:?}")))?;
+    let decomposed = matrix.llt(Side::Lower).map_err(|error| {
+        Error::internal(format!("the equations of the kernel regression are singular: {error:?}"))
+    })?;
     let solution = decomposed.solve(target);
     Ok((0..solution.nrows()).map(|row| solution[(row, 0)]).collect())
 }
@@ -161,11 +163,15 @@ mod tests {
         let matrix = Sparse::from_rows(2, rows);
         let targets: Vec<f64> = (0..300).map(|n| 8.0 + (f64::from(n) / 30.0).sin().powi(2)).collect();
         let folds: Vec<u32> = (0..300).map(|n| n % 5).collect();
-        let problem = Problem { matrix: &matrix, targets: &targets, weights: &[1.0; 300], folds: &folds, seed: 1 };
+        let problem =
+            Problem { matrix: &matrix, targets: &targets, weights: &[1.0; 300], folds: &folds, seed: 1 };
         let (kernel, out_of_fold) = Kernel::fit(problem).unwrap();
         let predicted = kernel.predict(&matrix).unwrap();
         for n in 0..300 {
-            assert!((predicted[n] - targets[n]).abs() < 0.1 && (out_of_fold[n] - targets[n]).abs() < 0.1, "{n}");
+            assert!(
+                (predicted[n] - targets[n]).abs() < 0.1 && (out_of_fold[n] - targets[n]).abs() < 0.1,
+                "{n}"
+            );
         }
         assert_eq!(kernel, Kernel::fit(problem).unwrap().0);
     }

@@ -51,8 +51,11 @@ impl SalaryModel for Fitted {
 
 /// The basic features as a matrix of smartcore.
 pub(crate) fn matrix(basic: &Basic, table: &AdTable, rows: &[u32]) -> Result<DenseMatrix<f64>> {
-    let rows: Vec<Vec<f64>> =
-        basic.transform(table, rows).into_iter().map(|row| row.into_iter().map(f64::from).collect()).collect();
+    let rows: Vec<Vec<f64>> = basic
+        .transform(table, rows)
+        .into_iter()
+        .map(|row| row.into_iter().map(f64::from).collect())
+        .collect();
     DenseMatrix::from_2d_vec(&rows).map_err(failed)
 }
 

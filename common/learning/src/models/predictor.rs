@@ -139,7 +139,8 @@ impl SalaryPredictor {
     pub fn evaluate(&self, ads: &[&Ad]) -> Result<RegressionMetrics> {
         let paid: Vec<&Ad> = ads.iter().filter(|ad| ad.salary_mid_per_month().is_some()).copied().collect();
         let actual: Vec<f64> = paid.iter().filter_map(|ad| ad.salary_mid_per_month()).collect();
-        let predicted: Vec<f64> = self.predict(&paid)?.iter().map(|prediction| prediction.salary_per_month).collect();
+        let predicted: Vec<f64> =
+            self.predict(&paid)?.iter().map(|prediction| prediction.salary_per_month).collect();
         evaluate_regression(&actual, &predicted)
     }
 
@@ -176,7 +177,10 @@ impl SalaryPredictor {
         let calibration = read_json(&folder.join(CALIBRATION))?;
         let path = folder.join(TRANSFORMERS);
         let transformers: Transformers = postcard::from_bytes(&read(&path)?).map_err(|error| {
-            Error::corrupt(format!("invalid transformers {:?}: expected those of a salary model ({error})", path.display()))
+            Error::corrupt(format!(
+                "invalid transformers {:?}: expected those of a salary model ({error})",
+                path.display()
+            ))
         })?;
         let booster = |name: &str| -> Result<Booster> {
             let path = folder.join(name);
@@ -184,9 +188,9 @@ impl SalaryPredictor {
                 .map_err(|_| Error::corrupt(format!("invalid model {:?}: expected text", path.display())))?;
             Booster::from_text(&text).map_err(|error| error.context(path.display()))
         };
-        let boosters = (0..super::stack::BOOSTERS).map(|at| booster(&trees_file(at))).collect::<Result<_>>()?;
-        let stack =
-            Stack { transformers, boosters, scale: booster(SCALE)?, shares: config.recipe.shares };
+        let boosters =
+            (0..super::stack::BOOSTERS).map(|at| booster(&trees_file(at))).collect::<Result<_>>()?;
+        let stack = Stack { transformers, boosters, scale: booster(SCALE)?, shares: config.recipe.shares };
         if schema_hash(&stack.transformers.names()) != config.feature_schema {
             return Err(Error::corrupt(format!(
                 "the transformers in {} are of other features than its config: run train-models for a new version",
@@ -205,9 +209,16 @@ pub(crate) fn in_money(calibration: &Calibration, prediction: LogPrediction) -> 
     let LogPrediction { center, scale } = prediction;
     let interval = calibration.interval(center, scale, COVERAGE);
     let (Some((low, high)), Some(confidence)) = (interval, calibration.confidence(scale)) else {
-        return Err(Error::corrupt("the calibration of the model has no scores: run train-models for a new version"));
+        return Err(Error::corrupt(
+            "the calibration of the model has no scores: run train-models for a new version",
+        ));
     };
-    Ok(SalaryPrediction { salary_per_month: center.exp(), low_per_month: low, high_per_month: high, confidence })
+    Ok(SalaryPrediction {
+        salary_per_month: center.exp(),
+        low_per_month: low,
+        high_per_month: high,
+        confidence,
+    })
 }
 
 fn trees_file(at: usize) -> String {
@@ -230,6 +241,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 
 fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
     serde_json::from_slice(&read(path)?).map_err(|error| {
-        Error::corrupt(format!("invalid file {:?}: expected JSON of a salary model", path.display())).caused_by(error)
+        Error::corrupt(format!("invalid file {:?}: expected JSON of a salary model", path.display()))
+            .caused_by(error)
     })
 }

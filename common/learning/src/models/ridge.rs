@@ -105,7 +105,9 @@ impl Linear {
             return Err(Error::internal(format!("the linear model is of {expected} columns, not {has}")));
         }
         let of = |row: usize| {
-            let sum = matrix.row(row).map(|(column, value)| f64::from(value) * f64::from(self.weights[column as usize]));
+            let sum = matrix
+                .row(row)
+                .map(|(column, value)| f64::from(value) * f64::from(self.weights[column as usize]));
             self.intercept + sum.sum::<f64>()
         };
         Ok((0..matrix.rows()).into_par_iter().with_min_len(64).map(of).collect())
@@ -113,7 +115,8 @@ impl Linear {
 
     /// The prediction for one dense row.
     pub fn predict_dense(&self, row: &[f32]) -> f64 {
-        self.intercept + row.iter().zip(&self.weights).map(|(v, w)| f64::from(*v) * f64::from(*w)).sum::<f64>()
+        self.intercept
+            + row.iter().zip(&self.weights).map(|(v, w)| f64::from(*v) * f64::from(*w)).sum::<f64>()
     }
 }
 
@@ -179,8 +182,11 @@ mod tests {
         let mut draw = || random.random::<f64>();
         let rows: Vec<Vec<f32>> = (0..200).map(|_| (0..6).map(|_| draw() as f32).collect()).collect();
         let noise: Vec<f64> = (0..200).map(|_| draw()).collect();
-        let target =
-            rows.iter().zip(&noise).map(|(row, n)| 7.0 + f64::from(row[0]) - 2.0 * f64::from(row[3]) + 0.1 * n).collect();
+        let target = rows
+            .iter()
+            .zip(&noise)
+            .map(|(row, n)| 7.0 + f64::from(row[0]) - 2.0 * f64::from(row[3]) + 0.1 * n)
+            .collect();
         let weights = (0..200).map(|n| if n % 5 == 0 { 0.0 } else { 1.0 + f64::from(n % 3) }).collect();
         (rows, target, weights)
     }
@@ -188,7 +194,8 @@ mod tests {
     #[test]
     fn conjugate_gradients_find_the_solution_of_the_normal_equations() {
         let (rows, target, weights) = example();
-        let sparse = rows.iter().map(|row| row.iter().enumerate().map(|(c, v)| (c as u32, *v)).collect()).collect();
+        let sparse =
+            rows.iter().map(|row| row.iter().enumerate().map(|(c, v)| (c as u32, *v)).collect()).collect();
         let problem = SparseProblem::new(Sparse::from_rows(6, sparse));
         let one = problem.fit(&target, &weights, 2.0);
         let dense = rows.iter().zip(&target).zip(&weights).map(|((row, y), w)| (row.as_slice(), *y, *w));

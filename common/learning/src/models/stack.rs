@@ -10,7 +10,8 @@ use super::{SalaryModel, SalaryRecipe, TrainingData};
 use crate::features::AdTable;
 
 /// The trees of the mix: objective, share in the prediction, and what is added to the seed.
-const MIX: [(Objective, f64, u64); 3] = [(Objective::L1, 0.3, 0), (Objective::L1, 0.3, 1), (Objective::L2, 0.4, 2)];
+const MIX: [(Objective, f64, u64); 3] =
+    [(Objective::L1, 0.3, 0), (Objective::L1, 0.3, 1), (Objective::L2, 0.4, 2)];
 
 /// Number of trees in the mix.
 pub const BOOSTERS: usize = MIX.len();
@@ -64,7 +65,14 @@ fn one() -> usize {
 impl StackRecipe {
     /// The defaults.
     pub fn new(seed: u64, threads: usize) -> Self {
-        Self { trees: TreeParameters::default(), recency: None, dated: false, shares: Shares::default(), seed, threads }
+        Self {
+            trees: TreeParameters::default(),
+            recency: None,
+            dated: false,
+            shares: Shares::default(),
+            seed,
+            threads,
+        }
     }
 }
 
@@ -138,7 +146,8 @@ impl StackRecipe {
     fn out_of_fold(&self, set: &Set<'_>, folds: &[u32]) -> Result<Vec<f64>> {
         let mut predicted = vec![0.0; folds.len()];
         for fold in 0..FOLDS as u32 {
-            let (held, others): (Vec<usize>, Vec<usize>) = (0..folds.len()).partition(|at| folds[*at] == fold);
+            let (held, others): (Vec<usize>, Vec<usize>) =
+                (0..folds.len()).partition(|at| folds[*at] == fold);
             if held.is_empty() {
                 continue;
             }
@@ -199,8 +208,10 @@ impl Stack {
         let width = self.scale.columns();
         let centers = self.shares.blended(&mixed(&self.boosters, columns)?, transformed, width);
         let scales = self.scale.predict(Matrix { values: columns, columns: self.scale.columns() })?;
-        let prediction =
-            |(center, scale): (f64, f64)| LogPrediction { center, scale: scale.clamp(MIN_SCALE, MAX_RESIDUAL) };
+        let prediction = |(center, scale): (f64, f64)| LogPrediction {
+            center,
+            scale: scale.clamp(MIN_SCALE, MAX_RESIDUAL),
+        };
         Ok(centers.into_iter().zip(scales).map(prediction).collect())
     }
 
@@ -245,8 +256,11 @@ impl Shares {
     /// The predictions of trees, ridge and kernel regression together; `width` is the number of columns.
     pub fn blended(self, of_trees: &[f64], transformed: &Transformed, width: usize) -> Vec<f64> {
         let ridge = transformed.columns.iter().skip(Transformers::RIDGE).step_by(width);
-        let mut blended: Vec<f64> =
-            of_trees.iter().zip(ridge).map(|(trees, ridge)| trees + self.ridge * (f64::from(*ridge) - trees)).collect();
+        let mut blended: Vec<f64> = of_trees
+            .iter()
+            .zip(ridge)
+            .map(|(trees, ridge)| trees + self.ridge * (f64::from(*ridge) - trees))
+            .collect();
         if let Some(of_kernel) = &transformed.kernel {
             let parts = blended.iter_mut().zip(of_trees).zip(of_kernel);
             parts.for_each(|((blended, trees), kernel)| *blended += self.kernel * (kernel - trees));
@@ -286,7 +300,13 @@ struct Part {
 
 impl<'a> Set<'a> {
     fn new(transformers: &Transformers, values: &'a [f32], targets: &'a [f64], weights: &'a [f64]) -> Self {
-        Self { values, names: transformers.names(), categorical: transformers.categorical(), targets, weights }
+        Self {
+            values,
+            names: transformers.names(),
+            categorical: transformers.categorical(),
+            targets,
+            weights,
+        }
     }
 
     fn columns(&self) -> Columns<'_> {

@@ -45,12 +45,30 @@ pub const STACKED: &[Feature] = &[
     learned("neighbours_spread_5", "embedding", "weighted deviation of the 5 nearest ads' log salaries"),
     learned("neighbours_spread_15", "embedding", "weighted deviation of the 15 nearest ads' log salaries"),
     learned("neighbours_spread_50", "embedding", "weighted deviation of the 50 nearest ads' log salaries"),
-    Feature::numeric("neighbours_cosine_1", "embedding", "cosine of the nearest ad", "-1 to 1", Reads::Salary),
-    Feature::numeric("neighbours_cosine_5", "embedding", "cosine of the fifth nearest ad", "-1 to 1", Reads::Salary),
+    Feature::numeric(
+        "neighbours_cosine_1",
+        "embedding",
+        "cosine of the nearest ad",
+        "-1 to 1",
+        Reads::Salary,
+    ),
+    Feature::numeric(
+        "neighbours_cosine_5",
+        "embedding",
+        "cosine of the fifth nearest ad",
+        "-1 to 1",
+        Reads::Salary,
+    ),
     learned("mean_of_company", "company_name", "shrunken mean log salary of the company"),
     learned("mean_of_location", "job_location", "shrunken mean log salary of the narrowest place"),
     learned("mean_of_location_wide", "job_location", "shrunken mean log salary of the widest place"),
-    Feature::numeric("company_ads", "company_name", "ln(1 + training ads of the company)", "ln ads", Reads::Salary),
+    Feature::numeric(
+        "company_ads",
+        "company_name",
+        "ln(1 + training ads of the company)",
+        "ln ads",
+        Reads::Salary,
+    ),
     Feature::numeric("svd", "title and description", "singular vectors of TF-IDF", "-1 to 1", Reads::Salary)
         .of_kind(ValueKind::Block),
     code("classification", "job_classification"),
@@ -61,11 +79,13 @@ pub const STACKED: &[Feature] = &[
 ];
 
 const fn learned(name: &'static str, source: &'static str, transformation: &'static str) -> Feature {
-    Feature::numeric(name, source, transformation, "log of pay per month", Reads::Salary).of_kind(ValueKind::Learned)
+    Feature::numeric(name, source, transformation, "log of pay per month", Reads::Salary)
+        .of_kind(ValueKind::Learned)
 }
 
 const fn code(name: &'static str, source: &'static str) -> Feature {
-    Feature::numeric(name, source, "code; 0 is missing or unseen", "code", Reads::All).of_kind(ValueKind::Category)
+    Feature::numeric(name, source, "code; 0 is missing or unseen", "code", Reads::All)
+        .of_kind(ValueKind::Category)
 }
 
 /// A fitted transformation from ads to the columns of [`names`](Self::names).
@@ -141,8 +161,10 @@ impl Transformers {
         let learner = Learner { data, rows, targets: &targets, weights, problem: &problem };
         let all = learner.learn(|_| true)?;
         let neighbours = neighbours(data, rows);
-        let of_kernel = kernel::Problem { matrix: problem.matrix(), targets: &targets, weights, folds: &folds, seed };
-        let (kernel, of_kernel) = if with_kernel { Some(Kernel::fit(of_kernel)?).unzip() } else { (None, None) };
+        let of_kernel =
+            kernel::Problem { matrix: problem.matrix(), targets: &targets, weights, folds: &folds, seed };
+        let (kernel, of_kernel) =
+            if with_kernel { Some(Kernel::fit(of_kernel)?).unzip() } else { (None, None) };
         let transformers = Self {
             rich,
             ridge: all.ridge.clone(),
@@ -168,7 +190,11 @@ impl Transformers {
         for fold in 0..fold_count {
             let held: Vec<usize> = (0..rows.len()).filter(|at| folds[*at] == fold).collect();
             // A single fold has no other ads to learn from: its columns stay in-sample, which its few ads do not matter for.
-            let learned = if fold_count == 1 { learner.learn(|_| true)? } else { learner.learn(|at| folds[at] != fold)? };
+            let learned = if fold_count == 1 {
+                learner.learn(|_| true)?
+            } else {
+                learner.learn(|at| folds[at] != fold)?
+            };
             let held_rows: Vec<u32> = held.iter().map(|at| rows[*at]).collect();
             let places: Vec<u32> = held.iter().map(|at| *at as u32).collect();
             let ridge = learned.ridge.predict(&problem.matrix().select(&places))?;
@@ -217,8 +243,14 @@ impl Transformers {
         let learned =
             Learned { ridge: self.ridge.clone(), vectors: self.vectors.clone(), means: self.means.clone() };
         let kernel = self.kernel.as_ref().map(|kernel| kernel.predict(&rich)).transpose()?;
-        let columns =
-            self.columns(&Parts { table, rows, rich: &rich, words: &words, families: None, learned: &learned })?;
+        let columns = self.columns(&Parts {
+            table,
+            rows,
+            rich: &rich,
+            words: &words,
+            families: None,
+            learned: &learned,
+        })?;
         Ok(Transformed { columns, kernel })
     }
 
@@ -257,7 +289,8 @@ impl Transformers {
         own[numbers] = ridge as f32;
         let has_vector = table.dimension == self.dimension && table.dimension > 0;
         let of_vector = learned.vectors.as_ref().filter(|_| has_vector);
-        own[numbers + 1] = of_vector.map_or(f32::NAN, |linear| linear.predict_dense(table.embedding(row)) as f32);
+        own[numbers + 1] =
+            of_vector.map_or(f32::NAN, |linear| linear.predict_dense(table.embedding(row)) as f32);
         let means = &mut own[numbers + 2 + NAMES.len()..][..=MEANS.len()];
         for ((place, mean), name) in means.iter_mut().zip(&learned.means).zip(MEANS) {
             *place = mean.mean_of(&table.category(name)[row]) as f32;
@@ -289,12 +322,17 @@ impl Learner<'_> {
     /// Learns from the rows at the places that `keep` accepts.
     fn learn(&self, keep: impl Fn(usize) -> bool) -> Result<Learned> {
         let table = &self.data.table;
-        let weights: Vec<f64> =
-            self.weights.iter().enumerate().map(|(at, weight)| if keep(at) { *weight } else { 0.0 }).collect();
+        let weights: Vec<f64> = self
+            .weights
+            .iter()
+            .enumerate()
+            .map(|(at, weight)| if keep(at) { *weight } else { 0.0 })
+            .collect();
         let ridge = self.problem.fit(self.targets, &weights, RICH_ALPHA);
         let kept: Vec<u32> =
             self.rows.iter().enumerate().filter(|(at, _)| keep(*at)).map(|(_, row)| *row).collect();
-        let means = MEANS.iter().map(|name| TargetMeans::fit(table.category(name), &self.data.log_salaries, &kept));
+        let means =
+            MEANS.iter().map(|name| TargetMeans::fit(table.category(name), &self.data.log_salaries, &kept));
         let vectors = if table.dimension == 0 {
             None
         } else {

@@ -26,7 +26,15 @@ pub struct TreeParameters {
 impl Default for TreeParameters {
     /// What did best on two markets.
     fn default() -> Self {
-        Self { leaves: 31, rate: 0.05, rounds: 350, min_leaf_ads: 20, column_share: 0.25, row_share: 0.8, bins: 63 }
+        Self {
+            leaves: 31,
+            rate: 0.05,
+            rounds: 350,
+            min_leaf_ads: 20,
+            column_share: 0.25,
+            row_share: 0.8,
+            bins: 63,
+        }
     }
 }
 
@@ -67,7 +75,8 @@ pub struct Fit<'a> {
 impl Fit<'_> {
     /// The parameters as LightGBM names them.
     pub fn in_words(&self) -> Parameters {
-        let TreeParameters { leaves, rate, min_leaf_ads, column_share, row_share, bins, .. } = self.parameters;
+        let TreeParameters { leaves, rate, min_leaf_ads, column_share, row_share, bins, .. } =
+            self.parameters;
         let objective = match self.objective {
             Objective::L1 => "regression_l1",
             Objective::L2 => "regression",

@@ -12,8 +12,8 @@ use common_core::error::OnPath;
 use common_core::{Error, Result};
 use optimizer::parameter::{IntParam, Parameter};
 use optimizer::pruner::MedianPruner;
-use optimizer::sampler::{CompletedTrial, Sampler};
 use optimizer::sampler::tpe::TpeSampler;
+use optimizer::sampler::{CompletedTrial, Sampler};
 use optimizer::storage::JournalStorage;
 use optimizer::{AttrValue, Direction, Study, Trial};
 use serde::Serialize;
@@ -88,8 +88,11 @@ pub fn search(
 ) -> Result<Vec<TrialResult>> {
     drop_unfinished_line(search.journal)?;
     let journal = JournalStorage::<f64>::open(search.journal).map_err(|error| {
-        Error::corrupt(format!("invalid journal {:?}: expected a line for each trial: remove it", search.journal.display()))
-            .caused_by(error)
+        Error::corrupt(format!(
+            "invalid journal {:?}: expected a line for each trial: remove it",
+            search.journal.display()
+        ))
+        .caused_by(error)
     })?;
     let sampler = TpeSampler::builder().seed(search.seed).build().map_err(failed)?;
     // The sampler counts its draws: as many as the trials of the journal took, a draw a parameter.
@@ -149,10 +152,11 @@ fn suggest(trial: &mut Trial) -> Result<TreeParameters> {
 }
 
 fn result(trial: &CompletedTrial<f64>) -> Result<TrialResult> {
-    let missing = || {
-        Error::corrupt(format!("trial {} of the journal lacks a parameter: remove the journal", trial.id))
+    let missing =
+        || Error::corrupt(format!("trial {} of the journal lacks a parameter: remove the journal", trial.id));
+    let whole = |parameter: &IntParam| {
+        trial.get(parameter).and_then(|value| u32::try_from(value).ok()).ok_or_else(missing)
     };
-    let whole = |parameter: &IntParam| trial.get(parameter).and_then(|value| u32::try_from(value).ok()).ok_or_else(missing);
     Ok(TrialResult {
         number: trial.id,
         parameters: TreeParameters {
@@ -208,13 +212,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (whole, parts) = (folder.path().join("whole.jsonl"), folder.path().join("parts.jsonl"));
         let all = search(Search { trials: 20, seed: 5, journal: &whole }, objective, |_| false).unwrap();
-        let some = search(Search { trials: 20, seed: 5, journal: &parts }, objective, |done| done == 8).unwrap();
+        let some =
+            search(Search { trials: 20, seed: 5, journal: &parts }, objective, |done| done == 8).unwrap();
         assert_eq!(some[..], all[..8]);
         let text = std::fs::read_to_string(&parts).unwrap();
         std::fs::write(&parts, format!("{text}{{\"id\":8,\"par")).unwrap();
         let resumed = search(Search { trials: 20, seed: 5, journal: &parts }, objective, |_| false).unwrap();
         assert_eq!(resumed, all);
-        let other = search(Search { trials: 20, seed: 6, journal: &folder.path().join("other") }, objective, |_| false);
+        let other =
+            search(Search { trials: 20, seed: 6, journal: &folder.path().join("other") }, objective, |_| {
+                false
+            });
         assert_ne!(other.unwrap(), all);
     }
 

@@ -9,12 +9,12 @@ use super::market::Market;
 use super::splits::Splits;
 use super::{Observer, Options};
 use crate::evaluation::split::{WalkForward, walk_forward};
+use crate::features::rich::Rich;
 use crate::models::ridge::SparseProblem;
 use crate::models::stack::{Recency, Shares, StackRecipe};
 use crate::models::transformers::{RICH_ALPHA, Sample, Transformers};
 use crate::models::trees::{Columns, Fit, Objective, TreeParameters};
 use crate::models::tuning::{Search, TrialResult, best, search};
-use crate::features::rich::Rich;
 
 /// Folds of a trial.
 const TRIAL_FOLDS: u32 = 3;
@@ -77,7 +77,8 @@ pub fn change(market: &Market<'_>, splits: &Splits, seed: u64) -> Result<(Change
             let rich = Rich::fit(&market.data.table, &train, dated);
             let problem = SparseProblem::new(rich.transform(&market.data.table, &train));
             let of_test = rich.transform(&market.data.table, &test);
-            for (error, change) in errors.iter_mut().zip(&CHANGES).filter(|(_, change)| change.dated == dated) {
+            for (error, change) in errors.iter_mut().zip(&CHANGES).filter(|(_, change)| change.dated == dated)
+            {
                 let recipe = StackRecipe { recency: change.recency, ..StackRecipe::new(seed, 1) };
                 let linear = problem.fit(&targets, &recipe.weights(&market.data, &train), RICH_ALPHA);
                 let pairs = linear.predict(&of_test)?.into_iter().zip(market.data.targets(&test));
@@ -85,7 +86,10 @@ pub fn change(market: &Market<'_>, splits: &Splits, seed: u64) -> Result<(Change
             }
         }
     }
-    let choice = |(candidate, error): (&Change, f64)| Choice { candidate: *candidate, error: error / judged.max(1) as f64 };
+    let choice = |(candidate, error): (&Change, f64)| Choice {
+        candidate: *candidate,
+        error: error / judged.max(1) as f64,
+    };
     let choices: Vec<Choice<Change>> = CHANGES.iter().zip(errors).map(choice).collect();
     Ok((simplest(&choices).candidate, choices))
 }
@@ -119,7 +123,8 @@ pub fn shares(
             let candidate = Shares { ridge, kernel };
             let blended = candidate.blended(&trained.out_of_trees, &trained.fitted.transformed, width);
             let errors = blended.iter().zip(&targets).zip(&weights);
-            let error = errors.map(|((predicted, actual), weight)| weight * (predicted - actual).abs()).sum::<f64>();
+            let error =
+                errors.map(|((predicted, actual), weight)| weight * (predicted - actual).abs()).sum::<f64>();
             choices.push(Choice { candidate, error: error / total });
         }
     }
@@ -140,13 +145,23 @@ pub fn trees(
 ) -> Result<(TreeParameters, Vec<TrialResult>)> {
     let rows = &splits.parts.train;
     let weights = recipe.weights(&market.data, rows);
-    let (transformers, fitted) =
-        Transformers::fit(&market.data, Sample { rows, weights: &weights, seed: options.seed, dated: recipe.dated, with_kernel: false })?;
+    let (transformers, fitted) = Transformers::fit(
+        &market.data,
+        Sample { rows, weights: &weights, seed: options.seed, dated: recipe.dated, with_kernel: false },
+    )?;
     let (names, categorical) = (transformers.names(), transformers.categorical());
     let targets = market.data.targets(rows);
-    let trial = Trial { names: &names, categorical: &categorical, fitted: &fitted.transformed.columns, targets: &targets, weights: &weights };
+    let trial = Trial {
+        names: &names,
+        categorical: &categorical,
+        fitted: &fitted.transformed.columns,
+        targets: &targets,
+        weights: &weights,
+    };
     let folds: Vec<u32> = fitted.folds.iter().map(|fold| fold % TRIAL_FOLDS).collect();
-    let evaluate = |parameters: &TreeParameters, report: &mut dyn FnMut(f64) -> bool| -> Result<Option<f64>> {
+    let evaluate = |parameters: &TreeParameters,
+                    report: &mut dyn FnMut(f64) -> bool|
+     -> Result<Option<f64>> {
         let fit = Fit { parameters, objective: Objective::L2, seed: options.seed, threads: options.threads };
         let mut errors = Vec::new();
         for fold in 0..TRIAL_FOLDS {
@@ -169,7 +184,8 @@ pub fn trees(
         },
         |_| observer.is_stopped(),
     )?;
-    let found = best(&trials).filter(|trial| trial.value.is_some_and(|value| value < default * (1.0 - WORTH)));
+    let found =
+        best(&trials).filter(|trial| trial.value.is_some_and(|value| value < default * (1.0 - WORTH)));
     Ok((found.map_or_else(TreeParameters::default, |trial| trial.parameters.clone()), trials))
 }
 
@@ -193,14 +209,16 @@ impl Trial<'_> {
         let columns = |rows: &[usize]| -> Vec<f32> {
             rows.iter().flat_map(|row| &self.fitted[row * width..][..width]).copied().collect()
         };
-        let of = |values: &[f64], rows: &[usize]| -> Vec<f64> { rows.iter().map(|row| values[*row]).collect() };
+        let of =
+            |values: &[f64], rows: &[usize]| -> Vec<f64> { rows.iter().map(|row| values[*row]).collect() };
         let values = columns(&others);
         let seen = Columns { values: &values, names: self.names, categorical: self.categorical };
         let booster = fit.train(&seen, &of(self.targets, &others), &of(self.weights, &others))?;
         let predicted = booster.predict(Matrix { values: &columns(&held), columns: width })?;
         let weights = of(self.weights, &held);
         let errors = of(self.targets, &held).into_iter().zip(predicted).zip(&weights);
-        let sum: f64 = errors.map(|((target, predicted), weight)| weight * (target.exp() - predicted.exp()).abs()).sum();
+        let sum: f64 =
+            errors.map(|((target, predicted), weight)| weight * (target.exp() - predicted.exp()).abs()).sum();
         Ok(sum / weights.iter().sum::<f64>())
     }
 }

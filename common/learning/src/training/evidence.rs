@@ -5,13 +5,13 @@ use common_core::Result;
 use common_core::mask::mask_pay;
 use common_lightgbm::{Importance as ImportanceKind, Matrix};
 
+use super::Options;
 use super::judge::fit_and_predict;
 use super::market::Market;
 use super::salary::Run;
 use super::splits::Splits;
-use super::Options;
-use crate::evaluation::bootstrap::paired_difference;
 use crate::ads::Ad;
+use crate::evaluation::bootstrap::paired_difference;
 use crate::evaluation::ceiling::{learning_curve_rows, neighbour_ceiling};
 use crate::evaluation::leakage::{self, Column, ColumnKind, ColumnValues, Leak, LeakOptions, assess_columns};
 use crate::evaluation::metrics::evaluate_regression;
@@ -69,14 +69,18 @@ pub fn refuse_leaks(market: &Market<'_>, splits: &Splits, options: &Options) -> 
     let names = transformers.names();
     let categorical = transformers.categorical();
     let numbers = |fitted: &[f32]| -> Vec<Vec<f32>> {
-        (0..names.len()).map(|column| fitted.iter().skip(column).step_by(names.len()).copied().collect()).collect()
+        (0..names.len())
+            .map(|column| fitted.iter().skip(column).step_by(names.len()).copied().collect())
+            .collect()
     };
-    let (columns, placebos) = (numbers(&fitted.transformed.columns), numbers(&of_placebo.transformed.columns));
+    let (columns, placebos) =
+        (numbers(&fitted.transformed.columns), numbers(&of_placebo.transformed.columns));
     let codes: Vec<Vec<u32>> =
         columns.iter().map(|values| values.iter().map(|value| value.max(0.0) as u32).collect()).collect();
     let column = |at: usize| {
         let name = &names[at];
-        let is_learned = STACKED.iter().any(|feature| feature.name == name && feature.kind == ValueKind::Learned);
+        let is_learned =
+            STACKED.iter().any(|feature| feature.name == name && feature.kind == ValueKind::Learned);
         Column {
             name,
             values: if categorical.contains(&at) {
@@ -95,14 +99,21 @@ pub fn refuse_leaks(market: &Market<'_>, splits: &Splits, options: &Options) -> 
     let assessed = assess_columns(&all, &targets, &families, &limits)?;
     leakage::refuse_leaks(&assessed)?;
     refuse_texts(market, rows)?;
-    let check = |leak: Leak| LeakageCheck { feature: leak.name, alone: Some(leak.r2), limit: leak.limit, passed: true };
+    let check = |leak: Leak| LeakageCheck {
+        feature: leak.name,
+        alone: Some(leak.r2),
+        limit: leak.limit,
+        passed: true,
+    };
     Ok(assessed.into_iter().map(check).collect())
 }
 
 /// Refuses texts that state the pay of their ad although it is masked.
 fn refuse_texts(market: &Market<'_>, rows: &[u32]) -> Result<()> {
     let ads: Vec<&Ad> = rows.iter().map(|row| market.ads[*row as usize]).collect();
-    let masked = |text: fn(&Ad) -> &String| -> Vec<String> { ads.iter().map(|ad| mask_pay(text(ad)).into_owned()).collect() };
+    let masked = |text: fn(&Ad) -> &String| -> Vec<String> {
+        ads.iter().map(|ad| mask_pay(text(ad)).into_owned()).collect()
+    };
     let texts = [
         ("title", masked(|ad| &ad.title)),
         ("description", masked(|ad| &ad.description)),
@@ -110,7 +121,8 @@ fn refuse_texts(market: &Market<'_>, rows: &[u32]) -> Result<()> {
     ];
     let borrowed: Vec<(&str, Vec<&str>)> =
         texts.iter().map(|(name, texts)| (*name, texts.iter().map(String::as_str).collect())).collect();
-    let columns: Vec<(&str, &[&str])> = borrowed.iter().map(|(name, texts)| (*name, texts.as_slice())).collect();
+    let columns: Vec<(&str, &[&str])> =
+        borrowed.iter().map(|(name, texts)| (*name, texts.as_slice())).collect();
     let salary = |ad: &&Ad| {
         let middle = ad.salary_mid_per_month().unwrap_or_default();
         let bound = |bound: Option<f64>| bound.filter(|bound| bound.is_finite()).unwrap_or(middle);
@@ -186,7 +198,8 @@ fn contributions(market: &Market<'_>, predictor: &SalaryPredictor) -> Result<Vec
         let examples = own.into_iter().zip(ranks).collect();
         contributions.push(Contribution { feature: name.clone(), mean_absolute, direction, examples });
     }
-    contributions.sort_by(|a, b| b.mean_absolute.total_cmp(&a.mean_absolute).then_with(|| a.feature.cmp(&b.feature)));
+    contributions
+        .sort_by(|a, b| b.mean_absolute.total_cmp(&a.mean_absolute).then_with(|| a.feature.cmp(&b.feature)));
     contributions.truncate(MOST_FEATURES);
     Ok(contributions)
 }
@@ -196,7 +209,8 @@ fn ranks(values: &[f32]) -> Vec<Option<f64>> {
     let mut sorted: Vec<f32> = values.iter().copied().filter(|value| value.is_finite()).collect();
     sorted.sort_unstable_by(f32::total_cmp);
     let most = sorted.len().saturating_sub(1).max(1) as f64;
-    let rank = |value: &f32| value.is_finite().then(|| sorted.partition_point(|other| other < value) as f64 / most);
+    let rank =
+        |value: &f32| value.is_finite().then(|| sorted.partition_point(|other| other < value) as f64 / most);
     values.iter().map(rank).collect()
 }
 
@@ -228,7 +242,9 @@ fn words(predictor: &SalaryPredictor) -> Vec<WordEffect> {
     effects.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
     let low = effects.len().saturating_sub(MOST_WORDS).max(MOST_WORDS.min(effects.len()));
     let shown = effects.iter().take(MOST_WORDS).chain(&effects[low..]);
-    shown.map(|(effect, word)| WordEffect { word: word.clone(), effect: f64::from(*effect), ads: 0 }).collect()
+    shown
+        .map(|(effect, word)| WordEffect { word: word.clone(), effect: f64::from(*effect), ads: 0 })
+        .collect()
 }
 
 /// Errors of the ridge on TF-IDF, fitted to parts of the training ads, on the validation part.
@@ -277,7 +293,21 @@ const GROUPS: [(&str, &[&str]); 8] = [
     ("singular vectors of words", &["svd_"]),
     ("date", &["posted_day", "month", "is_weekend", "age_when_seen"]),
     ("classification, work type, source", &["classification", "work_type", "source", "industry"]),
-    ("numbers in texts", &["title_length", "description", "has_description", "years_", "level", "degree", "skills", "is_contract", "is_part", "is_shift"]),
+    (
+        "numbers in texts",
+        &[
+            "title_length",
+            "description",
+            "has_description",
+            "years_",
+            "level",
+            "degree",
+            "skills",
+            "is_contract",
+            "is_part",
+            "is_shift",
+        ],
+    ),
 ];
 
 /// What the trees lose on the validation part if a group of columns is missing.
@@ -292,7 +322,9 @@ fn ablation(run: &Run<'_>, splits: &Splits) -> Result<Vec<Ablation>> {
     let names = transformers.names();
     let without = |hidden: &[usize]| -> Result<Vec<f64>> {
         let hide = |columns: &[f32]| -> Vec<f32> {
-            let keep = |(at, value): (usize, &f32)| if hidden.contains(&(at % names.len())) { f32::NAN } else { *value };
+            let keep = |(at, value): (usize, &f32)| {
+                if hidden.contains(&(at % names.len())) { f32::NAN } else { *value }
+            };
             columns.iter().enumerate().map(keep).collect()
         };
         let StackRecipe { trees, seed, threads, .. } = run.recipe;

@@ -59,6 +59,8 @@ impl<'a> Market<'a> {
         for ad in paid {
             let reason = if ad.salary_embedding().is_empty() {
                 Some("no vector".to_owned())
+            } else if ad.lacks_masked_embedding() {
+                Some("no vector of the text without its pay: run embed-new-jobs".to_owned())
             } else {
                 assess(ad, &bounds).map(|reason| reason.name().to_owned())
             };

@@ -10,8 +10,9 @@ use super::splits::facts;
 use crate::evaluation::bootstrap::{Interval, Paired};
 use crate::models::predictor::{COVERAGE, SalaryPrediction};
 use crate::report::salary::{
-    self, ChampionComparison, CurrencyAds, Data, Decision, Estimate, Evaluation, Fold, IntervalFacts, JudgedAd, Lineage,
-    ModelScores, NarrowScores, PairedDifference, SalaryReport, SetAside, SplitPart, StoredChampion, Trial,
+    self, ChampionComparison, CurrencyAds, Data, Decision, Estimate, Evaluation, Fold, IntervalFacts,
+    JudgedAd, Lineage, ModelScores, NarrowScores, PairedDifference, SalaryReport, SetAside, SplitPart,
+    StoredChampion, Trial,
 };
 
 /// Strata of a part that are shown; the others are added up.
@@ -113,7 +114,9 @@ fn data(market: &Market<'_>, facts: &Facts) -> Data {
         used: rows.len() as u64,
         families: Some(families.len() as u64),
         posted: window.map(|(from, to)| (from.date_naive(), to.date_naive())),
-        set_aside: aside.map(|(reason, ads)| SetAside { reason: reason.clone(), ads: *ads, rule: String::new() }).collect(),
+        set_aside: aside
+            .map(|(reason, ads)| SetAside { reason: reason.clone(), ads: *ads, rule: String::new() })
+            .collect(),
         currencies: facts.currencies.iter().map(currency).collect(),
         salaries: market.salaries(&rows),
     }
@@ -158,7 +161,8 @@ fn frequent_classes(market: &Market<'_>) -> Vec<String> {
     let mut classes: Vec<&str> =
         market.ads.iter().map(|ad| ad.classification.as_str()).filter(|class| !class.is_empty()).collect();
     classes.sort_unstable();
-    let mut counted: Vec<(usize, &str)> = classes.chunk_by(|a, b| a == b).map(|same| (same.len(), same[0])).collect();
+    let mut counted: Vec<(usize, &str)> =
+        classes.chunk_by(|a, b| a == b).map(|same| (same.len(), same[0])).collect();
     counted.sort_by_key(|(count, class)| (std::cmp::Reverse(*count), *class));
     counted.into_iter().take(STRATA).map(|(_, class)| class.to_owned()).collect()
 }
@@ -267,8 +271,17 @@ fn champion(trained: &Trained, facts: &Facts, names: &[String]) -> Option<Champi
         version: facts.champion.clone().unwrap_or_default(),
         ads: trained.test.rows.len() as u64,
         differences: differences(scored, own, paired),
-        features_added: names.iter().filter(|name| !facts.champion_features.contains(name)).cloned().collect(),
-        features_removed: facts.champion_features.iter().filter(|name| !names.contains(name)).cloned().collect(),
+        features_added: names
+            .iter()
+            .filter(|name| !facts.champion_features.contains(name))
+            .cloned()
+            .collect(),
+        features_removed: facts
+            .champion_features
+            .iter()
+            .filter(|name| !names.contains(name))
+            .cloned()
+            .collect(),
         stored: facts.stored_champion.clone(),
     })
 }

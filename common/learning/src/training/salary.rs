@@ -14,6 +14,7 @@ use super::{Observer, Options};
 use crate::evaluation::bootstrap::Paired;
 use crate::evaluation::conformal::{Calibration, Residual, replay};
 use crate::evaluation::split::Fold;
+use crate::models::SalaryRecipe;
 use crate::models::baselines::{ClassMedian, Median};
 use crate::models::boosted::Boosted;
 use crate::models::forest::RandomForest;
@@ -23,7 +24,6 @@ use crate::models::stack::{LogPrediction, Shares, StackRecipe};
 use crate::models::text_ridge::TextRidge;
 use crate::models::trees::TreeParameters;
 use crate::models::tuning::TrialResult;
-use crate::models::SalaryRecipe;
 
 /// Trees of the random forest.
 const FOREST_TREES: u16 = 60;
@@ -102,7 +102,9 @@ pub fn train(
     let part = run.predict(&splits.early, &splits.parts.test)?;
     let of_test = part.residuals(market);
     let intervals = match Calibration::fit(&residuals) {
-        Ok(calibration) => part.of_stack.iter().map(|log| in_money(&calibration, *log).map(Some)).collect::<Result<_>>()?,
+        Ok(calibration) => {
+            part.of_stack.iter().map(|log| in_money(&calibration, *log).map(Some)).collect::<Result<_>>()?
+        }
         // Without folds there is nothing to calibrate on.
         Err(_) => vec![None; part.rows.len()],
     };
@@ -214,7 +216,8 @@ impl Run<'_> {
         let families = &self.market.data.families;
         let held = (fold.train.len() as f64 * HELD_FOR_CALIBRATION) as usize;
         let (older, newest) = fold.train.split_at(fold.train.len() - held);
-        let inside: std::collections::HashSet<u32> = newest.iter().map(|row| families[*row as usize]).collect();
+        let inside: std::collections::HashSet<u32> =
+            newest.iter().map(|row| families[*row as usize]).collect();
         let older: Vec<u32> =
             older.iter().filter(|row| !inside.contains(&families[**row as usize])).copied().collect();
         if older.is_empty() || newest.is_empty() {
@@ -238,7 +241,12 @@ impl Run<'_> {
         let of_stack = stack.predict_with_scale(&self.market.data.table, rows)?;
         let logs = of_stack.iter().map(|prediction| prediction.center).collect();
         let model = self.recipe.name().to_owned();
-        predictions.push(Predictions { model, logs, fit_seconds, predict_seconds: clock.elapsed().as_secs_f64() });
+        predictions.push(Predictions {
+            model,
+            logs,
+            fit_seconds,
+            predict_seconds: clock.elapsed().as_secs_f64(),
+        });
         Ok(Part { rows: rows.to_vec(), predictions, of_stack })
     }
 
@@ -262,7 +270,12 @@ impl Run<'_> {
     }
 
     /// The champion's recipe, fitted to the same ads, against the new one on the test window.
-    fn against_champion(&self, champion: &StackRecipe, splits: &Splits, test: &Judged) -> Result<(Scored, Paired)> {
+    fn against_champion(
+        &self,
+        champion: &StackRecipe,
+        splits: &Splits,
+        test: &Judged,
+    ) -> Result<(Scored, Paired)> {
         let rows = &splits.parts.test;
         let recipe = StackRecipe { threads: self.options.threads, ..champion.clone() };
         let mut predictions = fit_and_predict(self.market, &recipe, &splits.early, rows)?;

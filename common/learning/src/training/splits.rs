@@ -45,8 +45,11 @@ impl Splits {
         let parts = TimeSplit::new(&moments, &market.data.families)?;
         // A family may be in train and in validation, but not in the test as well.
         let tested: FxHashSet<u32> = market.families(&parts.test).into_iter().collect();
-        let early: Vec<u32> =
-            market.rows().into_iter().filter(|row| !tested.contains(&market.data.families[*row as usize])).collect();
+        let early: Vec<u32> = market
+            .rows()
+            .into_iter()
+            .filter(|row| !tested.contains(&market.data.families[*row as usize]))
+            .collect();
         let settings =
             WalkForward { folds: if quick { QUICK_FOLDS } else { FOLDS }, first_share: FIRST_SHARE };
         let early_moments: Vec<Timestamp> = early.iter().map(|row| moments[*row as usize]).collect();

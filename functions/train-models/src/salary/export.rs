@@ -47,7 +47,7 @@ pub(super) fn write(folder: &Path, market: &Market<'_>, trained: &Trained) -> Re
 
 fn write_json(folder: &Path, name: &str, value: &Value) -> Result<()> {
     let path = folder.join(name);
-    let text =
-        serde_json::to_vec(value).map_err(|error| Error::internal("cannot serialize to JSON").caused_by(error))?;
+    let text = serde_json::to_vec(value)
+        .map_err(|error| Error::internal("cannot serialize to JSON").caused_by(error))?;
     std::fs::write(&path, text).on_path("cannot write", &path)
 }

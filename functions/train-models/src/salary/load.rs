@@ -56,10 +56,15 @@ pub(super) async fn load(
             Some((other, rows)) => format!("{} has {rows} rows of {other} and none of {space}", table.name),
             None => format!("{} is empty", table.name),
         };
-        return Err(Error::not_found(format!("no ad has a vector of this model: {found}: run embed-new-jobs first")));
+        return Err(Error::not_found(format!(
+            "no ad has a vector of this model: {found}: run embed-new-jobs first"
+        )));
     }
     if count.without_embedding > 0 {
-        tracing::warn!(ads = count.without_embedding, "ads without a vector are left out: run embed-new-jobs for them");
+        tracing::warn!(
+            ads = count.without_embedding,
+            "ads without a vector are left out: run embed-new-jobs for them"
+        );
     }
     invocation.progress.start(count.ads, "reading ads");
     let mut ads = Vec::new();
@@ -92,7 +97,8 @@ fn newest(ads: &mut Vec<Ad>, limit: usize) {
 fn fingerprint(ads: &[Ad]) -> String {
     let mut hasher = Sha256::new();
     for ad in ads {
-        for text in [&ad.source, &ad.job_id, &ad.content_hash, &ad.currency, &ad.classification, &ad.location] {
+        for text in [&ad.source, &ad.job_id, &ad.content_hash, &ad.currency, &ad.classification, &ad.location]
+        {
             hasher.update(text);
             hasher.update([0]);
         }

@@ -72,7 +72,12 @@ fn names(predictor: &SalaryPredictor) -> Vec<String> {
     names
 }
 
-fn rows(loaded: &Loaded, predictor: &SalaryPredictor, pay: &PayColumns, places: &[usize]) -> Result<Vec<FeatureRow>> {
+fn rows(
+    loaded: &Loaded,
+    predictor: &SalaryPredictor,
+    pay: &PayColumns,
+    places: &[usize],
+) -> Result<Vec<FeatureRow>> {
     let ads: Vec<&Ad> = places.iter().map(|at| &loaded.ads[*at]).collect();
     let table = AdTable::new(&ads, 1);
     let all: Vec<u32> = (0..ads.len() as u32).collect();

@@ -10,12 +10,12 @@ mod load;
 mod materialise;
 mod publish;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use common::embedding::{self, Identity};
-use common::learning::Ad;
 use common::learning::manifest::model_name;
 use common::learning::models::stack::StackRecipe;
 use common::learning::training::market::{MIN_SALARIES, Market, currencies};
@@ -23,13 +23,12 @@ use common::learning::training::salary::{Trained, train};
 use common::learning::training::{self, Observer};
 use common::runtime::{Invocation, Progress};
 use common::storage::Warehouse;
-use common::storage::registry::Champions;
 use common::{Error, Result, feed};
 use tokio_util::sync::CancellationToken;
 
 use crate::context::TrainModels;
 use crate::experiments::TrackingState;
-use crate::options::Options;
+use crate::options::{ModelFamily, Options};
 use crate::report::{ModelOutcome, ModelReport};
 use load::Loaded;
 use publish::Publication;
@@ -47,13 +46,16 @@ pub(crate) async fn run(
     invocation: &Invocation<Options>,
     warehouse: &dyn Warehouse,
 ) -> Result<Vec<ModelReport>> {
+    if !invocation.options.trains(ModelFamily::Salary) {
+        return Ok(Vec::new());
+    }
     let identity = embedding::identity(&context.settings.model)?;
     let loaded = Arc::new(load::load(warehouse, &identity, invocation).await?);
     let salaries = currencies(&loaded.ads);
     let chosen = chosen(&invocation.options, &salaries)?;
     let left_out = salaries.iter().filter(|(currency, _)| !chosen.contains(currency));
     let left_out = left_out.map(|(currency, ads)| (currency.clone(), *ads)).collect();
-    let job = Job { context, invocation, warehouse, identity: &identity, loaded, left_out };
+    let job = Job { context, invocation, identity: &identity, loaded, left_out };
     let mut reports = Vec::new();
     for currency in chosen {
         let report = job.train(&currency).await?;
@@ -73,14 +75,15 @@ pub(crate) async fn run(
 }
 
 /// The currencies to train: the one that was asked for, or those with enough salaries.
-fn chosen(options: &Options, salaries: &std::collections::BTreeMap<String, u64>) -> Result<Vec<String>> {
+fn chosen(options: &Options, salaries: &BTreeMap<String, u64>) -> Result<Vec<String>> {
     if let Some(currency) = options.currency()? {
         return Ok(vec![currency.to_owned()]);
     }
     let enough = salaries.iter().filter(|(_, ads)| **ads >= MIN_SALARIES as u64);
     let chosen: Vec<String> = enough.map(|(currency, _)| currency.clone()).collect();
     if chosen.is_empty() {
-        let known: Vec<String> = salaries.iter().map(|(currency, ads)| format!("{ads} in {currency}")).collect();
+        let known: Vec<String> =
+            salaries.iter().map(|(currency, ads)| format!("{ads} in {currency}")).collect();
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         return Err(Error::not_found(format!(
             "too few salaries to train on: expected {MIN_SALARIES} in one currency, found {known}: load more ads with pay, or \
@@ -94,10 +97,9 @@ fn chosen(options: &Options, salaries: &std::collections::BTreeMap<String, u64>)
 struct Job<'a> {
     context: &'a TrainModels,
     invocation: &'a Invocation<Options>,
-    warehouse: &'a dyn Warehouse,
     identity: &'a Identity,
     loaded: Arc<Loaded>,
-    left_out: std::collections::BTreeMap<String, u64>,
+    left_out: BTreeMap<String, u64>,
 }
 
 /// What a training thread returns.
@@ -122,14 +124,14 @@ impl Job<'_> {
             version: None,
             promoted: false,
             reason: "the run was stopped".to_owned(),
-            metrics: std::collections::BTreeMap::new(),
+            metrics: BTreeMap::new(),
             report_folder: None,
             seconds: 0.0,
             rows: 0,
-            set_aside: std::collections::BTreeMap::new(),
+            set_aside: BTreeMap::new(),
             left_out_currencies: self.left_out.clone(),
             removed_versions: Vec::new(),
-            tracking: TrackingState::default(),
+            tracking: TrackingState::Off,
         };
         let options = self.options(&model)?;
         if self.invocation.dry_run {
@@ -141,7 +143,8 @@ impl Job<'_> {
             .await?;
             report.outcome = ModelOutcome::WouldTrain;
             report.reason = "dry run".to_owned();
-            (report.rows, report.set_aside, report.seconds) = (rows, set_aside, started.elapsed().as_secs_f64());
+            (report.rows, report.set_aside, report.seconds) =
+                (rows, set_aside, started.elapsed().as_secs_f64());
             return Ok(report);
         }
         // Parts of the report that the thread needs, and no borrow of this run.
@@ -186,14 +189,16 @@ impl Job<'_> {
         let folder = &self.context.settings.training.training_dir;
         std::fs::create_dir_all(folder)
             .map_err(|error| Error::from(error).context(format!("cannot create {}", folder.display())))?;
-        let trials = if options.quick && options.trials.is_none() { QUICK_TRIALS } else { options.trials() as usize };
+        let trials =
+            if options.quick && options.trials.is_none() { QUICK_TRIALS } else { options.trials() as usize };
         Ok(training::Options {
             seed: options.seed(),
             threads: self.context.settings.training.threads.count(),
             trials,
             quick: options.quick,
             ablation: options.ablation,
-            journal: folder.join(format!("{model}-{}.jsonl", self.loaded.fingerprint_of(options.seed(), options.quick))),
+            journal: folder
+                .join(format!("{model}-{}.jsonl", self.loaded.fingerprint_of(options.seed(), options.quick))),
         })
     }
 }

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use chrono::Utc;
 use common::artifact::{Decision, FileFacts, Provenance, Window};
-use common::learning::evaluation::coverage;
 use common::learning::manifest::{Cutoffs, KIND, Lineage, Manifest, SalaryBody, metrics};
 use common::learning::models::predictor::SalaryPredictor;
 use common::learning::models::stack::StackRecipe;
 use common::learning::report::salary::{self as page, Estimate, SalaryReport, StoredChampion};
+use common::learning::training::judge::IntervalScores;
 use common::learning::training::market::Market;
 use common::learning::training::page::{Facts, report};
 use common::learning::training::salary::Trained;
@@ -40,23 +40,34 @@ pub(super) struct Champion {
 impl Champion {
     /// Loads the champion of `model`, if there is one. One that cannot be read counts as none: a damaged champion does not
     /// prevent a new one.
-    pub(super) async fn load(models: &Models<'_>, model: &str, champions: Option<&Champions>) -> Result<Option<Self>> {
+    pub(super) async fn load(
+        models: &Models<'_>,
+        model: &str,
+        champions: Option<&Champions>,
+    ) -> Result<Option<Self>> {
         let Some(version) = champions.and_then(|set| set.models.get(model)) else { return Ok(None) };
         let registry = models.registry(model);
         let manifest: Manifest = match registry.manifest(version).await {
             Ok(manifest) => manifest,
             Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::NotFound) => {
-                tracing::warn!("the champion {model}/{version} cannot be read; training without it: {}", error.chain());
+                tracing::warn!(
+                    "the champion {model}/{version} cannot be read; training without it: {}",
+                    error.chain()
+                );
                 return Ok(None);
             }
             Err(error) => return Err(error),
         };
         let predictor = match registry.install(version, models.folder()).await {
-            Ok(folder) => feed::blocking("reading the champion", move || SalaryPredictor::load(&folder)).await,
+            Ok(folder) => {
+                feed::blocking("reading the champion", move || SalaryPredictor::load(&folder)).await
+            }
             Err(error) => Err(error),
         };
         let predictor = predictor
-            .inspect_err(|error| tracing::warn!("the champion {model}/{version} cannot be scored: {}", error.chain()))
+            .inspect_err(|error| {
+                tracing::warn!("the champion {model}/{version} cannot be scored: {}", error.chain())
+            })
             .ok();
         Ok(Some(Self {
             version: version.clone(),
@@ -133,7 +144,7 @@ pub(super) fn prepare(
     facts.lineage.feature_schema_hash.clone_from(&trained.predictor.config.feature_schema);
     let parts = &trained.splits.parts;
     let rows_by_part = [("train", &parts.train), ("validation", &parts.validation), ("test", &parts.test)];
-    let intervals = coverage::report(&super::judged_intervals(market, &trained.walk_forward))?;
+    let intervals = IntervalScores::of(market, &trained.walk_forward)?;
     let scores = json!({
         "walk_forward": trained.walk_forward.scores,
         "walk_forward_against": trained.walk_forward.against,
@@ -155,7 +166,10 @@ pub(super) fn prepare(
             test_from: parts.test_from.unwrap_or(to),
         },
         window: Window { from, to },
-        rows_by_part: rows_by_part.into_iter().map(|(name, rows)| (name.to_owned(), rows.len() as u64)).collect(),
+        rows_by_part: rows_by_part
+            .into_iter()
+            .map(|(name, rows)| (name.to_owned(), rows.len() as u64))
+            .collect(),
         decision,
     })
 }
@@ -164,7 +178,9 @@ pub(super) fn prepare(
 fn decide(trained: &Trained, champion: Option<&str>) -> Decision {
     let (promoted, reason) = match (&trained.champion, champion) {
         (_, None) => (true, "there was no champion".to_owned()),
-        (None, Some(version)) => (true, format!("the recipe of the champion {version} cannot be fitted by this program")),
+        (None, Some(version)) => {
+            (true, format!("the recipe of the champion {version} cannot be fitted by this program"))
+        }
         (Some((scored, paired)), Some(version)) => {
             let own = trained.test.scores.last().map_or(f64::NAN, |own| own.metrics.mae);
             let sentence = format!(
@@ -196,7 +212,7 @@ fn score_stored(market: &Market<'_>, stored: &SalaryPredictor) -> Result<Option<
     }))
 }
 
-fn headlines(trained: &Trained, intervals: &coverage::Report) -> BTreeMap<String, f64> {
+fn headlines(trained: &Trained, intervals: &IntervalScores) -> BTreeMap<String, f64> {
     let mut named: Vec<(&str, Option<f64>)> = Vec::new();
     if let Some(scored) = trained.walk_forward.scores.last() {
         named.extend([
@@ -211,16 +227,18 @@ fn headlines(trained: &Trained, intervals: &coverage::Report) -> BTreeMap<String
             (metrics::TEST_MAE, Some(scored.metrics.mae)),
             (metrics::TEST_RMSE, Some(scored.metrics.rmse)),
             (metrics::TEST_R2, scored.metrics.r2),
-            (metrics::TEST_MAPE, Some(scored.metrics.mape)),
-            (metrics::TEST_MEDIAN_APE, Some(scored.metrics.median_ape)),
+            (metrics::TEST_MAPE, scored.metrics.mape),
+            (metrics::TEST_MEDIAN_APE, scored.metrics.median_ape),
         ]);
     }
     named.extend([
-        (metrics::COVERAGE_90, intervals.coverage),
-        (metrics::INTERVAL_RATIO, intervals.ratio),
-        (metrics::CONFIDENCE_ERROR, intervals.calibration_error),
+        (metrics::COVERAGE_90, intervals.coverage.as_ref().map(|report| report.all.coverage)),
+        (metrics::INTERVAL_RATIO, intervals.coverage.as_ref().map(|report| report.all.width_ratio)),
+        (metrics::CONFIDENCE_ERROR, intervals.reliability.as_ref().map(|found| found.error)),
     ]);
-    let finite = named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.filter(|v| v.is_finite())?)));
+    let finite = named
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value.filter(|v| v.is_finite())?)));
     finite.collect()
 }
 
@@ -316,7 +334,8 @@ fn manifest(job: &Job<'_>, trained: &Trained, publication: &Publication, version
 
 fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<()> {
     let path = folder.join(name);
-    std::fs::write(&path, bytes).map_err(|error| Error::from(error).context(format!("cannot write {}", path.display())))
+    std::fs::write(&path, bytes)
+        .map_err(|error| Error::from(error).context(format!("cannot write {}", path.display())))
 }
 
 /// Length and checksum of every file in `folder`.
