@@ -127,6 +127,7 @@ struct Amount {
 }
 
 /// One end of a range.
+#[allow(clippy::struct_field_names)] // Where the end's tokens end.
 struct End {
     number: Number,
     /// In units.
@@ -307,6 +308,7 @@ impl Amount {
     }
 
     /// The period that follows, and whether a word of pay follows.
+    #[allow(clippy::explicit_counter_loop)] // Some arms move the place further.
     fn follows(&self, tokens: &[Token]) -> (Option<Period>, bool) {
         let mut place = self.tokens.end;
         let mut is_pay = false;

@@ -9,6 +9,8 @@
 //!
 //! The crate knows no warehouse and no artifact store. `features`, `evaluation` and `report` do no I/O.
 
+#![cfg_attr(test, allow(clippy::float_cmp))] // Exact results are expected.
+
 pub mod ads;
 pub mod evaluation;
 pub mod features;

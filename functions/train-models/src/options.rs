@@ -38,7 +38,7 @@ pub(crate) struct Options {
     /// Also measure what each group of features is worth
     #[arg(long)]
     pub(crate) ablation: bool,
-    /// Also write the features of every ad to the table ml_features
+    /// Also write the features of every ad to the table `ml_features`
     #[arg(long)]
     pub(crate) materialise: bool,
     /// Publish without making the new version the champion
@@ -55,7 +55,7 @@ pub(crate) struct Options {
     /// Train nothing; list the published models
     #[arg(long)]
     pub(crate) list: bool,
-    /// Train nothing; show the manifest of a published model, for example salary_predictor/v3
+    /// Train nothing; show the manifest of a published model, for example `salary_predictor/v3`
     #[arg(long, value_name = "KIND/vN")]
     pub(crate) show: Option<String>,
     /// Train nothing; compare two versions of a model

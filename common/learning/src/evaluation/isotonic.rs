@@ -19,7 +19,7 @@ impl Isotonic {
         pairs.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
         // Pools: number of pairs, sum of x, sum of y.
         let mut pools: Vec<(f64, f64, f64)> = Vec::new();
-        for equal in pairs.chunk_by(|a, b| a.0 <= b.0 && a.0 >= b.0) {
+        for equal in pairs.chunk_by(|a, b| a.0 == b.0) {
             let rows = equal.len() as f64;
             let mut pool = (rows, equal[0].0 * rows, equal.iter().map(|pair| pair.1).sum::<f64>());
             while let Some(last) = pools.pop_if(|last| last.2 / last.0 >= pool.2 / pool.0) {

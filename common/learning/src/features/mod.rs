@@ -14,6 +14,7 @@ pub mod keys;
 pub mod neighbours;
 pub mod numeric;
 pub mod pay_columns;
+mod phrases;
 pub mod projection;
 pub mod rich;
 pub mod schema;

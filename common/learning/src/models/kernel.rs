@@ -69,7 +69,7 @@ impl Kernel {
         let svd = Svd::fit(matrix, WIDTH, COLUMNS, seed)?;
         let points = svd.transform(matrix)?;
         let width = svd.width().max(1);
-        let mut lengths: Vec<f64> = points.chunks(width).map(|point| squared(point)).collect();
+        let mut lengths: Vec<f64> = points.chunks(width).map(squared).collect();
         lengths.sort_unstable_by(f64::total_cmp);
         let median = lengths.get(lengths.len() / 2).copied().unwrap_or_default().max(1e-6);
         let mut chosen =

@@ -231,7 +231,7 @@ fn evaluation(judged: &Judged, note: &str) -> Option<Evaluation> {
         models: judged.scores.iter().map(full).collect(),
         narrow: narrow_models
             .zip(first.narrow.as_ref())
-            .map(|(models, metrics)| NarrowScores { ads: metrics.rows as u64, models }),
+            .map(|(models, metrics)| NarrowScores { ads: metrics.rows, models }),
     })
 }
 

@@ -66,7 +66,7 @@ impl Champion {
         };
         let predictor = predictor
             .inspect_err(|error| {
-                tracing::warn!("the champion {model}/{version} cannot be scored: {}", error.chain())
+                tracing::warn!("the champion {model}/{version} cannot be scored: {}", error.chain());
             })
             .ok();
         Ok(Some(Self {

@@ -16,7 +16,7 @@ fn market() -> Market {
     for family in 0..1000u32 {
         let (class, day) = (random.random_range(0..8), random.random_range(0.0..1.0f32));
         let own = normal(&mut random) * 0.3;
-        for _ in 0..1 + family % 3 {
+        for _ in 0..=(family % 3) {
             market.log_salary.push(8.0 + f64::from(class) * 0.09 + f64::from(day) * 0.7 + own);
             market.groups.push(family);
             market.class.push(class);
