@@ -9,8 +9,9 @@ use serde::Serialize;
 
 /// Offsets at which another ad's pay is looked for, as shares of the rows.
 const OFFSETS: [f64; 7] = [0.13, 0.24, 0.37, 0.46, 0.58, 0.71, 0.87];
-/// Largest share of texts that may state their ad's pay beyond chance.
-const LIMIT: f64 = 0.01;
+/// Largest share of texts that may state their ad's pay beyond chance. On real ads, unmasked titles state it in 1%, masked
+/// descriptions in less than 0.2%.
+const LIMIT: f64 = 0.005;
 /// Below this number of ads beyond chance, a share says nothing.
 const MIN_ROWS: f64 = 5.0;
 /// Figures below are no pay of a month or year, but hours, percentages and counts.
@@ -42,7 +43,7 @@ pub struct TextLeaks {
     pub excess: f64,
     /// The first rows that state it, at most 20.
     pub first_rows: Vec<u32>,
-    /// Whether the column stops the run: more than 1% and 5 texts beyond chance.
+    /// Whether the column stops the run: more than 0.5% and 5 texts beyond chance.
     pub is_leak: bool,
 }
 
