@@ -81,10 +81,10 @@ fn assess(name: &str, texts: &[&str], salaries: &[Salary]) -> Result<TextLeaks> 
     }
     let figures: Vec<Vec<f64>> = salaries.iter().map(figures).collect();
     let numbers: Vec<Vec<f64>> = texts.iter().map(|text| numbers(text)).collect();
-    let states = |text: usize, ad: usize| {
+    let has_pay = |text: usize, ad: usize| {
         figures[ad].iter().any(|figure| numbers[text].iter().any(|number| (number - figure).abs() < 0.51))
     };
-    let stating: Vec<u32> = (0..rows).filter(|row| states(*row, *row)).map(|row| row as u32).collect();
+    let stating: Vec<u32> = (0..rows).filter(|row| has_pay(*row, *row)).map(|row| row as u32).collect();
     // Another ad with the same figures says nothing about chance.
     let chances: Vec<f64> = OFFSETS
         .iter()
@@ -93,7 +93,7 @@ fn assess(name: &str, texts: &[&str], salaries: &[Salary]) -> Result<TextLeaks> 
             let (mut stated, mut compared) = (0.0, 0.0);
             for (row, other) in others.filter(|(row, other)| figures[*row] != figures[*other]) {
                 compared += 1.0;
-                stated += f64::from(u8::from(states(row, other)));
+                stated += f64::from(u8::from(has_pay(row, other)));
             }
             (compared > 0.0).then(|| stated / compared)
         })

@@ -29,10 +29,10 @@ pub(super) fn join_alike(ads: &[&Ad], rows: &[u32], sets: &mut DisjointSets) {
             let Some(length) = length(vector).filter(|_| vector.len() == dimension) else { continue };
             let bits = vector.iter().map(|value| value.to_bits()).collect();
             let first = *first_with.entry(bits).or_insert(row);
-            if first != row {
-                sets.join(first, row);
-            } else {
+            if first == row {
                 vectors.push(row, vector, length);
+            } else {
+                sets.join(first, row);
             }
         }
         for (one, other) in vectors.pairs() {

@@ -126,7 +126,7 @@ fn hash(word: &str) -> u64 {
     scramble(word.bytes().fold(0xcbf2_9ce4_8422_2325, step))
 }
 
-/// The finalizer of SplitMix64: every bit of the result depends on every bit of `value`.
+/// The finalizer of `SplitMix64`: every bit of the result depends on every bit of `value`.
 pub(crate) fn scramble(value: u64) -> u64 {
     let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

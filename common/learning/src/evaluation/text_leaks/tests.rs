@@ -43,7 +43,7 @@ fn an_unmasked_amount_stops_the_run() {
         |s| format!("pay {:.0} a month", s.min),
         |s| format!("up to £{:.2}k a year", s.max * 12.0 / 1000.0),
         |s| format!("about {},{:03}", s.min as u32 / 1000, s.min as u32 % 1000),
-        |s| format!("{:.0}", (s.min + s.max) / 2.0),
+        |s| format!("{:.0}", f64::midpoint(s.min, s.max)),
     ];
     for spell in spell {
         let text =
