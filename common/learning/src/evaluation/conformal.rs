@@ -69,7 +69,9 @@ struct Saved {
 impl From<Saved> for Calibration {
     fn from(saved: Saved) -> Self {
         let mut calibration = Self { curve: saved.curve, ..Self::default() };
-        saved.scores.into_iter().for_each(|score| calibration.push(score));
+        for score in saved.scores {
+            calibration.push(score);
+        }
         calibration
     }
 }
@@ -93,7 +95,9 @@ impl Calibration {
             return Err(Error::invalid_input(format!("invalid residual {row}: expected finite numbers")));
         }
         let mut calibration = Self::default();
-        residuals.iter().for_each(|residual| calibration.push(residual.score()));
+        for residual in residuals {
+            calibration.push(residual.score());
+        }
         calibration.fit_curve(residuals);
         Ok(calibration)
     }

@@ -9,8 +9,9 @@ use serde::Serialize;
 
 /// Offsets at which another ad's pay is looked for, as shares of the rows.
 const OFFSETS: [f64; 7] = [0.13, 0.24, 0.37, 0.46, 0.58, 0.71, 0.87];
-/// Largest share of texts that may state their ad's pay beyond chance.
-const LIMIT: f64 = 0.01;
+/// Largest share of texts that may state their ad's pay beyond chance. On real ads, unmasked titles state it in 1%, masked
+/// descriptions in less than 0.2%.
+const LIMIT: f64 = 0.005;
 /// Below this number of ads beyond chance, a share says nothing.
 const MIN_ROWS: f64 = 5.0;
 /// Figures below are no pay of a month or year, but hours, percentages and counts.
@@ -42,7 +43,7 @@ pub struct TextLeaks {
     pub excess: f64,
     /// The first rows that state it, at most 20.
     pub first_rows: Vec<u32>,
-    /// Whether the column stops the run: more than 1% and 5 texts beyond chance.
+    /// Whether the column stops the run: more than 0.5% and 5 texts beyond chance.
     pub is_leak: bool,
 }
 
@@ -80,10 +81,10 @@ fn assess(name: &str, texts: &[&str], salaries: &[Salary]) -> Result<TextLeaks> 
     }
     let figures: Vec<Vec<f64>> = salaries.iter().map(figures).collect();
     let numbers: Vec<Vec<f64>> = texts.iter().map(|text| numbers(text)).collect();
-    let states = |text: usize, ad: usize| {
+    let has_pay = |text: usize, ad: usize| {
         figures[ad].iter().any(|figure| numbers[text].iter().any(|number| (number - figure).abs() < 0.51))
     };
-    let stating: Vec<u32> = (0..rows).filter(|row| states(*row, *row)).map(|row| row as u32).collect();
+    let stating: Vec<u32> = (0..rows).filter(|row| has_pay(*row, *row)).map(|row| row as u32).collect();
     // Another ad with the same figures says nothing about chance.
     let chances: Vec<f64> = OFFSETS
         .iter()
@@ -92,7 +93,7 @@ fn assess(name: &str, texts: &[&str], salaries: &[Salary]) -> Result<TextLeaks> 
             let (mut stated, mut compared) = (0.0, 0.0);
             for (row, other) in others.filter(|(row, other)| figures[*row] != figures[*other]) {
                 compared += 1.0;
-                stated += f64::from(u8::from(states(row, other)));
+                stated += f64::from(u8::from(has_pay(row, other)));
             }
             (compared > 0.0).then(|| stated / compared)
         })

@@ -20,7 +20,9 @@ fn residuals(rows: usize, factor: f64, seed: u64) -> Vec<Residual> {
 fn the_interval_is_at_the_rank_that_covers() {
     let mut calibration = Calibration::default();
     assert_eq!((calibration.interval(8.0, 0.1, 0.9), calibration.confidence(0.1)), (None, None));
-    (1..=9).for_each(|n| calibration.push(f64::from(n) * if n % 2 == 0 { 1.0 } else { -1.0 }));
+    for n in 1..=9 {
+        calibration.push(f64::from(n) * if n % 2 == 0 { 1.0 } else { -1.0 });
+    }
     // ⌈10 · 0.8⌉ = 8 of the scores 1 to 9.
     let (low, high) = calibration.interval(8.0, 0.1, 0.8).unwrap();
     assert!((low.ln() - 7.2).abs() < 1e-9 && (high.ln() - 8.8).abs() < 1e-9);
@@ -59,7 +61,9 @@ fn within_20_percent_is_asymmetric_in_logs() {
 fn the_window_rolls() {
     let mut calibration = Calibration::fit(&residuals(1500, 1.0, 1)).unwrap();
     assert_eq!(calibration.scores(), 1000);
-    (0..1000).for_each(|_| calibration.push(3.0));
+    for _ in 0..1000 {
+        calibration.push(3.0);
+    }
     calibration.push(f64::NAN);
     assert_eq!(calibration.scores(), 1000);
     let (low, high) = calibration.interval(0.0, 0.1, 0.5).unwrap();
