@@ -212,9 +212,9 @@ mod tests {
             ("invalid rows 0", |manifest| manifest.rows = 0),
         ];
         for (expected, change) in changes {
-            let mut changed = manifest();
-            change(&mut changed);
-            let error = Manifest::parse(&serde_json::to_vec(&changed).unwrap(), "v1").unwrap_err();
+            let mut altered = manifest();
+            change(&mut altered);
+            let error = Manifest::parse(&serde_json::to_vec(&altered).unwrap(), "v1").unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Corrupt);
             assert!(error.to_string().contains(expected), "{error}");
         }

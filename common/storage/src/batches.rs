@@ -130,8 +130,8 @@ fn vectors<'a>(
     rows: impl Iterator<Item = (&'a JobKey, Option<&'a [f32]>)> + Clone,
     dimension: usize,
 ) -> Result<ArrayRef> {
-    let is_wrong = |vector: &Option<&[f32]>| vector.is_some_and(|vector| vector.len() != dimension);
-    if let Some((key, vector)) = rows.clone().find(|(_, vector)| is_wrong(vector)) {
+    let is_wrong = |vector: Option<&[f32]>| vector.is_some_and(|vector| vector.len() != dimension);
+    if let Some((key, vector)) = rows.clone().find(|(_, vector)| is_wrong(*vector)) {
         let length = vector.map_or(0, <[f32]>::len);
         return Err(Error::internal(format!("the vector of {key} has {length} elements, not {dimension}")));
     }
@@ -141,7 +141,7 @@ fn vectors<'a>(
     let width =
         i32::try_from(dimension).map_err(|error| Error::internal("a vector is too long").caused_by(error))?;
     let item = Arc::new(Field::new("item", DataType::Float32, true));
-    let nulls = NullBuffer::from_iter(rows.map(|(_, vector)| vector.is_some()));
+    let nulls: NullBuffer = rows.map(|(_, vector)| vector.is_some()).collect();
     let nulls = Some(nulls).filter(|nulls| nulls.null_count() > 0);
     let list = FixedSizeListArray::try_new(item, width, Arc::new(values), nulls).map_err(defect)?;
     Ok(Arc::new(list))

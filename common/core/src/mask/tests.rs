@@ -90,10 +90,7 @@ fn pieces() -> impl Strategy<Value = String> {
         "Nurse", "nurse", "London", "to", MASK, "\n", "０", "net", "pa", "p", "\u{fffd}", "million", "001",
     ]);
     prop::collection::vec((piece, any::<bool>()), 0..14).prop_map(|pieces| {
-        pieces
-            .into_iter()
-            .map(|(piece, is_apart)| format!("{piece}{}", if is_apart { " " } else { "" }))
-            .collect()
+        pieces.into_iter().flat_map(|(piece, is_apart)| [piece, if is_apart { " " } else { "" }]).collect()
     })
 }
 

@@ -130,17 +130,18 @@ impl TfIdf {
     fn columns_of(&self, terms: &[Box<str>]) -> Vec<Option<u32>> {
         // A batch of new ads has far fewer n-grams than the model: search instead of merging.
         if terms.len() * 16 < self.terms.len() {
-            let find = |term: &Box<str>| self.terms.binary_search(term).ok().map(|at| at as u32);
-            return terms.par_iter().map(find).collect();
+            let find =
+                |term: &str| self.terms.binary_search_by(|own| (**own).cmp(term)).ok().map(|at| at as u32);
+            return terms.par_iter().map(|term| find(term)).collect();
         }
         let mut own = 0;
-        let merge = |term: &Box<str>| {
-            while own < self.terms.len() && self.terms[own] < *term {
+        let mut merge = |term: &str| {
+            while own < self.terms.len() && *self.terms[own] < *term {
                 own += 1;
             }
-            (self.terms.get(own) == Some(term)).then_some(own as u32)
+            (self.terms.get(own).map(AsRef::as_ref) == Some(term)).then_some(own as u32)
         };
-        terms.iter().map(merge).collect()
+        terms.iter().map(|term| merge(term)).collect()
     }
 }
 

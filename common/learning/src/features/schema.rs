@@ -61,6 +61,7 @@ impl Feature {
     }
 
     /// The feature with another kind of values.
+    #[must_use]
     pub const fn of_kind(mut self, kind: ValueKind) -> Self {
         self.kind = kind;
         self

@@ -58,6 +58,7 @@ impl Sparse {
     }
 
     /// The given rows, in the given order.
+    #[must_use]
     pub fn select(&self, rows: &[u32]) -> Self {
         let mut selected = Self::new(self.columns);
         for &row in rows {
@@ -67,6 +68,7 @@ impl Sparse {
     }
 
     /// The transposed matrix.
+    #[must_use]
     pub fn transposed(&self) -> Self {
         let mut starts = vec![0; self.columns + 1];
         for &column in &self.indices {

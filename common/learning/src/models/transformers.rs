@@ -158,8 +158,8 @@ impl Transformers {
         let problem = SparseProblem::new(rich.transform(table, rows));
         let svd = Svd::fit(&words, SVD_WIDTH, SVD_WORDS, seed)?;
         let targets = data.targets(rows);
-        let learner = Learner { data, rows, targets: &targets, weights, problem: &problem };
-        let all = learner.learn(|_| true)?;
+        let fitting = Learner { data, rows, targets: &targets, weights, problem: &problem };
+        let all = fitting.learn(|_| true)?;
         let neighbours = neighbours(data, rows);
         let of_kernel =
             kernel::Problem { matrix: problem.matrix(), targets: &targets, weights, folds: &folds, seed };
@@ -191,9 +191,9 @@ impl Transformers {
             let held: Vec<usize> = (0..rows.len()).filter(|at| folds[*at] == fold).collect();
             // A single fold has no other ads to learn from: its columns stay in-sample, which its few ads do not matter for.
             let learned = if fold_count == 1 {
-                learner.learn(|_| true)?
+                fitting.learn(|_| true)?
             } else {
-                learner.learn(|at| folds[at] != fold)?
+                fitting.learn(|at| folds[at] != fold)?
             };
             let held_rows: Vec<u32> = held.iter().map(|at| rows[*at]).collect();
             let places: Vec<u32> = held.iter().map(|at| *at as u32).collect();

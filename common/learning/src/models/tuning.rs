@@ -108,11 +108,11 @@ pub fn search(
         }
         let mut trial = study.ask();
         let parameters = suggest(&mut trial)?;
-        let (mut step, mut last) = (0, f64::MAX);
+        let (mut fold, mut last) = (0, f64::MAX);
         let mut report = |value: f64| {
             last = rounded(value);
-            trial.report(step, last);
-            step += 1;
+            trial.report(fold, last);
+            fold += 1;
             !trial.should_prune()
         };
         let value = objective(&parameters, &mut report)?;
@@ -197,6 +197,7 @@ fn failed(error: impl std::fmt::Display) -> Error {
 mod tests {
     use super::*;
 
+    #[allow(clippy::unnecessary_wraps)] // As objectives are.
     fn objective(parameters: &TreeParameters, report: &mut dyn FnMut(f64) -> bool) -> Result<Option<f64>> {
         let value = (f64::from(parameters.leaves) - 60.0).powi(2) + (parameters.rate - 0.05).abs() * 1e3;
         for fold in 0..3 {
@@ -231,7 +232,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let journal = folder.path().join("journal.jsonl");
         let trials = search(Search { trials: 40, seed: 1, journal: &journal }, objective, |_| false).unwrap();
-        assert!((best(&trials).unwrap().parameters.leaves as i32 - 60).abs() < 8);
+        assert!(best(&trials).unwrap().parameters.leaves.abs_diff(60) < 8);
         assert!(trials.iter().any(|trial| trial.is_pruned));
         assert!(trials.iter().all(|trial| (31..=100).contains(&trial.parameters.leaves)));
     }

@@ -40,6 +40,7 @@ impl EmbeddingTable {
     }
 
     /// The table of the vectors of texts with stated pay masked; it has rows only of ads whose text states pay.
+    #[must_use]
     pub fn masked(&self) -> Self {
         Self { name: format!("{}_masked", self.name), dimension: self.dimension }
     }

@@ -94,6 +94,10 @@ impl Client {
 
     fn experiment(&self, name: &str) -> Result<String> {
         #[derive(Deserialize)]
+        struct Made {
+            experiment_id: String,
+        }
+        #[derive(Deserialize)]
         struct Found {
             experiment: Experiment,
         }
@@ -123,10 +127,6 @@ impl Client {
         };
         if let Some(id) = find()? {
             return Ok(id);
-        }
-        #[derive(Deserialize)]
-        struct Made {
-            experiment_id: String,
         }
         match self.post("experiments/create", &json!({ "name": name })) {
             Ok(made) => Ok(read::<Made>(made)?.experiment_id),

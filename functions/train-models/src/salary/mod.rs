@@ -58,7 +58,7 @@ pub(crate) async fn run(
     let job = Job { context, invocation, identity: &identity, loaded, left_out };
     let mut reports = Vec::new();
     for currency in chosen {
-        let report = job.train(&currency).await?;
+        let report = Box::pin(job.train(&currency)).await?;
         let is_interrupted = report.outcome == ModelOutcome::Interrupted;
         reports.push(report);
         if is_interrupted {
@@ -142,7 +142,7 @@ impl Job<'_> {
             })
             .await?;
             report.outcome = ModelOutcome::WouldTrain;
-            report.reason = "dry run".to_owned();
+            "dry run".clone_into(&mut report.reason);
             (report.rows, report.set_aside, report.seconds) =
                 (rows, set_aside, started.elapsed().as_secs_f64());
             return Ok(report);
