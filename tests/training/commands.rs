@@ -27,10 +27,11 @@ async fn versions_are_listed_with_their_champions_and_headline_metrics() {
         market.publish(&model).await;
     }
     market.trained(&["--promote", "salary_predictor/v2"]);
-    // A killed training: files without a manifest, which are no version.
-    let files = market.artifact_dir().join("models/salary_predictor/v9");
-    std::fs::create_dir_all(&files).unwrap();
-    std::fs::write(files.join("model.bin"), "half").unwrap();
+    // A killed training: a claim and a file without a manifest, which are no version.
+    let registry = market.models(SALARY);
+    assert_eq!(registry.claim().await.unwrap(), "v3");
+    let file = tempfile::NamedTempFile::new().unwrap();
+    market.artifacts().put_new("models/salary_predictor/v3/model.bin", file.path()).await.unwrap();
     // A manifest that was altered by hand.
     let altered = market.artifact_dir().join("models/salary_predictor/v1/manifest.json");
     let whole = std::fs::read(&altered).unwrap();
@@ -48,10 +49,9 @@ async fn versions_are_listed_with_their_champions_and_headline_metrics() {
     assert!(error.contains("models/salary_predictor/v1/manifest.json"), "{error}");
     assert_eq!(report["champions"], json!({ "salary_predictor": "v2" }));
     market.refused(&["--show", "salary_predictor/v1"], 1, &["models/salary_predictor/v1/manifest.json"]);
-    market.refused(&["--show", "salary_predictor/v9"], 1, &["published: v1, v2"]);
-    let registry = market.models(SALARY);
+    market.refused(&["--show", "salary_predictor/v3"], 1, &["published: v1, v2"]);
     assert_eq!(registry.latest().await.unwrap().as_deref(), Some("v2"));
-    assert_eq!(registry.claim().await.unwrap(), "v10", "no number is used twice");
+    assert_eq!(registry.claim().await.unwrap(), "v4", "no number is used twice");
 }
 
 #[tokio::test]

@@ -43,7 +43,7 @@ async fn a_rollback_passes_over_versions_that_were_removed() {
     for version in ["salary_predictor/v1", "salary_predictor/v2", "salary_predictor/v3"] {
         market.trained(&["--promote", version]);
     }
-    std::fs::remove_dir_all(market.artifact_dir().join("models/salary_predictor/v2")).unwrap();
+    market.artifacts().delete("models/salary_predictor/v2/manifest.json").await.unwrap();
     assert_eq!(market.trained(&["--rollback", SALARY])["champions"], json!({ SALARY: "v1" }));
 }
 

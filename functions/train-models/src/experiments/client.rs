@@ -210,7 +210,7 @@ fn repeated(request: impl Fn() -> Result<Value>) -> Result<Value> {
     request()
 }
 
-/// The JSON body of a successful answer; `what` names the request in errors.
+/// The JSON body of a successful answer, null if it is empty; `what` names the request in errors.
 fn answered(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>, what: &str) -> Result<Value> {
     let mut answer =
         answer.map_err(|error| Error::unavailable(format!("{what} was not answered")).caused_by(error))?;
@@ -219,6 +219,10 @@ fn answered(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>, what:
         .body_mut()
         .read_to_string()
         .map_err(|error| Error::unavailable(format!("the answer to {what} broke off")).caused_by(error))?;
+    if status.is_success() && text.is_empty() {
+        // An upload.
+        return Ok(Value::Null);
+    }
     if status.is_success() {
         return serde_json::from_str(&text).map_err(|error| {
             Error::internal(format!("invalid answer to {what}: expected the JSON of an MLflow server"))
