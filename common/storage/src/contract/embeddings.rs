@@ -119,7 +119,7 @@ async fn rows_of_removed_ads_are_pruned(warehouse: &dyn Warehouse) {
     assert_eq!(warehouse.delete_embeddings(&table(), &[key("twice"), key("absent")]).await.unwrap(), 1);
     let gone = warehouse.forget(&[key("late"), key("absent")]).await.unwrap();
     let gone: Vec<_> = gone.iter().map(|left| (left.table.as_str(), left.rows)).collect();
-    assert_eq!(gone, [("cleaned_jobs", 2), ("job_embeddings", 1)]);
+    assert_eq!(gone, [("cleaned_jobs", 2), ("job_embeddings", 1), ("job_embeddings_masked", 0)]);
     warehouse.merge_embeddings(&table(), vec![row("vanished", "gone", [1.0, 0.0, 0.0], 1)]).await.unwrap();
     let elsewhere = JobScan { source: Some("other".into()), ..scan() };
     assert_eq!(warehouse.prune_embeddings(&elsewhere).await.unwrap(), 0);
