@@ -6,6 +6,7 @@
 mod cloud;
 mod embeddings;
 mod faults;
+mod features;
 mod house;
 mod jobctl;
 mod page;

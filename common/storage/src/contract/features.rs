@@ -169,7 +169,8 @@ async fn columns_of_the_view_are_derived_from_the_latest_sighting(warehouse: &dy
         table().features_view()
     );
     let text = |text: &str| Cell::Text(text.to_owned());
-    let (number, long, none) = (Cell::Float, Cell::Int(i64::try_from(FEATURE_CHARS).unwrap() + 9), Cell::Null);
+    let (number, long, none) =
+        (Cell::Float, Cell::Int(i64::try_from(FEATURE_CHARS).unwrap() + 9), Cell::Null);
     // 60 hours and a microsecond.
     let age = 216_000_000_001.0 / 86_400_000_000.0;
     let old = (moment(0) - at("1965-01-04T15:59:59Z")).num_microseconds().unwrap() as f64 / 86_400_000_000.0;
