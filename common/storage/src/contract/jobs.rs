@@ -62,7 +62,7 @@ async fn tables_are_created_once_and_another_type_is_refused(warehouse: &dyn War
     }
     assert_eq!(
         warehouse.tables().await.unwrap(),
-        ["cleaned_jobs", "forgotten_ads", "job_embeddings", "ml_runs"]
+        ["cleaned_jobs", "forgotten_ads", "job_embeddings", "job_embeddings_masked", "ml_runs"]
     );
     let wider = EmbeddingTable { dimension: 4, ..table() };
     let error = warehouse.create_embeddings(&wider).await.unwrap_err();
