@@ -47,7 +47,7 @@ pub(crate) struct Options {
     /// Number of versions of each model to keep besides the champion [default: 5]
     #[arg(long, value_name = "N")]
     pub(crate) keep: Option<usize>,
-    /// Also write the folds, with their predictions, to this folder
+    /// Also write the ads, the folds and their predictions to this folder; needs --currency
     // Not a member of a JSON body: a request must not choose where a server writes.
     #[arg(long, value_name = "FOLDER")]
     #[serde(skip)]
@@ -224,6 +224,9 @@ impl Options {
         }
         if self.limit == Some(0) {
             return refuse("invalid --limit 0: expected 1 or more".to_owned());
+        }
+        if self.export_folds.is_some() && self.currency.is_none() {
+            return refuse("--export-folds writes the ads of one currency: add --currency".to_owned());
         }
         Ok(())
     }
