@@ -2,7 +2,7 @@
 //!
 //! - [`families`](mod@families): ads that are reposts of each other, which belong on one side of every split
 //! - [`split`]: train, validation and test by time; folds by family; walk-forward folds
-//! - [`metrics`], [`bootstrap`], [`breakdown`]: errors of predictions, their intervals, and errors by label
+//! - [`metrics`], [`bootstrap`], [`breakdown`](mod@breakdown): errors of predictions, their intervals, and errors by label
 //! - [`leakage`], [`text_leaks`]: what knows too much about the salary
 //! - [`implausible`]: salaries that are set aside
 //! - [`conformal`], [`isotonic`], [`coverage`]: intervals, confidence, and how true both are

@@ -132,7 +132,7 @@ pub fn shares(
 }
 
 /// Searches the parameters of the trees on the training part, by folds of its out-of-fold columns. Returns the
-/// parameters, and the trials; the defaults stay unless a trial is better by [`WORTH`].
+/// parameters, and the trials; the defaults stay unless a trial is better by 0.2%.
 ///
 /// # Errors
 /// Errors of the fits and of the journal.
