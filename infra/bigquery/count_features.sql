@@ -5,8 +5,8 @@ SELECT
     COUNTIF(
         stored.job_id IS NOT NULL
         AND (
-            (ad.job_salary_min_sgd_monthly >= 0 AND NOT IS_INF(ad.job_salary_min_sgd_monthly))
-            OR (ad.job_salary_max_sgd_monthly >= 0 AND NOT IS_INF(ad.job_salary_max_sgd_monthly))
+            (ad.job_salary_min_sgd_monthly >= 0 AND NOT IS_INF(ad.job_salary_min_sgd_monthly) AND NOT IS_NAN(ad.job_salary_min_sgd_monthly))
+            OR (ad.job_salary_max_sgd_monthly >= 0 AND NOT IS_INF(ad.job_salary_max_sgd_monthly) AND NOT IS_NAN(ad.job_salary_max_sgd_monthly))
         )
     ),
     COUNT(*) - COUNT(stored.job_id)

@@ -7,11 +7,11 @@ WITH ads AS (
     SELECT
         *,
         IF(
-            job_salary_min_sgd_monthly >= 0 AND NOT IS_INF(job_salary_min_sgd_monthly),
+            job_salary_min_sgd_monthly >= 0 AND NOT IS_INF(job_salary_min_sgd_monthly) AND NOT IS_NAN(job_salary_min_sgd_monthly),
             job_salary_min_sgd_monthly, NULL
         ) AS salary_min,
         IF(
-            job_salary_max_sgd_monthly >= 0 AND NOT IS_INF(job_salary_max_sgd_monthly),
+            job_salary_max_sgd_monthly >= 0 AND NOT IS_INF(job_salary_max_sgd_monthly) AND NOT IS_NAN(job_salary_max_sgd_monthly),
             job_salary_max_sgd_monthly, NULL
         ) AS salary_max,
         -- Days since 1970 in Singapore; the first was a Thursday.
