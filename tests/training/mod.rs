@@ -2,6 +2,7 @@
 
 mod commands;
 mod promotion;
+mod salary;
 
 use std::collections::BTreeMap;
 

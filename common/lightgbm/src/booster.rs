@@ -42,8 +42,8 @@ impl Booster {
     /// Reads a model's text, of this crate or of LightGBM's other interfaces.
     ///
     /// LightGBM trusts a text: it follows offsets and indexes wherever they lead. So the structure is checked first,
-    /// with the sizes of the trees and the indexes in them. Changed numbers elsewhere are not noticed; whoever stores a
-    /// text compares its SHA-256.
+    /// with the sizes of the trees and the indexes in them. Other numbers are not
+    /// checked: the caller verifies the checksum of a stored text.
     ///
     /// # Errors
     /// The text is truncated or its structure is damaged.

@@ -52,14 +52,11 @@ pub(crate) enum TrackingState {
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[allow(dead_code)] // Chosen by the training.
 pub(crate) enum Status {
     /// It is complete.
     Finished,
-    /// It failed.
+    /// A part of it could not be logged.
     Failed,
-    /// It was stopped.
-    Killed,
 }
 
 /// Texts by name: parameters or tags.
@@ -84,7 +81,6 @@ pub(crate) struct Tracking {
     has_failed: bool,
 }
 
-#[allow(dead_code)] // Called by the training.
 impl Tracking {
     /// Logs to the server at `uri`, or nowhere without one. Sends nothing yet.
     pub(crate) fn new(uri: Option<&TrackingUri>) -> Self {
@@ -122,9 +118,11 @@ impl Tracking {
         self.send(move |client, run| client.upload(&opened(run)?, &path)).await;
     }
 
-    /// Ends the run. Also tried after a failure, so that the server does not show the run as running.
-    pub(crate) async fn finish(&mut self, status: Status) {
+    /// Ends the run, as failed if a part of it could not be logged. Also tried after a failure, so that the server does
+    /// not show the run as running.
+    pub(crate) async fn finish(&mut self) {
         let had_failed = std::mem::take(&mut self.has_failed);
+        let status = if had_failed { Status::Failed } else { Status::Finished };
         if self.run.is_some() {
             self.send(move |client, run| client.end_run(&opened(run)?, status)).await;
         }
@@ -141,7 +139,7 @@ impl Tracking {
         }
     }
 
-    /// Sends requests on a thread. `None` if there is no server, or if this or an earlier request failed.
+    /// Sends requests on a thread. Returns `None` without a server, and after the first failed request.
     async fn send<T: Send + 'static>(
         &mut self,
         request: impl FnOnce(&Client, Option<OpenRun>) -> Result<T> + Send + 'static,

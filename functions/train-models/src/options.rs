@@ -26,7 +26,7 @@ pub(crate) struct Options {
     /// Trials of the search for parameters; 0 searches for none [default: 30]
     #[arg(long, value_name = "N")]
     pub(crate) trials: Option<u32>,
-    /// Train fast: few trials, folds and trees. For demonstrations and tests
+    /// Train fast: no search unless --trials is given, fewer folds, models and trees
     #[arg(long)]
     pub(crate) quick: bool,
     /// Seed of everything random: the same seed and data give the same model [default: 42]

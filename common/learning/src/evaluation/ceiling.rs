@@ -81,17 +81,6 @@ pub fn neighbour_ceiling(
     }))
 }
 
-/// A model's error after training on some of the rows.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct LearningPoint {
-    /// Number of training rows.
-    pub rows: u64,
-    /// Mean absolute error on the same test rows.
-    pub mae: f64,
-    /// Explained share of the variance.
-    pub r2: Option<f64>,
-}
-
 /// Training rows for a learning curve: for each share a part of `train`, ascending, of whole families; a smaller share
 /// is contained in every larger one. `families` are those of all rows.
 pub fn learning_curve_rows(train: &[u32], families: &[u32], shares: &[f64], seed: u64) -> Vec<Vec<u32>> {

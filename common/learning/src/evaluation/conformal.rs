@@ -59,7 +59,7 @@ pub struct Calibration {
     sizes: Vec<f64>,
 }
 
-/// [`Calibration`] as it is saved: what follows from the scores is left out.
+/// The saved form of [`Calibration`]. Sorted copies of the scores are not saved.
 #[derive(Clone, Serialize, Deserialize)]
 struct Saved {
     scores: Vec<f64>,

@@ -29,6 +29,21 @@ impl Codes {
         self.values.binary_search_by(|known| known.as_str().cmp(value)).map_or(0, |at| at as u32 + 1)
     }
 
+    /// Number of values that have a code.
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Returns whether no value has a code.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// The values in the order of their codes, from code 1.
+    pub fn values(&self) -> impl Iterator<Item = &str> {
+        self.values.iter().map(String::as_str)
+    }
+
     /// The value of a code; `None` for 0.
     pub fn value(&self, code: u32) -> Option<&str> {
         (code as usize).checked_sub(1).and_then(|at| self.values.get(at)).map(String::as_str)

@@ -1,6 +1,9 @@
 //! Numbers that an ad states or that are counted in its texts.
 
 use chrono::{DateTime, Datelike, Duration, Utc, Weekday};
+use common_core::job::first_chars;
+use common_core::mask::mask_pay;
+use rustc_hash::FxHashSet;
 
 use super::grams::words;
 use super::phrases::{DEGREES, LEVELS, SKILLS};
@@ -9,6 +12,8 @@ use crate::ads::Ad;
 
 /// Hours of Singapore's time zone ahead of UTC, all year.
 const SINGAPORE_HOURS: i64 = 8;
+/// Characters of a description that are read. Longer ones repeat themselves.
+const DESCRIPTION_CHARS: usize = 20_000;
 
 /// The numeric features, in the order of [`extract_numerical_features`].
 pub const NUMERIC: &[Feature] = &[
@@ -36,17 +41,36 @@ pub const NUMERIC: &[Feature] = &[
     ),
 ];
 
-/// What an ad states in numbers, in the order of [`NUMERIC`]: NaN where it states nothing. `texts` are the ad's texts
-/// that the model may see.
-pub fn extract_numerical_features(ad: &Ad, texts: &Texts<'_>) -> Vec<f32> {
-    let title = words(texts.title);
-    let description = words(texts.description);
-    let work_type = words(texts.work_type);
-    let all = [title.as_slice(), &description, &work_type];
-    let body = [title.as_slice(), &description];
-    let years = years_of_experience(&body);
+/// The words of an ad's texts that a model may see: stated pay is masked.
+#[derive(Debug, Clone, Default)]
+#[allow(missing_docs)]
+pub struct Words {
+    pub title: Vec<String>,
+    pub description: Vec<String>,
+    pub work_type: Vec<String>,
+}
+
+impl Words {
+    /// Masks and reads the texts of an ad; of the description its first 20,000 characters.
+    pub fn of(ad: &Ad) -> Self {
+        let masked = |text: &str| words(&mask_pay(text));
+        Self {
+            title: masked(&ad.title),
+            description: masked(first_chars(&ad.description, DESCRIPTION_CHARS)),
+            work_type: masked(&ad.work_type),
+        }
+    }
+}
+
+/// What an ad states in numbers, in the order of [`NUMERIC`]: NaN where it states nothing. `texts` are the ad's words.
+pub fn extract_numerical_features(ad: &Ad, texts: &Words) -> Vec<f32> {
+    let Words { title, description, work_type } = texts;
+    let in_title = Phrases::of(&[title]);
+    let in_body = Phrases::of(&[title, description]);
+    let in_all = Phrases::of(&[title, description, work_type]);
+    let years = years_of_experience(&[title, description]);
     let local = ad.posted.map(|posted| posted + Duration::hours(SINGAPORE_HOURS));
-    let flag = |phrases: &[&str]| f32::from(phrases.iter().any(|phrase| contains_any(&all, phrase)));
+    let flag = |phrases: &[&str]| f32::from(in_all.has_any(phrases));
     vec![
         ad.posted.map_or(f32::NAN, |posted| days(ad.seen - posted)),
         ad.posted.map_or(f32::NAN, |posted| days(posted - DateTime::<Utc>::UNIX_EPOCH).floor()),
@@ -57,9 +81,9 @@ pub fn extract_numerical_features(ad: &Ad, texts: &Texts<'_>) -> Vec<f32> {
         f32::from(!ad.description.trim().is_empty()),
         years.map_or(f32::NAN, |(min, _)| min),
         years.map_or(f32::NAN, |(_, max)| max),
-        highest(LEVELS, &[&title]).unwrap_or(3.0),
-        lowest(DEGREES, &body).unwrap_or(f32::NAN),
-        SKILLS.iter().filter(|skill| contains_any(&body, skill)).count() as f32,
+        LEVELS.iter().rev().find(|(_, words)| in_title.has_any(words)).map_or(3.0, |(level, _)| *level),
+        DEGREES.iter().find(|(_, words)| in_body.has_any(words)).map_or(f32::NAN, |(degree, _)| *degree),
+        SKILLS.iter().filter(|skill| in_body.has(skill)).count() as f32,
         flag(&["contract", "contractor", "temporary", "temp", "interim", "fixed term", "ftc"]),
         flag(&["part time", "parttime"]),
         flag(&["shift", "shifts", "night", "nights", "rotating", "rota"]),
@@ -67,42 +91,31 @@ pub fn extract_numerical_features(ad: &Ad, texts: &Texts<'_>) -> Vec<f32> {
     ]
 }
 
-/// The texts of an ad that a model may see.
-#[derive(Debug, Clone, Copy)]
-#[allow(missing_docs)]
-pub struct Texts<'a> {
-    pub title: &'a str,
-    pub description: &'a str,
-    pub work_type: &'a str,
-}
-
 fn days(time: Duration) -> f32 {
     (time.num_seconds() as f64 / 86_400.0) as f32
 }
 
-/// Whether `phrase`, words separated by spaces, occurs in `words`.
-fn contains(words: &[String], phrase: &str) -> bool {
-    let mut parts = phrase.split(' ');
-    let (Some(first), second) = (parts.next(), parts.next()) else { return false };
-    let is_here = |at: usize| {
-        words[at] == first.trim_start_matches('.')
-            && second.is_none_or(|second| words.get(at + 1).is_some_and(|word| word == second))
-    };
-    (0..words.len()).any(is_here)
+/// The words and pairs of neighbouring words of some texts.
+struct Phrases<'a> {
+    words: FxHashSet<&'a str>,
+    pairs: FxHashSet<(&'a str, &'a str)>,
 }
 
-fn contains_any(texts: &[&[String]], phrase: &str) -> bool {
-    texts.iter().any(|words| contains(words, phrase))
-}
+impl<'a> Phrases<'a> {
+    fn of(texts: &[&'a [String]]) -> Self {
+        let words = texts.iter().flat_map(|words| words.iter()).map(String::as_str).collect();
+        let pairs = texts.iter().flat_map(|words| words.windows(2));
+        Self { words, pairs: pairs.map(|pair| (pair[0].as_str(), pair[1].as_str())).collect() }
+    }
 
-fn highest(levels: &[(f32, &[&str])], texts: &[&[String]]) -> Option<f32> {
-    let has = |(_, phrases): &&(f32, &[&str])| phrases.iter().any(|phrase| contains_any(texts, phrase));
-    levels.iter().rev().find(has).map(|(level, _)| *level)
-}
+    /// Whether a word, or two words separated by a space, occur.
+    fn has(&self, phrase: &str) -> bool {
+        phrase.split_once(' ').map_or_else(|| self.words.contains(phrase), |pair| self.pairs.contains(&pair))
+    }
 
-fn lowest(levels: &[(f32, &[&str])], texts: &[&[String]]) -> Option<f32> {
-    let has = |(_, phrases): &&(f32, &[&str])| phrases.iter().any(|phrase| contains_any(texts, phrase));
-    levels.iter().find(has).map(|(level, _)| *level)
+    fn has_any(&self, phrases: &[&str]) -> bool {
+        phrases.iter().any(|phrase| self.has(phrase))
+    }
 }
 
 /// The fewest and the most years that stand before "year" or "years": `3 years`, `3-5 years`, `3 to 5 years`.
@@ -151,9 +164,10 @@ mod tests {
             posted: Utc.with_ymd_and_hms(2025, 1, 31, 20, 0, 0).single(),
             seen: Utc.with_ymd_and_hms(2025, 2, 1, 20, 0, 0).unwrap(),
             company_size: "1,001 to 5000 employees".into(),
+            work_type: "Part Time".into(),
             ..Ad::default()
         };
-        extract_numerical_features(&ad, &Texts { title, description, work_type: "Part Time" })
+        extract_numerical_features(&ad, &Words::of(&ad))
     }
 
     fn of(values: &[f32], name: &str) -> f32 {
@@ -188,8 +202,7 @@ mod tests {
 
     #[test]
     fn what_an_ad_does_not_state_is_missing() {
-        let values =
-            extract_numerical_features(&Ad::default(), &Texts { title: "", description: "", work_type: "" });
+        let values = extract_numerical_features(&Ad::default(), &Words::default());
         for name in ["posted_day", "years_min", "degree", "company_size"] {
             assert!(of(&values, name).is_nan(), "{name}");
         }

@@ -63,7 +63,7 @@ pub(super) const SKILLS: &[&str] = &[
     "django",
     "spring",
     "hibernate",
-    ".net",
+    "net",
     "asp.net",
     "rest",
     "api",

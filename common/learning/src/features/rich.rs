@@ -3,11 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::corpus::TfIdf;
+use super::encoding::Codes;
 use super::numeric::NUMERIC;
 use super::sparse::Sparse;
 use super::table::AdTable;
 
-/// Ads that must have an n-gram or a category for it to become a column.
+/// Ads that must have an n-gram for it to become a column.
 const MIN_ADS: u32 = 2;
 
 /// Factors of the blocks, found by walk-forward on ads of two markets.
@@ -39,12 +40,12 @@ pub struct Rich {
     numbers: Scaling,
 }
 
-/// The columns of one category: a sorted list of values.
+/// The columns of one category: one for each value that has a code.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct OneHot {
     category: String,
     factor: f32,
-    values: Vec<String>,
+    codes: Codes,
 }
 
 /// Mean and deviation of each number.
@@ -59,14 +60,10 @@ struct Scaling {
 impl Rich {
     /// Learns columns and weights from `rows`. A `dated` matrix has a column of the date that is nearly unpenalised.
     pub fn fit(table: &AdTable, rows: &[u32], dated: bool) -> Self {
-        let one_hot = |(category, factor): &(&str, f32)| {
-            let values = table.category(category);
-            let mut seen: Vec<&String> =
-                rows.iter().map(|row| &values[*row as usize]).filter(|v| !v.is_empty()).collect();
-            seen.sort_unstable();
-            let often = seen.chunk_by(|a, b| a == b).filter(|same| same.len() >= MIN_ADS as usize);
-            let values = often.map(|same| same[0].clone()).collect();
-            OneHot { category: (*category).to_owned(), factor: *factor, values }
+        let one_hot = |(category, factor): &(&str, f32)| OneHot {
+            category: (*category).to_owned(),
+            factor: *factor,
+            codes: Codes::fit(table.category(category), rows),
         };
         Self {
             words: TfIdf::fit(&table.words, rows, MIN_ADS),
@@ -77,9 +74,9 @@ impl Rich {
         }
     }
 
-    /// The TF-IDF of words of title and description alone: `[rows, words]`.
-    pub fn words(&self, table: &AdTable, rows: &[u32]) -> Sparse {
-        self.words.transform(&table.words, rows)
+    /// The columns of `matrix`, a result of [`transform`](Self::transform), that are words: `[rows, words]`.
+    pub fn words_of(&self, matrix: &Sparse) -> Sparse {
+        matrix.first_columns(self.words.terms().len())
     }
 
     /// All columns: `[rows, columns]`.
@@ -105,7 +102,7 @@ impl Rich {
         names.extend(grams("title", self.title.terms()));
         names.extend(grams("characters", self.characters.terms()));
         for columns in &self.one_hot {
-            names.extend(columns.values.iter().map(|value| format!("{}:{value}", columns.category)));
+            names.extend(columns.codes.values().map(|value| format!("{}:{value}", columns.category)));
         }
         names.extend(NUMERIC.iter().map(|feature| feature.name.to_owned()));
         names
@@ -115,10 +112,10 @@ impl Rich {
 impl OneHot {
     fn transform(&self, table: &AdTable, rows: &[u32]) -> Sparse {
         let values = table.category(&self.category);
-        let mut matrix = Sparse::new(self.values.len());
+        let mut matrix = Sparse::new(self.codes.len());
         for &row in rows {
-            let column = self.values.binary_search(&values[row as usize]).ok();
-            matrix.push(column.map(|column| (column as u32, 1.0)));
+            let column = self.codes.code(&values[row as usize]).checked_sub(1);
+            matrix.push(column.map(|column| (column, 1.0)));
         }
         matrix
     }

@@ -67,6 +67,16 @@ impl Sparse {
         selected
     }
 
+    /// The first `columns` columns.
+    #[must_use]
+    pub fn first_columns(&self, columns: usize) -> Self {
+        let mut first = Self::new(columns);
+        for row in 0..self.rows() {
+            first.push(self.row(row).take_while(|(column, _)| (*column as usize) < columns));
+        }
+        first
+    }
+
     /// The transposed matrix.
     #[must_use]
     pub fn transposed(&self) -> Self {
@@ -162,6 +172,7 @@ mod tests {
         let joined = Sparse::beside(&[(&matrix, 1.0), (&matrix, 0.5)]);
         assert_eq!((joined.rows(), joined.columns()), (3, 6));
         assert_eq!(joined.row(0).collect::<Vec<_>>(), [(0, 1.0), (2, 3.0), (3, 0.5), (5, 1.5)]);
+        assert_eq!(joined.first_columns(3), matrix);
         assert_eq!(Sparse::beside(&[]).rows(), 0);
     }
 }

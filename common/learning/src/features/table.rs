@@ -1,16 +1,12 @@
 //! Ads as columns: what every feature is computed from, read once for all models and folds.
 
-use common_core::mask::mask_pay;
 use rayon::prelude::*;
 
 use super::corpus::Counts;
-use super::grams::{character_grams, word_grams, words};
+use super::grams::{character_grams, word_grams};
 use super::keys::{company_key, location_parts};
-use super::numeric::{NUMERIC, Texts, extract_numerical_features};
+use super::numeric::{NUMERIC, Words, extract_numerical_features};
 use crate::ads::Ad;
-
-/// Characters of a description that are read. Longer ones repeat themselves.
-const DESCRIPTION_CHARS: usize = 20_000;
 
 /// The categories of an ad, in the order of [`AdTable::categories`].
 pub const CATEGORIES: [&str; 7] =
@@ -93,13 +89,9 @@ struct Read {
 
 impl Read {
     fn of(ad: &Ad) -> Self {
-        let (title, description) = (
-            mask_pay(&ad.title),
-            mask_pay(common_core::job::first_chars(&ad.description, DESCRIPTION_CHARS)),
-        );
-        let work_type = mask_pay(&ad.work_type);
-        let texts = Texts { title: &title, description: &description, work_type: &work_type };
-        let numeric = extract_numerical_features(ad, &texts);
+        let words = Words::of(ad);
+        let numeric = extract_numerical_features(ad, &words);
+        let Words { title, description, work_type } = words;
         let (narrow, wide) = location_parts(&ad.location);
         let key = common_core::fold::fold_name;
         let categories = [
@@ -107,12 +99,11 @@ impl Read {
             narrow,
             wide,
             key(&ad.classification),
-            key(&work_type),
+            work_type.join(" "),
             key(&ad.source),
             key(&ad.company_industry),
         ];
-        let title = words(&title);
-        let text = title.iter().cloned().chain(words(&description)).collect();
+        let text = title.iter().cloned().chain(description).collect();
         Self { title, text, numeric, categories }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use common_core::Result;
 
 use super::{SalaryModel, SalaryRecipe, TrainingData, refuse_empty};
+use crate::evaluation::metrics::median_of_sorted;
 use crate::features::AdTable;
 
 /// Ads that a classification needs for a median of its own.
@@ -62,11 +63,7 @@ impl SalaryModel for Medians {
 }
 
 /// The median of `values`; 0 without values.
-pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+fn median(mut values: Vec<f64>) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
-    match values.len() {
-        0 => 0.0,
-        count if count % 2 == 1 => values[count / 2],
-        count => f64::midpoint(values[count / 2 - 1], values[count / 2]),
-    }
+    median_of_sorted(&values)
 }

@@ -25,7 +25,7 @@ pub const COVERAGE: f64 = 0.9;
 const FORMAT: u32 = 1;
 
 const CONFIG: &str = "config.json";
-const CALIBRATION: &str = "calibration.json";
+const CALIBRATION: &str = "calibration.bin";
 const NAMES: &str = "feature_names.json";
 const TRANSFORMERS: &str = "transformers.bin";
 const SCALE: &str = "model.scale.txt";
@@ -150,11 +150,10 @@ impl SalaryPredictor {
     /// Errors of the file system.
     pub fn save(&self, folder: &Path) -> Result<()> {
         write_json(&folder.join(CONFIG), &self.config)?;
-        write_json(&folder.join(CALIBRATION), &self.calibration)?;
+        // Binary, because JSON may change the last bit of a number.
+        write_binary(&folder.join(CALIBRATION), &self.calibration)?;
         write_json(&folder.join(NAMES), &self.stack.transformers.names())?;
-        let transformers = postcard::to_stdvec(&self.stack.transformers)
-            .map_err(|error| Error::internal(format!("cannot serialize the transformers: {error}")))?;
-        write(&folder.join(TRANSFORMERS), &transformers)?;
+        write_binary(&folder.join(TRANSFORMERS), &self.stack.transformers)?;
         for (at, booster) in self.stack.boosters.iter().enumerate() {
             write(&folder.join(trees_file(at)), booster.to_text()?.as_bytes())?;
         }
@@ -174,14 +173,8 @@ impl SalaryPredictor {
                 config.format
             )));
         }
-        let calibration = read_json(&folder.join(CALIBRATION))?;
-        let path = folder.join(TRANSFORMERS);
-        let transformers: Transformers = postcard::from_bytes(&read(&path)?).map_err(|error| {
-            Error::corrupt(format!(
-                "invalid transformers {:?}: expected those of a salary model ({error})",
-                path.display()
-            ))
-        })?;
+        let calibration = read_binary(&folder.join(CALIBRATION))?;
+        let transformers: Transformers = read_binary(&folder.join(TRANSFORMERS))?;
         let booster = |name: &str| -> Result<Booster> {
             let path = folder.join(name);
             let text = String::from_utf8(read(&path)?)
@@ -227,6 +220,21 @@ fn trees_file(at: usize) -> String {
 
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     std::fs::write(path, bytes).on_path("cannot write", path)
+}
+
+fn write_binary<T: Serialize>(path: &Path, value: &T) -> Result<()> {
+    let bytes = postcard::to_stdvec(value)
+        .map_err(|error| Error::internal(format!("cannot serialize {}: {error}", path.display())))?;
+    write(path, &bytes)
+}
+
+fn read_binary<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    postcard::from_bytes(&read(path)?).map_err(|error| {
+        Error::corrupt(format!(
+            "invalid file {:?}: expected a part of a salary model ({error})",
+            path.display()
+        ))
+    })
 }
 
 fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {

@@ -132,7 +132,7 @@ impl StackRecipe {
         let set = Set::new(&transformers, &fitted.transformed.columns, &targets, &weights);
         let boosters = self.mix(&set)?;
         let out_of_trees = self.out_of_fold(&set, &fitted.folds)?;
-        let width = transformers.names().len();
+        let width = transformers.width();
         let out_of_fold = self.shares.blended(&out_of_trees, &fitted.transformed, width);
         let sizes: Vec<f64> =
             targets.iter().zip(&out_of_fold).map(|(y, p)| (y - p).abs().min(MAX_RESIDUAL)).collect();
@@ -229,7 +229,7 @@ impl Stack {
     /// Errors of LightGBM.
     pub fn contributions(&self, transformed: &Transformed) -> Result<Vec<f64>> {
         let columns = &transformed.columns;
-        let width = self.transformers.names().len();
+        let width = self.transformers.width();
         let rows = columns.len() / width.max(1);
         let Shares { ridge, kernel } = self.shares;
         let of_trees = 1.0 - ridge - transformed.kernel.as_ref().map_or(0.0, |_| kernel);

@@ -92,10 +92,8 @@ const fn code(name: &'static str, source: &'static str) -> Feature {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Transformers {
     rich: Rich,
-    ridge: Linear,
-    vectors: Option<Linear>,
+    learned: Learned,
     neighbours: Neighbours,
-    means: Vec<TargetMeans>,
     svd: Svd,
     codes: Vec<Codes>,
     kernel: Option<Kernel>,
@@ -135,7 +133,8 @@ pub struct Sample<'a> {
     pub with_kernel: bool,
 }
 
-/// Columns that are learned from the salaries of a part of the ads.
+/// What is learned from the salaries of a part of the ads.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Learned {
     ridge: Linear,
     vectors: Option<Linear>,
@@ -154,23 +153,19 @@ impl Transformers {
         let of = |values: &[u32]| -> Vec<u32> { rows.iter().map(|row| values[*row as usize]).collect() };
         let folds = grouped_folds(&of(&data.families), &of(&data.strata), FOLDS, seed)?;
         let rich = Rich::fit(table, rows, dated);
-        let words = rich.words(table, rows);
         let problem = SparseProblem::new(rich.transform(table, rows));
+        let words = rich.words_of(problem.matrix());
         let svd = Svd::fit(&words, SVD_WIDTH, SVD_WORDS, seed)?;
         let targets = data.targets(rows);
         let fitting = Learner { data, rows, targets: &targets, weights, problem: &problem };
-        let all = fitting.learn(|_| true)?;
-        let neighbours = neighbours(data, rows);
         let of_kernel =
             kernel::Problem { matrix: problem.matrix(), targets: &targets, weights, folds: &folds, seed };
         let (kernel, of_kernel) =
             if with_kernel { Some(Kernel::fit(of_kernel)?).unzip() } else { (None, None) };
         let transformers = Self {
             rich,
-            ridge: all.ridge.clone(),
-            vectors: all.vectors.clone(),
-            neighbours,
-            means: all.means.clone(),
+            learned: fitting.learn(|_| true)?,
+            neighbours: neighbours(data, rows),
             svd,
             codes: CODES.iter().map(|name| Codes::fit(table.category(name), rows)).collect(),
             kernel,
@@ -183,18 +178,13 @@ impl Transformers {
             rich: problem.matrix(),
             words: &words,
             families: Some(&families),
-            learned: &all,
         })?;
-        let width = transformers.names().len();
+        let width = transformers.width();
         let fold_count = folds.iter().max().map_or(0, |most| most + 1);
-        for fold in 0..fold_count {
+        // One fold has no others to learn from: its columns are those of all its ads.
+        for fold in (0..fold_count).filter(|_| fold_count > 1) {
             let held: Vec<usize> = (0..rows.len()).filter(|at| folds[*at] == fold).collect();
-            // A single fold has no other ads to learn from: its columns stay in-sample, which its few ads do not matter for.
-            let learned = if fold_count == 1 {
-                fitting.learn(|_| true)?
-            } else {
-                fitting.learn(|at| folds[at] != fold)?
-            };
+            let learned = fitting.learn(|at| folds[at] != fold)?;
             let held_rows: Vec<u32> = held.iter().map(|at| rows[*at]).collect();
             let places: Vec<u32> = held.iter().map(|at| *at as u32).collect();
             let ridge = learned.ridge.predict(&problem.matrix().select(&places))?;
@@ -219,10 +209,14 @@ impl Transformers {
         names
     }
 
+    /// Number of columns.
+    pub fn width(&self) -> usize {
+        NUMERIC.len() + STACKED.len() - 1 + self.svd.width()
+    }
+
     /// The columns that are codes of categories.
     pub fn categorical(&self) -> Vec<usize> {
-        let all = NUMERIC.len() + STACKED.len() - 1 + self.svd.width();
-        (all - CODES.len()..all).collect()
+        (self.width() - CODES.len()..self.width()).collect()
     }
 
     /// The column of the ridge's predictions.
@@ -230,7 +224,7 @@ impl Transformers {
 
     /// Names of the columns of the rich matrix, and their weights in the ridge.
     pub fn rich_weights(&self) -> Vec<(String, f32)> {
-        self.rich.names().into_iter().zip(self.ridge.weights.iter().copied()).collect()
+        self.rich.names().into_iter().zip(self.learned.ridge.weights.iter().copied()).collect()
     }
 
     /// Transforms `rows` of a table.
@@ -239,24 +233,15 @@ impl Transformers {
     /// `Internal` if the table does not fit.
     pub fn transform(&self, table: &AdTable, rows: &[u32]) -> Result<Transformed> {
         let rich = self.rich.transform(table, rows);
-        let words = self.rich.words(table, rows);
-        let learned =
-            Learned { ridge: self.ridge.clone(), vectors: self.vectors.clone(), means: self.means.clone() };
+        let words = self.rich.words_of(&rich);
         let kernel = self.kernel.as_ref().map(|kernel| kernel.predict(&rich)).transpose()?;
-        let columns = self.columns(&Parts {
-            table,
-            rows,
-            rich: &rich,
-            words: &words,
-            families: None,
-            learned: &learned,
-        })?;
+        let columns = self.columns(&Parts { table, rows, rich: &rich, words: &words, families: None })?;
         Ok(Transformed { columns, kernel })
     }
 
     fn columns(&self, parts: &Parts<'_>) -> Result<Vec<f32>> {
-        let Parts { table, rows, rich, words, families, learned } = *parts;
-        let width = self.names().len();
+        let Parts { table, rows, rich, words, families } = *parts;
+        let (width, learned) = (self.width(), &self.learned);
         let numbers = NUMERIC.len();
         let svd = self.svd.transform(words)?;
         let ridge = learned.ridge.predict(rich)?;
@@ -307,7 +292,6 @@ struct Parts<'a> {
     rich: &'a Sparse,
     words: &'a Sparse,
     families: Option<&'a [Option<u32>]>,
-    learned: &'a Learned,
 }
 
 struct Learner<'a> {

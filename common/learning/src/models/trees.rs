@@ -23,18 +23,22 @@ pub struct TreeParameters {
     pub bins: u32,
 }
 
-impl Default for TreeParameters {
+impl TreeParameters {
     /// What did best on two markets.
+    pub const DEFAULT: Self = Self {
+        leaves: 31,
+        rate: 0.05,
+        rounds: 350,
+        min_leaf_ads: 20,
+        column_share: 0.25,
+        row_share: 0.8,
+        bins: 63,
+    };
+}
+
+impl Default for TreeParameters {
     fn default() -> Self {
-        Self {
-            leaves: 31,
-            rate: 0.05,
-            rounds: 350,
-            min_leaf_ads: 20,
-            column_share: 0.25,
-            row_share: 0.8,
-            bins: 63,
-        }
+        Self::DEFAULT
     }
 }
 

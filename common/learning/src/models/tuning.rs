@@ -29,15 +29,16 @@ const UNPRUNED_TRIALS: usize = 5;
 /// Attribute of the trials that were stopped early.
 const PRUNED: &str = "pruned";
 
-/// Learning rates are multiples of it: a whole number is read from the journal as it was written, a fraction may not be.
-const RATE_UNIT: f64 = 1e-4;
+/// Learning rates are whole numbers of such parts: these are read from the journal as they were written, fractions may not
+/// be.
+const RATE_UNITS: f64 = 1e4;
 /// Values are rounded to so many parts of one, for the same reason.
 const VALUE_PARTS: f64 = 1e6;
 
 /// The parameters that are searched. They are made once in a process, because their ids are their order.
 struct Space {
     leaves: IntParam,
-    /// In units of [`RATE_UNIT`].
+    /// In parts of [`RATE_UNITS`].
     rate: IntParam,
     rounds: IntParam,
     min_leaf_ads: IntParam,
@@ -144,7 +145,7 @@ fn suggest(trial: &mut Trial) -> Result<TreeParameters> {
     let whole = |value: i64| u32::try_from(value).map_err(|_| Error::internal("a parameter is out of range"));
     Ok(TreeParameters {
         leaves: whole(SPACE.leaves.suggest(trial).map_err(failed)?)?,
-        rate: f64::from(whole(SPACE.rate.suggest(trial).map_err(failed)?)?) * RATE_UNIT,
+        rate: f64::from(whole(SPACE.rate.suggest(trial).map_err(failed)?)?) / RATE_UNITS,
         rounds: whole(SPACE.rounds.suggest(trial).map_err(failed)?)?,
         min_leaf_ads: whole(SPACE.min_leaf_ads.suggest(trial).map_err(failed)?)?,
         ..TreeParameters::default()
@@ -161,7 +162,7 @@ fn result(trial: &CompletedTrial<f64>) -> Result<TrialResult> {
         number: trial.id,
         parameters: TreeParameters {
             leaves: whole(&SPACE.leaves)?,
-            rate: f64::from(whole(&SPACE.rate)?) * RATE_UNIT,
+            rate: f64::from(whole(&SPACE.rate)?) / RATE_UNITS,
             rounds: whole(&SPACE.rounds)?,
             min_leaf_ads: whole(&SPACE.min_leaf_ads)?,
             ..TreeParameters::default()

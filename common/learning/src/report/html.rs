@@ -34,7 +34,7 @@ impl Html {
         &self.0
     }
 
-    /// Returns whether there is no markup.
+    /// Returns `true` if the markup has a length of zero bytes.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -114,7 +114,7 @@ pub fn shares(
     let kernels = if with_kernel { &KERNEL_SHARES[..] } else { &KERNEL_SHARES[..1] };
     let all = Shares { ridge: 0.0, kernel: kernels[kernels.len() - 1] };
     let trained = StackRecipe { shares: all, ..recipe.clone() }.train(&market.data, rows)?;
-    let width = trained.stack.transformers.names().len();
+    let width = trained.stack.transformers.width();
     let (targets, weights) = (market.data.targets(rows), recipe.weights(&market.data, rows));
     let total: f64 = weights.iter().sum();
     let mut choices = Vec::new();

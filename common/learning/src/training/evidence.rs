@@ -15,6 +15,7 @@ use crate::evaluation::bootstrap::paired_difference;
 use crate::evaluation::ceiling::{learning_curve_rows, neighbour_ceiling};
 use crate::evaluation::leakage::{self, Column, ColumnKind, ColumnValues, Leak, LeakOptions, assess_columns};
 use crate::evaluation::metrics::evaluate_regression;
+use crate::evaluation::split::salary_strata;
 use crate::evaluation::text_leaks::{Salary, find_text_leaks, refuse_text_leaks};
 use crate::features::schema::ValueKind;
 use crate::models::predictor::SalaryPredictor;
@@ -64,7 +65,14 @@ pub fn refuse_leaks(market: &Market<'_>, splits: &Splits, options: &Options) -> 
     // The same columns, learned from salaries that have nothing to do with the ads.
     let mut placebo = market.data.clone();
     let dealt = leakage::placebo_target(&targets, &families, options.seed);
-    rows.iter().zip(dealt).for_each(|(row, log)| placebo.log_salaries[*row as usize] = log);
+    // Folds are balanced by these salaries, as those of the real ones are: otherwise a column tells the mean of its fold.
+    let classes: Vec<&str> =
+        rows.iter().map(|row| market.ads[*row as usize].classification.as_str()).collect();
+    let strata = salary_strata(&classes, &dealt)?;
+    for ((row, log), stratum) in rows.iter().zip(dealt).zip(strata) {
+        placebo.log_salaries[*row as usize] = log;
+        placebo.strata[*row as usize] = stratum;
+    }
     let (_, of_placebo) = Transformers::fit(&placebo, sample)?;
     let names = transformers.names();
     let categorical = transformers.categorical();
@@ -187,7 +195,7 @@ fn contributions(market: &Market<'_>, predictor: &SalaryPredictor) -> Result<Vec
     let transformed = stack.transformers.transform(&market.data.table, &rows)?;
     let names = stack.contribution_names();
     let values = stack.contributions(&transformed)?;
-    let (width, categorical) = (stack.transformers.names().len(), stack.transformers.categorical());
+    let (width, categorical) = (stack.transformers.width(), stack.transformers.categorical());
     let mut contributions = Vec::new();
     for (column, name) in names.iter().enumerate().take(width) {
         let own: Vec<f64> = values.iter().skip(column).step_by(names.len()).copied().collect();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use common_core::{Error, Result};
 
 use crate::ads::Ad;
-use crate::evaluation::families::families;
+use crate::evaluation::families::{FamilyFacts, families};
 use crate::evaluation::implausible::{Bounds, assess};
 use crate::evaluation::split::salary_strata;
 use crate::features::AdTable;
@@ -14,6 +14,8 @@ use crate::models::TrainingData;
 
 /// Ads that a salary model needs at least.
 pub const MIN_ADS: usize = 50;
+/// Ads that a salary model needs at least, reposts counted once.
+pub const MIN_FAMILIES: usize = 30;
 /// Salaries from which a currency is trained without being asked for.
 pub const MIN_SALARIES: usize = 500;
 /// Ads that must have an n-gram.
@@ -47,7 +49,7 @@ impl<'a> Market<'a> {
     /// Chooses the ads of `currency`, and reads their columns.
     ///
     /// # Errors
-    /// `NotFound` if they are fewer than [`MIN_ADS`].
+    /// `NotFound` if they are fewer than [`MIN_ADS`], or than [`MIN_FAMILIES`] without reposts.
     pub fn new(ads: &'a [Ad], currency: &str) -> Result<Self> {
         let paid: Vec<&Ad> =
             ads.iter().filter(|ad| ad.currency == currency && ad.salary_mid_per_month().is_some()).collect();
@@ -83,6 +85,13 @@ impl<'a> Market<'a> {
         let log_salaries: Vec<f64> =
             kept.iter().map(|ad| ad.salary_mid_per_month().unwrap_or(1.0).max(1.0).ln()).collect();
         let families = families(&kept);
+        let different = FamilyFacts::of(&families).families as usize;
+        if different < MIN_FAMILIES {
+            return Err(Error::not_found(format!(
+                "too few different ads with a salary in {currency}: expected at least {MIN_FAMILIES} besides their reposts, \
+                 found {different}: load more ads with pay"
+            )));
+        }
         let classes: Vec<&str> = kept.iter().map(|ad| ad.classification.as_str()).collect();
         let strata = salary_strata(&classes, &log_salaries)?;
         let days = kept.iter().map(|ad| ad.moment().timestamp() as f64 / 86_400.0).collect();

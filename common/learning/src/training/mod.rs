@@ -46,3 +46,6 @@ pub trait Observer: Sync {
     /// Whether the training has to stop.
     fn is_stopped(&self) -> bool;
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,8 +6,9 @@ use common_core::job::Timestamp;
 use super::judge::Scored;
 use super::market::Market;
 use super::salary::{Judged, Trained};
-use super::splits::facts;
+use super::splits::window;
 use crate::evaluation::bootstrap::{Interval, Paired};
+use crate::evaluation::families::FamilyFacts;
 use crate::models::predictor::{COVERAGE, SalaryPrediction};
 use crate::report::salary::{
     self, ChampionComparison, CurrencyAds, Data, Decision, Estimate, Evaluation, Fold, IntervalFacts,
@@ -98,10 +99,7 @@ pub fn report(market: &Market<'_>, trained: &Trained, facts: Facts) -> SalaryRep
 
 fn data(market: &Market<'_>, facts: &Facts) -> Data {
     let rows = market.rows();
-    let window = super::splits::facts(market, &rows).window;
-    let mut families = market.data.families.clone();
-    families.sort_unstable();
-    families.dedup();
+    let posted = window(market, &rows);
     let currency = |(currency, ads, outcome): &(String, u64, String)| CurrencyAds {
         currency: currency.clone(),
         ads: *ads,
@@ -112,8 +110,8 @@ fn data(market: &Market<'_>, facts: &Facts) -> Data {
         ads: facts.ads,
         with_salary: market.with_salary as u64,
         used: rows.len() as u64,
-        families: Some(families.len() as u64),
-        posted: window.map(|(from, to)| (from.date_naive(), to.date_naive())),
+        families: Some(FamilyFacts::of(&market.data.families).families.into()),
+        posted: posted.map(|(from, to)| (from.date_naive(), to.date_naive())),
         set_aside: aside
             .map(|(reason, ads)| SetAside { reason: reason.clone(), ads: *ads, rule: String::new() })
             .collect(),
@@ -130,12 +128,9 @@ fn parts(market: &Market<'_>, trained: &Trained) -> Vec<SplitPart> {
     let parts = &trained.splits.parts;
     let classes = frequent_classes(market);
     let part = |(name, rows): (&str, &Vec<u32>)| {
-        let window = facts(market, rows).window;
+        let posted = window(market, rows);
         let mut salaries = market.salaries(rows);
         salaries.sort_unstable_by(f64::total_cmp);
-        let mut families = market.families(rows);
-        families.sort_unstable();
-        families.dedup();
         let mut strata: Vec<(String, u64)> = classes.iter().map(|class| (class.clone(), 0)).collect();
         strata.push(("Other".to_owned(), 0));
         for row in rows {
@@ -145,10 +140,10 @@ fn parts(market: &Market<'_>, trained: &Trained) -> Vec<SplitPart> {
         }
         SplitPart {
             name: name.to_owned(),
-            from: date(window.map(|(from, _)| from)),
-            to: date(window.map(|(_, to)| to)),
+            from: date(posted.map(|(from, _)| from)),
+            to: date(posted.map(|(_, to)| to)),
             ads: rows.len() as u64,
-            families: Some(families.len() as u64),
+            families: Some(FamilyFacts::of(&market.families(rows)).families.into()),
             median_salary: salaries.get(salaries.len() / 2).copied(),
             strata,
         }
@@ -181,7 +176,7 @@ fn folds(market: &Market<'_>, trained: &Trained) -> Vec<Fold> {
             (!actual.is_empty()).then(|| sum / actual.len() as f64)
         };
         folds.push(Fold {
-            train_to: date(facts(market, &fold.train).window.map(|(_, to)| to)),
+            train_to: date(window(market, &fold.train).map(|(_, to)| to)),
             from: Some(fold.from.date_naive()),
             to: Some(fold.until.date_naive()),
             train_ads: fold.train.len() as u64,

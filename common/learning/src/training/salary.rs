@@ -25,6 +25,8 @@ use crate::models::text_ridge::TextRidge;
 use crate::models::trees::TreeParameters;
 use crate::models::tuning::TrialResult;
 
+/// Trees of a quick training: fewer, with a higher rate.
+const QUICK_TREES: TreeParameters = TreeParameters { rate: 0.1, rounds: 120, ..TreeParameters::DEFAULT };
 /// Trees of the random forest.
 const FOREST_TREES: u16 = 60;
 /// Share of the first fold's training ads that its calibration is learned without: the newest.
@@ -139,8 +141,9 @@ fn choose_recipe(
     observer.stage("choosing", 1 + options.trials);
     let (Change { recency, dated }, changes) = choose::change(market, splits, options.seed)?;
     let mut recipe = StackRecipe { recency, dated, ..StackRecipe::new(options.seed, options.threads) };
+    let trees = if options.quick { QUICK_TREES } else { TreeParameters::DEFAULT };
     let (trees, trials) = if options.trials == 0 {
-        (TreeParameters::default(), Vec::new())
+        (trees, Vec::new())
     } else {
         choose::trees(market, splits, &recipe, options, observer)?
     };

@@ -3,7 +3,6 @@
 use common_core::Result;
 use common_core::job::Timestamp;
 use rustc_hash::FxHashSet;
-use serde::Serialize;
 
 use super::market::Market;
 use crate::evaluation::split::{Fold, TimeSplit, WalkForward, grouped_folds, walk_forward};
@@ -24,15 +23,6 @@ pub struct Splits {
     pub folds: Vec<Fold>,
     /// Train and validation together.
     pub early: Vec<u32>,
-}
-
-/// A part in numbers.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct PartFacts {
-    /// Number of ads.
-    pub ads: usize,
-    /// The first and the last moment.
-    pub window: Option<(Timestamp, Timestamp)>,
 }
 
 impl Splits {
@@ -78,8 +68,8 @@ fn by_family(market: &Market<'_>, rows: &[u32], folds: usize) -> Result<Vec<Fold
     Ok((0..count).map(fold).filter(|fold| !fold.train.is_empty()).collect())
 }
 
-/// Number and dates of `rows`.
-pub fn facts(market: &Market<'_>, rows: &[u32]) -> PartFacts {
+/// The first and the last moment of `rows`.
+pub fn window(market: &Market<'_>, rows: &[u32]) -> Option<(Timestamp, Timestamp)> {
     let moments = || rows.iter().map(|row| market.ads[*row as usize].moment());
-    PartFacts { ads: rows.len(), window: moments().min().zip(moments().max()) }
+    moments().min().zip(moments().max())
 }

@@ -116,7 +116,7 @@ async fn a_run_is_in_a_real_server_with_its_trials_and_files() {
         std::fs::write(&page, name.repeat(100_000)).unwrap();
         tracking.artifact(&page).await;
         assert_eq!(tracking.state(), TrackingState::Logged, "{}", server.log());
-        tracking.finish(Status::Finished).await;
+        tracking.finish().await;
         assert_eq!(tracking.state(), TrackingState::Logged, "{}", server.log());
     }
     let runs = server.runs();

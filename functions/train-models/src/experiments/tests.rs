@@ -83,7 +83,7 @@ async fn without_a_server_nothing_happens() {
     let mut tracking = Tracking::new(None);
     tracking.start("salary", &Texts::new(), &Texts::new()).await;
     tracking.metrics(&numbers(&[("mae", 1.0)])).await;
-    tracking.finish(Status::Finished).await;
+    tracking.finish().await;
     assert_eq!(tracking.state(), TrackingState::Off);
 }
 
@@ -100,7 +100,7 @@ async fn a_run_its_trials_and_its_files_are_sent() {
     let page = folder.path().join("report.html");
     std::fs::write(&page, "\"a page\"").unwrap();
     tracking.artifact(&page).await;
-    tracking.finish(Status::Finished).await;
+    tracking.finish().await;
     assert_eq!(tracking.state(), TrackingState::Logged);
     let methods = server.methods();
     let expected = [
@@ -146,7 +146,7 @@ async fn a_failure_is_reported_once_and_only_the_end_is_still_sent() {
     for _ in 0..3 {
         tracking.metrics(&numbers(&[("mae", 1.0)])).await;
     }
-    tracking.finish(Status::Failed).await;
+    tracking.finish().await;
     assert_eq!(tracking.state(), TrackingState::Failed);
     assert_eq!(server.methods(), ["get-by-name", "create", "create", "log-batch", "update"]);
 }
@@ -160,7 +160,7 @@ async fn a_server_that_cannot_be_reached_or_is_not_mlflow_fails_nothing_else() {
         let mut tracking = Tracking::new(Some(uri));
         tracking.start("salary", &Texts::new(), &Texts::new()).await;
         tracking.metrics(&numbers(&[("mae", 1.0)])).await;
-        tracking.finish(Status::Finished).await;
+        tracking.finish().await;
         assert_eq!(tracking.state(), TrackingState::Failed);
     }
 }

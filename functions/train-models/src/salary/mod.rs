@@ -1,14 +1,17 @@
 //! Training of salary models: one for each currency.
 //!
 //! - [`load`]: the ads of the warehouse
-//! - [`publish`]: from a trained model to a version, its metrics, its report, and the decision
+//! - [`champion`]: the model that is served before the run
+//! - [`publish`]: from a trained model to a version, its report, and the decision; [`scores`]: its metrics
 //! - [`materialise`]: the features of every ad, for the warehouse
 //! - [`export`]: folds and predictions, for other programs
 
+mod champion;
 mod export;
 mod load;
 mod materialise;
 mod publish;
+mod scores;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,6 +33,7 @@ use crate::context::TrainModels;
 use crate::experiments::TrackingState;
 use crate::options::{ModelFamily, Options};
 use crate::report::{ModelOutcome, ModelReport};
+use champion::Champion;
 use load::Loaded;
 use publish::Publication;
 
@@ -116,7 +120,7 @@ impl Job<'_> {
         let models = self.context.models()?;
         let registry = models.registry(&model);
         let champions = models.champions().await?;
-        let champion = publish::Champion::load(&models, &model, champions.as_ref()).await?;
+        let champion = Champion::load(&models, &model, champions.as_ref()).await?;
         let mut report = ModelReport {
             kind: model.clone(),
             currency: currency.to_owned(),
@@ -133,7 +137,6 @@ impl Job<'_> {
             removed_versions: Vec::new(),
             tracking: TrackingState::Off,
         };
-        let options = self.options(&model)?;
         if self.invocation.dry_run {
             let (loaded, currency) = (Arc::clone(&self.loaded), currency.to_owned());
             let (rows, set_aside) = feed::blocking("reading ads", move || {
@@ -147,6 +150,7 @@ impl Job<'_> {
                 (rows, set_aside, started.elapsed().as_secs_f64());
             return Ok(report);
         }
+        let options = self.options(&model)?;
         // Parts of the report that the thread needs, and no borrow of this run.
         let facts = self.facts(&model, champion.as_ref());
         let observer = Watch::new(&self.invocation.progress, &self.invocation.shutdown);

@@ -5,78 +5,27 @@ use std::path::Path;
 
 use chrono::Utc;
 use common::artifact::{Decision, FileFacts, Provenance, Window};
-use common::learning::manifest::{Cutoffs, KIND, Lineage, Manifest, SalaryBody, metrics};
+use common::learning::manifest::{Cutoffs, KIND, Lineage, Manifest, SalaryBody};
 use common::learning::models::predictor::SalaryPredictor;
-use common::learning::models::stack::StackRecipe;
-use common::learning::report::salary::{self as page, Estimate, SalaryReport, StoredChampion};
-use common::learning::training::judge::IntervalScores;
+use common::learning::report::salary::{self as page, SalaryReport};
 use common::learning::training::market::Market;
 use common::learning::training::page::{Facts, report};
 use common::learning::training::salary::Trained;
 use common::storage::registry::Champions;
 use common::storage::registry::champions::Changes;
 use common::storage::staging::StagingFolder;
-use common::{Error, ErrorKind, Result, failpoint, feed};
-use serde_json::{Value, json};
+use common::{Error, Result, failpoint, feed};
+use serde_json::Value;
 
 use super::Job;
-use crate::experiments::{Status, Tracking, Trial};
+use super::champion::{Champion, score_stored};
+use super::scores::scores;
+use crate::experiments::{Tracking, Trial};
 use crate::models::Models;
 use crate::report::{ModelOutcome, ModelReport};
 
 const METRICS: &str = "metrics.json";
 const REPORT: &str = "report.html";
-
-/// The champion of a model before a run.
-pub(super) struct Champion {
-    version: String,
-    features: Vec<String>,
-    /// Its recipe, if this program knows all of it.
-    pub(super) recipe: Option<StackRecipe>,
-    /// The stored model, if it can be read.
-    pub(super) predictor: Option<SalaryPredictor>,
-}
-
-impl Champion {
-    /// Loads the champion of `model`, if there is one. One that cannot be read counts as none: a damaged champion does not
-    /// prevent a new one.
-    pub(super) async fn load(
-        models: &Models<'_>,
-        model: &str,
-        champions: Option<&Champions>,
-    ) -> Result<Option<Self>> {
-        let Some(version) = champions.and_then(|set| set.models.get(model)) else { return Ok(None) };
-        let registry = models.registry(model);
-        let manifest: Manifest = match registry.manifest(version).await {
-            Ok(manifest) => manifest,
-            Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::NotFound) => {
-                tracing::warn!(
-                    "the champion {model}/{version} cannot be read; training without it: {}",
-                    error.chain()
-                );
-                return Ok(None);
-            }
-            Err(error) => return Err(error),
-        };
-        let predictor = match registry.install(version, models.folder()).await {
-            Ok(folder) => {
-                feed::blocking("reading the champion", move || SalaryPredictor::load(&folder)).await
-            }
-            Err(error) => Err(error),
-        };
-        let predictor = predictor
-            .inspect_err(|error| {
-                tracing::warn!("the champion {model}/{version} cannot be scored: {}", error.chain());
-            })
-            .ok();
-        Ok(Some(Self {
-            version: version.clone(),
-            features: manifest.body.features,
-            recipe: serde_json::from_value(manifest.body.recipe).ok(),
-            predictor,
-        }))
-    }
-}
 
 /// What is published besides the model.
 pub(super) struct Publication {
@@ -144,21 +93,11 @@ pub(super) fn prepare(
     facts.lineage.feature_schema_hash.clone_from(&trained.predictor.config.feature_schema);
     let parts = &trained.splits.parts;
     let rows_by_part = [("train", &parts.train), ("validation", &parts.validation), ("test", &parts.test)];
-    let intervals = IntervalScores::of(market, &trained.walk_forward)?;
-    let scores = json!({
-        "walk_forward": trained.walk_forward.scores,
-        "walk_forward_against": trained.walk_forward.against,
-        "test": trained.test.scores,
-        "test_against": trained.test.against,
-        "intervals": intervals,
-        "chosen": trained.chosen,
-        "champion": trained.champion,
-        "set_aside": market.set_aside,
-    });
+    let (metrics, scores) = scores(market, trained)?;
     Ok(Publication {
         rows: market.ads.len() as u64,
         set_aside: market.set_aside.clone(),
-        metrics: headlines(trained, &intervals),
+        metrics,
         scores,
         page: report(market, trained, facts),
         cutoffs: Cutoffs {
@@ -194,52 +133,6 @@ fn decide(trained: &Trained, champion: Option<&str>) -> Decision {
         }
     };
     Decision { promoted, reason }
-}
-
-/// The stored champion on ads that were posted after it was trained; `None` without such ads.
-fn score_stored(market: &Market<'_>, stored: &SalaryPredictor) -> Result<Option<StoredChampion>> {
-    let until = stored.config.trained_until;
-    let later: Vec<_> = market.ads.iter().copied().filter(|ad| ad.moment() > until).collect();
-    if later.is_empty() {
-        return Ok(None);
-    }
-    let metrics = stored.evaluate(&later)?;
-    Ok(Some(StoredChampion {
-        trained_until: Some(until.date_naive()),
-        ads: later.len() as u64,
-        mae: Estimate::of(metrics.mae),
-        r2: metrics.r2.map(Estimate::of).unwrap_or_default(),
-    }))
-}
-
-fn headlines(trained: &Trained, intervals: &IntervalScores) -> BTreeMap<String, f64> {
-    let mut named: Vec<(&str, Option<f64>)> = Vec::new();
-    if let Some(scored) = trained.walk_forward.scores.last() {
-        named.extend([
-            (metrics::WALK_FORWARD_MAE, Some(scored.metrics.mae)),
-            (metrics::WALK_FORWARD_MAE_LOW, Some(scored.intervals.mae.low)),
-            (metrics::WALK_FORWARD_MAE_HIGH, Some(scored.intervals.mae.high)),
-            (metrics::WALK_FORWARD_R2, scored.metrics.r2),
-        ]);
-    }
-    if let Some(scored) = trained.test.scores.last() {
-        named.extend([
-            (metrics::TEST_MAE, Some(scored.metrics.mae)),
-            (metrics::TEST_RMSE, Some(scored.metrics.rmse)),
-            (metrics::TEST_R2, scored.metrics.r2),
-            (metrics::TEST_MAPE, scored.metrics.mape),
-            (metrics::TEST_MEDIAN_APE, scored.metrics.median_ape),
-        ]);
-    }
-    named.extend([
-        (metrics::COVERAGE_90, intervals.coverage.as_ref().map(|report| report.all.coverage)),
-        (metrics::INTERVAL_RATIO, intervals.coverage.as_ref().map(|report| report.all.width_ratio)),
-        (metrics::CONFIDENCE_ERROR, intervals.reliability.as_ref().map(|found| found.error)),
-    ]);
-    let finite = named
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value.filter(|v| v.is_finite())?)));
-    finite.collect()
 }
 
 /// Writes the model's files, publishes them as a new version, and promotes it if the decision says so.
@@ -374,6 +267,6 @@ async fn track(job: &Job<'_>, publication: &Publication, folder: &Path, report: 
     for file in [METRICS, REPORT, "config.json"] {
         tracking.artifact(&folder.join(file)).await;
     }
-    tracking.finish(Status::Finished).await;
+    tracking.finish().await;
     report.tracking = tracking.state();
 }

@@ -5,7 +5,6 @@
 //! - [`bars`]: named values with error bars
 //! - [`curves`]: lines over a number or over time, reliability
 //! - [`swarm`]: contributions of features, one point an example
-//! - [`heat`]: a confusion matrix
 //!
 //! Values that are not finite are left out. A chart without values is empty markup.
 
@@ -13,7 +12,6 @@ pub mod agreement;
 pub mod bars;
 mod canvas;
 pub mod curves;
-pub mod heat;
 pub mod histogram;
 mod scale;
 pub mod swarm;
