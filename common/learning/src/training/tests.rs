@@ -192,6 +192,9 @@ fn stated_pay_in_the_text_is_masked_and_is_no_leak() {
     assert_eq!((market.ads.len(), market.set_aside.values().sum::<u64>()), (299, 1));
 }
 
+/// Makes the n-th ad of a market odd.
+type Change = fn(usize, &mut Ad);
+
 #[test]
 fn odd_markets_are_trained_or_refused_with_a_sentence() {
     assert!(refused(&[]).contains("too few salaries in SGD"), "no ads");
@@ -207,7 +210,7 @@ fn odd_markets_are_trained_or_refused_with_a_sentence() {
         .collect();
     assert!(refused(&reposts).contains("different"), "{}", refused(&reposts));
 
-    let changes: [(&str, fn(usize, &mut Ad)); 6] = [
+    let changes: [(&str, Change); 6] = [
         ("one company", |_, ad| ad.company_name = "One".into()),
         ("empty columns", |_, ad| {
             (ad.location, ad.classification, ad.work_type, ad.company_name) = Default::default();
