@@ -21,8 +21,11 @@ use crate::support::proxy::{Fault, Proxy, SEEDED};
 
 const SPACE: &str = "model/weights/t1-256";
 
-/// The delay of a late response, longer than the timeout of the client: [`World::timeout_s`] is 2 here.
-const LATE: Duration = Duration::from_millis(2500);
+/// [`World::timeout_s`]. A request has five times as long in total. With less, the waits between attempts, which do not
+/// depend on it, leave no time for five of them: one in 500 schedules then ended in an honest failure.
+const TIMEOUT_S: u64 = 4;
+/// The delay of a late response, longer than the timeout.
+const LATE: Duration = Duration::from_millis(TIMEOUT_S * 1000 + 500);
 
 fn moment(seconds: i64) -> Timestamp {
     DateTime::from_timestamp(1_700_000_000, 123_456_000).expect("a moment") + TimeDelta::seconds(seconds)
@@ -129,7 +132,7 @@ async fn load_with_faults(world: &World, seeds: Range<u64>) -> u64 {
             warehouse_url: world.warehouse_url.clone(),
             artifacts_url: world.artifacts_url.clone(),
             storage: world.storage.clone(),
-            timeout_s: 2,
+            timeout_s: TIMEOUT_S,
         };
         let warehouse = open_warehouse(&broken.settings(), Access::Write).await.unwrap();
         if let Err(error) = load(warehouse.as_ref(), &table, &format!("board-{seed}")).await {
@@ -165,7 +168,7 @@ async fn every_kind_of_request_survives_each_fault() {
     direct.create_jobs().await.unwrap();
     direct.create_embeddings(&table).await.unwrap();
     let proxy = Proxy::start(&world.bigquery, 0, 0, LATE).await;
-    let broken = World { bigquery: proxy.url.clone(), timeout_s: 2, ..world };
+    let broken = World { bigquery: proxy.url.clone(), timeout_s: TIMEOUT_S, ..world };
     let warehouse = open_warehouse(&broken.settings(), Access::Write).await.unwrap();
     let all = [&SEEDED[..], &[Fault::Expired, Fault::QueueIsFull]].concat();
     for (n, &fault) in all.iter().enumerate() {
@@ -210,7 +213,7 @@ async fn an_object_is_written_once_despite_faults() {
         let proxy = Proxy::start(&world.storage, seed, 3, LATE).await;
         let broken = World {
             storage: proxy.url.clone(),
-            timeout_s: 2,
+            timeout_s: TIMEOUT_S,
             warehouse_url: world.warehouse_url.clone(),
             artifacts_url: world.artifacts_url.clone(),
             bigquery: String::new(),

@@ -1,12 +1,9 @@
 //! Warehouses that are missing, empty, locked, damaged, of another version, or on a full disk.
 
-use std::io::Write;
-use std::process::Command;
-
 use serde_json::json;
 
 use super::assert_refused;
-use crate::support::{Market, Running, left_out};
+use crate::support::{Market, Running, SmallDisk, left_out};
 
 #[test]
 fn errors_about_a_missing_warehouse_name_the_command() {
@@ -140,40 +137,20 @@ fn a_full_disk_loses_no_committed_rows() {
     let market = Market::generated(500);
     market.embedded(&["--limit", "60"]);
     let before = market.vectors();
-    let disk = tempfile::tempdir().unwrap();
-    let mounted =
-        Command::new("mount").args(["-t", "tmpfs", "-o", "size=8m", "tmpfs"]).arg(disk.path()).output();
-    if !mounted.is_ok_and(|output| output.status.success()) {
+    let Some(disk) = SmallDisk::mount("8m") else {
         return left_out("a_full_disk_loses_no_committed_rows", "only root may mount a small disk");
-    }
-    let _unmount = Unmount(disk.path().to_owned());
+    };
     let file = disk.path().join("jobs.duckdb");
     std::fs::copy(market.file(), &file).unwrap();
     let url = format!("duckdb:{}", file.display());
-    // Fill the disk.
-    let room = std::fs::File::create(disk.path().join("ballast")).unwrap();
-    fill(room);
+    disk.fill();
     let ended = market.embed(&["--warehouse-url", &url]);
     assert_refused(&ended, 1, &["jobs.duckdb", "disk"]);
     let after = Market::vectors_of(&file);
     assert!(before.iter().all(|(id, vector)| after[id] == *vector), "vectors changed");
-    std::fs::remove_file(disk.path().join("ballast")).unwrap();
+    disk.make_room();
     let report = market.embedded(&["--warehouse-url", &url, "--limit", "3"]);
     assert_eq!(report["failed"], 0);
-}
-
-/// Writes zeros until the disk is full.
-fn fill(mut file: std::fs::File) {
-    let block = vec![0; 4096];
-    while file.write_all(&block).is_ok() {}
-}
-
-struct Unmount(std::path::PathBuf);
-
-impl Drop for Unmount {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
-    }
 }
 
 #[test]

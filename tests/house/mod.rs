@@ -90,10 +90,12 @@ fn google_depends_only_on_core() {
 }
 
 #[test]
-fn lightgbm_depends_only_on_core() {
-    let crates = dependencies("common-lightgbm", &[]);
-    let ours: Vec<_> = crates.iter().filter(|name| name.starts_with("common")).collect();
-    assert_eq!(ours, ["common-lightgbm", "common-core"]);
+fn libraries_of_trees_depend_only_on_core() {
+    for package in ["common-lightgbm", "common-xgboost"] {
+        let crates = dependencies(package, &[]);
+        let ours: Vec<_> = crates.iter().filter(|name| name.starts_with("common")).collect();
+        assert_eq!(ours, [package, "common-core"]);
+    }
 }
 
 #[test]

@@ -72,7 +72,7 @@ fn a_program_lists_the_variables_that_it_reads() {
         ("similar-jobs", &["SEARCH", "DEVICE", "INDEX_DIR"], &["CLOUD_RUN_TASK_INDEX"]),
         (
             "train-models",
-            &["THREADS", "TRAINING_DIR", "MLFLOW_TRACKING_URI"],
+            &["THREADS", "TRAINING_DIR", "XGBOOST_DIR", "MLFLOW_TRACKING_URI"],
             &["DEVICE", "SEARCH", "INDEX_DIR"],
         ),
     ] {

@@ -1,5 +1,6 @@
 //! Shared code of the tests: the bundle's programs as processes, markets of ads, and HTTP.
 
+mod disk;
 mod emulators;
 mod http;
 mod index;
@@ -16,6 +17,7 @@ use tempfile::TempDir;
 
 use crate::cloud::World;
 
+pub(crate) use disk::SmallDisk;
 pub(crate) use emulators::{Emulators, OwnEmulators, emulators, unique};
 pub(crate) use http::{Reply, Request};
 pub(crate) use index::results;

@@ -1,9 +1,11 @@
 //! Training of salary models, by the program on generated ads.
 
+use std::fs::File;
+
 use serde_json::{Value, json};
 
 use super::SALARY;
-use crate::support::Market;
+use crate::support::{Ended, Market, Running, SmallDisk, left_out};
 
 /// A quick training.
 const QUICK: [&str; 5] = ["--only", "salary", "--currency", "SGD", "--quick"];
@@ -20,6 +22,32 @@ fn published(market: &Market, version: &str, file: &str) -> Vec<u8> {
 
 fn json_of(market: &Market, version: &str, file: &str) -> Value {
     serde_json::from_slice(&published(market, version, file)).expect("JSON")
+}
+
+/// Asserts that two versions were trained alike.
+fn assert_same_model(market: &Market, one: &str, other: &str) {
+    for file in [
+        "transformers.bin",
+        "calibration.bin",
+        "config.json",
+        "model.trees_1.txt",
+        "model.trees_3.txt",
+        "model.scale.txt",
+    ] {
+        assert!(published(market, one, file) == published(market, other, file), "{file}");
+    }
+    let [one, other] = [one, other].map(|version| json_of(market, version, "metrics.json"));
+    assert_eq!(one["walk_forward"], other["walk_forward"]);
+    assert_eq!(one["chosen"], other["chosen"]);
+}
+
+/// A training that panics at a fail point.
+fn killed(market: &Market, arguments: &[&str], point: &str) -> Ended {
+    let mut command = market.command("train-models");
+    command.arg("--once").args(arguments).env("JOB_MARKET_FAILPOINT", point);
+    let ended = Running::start(&mut command).end();
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""), "{point}: {ended:?}");
+    ended
 }
 
 #[test]
@@ -67,28 +95,15 @@ fn a_training_publishes_a_champion_with_metrics_report_and_features() {
     // The same ads and seed: the same files, whatever the threads; the champion's recipe is as good and is replaced.
     let again = market.trained(&with(&["--threads", "2"]));
     assert_eq!(again["champions"], json!({ SALARY: "v2" }), "{again}");
-    for file in [
-        "transformers.bin",
-        "calibration.bin",
-        "config.json",
-        "model.trees_1.txt",
-        "model.trees_3.txt",
-        "model.scale.txt",
-    ] {
-        assert!(published(&market, "v1", file) == published(&market, "v2", file), "{file}");
-    }
-    assert_eq!(
-        json_of(&market, "v1", "metrics.json")["walk_forward"],
-        json_of(&market, "v2", "metrics.json")["walk_forward"]
-    );
+    assert_same_model(&market, "v1", "v2");
     assert_eq!(
         market.count("SELECT count(*) FROM vw_runs WHERE function = 'train-models' AND status = 'succeeded'"),
         2
     );
 
     // A champion that was altered by hand prevents nothing, and is named.
-    let trees = market.artifact_dir().join(format!("models/{SALARY}/v2/manifest.json"));
-    std::fs::write(&trees, "{}").unwrap();
+    let manifest = market.artifact_dir().join(format!("models/{SALARY}/v2/manifest.json"));
+    std::fs::write(&manifest, "{}").unwrap();
     let third = market.trained(&with(&["--no-promote"]));
     assert_eq!(
         (&third["models"][0]["version"], &third["models"][0]["promoted"]),
@@ -106,4 +121,51 @@ fn what_cannot_be_trained_is_refused_with_the_remedy() {
     market.refused(&["--currency", "XYZ"], 2, &["invalid --currency \"XYZ\""]);
     market.refused(&["--export-folds", "folds"], 2, &["--export-folds", "add --currency"]);
     assert!(!market.artifact_dir().join("models").exists());
+}
+
+#[test]
+fn a_killed_training_goes_on_and_publishes_nothing_before_its_end() {
+    let market = Market::with_vectors(300);
+    let arguments = with(&["--trials", "3"]);
+    killed(&market, &arguments, "training::trial:2");
+    let training = market.artifact_dir().with_file_name("training");
+    let journals = || -> Vec<String> {
+        let paths = std::fs::read_dir(&training).unwrap().map(|entry| entry.unwrap().path());
+        let journals = paths.filter(|path| path.extension().is_some_and(|kind| kind == "jsonl"));
+        journals.map(|path| std::fs::read_to_string(path).unwrap()).collect()
+    };
+    assert_eq!(journals().concat().lines().count(), 2, "the finished trials");
+
+    killed(&market, &arguments, "training::publish:1");
+    assert_eq!(journals().concat().lines().count(), 3);
+    assert_eq!(market.trained(&["--list"])["versions"], json!([]));
+
+    let resumed = market.trained(&arguments);
+    let version = resumed["models"][0]["version"].as_str().unwrap();
+    assert_eq!(resumed["champions"], json!({ SALARY: version }));
+    assert!(journals().is_empty(), "a published training leaves no journal");
+    assert_eq!(resumed["models"][0]["trials"].as_array().unwrap().len(), 3, "{resumed}");
+    let whole = market.trained(&[&arguments[..], &["--no-promote"]].concat());
+    assert_same_model(&market, version, whole["models"][0]["version"].as_str().unwrap());
+}
+
+#[test]
+fn a_model_that_another_process_trains_is_refused() {
+    let market = Market::with_vectors(300);
+    let folder = market.artifact_dir().with_file_name("training");
+    std::fs::create_dir(&folder).unwrap();
+    let lock = File::create(folder.join(format!("{SALARY}.lock"))).unwrap();
+    lock.lock().unwrap();
+    market.refused(&QUICK, 1, &["salary_predictor is being trained by another process", "TRAINING_DIR"]);
+}
+
+#[test]
+fn a_full_disk_is_named_and_publishes_nothing() {
+    let Some(disk) = SmallDisk::mount("1m") else {
+        return left_out("a_full_disk_is_named_and_publishes_nothing", "only root may mount a small disk");
+    };
+    disk.fill();
+    let market = Market::with_vectors(300).with("TRAINING_DIR", disk.path().to_str().unwrap());
+    market.refused(&QUICK, 1, &["cannot write", "No space left on device"]);
+    assert_eq!(market.trained(&["--list"])["versions"], json!([]));
 }

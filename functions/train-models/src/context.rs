@@ -21,6 +21,8 @@ settings! {
         pub threads: Whole<1, 1024> = "{cores}", flag "threads N";
         /// Folder of trainings in progress, their journals, and copies of published models
         pub training_dir: PathBuf = "{cache}/training", given_by Setup;
+        /// Folder of XGBoost's library, which scripts/setup --xgboost fills; without it no model is compared with XGBoost
+        pub xgboost_dir: PathBuf = "{cache}/xgboost-3.2.0", given_by Setup;
         /// MLflow server that runs are also logged to, for example http://127.0.0.1:5000
         pub mlflow_tracking_uri: Option<TrackingUri>;
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use common::learning::models::tuning::TrialResult;
 use common::storage::registry::Champions;
 use serde::Serialize;
 use serde_json::Value;
@@ -71,6 +72,9 @@ pub(crate) struct ModelReport {
     pub(crate) reason: String,
     /// Metrics by name; see the manifest of the model.
     pub(crate) metrics: BTreeMap<String, f64>,
+    /// Trials of the search for parameters.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) trials: Vec<TrialResult>,
     /// Folder with the report page on this machine.
     pub(crate) report_folder: Option<PathBuf>,
     pub(crate) seconds: f64,

@@ -7,18 +7,12 @@
 use common_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use super::isotonic::Isotonic;
-
 /// The newest scores that count.
 const WINDOW: usize = 1000;
 /// Scales are at least this: no salary is known to 5%.
 const MIN_SCALE: f64 = 0.05;
-/// The curve of confidence is fitted on means of at least this number of residuals: single ones are 0 or 1.
-const MIN_BIN: usize = 25;
 /// Residuals before the first that [`replay`] judges.
 const WARM_UP: usize = 200;
-/// Residuals after which [`replay`] fits the curve again.
-const REFIT_EVERY: usize = 200;
 
 /// A prediction for an ad whose salary became known.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -53,7 +47,6 @@ impl Residual {
 pub struct Calibration {
     /// Oldest first.
     scores: Vec<f64>,
-    curve: Isotonic,
     ascending: Vec<f64>,
     /// Absolute scores.
     sizes: Vec<f64>,
@@ -63,12 +56,11 @@ pub struct Calibration {
 #[derive(Clone, Serialize, Deserialize)]
 struct Saved {
     scores: Vec<f64>,
-    curve: Isotonic,
 }
 
 impl From<Saved> for Calibration {
     fn from(saved: Saved) -> Self {
-        let mut calibration = Self { curve: saved.curve, ..Self::default() };
+        let mut calibration = Self::default();
         for score in saved.scores {
             calibration.push(score);
         }
@@ -78,7 +70,7 @@ impl From<Saved> for Calibration {
 
 impl From<Calibration> for Saved {
     fn from(calibration: Calibration) -> Self {
-        Self { scores: calibration.scores, curve: calibration.curve }
+        Self { scores: calibration.scores }
     }
 }
 
@@ -98,28 +90,7 @@ impl Calibration {
         for residual in residuals {
             calibration.push(residual.score());
         }
-        calibration.fit_curve(residuals);
         Ok(calibration)
-    }
-
-    fn fit_curve(&mut self, residuals: &[Residual]) {
-        let mut pairs: Vec<(f64, f64)> = residuals
-            .iter()
-            .map(|residual| (self.raw_confidence(residual.scale), f64::from(residual.is_within_20_percent())))
-            .collect();
-        // Equals stay in the order of time: sorted by outcome, a bin that cuts them would be biased.
-        pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let bin = MIN_BIN.max(pairs.len() / 40);
-        let mean = |bin: &[(f64, f64)]| {
-            let rows = bin.len() as f64;
-            (
-                bin.iter().map(|pair| pair.0).sum::<f64>() / rows,
-                bin.iter().map(|pair| pair.1).sum::<f64>() / rows,
-            )
-        };
-        let means: Vec<(f64, f64)> =
-            pairs.chunks(bin).filter(|chunk| chunk.len() * 2 > bin).map(mean).collect();
-        self.curve = Isotonic::fit(&means);
     }
 
     /// Adds the newest score; the oldest of more than 1,000 leaves. A score that is not finite is ignored.
@@ -153,18 +124,14 @@ impl Calibration {
         Some(((log_prediction - reach).exp(), (log_prediction + reach).exp()))
     }
 
-    /// The calibrated probability that the actual salary is within 20% of the predicted one. `None` without scores.
+    /// The probability that the actual salary is within 20% of the predicted one: the share of the scores that would put
+    /// it there. `None` without scores.
     pub fn confidence(&self, scale: f64) -> Option<f64> {
-        (!self.scores.is_empty()).then(|| self.curve.at(self.raw_confidence(scale)).clamp(0.0, 1.0))
-    }
-
-    /// The share of the scores that put the salary within 20%.
-    fn raw_confidence(&self, scale: f64) -> f64 {
         let scale = scale.max(MIN_SCALE);
         let (low, high) = (0.8f64.ln() / scale, 1.2f64.ln() / scale);
         let inside = self.ascending.partition_point(|score| *score <= high)
             - self.ascending.partition_point(|score| *score < low);
-        inside as f64 / self.ascending.len().max(1) as f64
+        (!self.scores.is_empty()).then(|| inside as f64 / self.scores.len() as f64)
     }
 }
 
@@ -200,11 +167,8 @@ pub fn replay(residuals: &[Residual], coverage: f64) -> Result<Vec<Option<Judged
     if residuals.len() <= WARM_UP {
         return Ok(judged);
     }
-    let mut calibration = Calibration::default();
-    for (row, residual) in residuals.iter().enumerate().skip(WARM_UP) {
-        if (row - WARM_UP).is_multiple_of(REFIT_EVERY) {
-            calibration = Calibration::fit(&residuals[..row])?;
-        }
+    let mut calibration = Calibration::fit(&residuals[..WARM_UP])?;
+    for residual in &residuals[WARM_UP..] {
         let interval = calibration.interval(residual.log_predicted, residual.scale, coverage);
         judged.push(
             interval.zip(calibration.confidence(residual.scale)).map(|((low, high), confidence)| Judged {

@@ -5,7 +5,7 @@
 //! - [`metrics`], [`bootstrap`], [`breakdown`](mod@breakdown): errors of predictions, their intervals, and errors by label
 //! - [`leakage`], [`text_leaks`]: what knows too much about the salary
 //! - [`implausible`]: salaries that are set aside
-//! - [`conformal`], [`isotonic`], [`coverage`]: intervals, confidence, and how true both are
+//! - [`conformal`], [`coverage`]: intervals, confidence, and how true both are
 //! - [`ceiling`]: how far the data could carry a model
 //!
 //! Nothing here reads or writes files, and everything random takes a seed.
@@ -17,7 +17,6 @@ pub mod conformal;
 pub mod coverage;
 pub mod families;
 pub mod implausible;
-pub mod isotonic;
 pub mod leakage;
 pub mod metrics;
 pub mod split;

@@ -10,7 +10,7 @@ use crate::features::projection::Pca;
 
 /// Principal components of the vector.
 const COMPONENTS: usize = 10;
-/// Values of a category that get a column; the rarer ones share none.
+/// Values of a category that get a column; of more, the first in alphabetical order.
 const MOST_VALUES: usize = 60;
 /// The one-hot categories.
 const ONE_HOT: [&str; 4] = ["classification", "work_type", "source", "location_wide"];
@@ -47,15 +47,10 @@ impl Basic {
         })
     }
 
-    /// Names of the columns.
-    pub fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = NUMERIC.iter().map(|feature| feature.name.to_owned()).collect();
-        for (name, codes) in ONE_HOT.iter().zip(&self.codes) {
-            let values = (1..=MOST_VALUES as u32).filter_map(|code| codes.value(code));
-            names.extend(values.map(|value| format!("{name}:{value}")));
-        }
-        names.extend((1..=self.components.width()).map(|at| format!("pca_{at}")));
-        names
+    /// Number of columns.
+    pub fn width(&self) -> usize {
+        let values = |codes: &Codes| codes.len().min(MOST_VALUES);
+        NUMERIC.len() + self.codes.iter().map(values).sum::<usize>() + self.components.width()
     }
 
     /// The columns of `rows`, a vector a row.

@@ -32,7 +32,8 @@ impl SalaryRecipe for Boosted {
     fn fit(&self, data: &TrainingData, rows: &[u32]) -> Result<Box<dyn SalaryModel>> {
         refuse_empty(rows)?;
         let basic = Basic::fit(&data.table, rows)?;
-        let names = basic.names();
+        // LightGBM refuses names with spaces, which values of categories have.
+        let names: Vec<String> = (0..basic.width()).map(|column| format!("column_{column}")).collect();
         let values = basic.transform(&data.table, rows).concat();
         let columns = Columns { values: &values, names: &names, categorical: &[] };
         let fit = Fit {

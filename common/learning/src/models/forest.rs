@@ -34,7 +34,7 @@ impl SalaryRecipe for RandomForest {
         let columns = matrix(&basic, &data.table, rows)?;
         let parameters = RandomForestRegressorParameters::default()
             .with_n_trees(self.trees.into())
-            .with_m((basic.names().len() / 3).max(1))
+            .with_m((basic.width() / 3).max(1))
             .with_min_samples_leaf(2)
             .with_seed(self.seed);
         let forest = RandomForestRegressor::fit(&columns, &data.targets(rows), parameters).map_err(failed)?;

@@ -42,7 +42,7 @@ impl SalaryRecipe for LeastSquares {
         let columns = matrix(&basic, &data.table, rows)?;
         let targets = data.targets(rows);
         let range = targets.iter().fold((f64::MAX, f64::MIN), |(min, max), y| (min.min(*y), max.max(*y)));
-        if rows.len() <= basic.names().len() + 1 {
+        if rows.len() <= basic.width() + 1 {
             return underdetermined(basic, data, rows);
         }
         // Columns of one category add up to nearly one: SVD solves singular equations, QR does not.
@@ -67,7 +67,7 @@ fn underdetermined(basic: Basic, data: &TrainingData, rows: &[u32]) -> Result<Bo
     let columns = basic.transform(&data.table, rows);
     let targets = data.targets(rows);
     let ads = columns.iter().zip(&targets).map(|(columns, target)| (columns.as_slice(), *target, 1.0));
-    let linear = DenseProblem::new(basic.names().len(), ads).fit(SLIGHT)?;
+    let linear = DenseProblem::new(basic.width(), ads).fit(SLIGHT)?;
     Ok(Box::new(Slight { basic, linear }))
 }
 

@@ -3,7 +3,7 @@
 //! - [`baselines`]: the median, and the median of the classification
 //! - [`linear`], [`forest`]: linear regression and random forest on the [`basic`] features
 //! - [`text_ridge`]: ridge regression on TF-IDF; [`ridge`]: its solvers
-//! - [`boosted`]: LightGBM on the basic features
+//! - [`boosted`], [`xgboost`]: LightGBM and XGBoost on the basic features
 //! - [`stack`]: the model that is published: a rich ridge and neighbours below boosted trees; [`transformers`]: what it
 //!   has learned about features
 //! - [`predictor`]: the published model with its intervals, saved and loaded
@@ -22,6 +22,7 @@ pub mod text_ridge;
 pub mod transformers;
 pub mod trees;
 pub mod tuning;
+pub mod xgboost;
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! Search for the parameters of the trees: TPE, with pruning and a journal that a killed search goes on from.
 //!
-//! The sampler draws by seed, trial, parameter and number of draws, so that a resumed search makes the same trials as one that was not
-//! interrupted.
+//! The sampler draws by seed, trial, parameter and number of draws, so that a resumed search makes the same trials as one
+//! that was not interrupted.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom};
@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use common_core::error::OnPath;
-use common_core::{Error, Result};
+use common_core::{Error, Result, failpoint};
 use optimizer::parameter::{IntParam, Parameter};
 use optimizer::pruner::MedianPruner;
 use optimizer::sampler::tpe::TpeSampler;
@@ -120,6 +120,7 @@ pub fn search(
         // A trial that the library records as pruned has the value 0, which its sampler takes for the best of all.
         trial.set_user_attr(PRUNED, value.is_none());
         study.tell(trial, Ok::<_, Error>(value.map_or(last, rounded)));
+        failpoint::reach("training::trial");
     }
     let mut trials = study.trials();
     trials.sort_unstable_by_key(|trial| trial.id);

@@ -18,6 +18,8 @@ pub mod splits;
 
 use std::path::PathBuf;
 
+use crate::models::xgboost::Xgboost;
+
 /// Parameters of a training.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -31,6 +33,8 @@ pub struct Options {
     pub quick: bool,
     /// Whether to measure what each group of features is worth.
     pub ablation: bool,
+    /// XGBoost, if the model is compared with it.
+    pub xgboost: Option<Xgboost>,
     /// File of the trials. Its folder exists.
     pub journal: PathBuf,
 }

@@ -24,6 +24,7 @@ use crate::models::stack::{LogPrediction, Shares, StackRecipe};
 use crate::models::text_ridge::TextRidge;
 use crate::models::trees::TreeParameters;
 use crate::models::tuning::TrialResult;
+use crate::models::xgboost::XgboostTrees;
 
 /// Trees of a quick training: fewer, with a higher rate.
 const QUICK_TREES: TreeParameters = TreeParameters { rate: 0.1, rounds: 120, ..TreeParameters::DEFAULT };
@@ -173,7 +174,11 @@ impl Run<'_> {
         peers.push(Box::new(LeastSquares));
         if !quick {
             peers.push(Box::new(RandomForest { trees: FOREST_TREES, seed }));
-            peers.push(Box::new(Boosted { parameters: TreeParameters::default(), seed, threads }));
+            peers.push(Box::new(Boosted { parameters: TreeParameters::DEFAULT, seed, threads }));
+            if let Some(library) = self.options.xgboost.clone() {
+                let parameters = TreeParameters::DEFAULT;
+                peers.push(Box::new(XgboostTrees { library, parameters, seed, threads }));
+            }
         }
         peers.push(Box::new(TextRidge));
         peers

@@ -7,12 +7,18 @@ use common_core::ErrorKind;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::judge::fit_and_predict;
 use super::market::Market;
 use super::salary::{Trained, train};
 use super::{Observer, Options};
 use crate::ads::Ad;
 use crate::features::AdTable;
+use crate::models::SalaryRecipe;
+use crate::models::baselines::Median;
+use crate::models::boosted::Boosted;
 use crate::models::predictor::SalaryPredictor;
+use crate::models::trees::TreeParameters;
+use crate::models::xgboost::{Xgboost, XgboostTrees};
 
 /// Stops after a number of questions.
 struct Watch(AtomicUsize);
@@ -67,7 +73,7 @@ fn ads(count: u32) -> Vec<Ad> {
 
 fn options(folder: &Path, threads: usize) -> Options {
     let journal = folder.join("journal.jsonl");
-    Options { seed: 1, threads, trials: 0, quick: true, ablation: false, journal }
+    Options { seed: 1, threads, trials: 0, quick: true, ablation: false, xgboost: None, journal }
 }
 
 fn trained(ads: &[Ad], threads: usize) -> Trained {
@@ -234,6 +240,50 @@ fn odd_markets_are_trained_or_refused_with_a_sentence() {
         let trained = trained(&ads, 1);
         assert!(trained.predictor.calibration.scores() > 0, "{name}");
     }
+}
+
+fn xgboost() -> Xgboost {
+    let own = std::path::PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap());
+    Xgboost::load(&own.join("../../.cache/xgboost-3.2.0")).unwrap()
+}
+
+#[test]
+fn a_full_training_compares_every_model_and_measures_every_group() {
+    let folder = tempfile::tempdir().unwrap();
+    let ads = ads(200);
+    let market = Market::new(&ads, "SGD").unwrap();
+    let full = Options {
+        trials: 2,
+        quick: false,
+        ablation: true,
+        xgboost: Some(xgboost()),
+        ..options(folder.path(), 1)
+    };
+    let trained = train(&market, &full, None, &Watch(usize::MAX.into())).unwrap().unwrap();
+    let models: Vec<&str> = trained.test.scores.iter().map(|scored| scored.model.as_str()).collect();
+    let peers = ["median", "class_median", "linear", "random_forest", "lightgbm", "xgboost", "tfidf_ridge"];
+    assert_eq!(models, [&peers[..], &["stack"]].concat());
+    assert_eq!(trained.folds.len(), 5);
+    assert_eq!(trained.chosen.trials.len(), 2);
+    assert!(trained.evidence.ablation.iter().any(|group| group.columns > 0));
+}
+
+#[test]
+fn the_trees_of_two_libraries_err_alike() {
+    let library = xgboost();
+    let ads = ads(400);
+    let market = Market::new(&ads, "SGD").unwrap();
+    let rows = market.rows();
+    let (train, test) = rows.split_at(rows.len() / 2);
+    let parameters = TreeParameters { rounds: 100, ..TreeParameters::DEFAULT };
+    let mae = |recipe: &dyn SalaryRecipe| {
+        let predictions = fit_and_predict(&market, recipe, train, test).unwrap();
+        predictions.score(&market, test, 1).unwrap().metrics.mae
+    };
+    let of_lightgbm = mae(&Boosted { parameters: parameters.clone(), seed: 1, threads: 1 });
+    let of_xgboost = mae(&XgboostTrees { library, parameters, seed: 1, threads: 1 });
+    assert!((0.8..1.25).contains(&(of_xgboost / of_lightgbm)), "{of_xgboost} {of_lightgbm}");
+    assert!(of_xgboost < 0.6 * mae(&Median), "{of_xgboost}");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! - [`publish`]: from a trained model to a version, its report, and the decision; [`scores`]: its metrics
 //! - [`materialise`]: the features of every ad, for the warehouse
 //! - [`export`]: folds and predictions, for other programs
+//! - [`workspace`]: journals of searches, and a lock
 
 mod champion;
 mod export;
@@ -12,6 +13,7 @@ mod load;
 mod materialise;
 mod publish;
 mod scores;
+mod workspace;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,12 +23,13 @@ use std::time::Instant;
 use common::embedding::{self, Identity};
 use common::learning::manifest::model_name;
 use common::learning::models::stack::StackRecipe;
+use common::learning::models::xgboost::Xgboost;
 use common::learning::training::market::{MIN_SALARIES, Market, currencies};
 use common::learning::training::salary::{Trained, train};
 use common::learning::training::{self, Observer};
 use common::runtime::{Invocation, Progress};
 use common::storage::Warehouse;
-use common::{Error, Result, feed};
+use common::{Error, ErrorKind, Result, feed};
 use tokio_util::sync::CancellationToken;
 
 use crate::context::TrainModels;
@@ -36,6 +39,7 @@ use crate::report::{ModelOutcome, ModelReport};
 use champion::Champion;
 use load::Loaded;
 use publish::Publication;
+use workspace::Workspace;
 
 /// Trials of a quick training.
 const QUICK_TRIALS: usize = 0;
@@ -129,6 +133,7 @@ impl Job<'_> {
             promoted: false,
             reason: "the run was stopped".to_owned(),
             metrics: BTreeMap::new(),
+            trials: Vec::new(),
             report_folder: None,
             seconds: 0.0,
             rows: 0,
@@ -150,13 +155,15 @@ impl Job<'_> {
                 (rows, set_aside, started.elapsed().as_secs_f64());
             return Ok(report);
         }
-        let options = self.options(&model)?;
+        let folder = &self.context.settings.training.training_dir;
+        let workspace = Workspace::open(folder, &model, &self.search_name())?;
+        let options = self.options(&workspace)?;
         // Parts of the report that the thread needs, and no borrow of this run.
         let facts = self.facts(&model, champion.as_ref());
         let observer = Watch::new(&self.invocation.progress, &self.invocation.shutdown);
         let recipe: Option<StackRecipe> = champion.as_ref().and_then(|champion| champion.recipe.clone());
         let (loaded, name) = (Arc::clone(&self.loaded), currency.to_owned());
-        let (journal, folder) = (options.journal.clone(), self.invocation.options.export_folds.clone());
+        let folder = self.invocation.options.export_folds.clone();
         let stored = champion.and_then(|champion| champion.predictor);
         let outcome = feed::blocking("training", move || {
             let market = Market::new(&loaded.ads, &name)?;
@@ -180,19 +187,22 @@ impl Job<'_> {
         report.rows = publication.rows;
         report.set_aside.clone_from(&publication.set_aside);
         report.metrics.clone_from(&publication.metrics);
+        report.trials.clone_from(&trained.chosen.trials);
         publish::publish(self, &models, champions.as_ref(), trained, publication, &mut report).await?;
-        // The next training searches anew.
-        let _ = std::fs::remove_file(&journal);
+        workspace.finish();
         report.removed_versions = registry.prune(self.invocation.options.keep()).await?;
         report.seconds = started.elapsed().as_secs_f64();
         Ok(report)
     }
 
-    fn options(&self, model: &str) -> Result<training::Options> {
+    /// Names the search for parameters: a search with the same ads and options has the same name.
+    fn search_name(&self) -> String {
         let options = &self.invocation.options;
-        let folder = &self.context.settings.training.training_dir;
-        std::fs::create_dir_all(folder)
-            .map_err(|error| Error::from(error).context(format!("cannot create {}", folder.display())))?;
+        self.loaded.fingerprint_of(options.seed(), options.quick)
+    }
+
+    fn options(&self, workspace: &Workspace) -> Result<training::Options> {
+        let options = &self.invocation.options;
         let trials =
             if options.quick && options.trials.is_none() { QUICK_TRIALS } else { options.trials() as usize };
         Ok(training::Options {
@@ -201,9 +211,21 @@ impl Job<'_> {
             trials,
             quick: options.quick,
             ablation: options.ablation,
-            journal: folder
-                .join(format!("{model}-{}.jsonl", self.loaded.fingerprint_of(options.seed(), options.quick))),
+            xgboost: self.xgboost()?,
+            journal: workspace.journal.clone(),
         })
+    }
+
+    /// XGBoost, if its library is there.
+    fn xgboost(&self) -> Result<Option<Xgboost>> {
+        match Xgboost::load(&self.context.settings.training.xgboost_dir) {
+            Ok(library) => Ok(Some(library)),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                tracing::info!("no model is compared with XGBoost: {error}");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -65,6 +65,12 @@ const PAY_GROWTH: f64 = 0.05;
 /// Growth of pay with each required skill beyond the second.
 const SKILL_PREMIUM: f64 = 0.02;
 
+/// Width of the factor by which employers differ in what they pay for the same work.
+pub(super) const PAY_SPREAD: f64 = 0.085;
+/// Employers in a thousand that pay far more or less than the market, and the range of their further factor.
+pub(super) const FAR_EMPLOYERS: u32 = 40;
+pub(super) const FAR_FACTORS: (f64, f64) = (0.75, 1.35);
+
 /// The facts of one ad.
 pub(super) struct Content<'a> {
     pub(super) field: &'a Field,
@@ -164,10 +170,10 @@ fn pay(dice: &mut Dice, role: &Role, level: &Level, factor: f64) -> (f64, f64) {
         let low = f64::from(dice.between(least / 50, most / 50) * 50);
         return (low, low + f64::from(dice.below(5) * 50));
     }
-    let mut middle = role.sgd_per_month * level.factor * factor * dice.factor(0.085);
-    // Some employers pay far more or less than the market.
-    if dice.happens(40) {
-        middle *= 0.75 + 0.6 * dice.uniform();
+    let mut middle = role.sgd_per_month * level.factor * factor * dice.factor(PAY_SPREAD);
+    if dice.happens(FAR_EMPLOYERS) {
+        let (least, most) = FAR_FACTORS;
+        middle *= least + (most - least) * dice.uniform();
     }
     let half = if dice.happens(80) { 0.0 } else { 0.05 + 0.14 * dice.uniform() };
     (rounded(middle * (1.0 - half)), rounded(middle * (1.0 + half)))

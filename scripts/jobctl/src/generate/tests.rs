@@ -7,6 +7,7 @@ use chrono::Duration;
 use common::job::ContentHash;
 use proptest::prelude::*;
 
+use super::content::{FAR_EMPLOYERS, FAR_FACTORS, PAY_SPREAD};
 use super::*;
 
 fn plan(seed: u64, ads: u64) -> Plan {
@@ -143,6 +144,28 @@ fn pay_follows_the_level_the_role_and_the_industry() {
     assert!(it > 2.5 * cleaners, "{it} {cleaners}");
     let interns = of(|ad| ad.job_work_type.as_deref() == Some("Internship/Attachment"));
     assert!(interns < 2_000.0, "{interns}");
+}
+
+/// The best R² that a model of the pay can reach: an ad does not say by which factor its employer differs. Of a midpoint
+/// m, which is the expected pay times that factor f, the part that cannot be known has the variance
+/// E[m²] (1 - E[f]² / E[f²]).
+#[test]
+fn the_best_possible_r2_of_the_demo_is_known() {
+    // `Dice::factor` multiplies six uniform numbers.
+    let spread = (1.0 + PAY_SPREAD.powi(2) / 3.0).powi(6);
+    let (share, (least, most)) = (f64::from(FAR_EMPLOYERS) / 1000.0, FAR_FACTORS);
+    let far = f64::midpoint(least, most);
+    let mean = 1.0 - share + share * far;
+    let square = spread * (1.0 - share + share * (far.powi(2) + (most - least).powi(2) / 12.0));
+    let unknown = 1.0 - mean.powi(2) / square;
+
+    let ads = rows(plan(7, 3_000));
+    let middles: Vec<f64> = ads.iter().filter_map(middle).collect();
+    let count = middles.len() as f64;
+    let average = middles.iter().sum::<f64>() / count;
+    let squares = middles.iter().map(|middle| middle.powi(2)).sum::<f64>() / count;
+    let best = 1.0 - squares * unknown / (squares - average.powi(2));
+    assert!((0.91..0.93).contains(&best), "{best}");
 }
 
 fn in_it_and(ad: &JobAd, word: &str) -> bool {
