@@ -92,7 +92,7 @@ impl SalaryPredictor {
     /// # Errors
     /// `InvalidInput` without rows; errors of the libraries.
     pub fn train(ads: TrainingAds<'_>, recipe: &StackRecipe, calibration: Calibration) -> Result<Self> {
-        let stack = recipe.train(ads.data, ads.rows)?.stack;
+        let stack = recipe.train(ads.data, ads.rows)?;
         let config = Config {
             format: FORMAT,
             currency: ads.currency.to_owned(),

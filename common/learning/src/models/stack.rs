@@ -4,7 +4,7 @@ use common_core::Result;
 use common_lightgbm::{Booster, Matrix};
 use serde::{Deserialize, Serialize};
 
-use super::transformers::{FOLDS, Fitted, Sample, Transformed, Transformers};
+use super::transformers::{FOLDS, Sample, Transformed, Transformers};
 use super::trees::{Columns, Fit, Objective, TreeParameters};
 use super::{SalaryModel, SalaryRecipe, TrainingData};
 use crate::features::AdTable;
@@ -98,18 +98,6 @@ pub struct LogPrediction {
     pub scale: f64,
 }
 
-/// A stack, and what it predicts for its own training ads out of fold.
-pub struct Trained {
-    /// The model.
-    pub stack: Stack,
-    /// Out-of-fold log salary of each training row by the trees alone.
-    pub out_of_trees: Vec<f64>,
-    /// Out-of-fold log salary of each training row.
-    pub out_of_fold: Vec<f64>,
-    /// The columns that the trees were fitted to.
-    pub fitted: Fitted,
-}
-
 impl StackRecipe {
     /// The weight of each row, 1 for the newest.
     pub fn weights(&self, data: &TrainingData, rows: &[u32]) -> Vec<f64> {
@@ -119,27 +107,48 @@ impl StackRecipe {
         rows.iter().map(weight).collect()
     }
 
-    /// Fits the stack with everything that is known about its training ads.
+    /// Fits the stack.
     ///
     /// # Errors
     /// `InvalidInput` without rows; errors of LightGBM.
-    pub fn train(&self, data: &TrainingData, rows: &[u32]) -> Result<Trained> {
+    pub fn train(&self, data: &TrainingData, rows: &[u32]) -> Result<Stack> {
         let weights = self.weights(data, rows);
-        let with_kernel = self.shares.kernel > 0.0;
-        let sample = Sample { rows, weights: &weights, seed: self.seed, dated: self.dated, with_kernel };
-        let (transformers, fitted) = Transformers::fit(data, sample)?;
+        let (transformers, fitted) = Transformers::fit(data, self.sample(rows, &weights))?;
         let targets = data.targets(rows);
         let set = Set::new(&transformers, &fitted.transformed.columns, &targets, &weights);
         let boosters = self.mix(&set)?;
-        let out_of_trees = self.out_of_fold(&set, &fitted.folds)?;
-        let width = transformers.width();
-        let out_of_fold = self.shares.blended(&out_of_trees, &fitted.transformed, width);
+        let of_trees = self.out_of_fold(&set, &fitted.folds)?;
+        let out_of_fold = self.shares.blended(&of_trees, &fitted.transformed, transformers.width());
         let sizes: Vec<f64> =
             targets.iter().zip(&out_of_fold).map(|(y, p)| (y - p).abs().min(MAX_RESIDUAL)).collect();
         let parameters = TreeParameters { rounds: SCALE_ROUNDS, ..TreeParameters::default() };
         let scale = self.fit(&parameters, Objective::L2, 3).train(&set.columns(), &sizes, &weights)?;
-        let stack = Stack { transformers, boosters, scale, shares: self.shares };
-        Ok(Trained { stack, out_of_trees, out_of_fold, fitted })
+        Ok(Stack { transformers, boosters, scale, shares: self.shares })
+    }
+
+    fn sample<'a>(&self, rows: &'a [u32], weights: &'a [f64]) -> Sample<'a> {
+        let with_kernel = self.shares.kernel > 0.0;
+        Sample { rows, weights, seed: self.seed, dated: self.dated, with_kernel }
+    }
+
+    /// What the trees alone predict for `rows`, with the columns of `rows`, if everything is fitted to `train`. What is
+    /// mixed with the trees is in the columns.
+    ///
+    /// # Errors
+    /// `InvalidInput` without rows; errors of LightGBM.
+    pub fn unmixed(
+        &self,
+        data: &TrainingData,
+        train: &[u32],
+        rows: &[u32],
+    ) -> Result<(Vec<f64>, Transformed)> {
+        let weights = self.weights(data, train);
+        let (transformers, fitted) = Transformers::fit(data, self.sample(train, &weights))?;
+        let targets = data.targets(train);
+        let set = Set::new(&transformers, &fitted.transformed.columns, &targets, &weights);
+        let boosters = self.mix(&set)?;
+        let transformed = transformers.transform(&data.table, rows)?;
+        Ok((mixed(&boosters, &transformed.columns)?, transformed))
     }
 
     /// Predictions for the rows of `set` by trees that were fitted to the other folds.
@@ -180,7 +189,7 @@ impl SalaryRecipe for StackRecipe {
     }
 
     fn fit(&self, data: &TrainingData, rows: &[u32]) -> Result<Box<dyn SalaryModel>> {
-        Ok(Box::new(self.train(data, rows)?.stack))
+        Ok(Box::new(self.train(data, rows)?))
     }
 }
 

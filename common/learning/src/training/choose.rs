@@ -31,6 +31,9 @@ const CHANGES: [Change; 5] = [
 /// Blocks on which they are compared: one block alone is one mood of the market.
 const BLOCKS: WalkForward = WalkForward { folds: 4, first_share: 0.5 };
 
+/// Blocks of a quick choice of the shares.
+const QUICK_BLOCKS: usize = 2;
+
 /// Shares in the prediction that are tried, of the ridge and of the kernel regression.
 const RIDGE_SHARES: [f64; 3] = [0.0, 0.25, 0.5];
 const KERNEL_SHARES: [f64; 3] = [0.0, 0.2, 0.35];
@@ -63,14 +66,9 @@ pub struct Choice<T> {
 /// # Errors
 /// Errors of the fits.
 pub fn change(market: &Market<'_>, splits: &Splits, seed: u64) -> Result<(Change, Vec<Choice<Change>>)> {
-    let rows = &splits.early;
-    let moments: Vec<_> = rows.iter().map(|row| market.ads[*row as usize].moment()).collect();
-    let blocks = walk_forward(&moments, &market.families(rows), BLOCKS)?;
     let mut errors = [0.0; CHANGES.len()];
     let mut judged = 0;
-    for block in &blocks {
-        let placed = |places: &[u32]| -> Vec<u32> { places.iter().map(|at| rows[*at as usize]).collect() };
-        let (train, test) = (placed(&block.train), placed(&block.test));
+    for (train, test) in blocks(market, splits, BLOCKS)? {
         let targets = market.data.targets(&train);
         judged += test.len();
         for dated in [false, true] {
@@ -100,7 +98,9 @@ fn simplest<T>(choices: &[Choice<T>]) -> &Choice<T> {
     choices.iter().fold(&choices[0], |best, other| if better(best, other) { other } else { best })
 }
 
-/// Chooses the shares of ridge and kernel regression in the prediction, by the out-of-fold predictions of the early ads.
+/// Chooses the shares of ridge and kernel regression in the prediction, on walk-forward blocks of the early ads: out-of-fold
+/// predictions, whose ads have neighbours of the same time, flatter the trees. A quick choice has fewer blocks and no
+/// kernel regression.
 ///
 /// # Errors
 /// Errors of the fits.
@@ -108,27 +108,42 @@ pub fn shares(
     market: &Market<'_>,
     splits: &Splits,
     recipe: &StackRecipe,
-    with_kernel: bool,
+    is_quick: bool,
 ) -> Result<(Shares, Vec<Choice<Shares>>)> {
-    let rows = &splits.early;
-    let kernels = if with_kernel { &KERNEL_SHARES[..] } else { &KERNEL_SHARES[..1] };
+    let kernels = if is_quick { &KERNEL_SHARES[..1] } else { &KERNEL_SHARES[..] };
     let all = Shares { ridge: 0.0, kernel: kernels[kernels.len() - 1] };
-    let trained = StackRecipe { shares: all, ..recipe.clone() }.train(&market.data, rows)?;
-    let width = trained.stack.transformers.width();
-    let (targets, weights) = (market.data.targets(rows), recipe.weights(&market.data, rows));
-    let total: f64 = weights.iter().sum();
-    let mut choices = Vec::new();
-    for &kernel in kernels {
-        for ridge in RIDGE_SHARES.into_iter().filter(|ridge| 1.0 - ridge - kernel >= TREE_SHARE) {
-            let candidate = Shares { ridge, kernel };
-            let blended = candidate.blended(&trained.out_of_trees, &trained.fitted.transformed, width);
-            let errors = blended.iter().zip(&targets).zip(&weights);
-            let error =
-                errors.map(|((predicted, actual), weight)| weight * (predicted - actual).abs()).sum::<f64>();
-            choices.push(Choice { candidate, error: error / total });
+    let recipe = StackRecipe { shares: all, ..recipe.clone() };
+    let mut choices: Vec<Choice<Shares>> = kernels
+        .iter()
+        .flat_map(|&kernel| RIDGE_SHARES.map(|ridge| Shares { ridge, kernel }))
+        .filter(|shares| 1.0 - shares.ridge - shares.kernel >= TREE_SHARE)
+        .map(|candidate| Choice { candidate, error: 0.0 })
+        .collect();
+    let folds = if is_quick { QUICK_BLOCKS } else { BLOCKS.folds };
+    let mut judged = 0;
+    for (train, test) in blocks(market, splits, WalkForward { folds, ..BLOCKS })? {
+        let (of_trees, transformed) = recipe.unmixed(&market.data, &train, &test)?;
+        let targets = market.data.targets(&test);
+        let width = transformed.columns.len() / test.len().max(1);
+        judged += test.len();
+        for choice in &mut choices {
+            let blended = choice.candidate.blended(&of_trees, &transformed, width);
+            choice.error += blended.iter().zip(&targets).map(|(p, y)| (p - y).abs()).sum::<f64>();
         }
     }
+    for choice in &mut choices {
+        choice.error /= judged.max(1) as f64;
+    }
     Ok((simplest(&choices).candidate, choices))
+}
+
+/// Walk-forward blocks of the early ads: rows to train on, and rows to judge on.
+fn blocks(market: &Market<'_>, splits: &Splits, blocks: WalkForward) -> Result<Vec<(Vec<u32>, Vec<u32>)>> {
+    let rows = &splits.early;
+    let moments: Vec<_> = rows.iter().map(|row| market.ads[*row as usize].moment()).collect();
+    let placed = |places: &[u32]| -> Vec<u32> { places.iter().map(|at| rows[*at as usize]).collect() };
+    let folds = walk_forward(&moments, &market.families(rows), blocks)?;
+    Ok(folds.iter().map(|block| (placed(&block.train), placed(&block.test))).collect())
 }
 
 /// Searches the parameters of the trees on the training part, by folds of its out-of-fold columns. Returns the

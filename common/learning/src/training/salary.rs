@@ -152,7 +152,7 @@ fn choose_recipe(
     if observer.is_stopped() {
         return Ok(None);
     }
-    let (chosen, shares) = choose::shares(market, splits, &recipe, !options.quick)?;
+    let (chosen, shares) = choose::shares(market, splits, &recipe, options.quick)?;
     recipe.shares = chosen;
     observer.step();
     Ok(Some(Chosen { recipe, changes, shares, trials }))
@@ -231,7 +231,7 @@ impl Run<'_> {
         if older.is_empty() || newest.is_empty() {
             return Ok(Vec::new());
         }
-        let stack = self.recipe.train(&self.market.data, &older)?.stack;
+        let stack = self.recipe.train(&self.market.data, &older)?;
         let of_stack = stack.predict_with_scale(&self.market.data.table, newest)?;
         Ok(residuals(self.market, newest, &of_stack))
     }
@@ -243,7 +243,7 @@ impl Run<'_> {
             predictions.push(fit_and_predict(self.market, peer.as_ref(), train, rows)?);
         }
         let clock = Instant::now();
-        let stack = self.recipe.train(&self.market.data, train)?.stack;
+        let stack = self.recipe.train(&self.market.data, train)?;
         let fit_seconds = clock.elapsed().as_secs_f64();
         let clock = Instant::now();
         let of_stack = stack.predict_with_scale(&self.market.data.table, rows)?;
