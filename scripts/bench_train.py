@@ -81,7 +81,7 @@ def train(arguments: argparse.Namespace, name: str, file: Path) -> tuple[Path, C
     print(f"bench: train-models, {name}", file=sys.stderr, flush=True)
     ours = [arguments.programs / "train-models", "--once", "--only", "salary", "--trials", arguments.trials]
     ours += ["--currency", MARKETS[name][1], "--export-folds", folds]
-    cost = run(ours, **market_environment(market), OMP_WAIT_POLICY="passive")
+    cost = run(ours, **market_environment(market))
     print(f"bench: the reference, {name}", file=sys.stderr, flush=True)
     reference = [arguments.python, REPOSITORY / "scripts" / "reference", folds, "--trials", arguments.trials]
     run([*reference, "--threads", arguments.threads, "--columns", arguments.columns])

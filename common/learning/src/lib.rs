@@ -20,3 +20,4 @@ pub mod report;
 pub mod training;
 
 pub use ads::Ad;
+pub use common_lightgbm::set_wait_policy;

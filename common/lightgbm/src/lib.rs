@@ -17,9 +17,12 @@
 //! never sets that number. It sets OpenMP's, which each thread of the process has for itself.
 //!
 //! On a machine that does other work too, the variable `OMP_WAIT_POLICY=passive` keeps its threads from spinning while
-//! they wait for one another. OpenMP reads it when the process starts; `.cargo/config.toml` sets it.
+//! they wait for one another. A program sets it by [`set_wait_policy`], and `.cargo/config.toml` sets it for tests.
 //!
 //! LightGBM's messages are events of level `DEBUG`. It also prints the message of each error to standard error.
+
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 
 pub mod booster;
 pub mod dataset;
@@ -33,6 +36,27 @@ pub use booster::{Booster, Importance};
 pub use dataset::{Dataset, DatasetOptions, Matrix};
 pub use parameters::Parameters;
 pub use training::{EarlyStopping, Evaluation, Round, Trained, Training, train};
+
+/// Restarts this program with `OMP_WAIT_POLICY=passive`, unless the variable is set: OpenMP reads it when a process
+/// starts. Call it first in `main`.
+///
+/// By default, threads that wait for one another spin. Two trainings at once on two cores then took over ten times as
+/// long. If the program cannot be restarted, nothing changes.
+pub fn set_wait_policy() {
+    const NAME: &str = "OMP_WAIT_POLICY";
+    if std::env::var_os(NAME).is_some() {
+        return;
+    }
+    if let Ok(program) = std::env::current_exe() {
+        let mut arguments = std::env::args_os();
+        let mut command = Command::new(program);
+        if let Some(name) = arguments.next() {
+            command.arg0(name);
+        }
+        // Returns only if it fails.
+        let _error = command.args(arguments).env(NAME, "passive").exec();
+    }
+}
 
 #[cfg(test)]
 mod tests;

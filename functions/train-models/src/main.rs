@@ -30,5 +30,6 @@ const FUNCTION: Function = Function {
 };
 
 fn main() -> ExitCode {
+    common::learning::set_wait_policy();
     run_batch::<TrainModels>(FUNCTION)
 }
