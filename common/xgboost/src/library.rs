@@ -95,12 +95,12 @@ impl Functions {
         // library that a program is linked to.
         let functions = unsafe { Library::new(&path).and_then(|library| Self::of(library, openmp)) };
         let functions = functions.map_err(refused)?;
-        let (mut major, mut minor, mut patch) = (0, 0, 0);
+        let (mut major, mut minor, mut fix) = (0, 0, 0);
         // SAFETY: the pointers are valid.
-        unsafe { (functions.XGBoostVersion)(&raw mut major, &raw mut minor, &raw mut patch) };
+        unsafe { (functions.XGBoostVersion)(&raw mut major, &raw mut minor, &raw mut fix) };
         if major != MAJOR {
             return Err(Error::invalid_input(format!(
-                "invalid XGBoost library {:?}: expected version {MAJOR}, found {major}.{minor}.{patch}",
+                "invalid XGBoost library {:?}: expected version {MAJOR}, found {major}.{minor}.{fix}",
                 path.display()
             )));
         }

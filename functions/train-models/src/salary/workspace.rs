@@ -10,7 +10,7 @@ use common::{Error, Result};
 /// Extension of the files with the trials of a search.
 const JOURNAL: &str = "jsonl";
 /// Journals of trainings that were not run again within this time are removed.
-const KEPT: Duration = Duration::from_secs(30 * 86_400);
+const KEPT: Duration = Duration::from_hours(30 * 24);
 
 /// The files of one training. While it exists, no other process of this machine trains the same model.
 pub(super) struct Workspace {
