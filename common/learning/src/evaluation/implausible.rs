@@ -85,6 +85,31 @@ impl Reason {
             Self::TooHigh => "too high",
         }
     }
+
+    /// How such a salary is recognised, with the bounds of its currency.
+    pub fn rule(self, bounds: &Bounds) -> String {
+        let Bounds { low, high } = bounds;
+        match self {
+            Self::AnnualFigure => format!("the middle is above {high:.0}, and plausible when divided by 12"),
+            Self::PlaceholderRange => format!(
+                "the upper end is over {MAX_RATIO} times the lower, or over {NARROW_RATIO} times and above {high:.0}"
+            ),
+            Self::DayRate => format!(
+                "{WORKING_DAYS} times a round amount of {} to {}, and no round amount a year or words such as contract",
+                DAY_RATES.start(),
+                DAY_RATES.end()
+            ),
+            Self::TooLow => format!("the middle is below {low:.0}"),
+            Self::TooHigh => format!("the middle is above {high:.0}"),
+        }
+    }
+
+    /// The reason with this name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::AnnualFigure, Self::PlaceholderRange, Self::DayRate, Self::TooLow, Self::TooHigh]
+            .into_iter()
+            .find(|reason| reason.name() == name)
+    }
 }
 
 /// Why the salary of an ad is set aside; `None` if it is plausible or the ad has none.
@@ -191,6 +216,16 @@ mod tests {
             assert_eq!(of(currency, min, max), None, "{min} {max}");
         }
         assert_eq!(assess(&Ad::default(), &KNOWN), None);
+    }
+
+    #[test]
+    fn every_reason_has_a_name_and_a_rule() {
+        for name in ["annual figure in a monthly column", "range that says nothing", "day rate", "too low"] {
+            let reason = Reason::named(name).unwrap();
+            assert!(reason.name() == name && !reason.rule(&KNOWN).is_empty());
+        }
+        assert_eq!(Reason::TooHigh.rule(&KNOWN), "the middle is above 40000");
+        assert_eq!(Reason::named("no vector"), None);
     }
 
     #[test]

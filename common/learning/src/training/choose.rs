@@ -36,9 +36,9 @@ const QUICK_BLOCKS: usize = 2;
 
 /// Shares in the prediction that are tried, of the ridge and of the kernel regression.
 const RIDGE_SHARES: [f64; 3] = [0.0, 0.25, 0.5];
-const KERNEL_SHARES: [f64; 3] = [0.0, 0.2, 0.35];
+const KERNEL_SHARES: [f64; 4] = [0.0, 0.2, 0.35, 0.5];
 /// The least share of the trees.
-const TREE_SHARE: f64 = 0.4;
+const TREE_SHARE: f64 = 0.15;
 
 /// Improvement of the error that a more complex choice has to bring.
 const WORTH: f64 = 0.002;

@@ -34,6 +34,8 @@ pub struct Market<'a> {
     pub with_salary: usize,
     /// Ads that are not trained on, by reason.
     pub set_aside: BTreeMap<String, u64>,
+    /// Plausible salaries.
+    pub bounds: Bounds,
 }
 
 /// Number of ads with a salary by currency.
@@ -97,7 +99,7 @@ impl<'a> Market<'a> {
         let days = kept.iter().map(|ad| ad.moment().timestamp() as f64 / 86_400.0).collect();
         let table = Arc::new(AdTable::new(&kept, MIN_TEXTS));
         let data = TrainingData { table, log_salaries, families, strata, days };
-        Ok(Self { currency: currency.to_owned(), ads: kept, data, with_salary, set_aside })
+        Ok(Self { currency: currency.to_owned(), ads: kept, data, with_salary, set_aside, bounds })
     }
 
     /// Every row.

@@ -9,6 +9,7 @@ use super::salary::{Judged, Trained};
 use super::splits::window;
 use crate::evaluation::bootstrap::{Interval, Paired};
 use crate::evaluation::families::FamilyFacts;
+use crate::evaluation::implausible::Reason;
 use crate::models::predictor::{COVERAGE, SalaryPrediction};
 use crate::report::salary::{
     self, ChampionComparison, CurrencyAds, Data, Decision, Estimate, Evaluation, Fold, IntervalFacts,
@@ -105,16 +106,18 @@ fn data(market: &Market<'_>, facts: &Facts) -> Data {
         ads: *ads,
         outcome: outcome.clone(),
     };
-    let aside = market.set_aside.iter();
+    let aside = |(reason, ads): (&String, &u64)| SetAside {
+        reason: reason.clone(),
+        ads: *ads,
+        rule: Reason::named(reason).map(|reason| reason.rule(&market.bounds)).unwrap_or_default(),
+    };
     Data {
         ads: facts.ads,
         with_salary: market.with_salary as u64,
         used: rows.len() as u64,
         families: Some(FamilyFacts::of(&market.data.families).families.into()),
         posted: posted.map(|(from, to)| (from.date_naive(), to.date_naive())),
-        set_aside: aside
-            .map(|(reason, ads)| SetAside { reason: reason.clone(), ads: *ads, rule: String::new() })
-            .collect(),
+        set_aside: market.set_aside.iter().map(aside).collect(),
         currencies: facts.currencies.iter().map(currency).collect(),
         salaries: market.salaries(&rows),
     }
