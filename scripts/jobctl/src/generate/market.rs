@@ -135,6 +135,14 @@ impl Market {
         scrapes
     }
 
+    /// What an ad pays before the mistakes of its board: lower and upper bound in SGD per month.
+    #[cfg(test)]
+    pub(super) fn pay(&self, number: u64) -> (f64, f64) {
+        let original = self.original(number);
+        let mut dice = content::dice(self.plan.seed, original);
+        Content::new(&self.words, &self.employers, &mut dice, self.time(original)).pay
+    }
+
     /// Generates one sighting of an ad.
     pub(crate) fn sighting(&self, number: u64, sighting: usize) -> JobAd {
         let seed = self.plan.seed;
