@@ -131,8 +131,8 @@ impl StackRecipe {
         Sample { rows, weights, seed: self.seed, dated: self.dated, with_kernel }
     }
 
-    /// What the trees alone predict for `rows`, with the columns of `rows`, if everything is fitted to `train`. What is
-    /// mixed with the trees is in the columns.
+    /// What the trees alone predict for `rows` if everything is fitted to `train`, and the transformed `rows`, which have
+    /// what is mixed with the trees.
     ///
     /// # Errors
     /// `InvalidInput` without rows; errors of LightGBM.

@@ -216,8 +216,11 @@ impl Job<'_> {
         })
     }
 
-    /// XGBoost, if its library is there.
+    /// XGBoost, if its library is there. A quick training does not compare with it.
     fn xgboost(&self) -> Result<Option<Xgboost>> {
+        if self.invocation.options.quick {
+            return Ok(None);
+        }
         match Xgboost::load(&self.context.settings.training.xgboost_dir) {
             Ok(library) => Ok(Some(library)),
             Err(error) if error.kind() == ErrorKind::NotFound => {
