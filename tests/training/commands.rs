@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Model, POUNDS, SALARY};
-use crate::support::{Market, Service};
+use crate::support::{Market, Running, Service};
 
 #[test]
 fn a_registry_without_models_is_listed_and_names_none() {
@@ -114,4 +114,14 @@ fn options_that_exclude_each_other_are_usage_errors_in_every_mode() {
     assert_eq!((listed.status, &listed.json["report"]["versions"]), (200, &json!([])), "{}", listed.json);
     let refused = service.post(&json!({ "export_folds": "/tmp/folds" })).send();
     assert_eq!(refused.status, 400, "a request does not choose where a server writes: {}", refused.json);
+}
+
+#[test]
+fn threads_that_wait_sleep() {
+    let market = Market::empty();
+    let mut command = market.command("train-models");
+    let ended = Running::start(command.args(["--once", "--list"]).env("OMP_DISPLAY_ENV", "verbose")).end();
+    // OpenMP prints what it has read when the process starts: how often a waiting thread looks before it sleeps.
+    let last = ended.stderr.rsplit_once("OPENMP DISPLAY ENVIRONMENT BEGIN").map_or("", |(_, last)| last);
+    assert!(last.contains("GOMP_SPINCOUNT = '0'"), "{ended:?}");
 }
