@@ -27,6 +27,7 @@ from data import read  # noqa: E402
 from scores import Scores, interval  # noqa: E402
 
 MARKETS = {"Singapore": ("sg_jobs.parquet", "SGD"), "UK": ("uk_jobs.parquet", "GBP")}
+MODELS = {"Singapore": "salary_predictor", "UK": "salary_predictor_gbp"}
 OURS = "ours"
 HEAD = (
     "| model | MAE | R² | RMSE | ≤ 3 | MAE behind | R² behind | seconds | CPU seconds | peak MB |",
@@ -141,6 +142,18 @@ def same_trials(folds: Path) -> list[str]:
     return ["", f"LightGBM alone, {len(ours['parameters'])} same trials: {times}."]
 
 
+def predictions_a_second(arguments: argparse.Namespace, name: str) -> list[str]:
+    """A line about the speed of the model that was published for a market."""
+    market = arguments.work / name.lower()
+    model = market / "artifacts" / "models" / MODELS[name] / "v1"
+    clean = {name: value for name, value in os.environ.items() if name not in UNWANTED}
+    command = [arguments.programs / "predict", f"duckdb:{market}/jobs.duckdb", model]
+    done = subprocess.run([str(part) for part in command], env=clean, stdout=subprocess.PIPE, text=True, check=True)
+    found = json.loads(done.stdout)
+    rates = f"{found['from_rows_a_second']:,.0f} ads a second from rows, {found['from_features_a_second']:,.0f} from features"
+    return ["", f"Prediction of {found['ads']:,} ads by the model of {found['training_ads']:,} ads: {rates}."]
+
+
 def section(arguments: argparse.Namespace, load: float) -> str:
     command = f"scripts/bench train --trials {arguments.trials} --threads {arguments.threads} --columns {arguments.columns}"
     lines = [
@@ -157,7 +170,7 @@ def section(arguments: argparse.Namespace, load: float) -> str:
             print(f"bench: {name}: no {file.name} in the test data", file=sys.stderr)
             continue
         folds, cost = train(arguments, name, file)
-        lines += ["", f"### {name}", "", *HEAD, *table(folds, cost), *same_trials(folds)]
+        lines += ["", f"### {name}", "", *HEAD, *table(folds, cost), *same_trials(folds), *predictions_a_second(arguments, name)]
     return "\n".join([*lines, ""])
 
 

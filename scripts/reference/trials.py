@@ -1,8 +1,7 @@
 """The trials of train-models repeated with Python's LightGBM on the same matrix, for the time of LightGBM alone.
 
-trials.json: {"parameters": [{LightGBM's parameters with num_iterations}…], "folds": [{"train": [row…], "test": [row…]}…],
-"categorical": [column…], "seconds": LightGBM's own part in train-models}. matrix.parquet: one column a feature (floats) and
-`label`; a row of a fold is its place in that file.
+trials.json: {"parameters": [{LightGBM's parameters with num_iterations}…], "categorical": [column…], "seconds": LightGBM's own
+part in train-models}. matrix.parquet: one column a feature (floats), and `label`, `weight` and `fold`.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from measure import Parts
 from settings import Settings
 
 NAME = "same trials"
+KEYS = ("label", "weight", "fold")
 
 
 def repeat(settings: Settings) -> dict:
@@ -26,19 +26,21 @@ def repeat(settings: Settings) -> dict:
     written = json.loads((settings.folder / "trials.json").read_text())
     with parts.part("read"):
         table = pyarrow.parquet.read_table(settings.folder / "matrix.parquet")
-        label = table["label"].to_numpy()
-        names = [name for name in table.column_names if name != "label"]
+        label, weight, folds = (table[name].to_numpy() for name in KEYS)
+        names = [name for name in table.column_names if name not in KEYS]
         matrix = np.column_stack([table[name].to_numpy() for name in names])
         categorical = [names.index(name) for name in written["categorical"]]
     errors = []
     for parameters in written["parameters"]:
-        parameters = parameters | {"num_threads": settings.threads, "verbose": -1}
+        # As train-models sets them for every training.
+        parameters = parameters | {"deterministic": True, "force_col_wise": True, "num_threads": settings.threads, "verbose": -1}
         held_errors = []
-        for fold in written["folds"]:
-            train, held = np.array(fold["train"]), np.array(fold["test"])
+        for fold in np.unique(folds):
+            train, held = folds != fold, folds == fold
+            seen, hidden = matrix[train], matrix[held]
             with parts.part("lightgbm"):
-                data = lightgbm.Dataset(matrix[train], label[train], categorical_feature=categorical, params=parameters)
-                predicted = lightgbm.train(parameters, data).predict(matrix[held], num_threads=settings.threads)
+                data = lightgbm.Dataset(seen, label[train], weight=weight[train], categorical_feature=categorical, params=parameters)
+                predicted = lightgbm.train(parameters, data).predict(hidden, num_threads=settings.threads)
             held_errors.append(np.abs(predicted - label[held]))
         errors.append(float(np.concatenate(held_errors).mean()))
     return {"mean_absolute_errors": errors} | parts.report()

@@ -130,3 +130,40 @@ async fn two_concurrent_runs_write_one_row_per_ad() {
     assert_eq!(duplicates.concat().len(), 0);
     assert_eq!(rows(&world).await.len(), 120);
 }
+
+#[tokio::test]
+async fn a_model_of_bigquery_has_the_files_of_one_of_duckdb() {
+    let Some(world) = World::on_emulators() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let laptop = on_duckdb(&folder, &world);
+    let mut files = Vec::new();
+    for world in [&world, &laptop] {
+        generate(world);
+        report(run(world, "embed-new-jobs", &["--once"], &[]));
+        let training = tempfile::tempdir().unwrap();
+        let arguments = ["--once", "--only", "salary", "--currency", "SGD", "--quick"];
+        let variables = [("TRAINING_DIR", training.path().to_str().unwrap())];
+        let trained = report(run(world, "train-models", &arguments, &variables));
+        assert_eq!(trained["champions"], serde_json::json!({ "salary_predictor": "v1" }), "{trained}");
+        files.push(model_files(world).await);
+    }
+    let names: Vec<&String> = files[0].keys().collect();
+    assert!(names.len() >= 9, "{names:?}");
+    for (name, bytes) in &files[0] {
+        assert!(Some(bytes) == files[1].get(name), "{name} differs");
+    }
+}
+
+/// The files of the first salary model, without those that contain times.
+async fn model_files(world: &World) -> BTreeMap<String, Vec<u8>> {
+    let (artifacts, prefix) = (world.artifacts(), "models/salary_predictor/v1/");
+    let mut files = BTreeMap::new();
+    for facts in artifacts.list(prefix).await.unwrap() {
+        let name = facts.name.strip_prefix(prefix).unwrap_or(&facts.name);
+        if !["manifest.json", "report.html", "claim.json"].contains(&name) {
+            let chunks = artifacts.read(&facts.name).await.unwrap().unwrap().chunks;
+            files.insert(name.to_owned(), chunks.try_collect::<Vec<_>>().await.unwrap().concat());
+        }
+    }
+    files
+}

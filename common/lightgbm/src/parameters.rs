@@ -32,6 +32,11 @@ impl Parameters {
         self
     }
 
+    /// Names and values, as they were set.
+    pub fn values(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.values.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The parameters under LightGBM's names.
     ///
     /// # Errors

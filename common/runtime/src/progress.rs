@@ -36,6 +36,8 @@ struct Work {
     done: u64,
     started: Instant,
     logged: Instant,
+    /// The count of the last log line.
+    logged_done: Option<u64>,
     bar: Option<ProgressBar>,
 }
 
@@ -55,7 +57,15 @@ impl Progress {
         self.finish();
         let now = Instant::now();
         let bar = self.is_bar.then(|| BARS.add(bar(total, what)));
-        *self.lock() = Some(Work { what: what.into(), total, done: 0, started: now, logged: now, bar });
+        *self.lock() = Some(Work {
+            what: what.into(),
+            total,
+            done: 0,
+            started: now,
+            logged: now,
+            logged_done: None,
+            bar,
+        });
     }
 
     /// Counts `n` more units as completed.
@@ -66,16 +76,17 @@ impl Progress {
         if let Some(bar) = &work.bar {
             bar.inc(n);
         } else if work.logged.elapsed() >= LOG_EVERY {
-            work.logged = Instant::now();
+            (work.logged, work.logged_done) = (Instant::now(), Some(work.done));
             self.span.in_scope(|| tracing::info!("{}", work.line()));
         }
     }
 
-    /// Finishes the work: removes the progress bar, or logs a last line.
+    /// Finishes the work: removes the progress bar, or logs a last line unless the last one has the same count.
     pub fn finish(&self) {
         let Some(work) = self.lock().take() else { return };
         match &work.bar {
             Some(bar) => bar.finish_and_clear(),
+            None if work.logged_done == Some(work.done) => {}
             None => self.span.in_scope(|| tracing::info!("{}", work.line())),
         }
     }

@@ -17,11 +17,21 @@ pub struct Codes {
 impl Codes {
     /// Learns the values that occur at least twice in `rows`.
     pub fn fit(values: &[String], rows: &[u32]) -> Self {
+        Self::fit_most(values, rows, usize::MAX)
+    }
+
+    /// Learns the `most` most frequent of the values that occur at least twice in `rows`; of equally frequent ones, the first
+    /// in ascending order.
+    pub fn fit_most(values: &[String], rows: &[u32], most: usize) -> Self {
         let mut seen: Vec<&String> =
             rows.iter().map(|row| &values[*row as usize]).filter(|v| !v.is_empty()).collect();
         seen.sort_unstable();
         let often = seen.chunk_by(|a, b| a == b).filter(|same| same.len() >= MIN_ADS);
-        Self { values: often.map(|same| same[0].clone()).collect() }
+        let mut often: Vec<(usize, &String)> = often.map(|same| (same.len(), same[0])).collect();
+        often.sort_by_key(|(ads, _)| std::cmp::Reverse(*ads));
+        often.truncate(most);
+        often.sort_unstable_by_key(|(_, value)| *value);
+        Self { values: often.into_iter().map(|(_, value)| value.clone()).collect() }
     }
 
     /// The code of `value`.
@@ -105,6 +115,14 @@ mod tests {
         let codes = Codes::fit(&texts(&["b", "a", "b", "", "a", "c", "", "d"]), &[0, 1, 2, 3, 4, 5, 6]);
         assert_eq!(["a", "b", "c", "d", ""].map(|value| codes.code(value)), [1, 2, 0, 0, 0]);
         assert_eq!((codes.value(2), codes.value(0), codes.value(3)), (Some("b"), None, None));
+    }
+
+    #[test]
+    fn the_most_frequent_values_have_codes() {
+        let values = texts(&["a", "a", "c", "c", "c", "b", "b"]);
+        let most = |most| Codes::fit_most(&values, &[0, 1, 2, 3, 4, 5, 6], most).values;
+        assert_eq!(most(2), ["a", "c"]);
+        assert_eq!(most(1), ["c"]);
     }
 
     #[test]

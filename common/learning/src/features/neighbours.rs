@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 const SIZES: [usize; 3] = [5, 15, 50];
 /// The largest of [`SIZES`].
 const MOST: usize = 50;
+/// Queries that share a pass over the vectors, which otherwise waits for memory.
+const QUERIES: usize = 16;
+/// Vectors that are compared with these queries in turn: they fit the second-level cache.
+const BLOCK: usize = 128;
 /// Power of the cosine that weighs a neighbour.
 const POWER: i32 = 8;
 /// Training ads that are kept: the newest.
@@ -72,12 +76,14 @@ impl Neighbours {
     /// `[queries, 8]` f32, row-major: weighted means and spreads of the log salaries of the 5, 15 and 50 nearest ads of
     /// other families, and the first and fifth cosine. NaN if there are no vectors.
     pub fn features(&self, queries: &[Query<'_>]) -> Vec<f32> {
-        queries.par_iter().flat_map_iter(|query| self.features_of(*query)).collect()
+        let of = |queries: &[Query<'_>]| {
+            self.nearest(queries).into_iter().flat_map(|nearest| self.features_of(&nearest))
+        };
+        queries.par_chunks(QUERIES).flat_map_iter(of).collect()
     }
 
-    fn features_of(&self, query: Query<'_>) -> [f32; NAMES.len()] {
+    fn features_of(&self, nearest: &[(f32, u32)]) -> [f32; NAMES.len()] {
         let mut features = [f32::NAN; NAMES.len()];
-        let nearest = self.nearest(query);
         if nearest.is_empty() {
             return features;
         }
@@ -98,14 +104,24 @@ impl Neighbours {
         features
     }
 
-    /// The nearest ads of other families with their cosines, nearest first; ties in the order of the ads.
-    fn nearest(&self, query: Query<'_>) -> Vec<(f32, u32)> {
-        if self.dimension == 0 || query.vector.len() != self.dimension {
-            return Vec::new();
+    /// For each query the nearest ads of other families with their cosines, nearest first; ties in the order of the ads.
+    fn nearest(&self, queries: &[Query<'_>]) -> Vec<Vec<(f32, u32)>> {
+        let mut found: Vec<Vec<(f32, u32)>> = queries.iter().map(|_| Vec::with_capacity(MOST + 1)).collect();
+        for (block, vectors) in self.vectors.chunks(BLOCK * self.dimension.max(1)).enumerate() {
+            for (query, nearest) in queries.iter().zip(&mut found) {
+                self.compare(*query, vectors, block * BLOCK, nearest);
+            }
+        }
+        found
+    }
+
+    /// Compares a query with a block of vectors, of which the first is that of the ad `first`.
+    fn compare(&self, query: Query<'_>, vectors: &[f32], first: usize, nearest: &mut Vec<(f32, u32)>) {
+        if query.vector.len() != self.dimension {
+            return;
         }
         let dot = kernels().dot;
-        let mut nearest: Vec<(f32, u32)> = Vec::with_capacity(MOST + 1);
-        for (ad, vector) in self.vectors.chunks_exact(self.dimension).enumerate() {
+        for (ad, vector) in (first..).zip(vectors.chunks_exact(self.dimension)) {
             let cosine = dot(query.vector, vector);
             let is_worse = nearest.len() == MOST && nearest.last().is_some_and(|(least, _)| cosine <= *least);
             if is_worse || query.family == Some(self.families[ad]) {
@@ -115,7 +131,6 @@ impl Neighbours {
             nearest.insert(at, (cosine, ad as u32));
             nearest.truncate(MOST);
         }
-        nearest
     }
 }
 
@@ -160,7 +175,7 @@ mod tests {
         for n in 0..200 {
             neighbours.push(&at((n * 37 % 200) as f32 / 4.0), 1.0, n);
         }
-        let found = neighbours.nearest(Query { vector: &at(0.0), family: None });
+        let found = &neighbours.nearest(&[Query { vector: &at(0.0), family: None }])[0];
         assert_eq!(found.len(), 50);
         assert!(found.is_sorted_by(|a, b| a.0 >= b.0));
         assert_eq!(found[0].1, 0);

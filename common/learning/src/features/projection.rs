@@ -7,6 +7,7 @@ use faer::{Mat, Side};
 use rand::Rng;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::sparse::Sparse;
@@ -109,18 +110,35 @@ impl Svd {
                 matrix.columns()
             )));
         }
-        let axes: Vec<f64> = self.axes.iter().copied().map(f64::from).collect();
-        let product = narrowed(matrix, &self.columns).times_dense(&axes, self.width);
-        Ok(product.into_iter().map(|value| value as f32).collect())
+        let places = places(&self.columns, self.total);
+        let image = |row: usize| {
+            let mut sums = vec![0f64; self.width];
+            for (column, value) in matrix.row(row) {
+                let place = places[column as usize] as usize;
+                // A column that the SVD does not read is beyond the last one.
+                let Some(axes) = self.axes.get(place * self.width..(place + 1) * self.width) else {
+                    continue;
+                };
+                sums.iter_mut().zip(axes).for_each(|(sum, axis)| *sum += f64::from(value) * f64::from(*axis));
+            }
+            sums.into_iter().map(|sum| sum as f32)
+        };
+        Ok((0..matrix.rows()).into_par_iter().with_min_len(16).flat_map_iter(image).collect())
     }
+}
+
+/// The place of each of `total` columns in `columns`, which ascend; `u32::MAX` for those that are not in it.
+fn places(columns: &[u32], total: usize) -> Vec<u32> {
+    let mut places = vec![u32::MAX; total];
+    for (place, column) in columns.iter().enumerate() {
+        places[*column as usize] = place as u32;
+    }
+    places
 }
 
 /// The given columns of `matrix`, which ascend.
 fn narrowed(matrix: &Sparse, columns: &[u32]) -> Sparse {
-    let mut places = vec![u32::MAX; matrix.columns()];
-    for (place, column) in columns.iter().enumerate() {
-        places[*column as usize] = place as u32;
-    }
+    let places = places(columns, matrix.columns());
     let mut narrow = Sparse::new(columns.len());
     for row in 0..matrix.rows() {
         let kept = matrix.row(row).map(|(column, value)| (places[column as usize], value));

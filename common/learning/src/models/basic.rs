@@ -10,7 +10,7 @@ use crate::features::projection::Pca;
 
 /// Principal components of the vector.
 const COMPONENTS: usize = 10;
-/// Values of a category that get a column; of more, the first in alphabetical order.
+/// Values of a category that get a column: the most frequent.
 const MOST_VALUES: usize = 60;
 /// The one-hot categories.
 const ONE_HOT: [&str; 4] = ["classification", "work_type", "source", "location_wide"];
@@ -42,15 +42,17 @@ impl Basic {
         let vectors: Vec<f32> = rows.iter().flat_map(|row| table.embedding(*row as usize)).copied().collect();
         Ok(Self {
             means: (0..width).map(mean).collect(),
-            codes: ONE_HOT.iter().map(|name| Codes::fit(table.category(name), rows)).collect(),
+            codes: ONE_HOT
+                .iter()
+                .map(|name| Codes::fit_most(table.category(name), rows, MOST_VALUES))
+                .collect(),
             components: Pca::fit(&vectors, table.dimension, COMPONENTS)?,
         })
     }
 
     /// Number of columns.
     pub fn width(&self) -> usize {
-        let values = |codes: &Codes| codes.len().min(MOST_VALUES);
-        NUMERIC.len() + self.codes.iter().map(values).sum::<usize>() + self.components.width()
+        NUMERIC.len() + self.codes.iter().map(Codes::len).sum::<usize>() + self.components.width()
     }
 
     /// The columns of `rows`, a vector a row.
@@ -63,8 +65,7 @@ impl Basic {
             let mut columns: Vec<f32> = numbers.iter().zip(&self.means).map(known).collect();
             for (name, codes) in ONE_HOT.iter().zip(&self.codes) {
                 let code = codes.code(&table.category(name)[row]);
-                let values = (1..=MOST_VALUES as u32).filter(|code| codes.value(*code).is_some());
-                columns.extend(values.map(|value| f32::from(value == code)));
+                columns.extend((1..=codes.len() as u32).map(|value| f32::from(value == code)));
             }
             columns.extend(self.components.transform(table.embedding(row)));
             columns

@@ -4,6 +4,7 @@
 //! those of the landmarks (Williams and Seeger, 2001). The kernel is `exp(-γ |x - l|²)`.
 
 use common_core::{Error, Result};
+use common_index::kernels::kernels;
 use faer::linalg::solvers::Solve;
 use faer::{Mat, Side};
 use rand::SeedableRng;
@@ -126,11 +127,17 @@ impl Kernel {
     /// Kernel values of `points` with the landmarks: `[points, landmarks]`, row-major.
     fn values(&self, points: &[f32]) -> Vec<f64> {
         let width = self.svd.width().max(1);
+        let dot = kernels().dot;
+        let lengths: Vec<f64> = self.landmarks.chunks(width).map(squared).collect();
         let of = |point: &[f32]| -> Vec<f64> {
-            let distance = |landmark: &[f32]| -> f64 {
-                point.iter().zip(landmark).map(|(a, b)| f64::from(a - b).powi(2)).sum()
+            let own = squared(point);
+            let landmarks = self.landmarks.chunks(width).zip(&lengths);
+            let value = |(landmark, length): (&[f32], &f64)| {
+                // |x - l|², below zero by rounding only.
+                let distance = own + length - 2.0 * f64::from(dot(point, landmark));
+                (-self.gamma * distance.max(0.0)).exp()
             };
-            self.landmarks.chunks(width).map(|landmark| (-self.gamma * distance(landmark)).exp()).collect()
+            landmarks.map(value).collect()
         };
         points.par_chunks(width).flat_map_iter(of).collect()
     }

@@ -6,6 +6,7 @@ use common_core::error::OnPath;
 use common_core::job::Timestamp;
 use common_core::{Error, Result};
 use common_lightgbm::Booster;
+use rayon::prelude::*;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,9 @@ use crate::models::TrainingData;
 
 /// Share of the true salaries that an interval contains.
 pub const COVERAGE: f64 = 0.9;
+
+/// Ads that are transformed together.
+const PART: usize = 512;
 
 /// Format of the files.
 const FORMAT: u32 = 1;
@@ -110,6 +114,34 @@ impl SalaryPredictor {
     /// # Errors
     /// `InvalidInput` if an ad's vector has another length than those of the training ads.
     pub fn predict(&self, ads: &[&Ad]) -> Result<Vec<SalaryPrediction>> {
+        self.predict_transformed(&self.transform(ads)?)
+    }
+
+    /// The columns of `ads`, which [`predict_transformed`](Self::predict_transformed) reads. An ad's columns do not depend on
+    /// the others.
+    ///
+    /// # Errors
+    /// Those of [`predict`](Self::predict).
+    pub fn transform(&self, ads: &[&Ad]) -> Result<Transformed> {
+        self.refuse_other_vectors(ads)?;
+        let transform = |ads: &[&Ad]| -> Result<Transformed> {
+            let rows: Vec<u32> = (0..ads.len() as u32).collect();
+            self.stack.transformers.transform(&AdTable::new(ads, 1), &rows)
+        };
+        let parts: Vec<Transformed> = ads.par_chunks(PART).map(transform).collect::<Result<_>>()?;
+        Ok(Transformed::joined(parts))
+    }
+
+    /// Predicts from columns.
+    ///
+    /// # Errors
+    /// Errors of LightGBM.
+    pub fn predict_transformed(&self, transformed: &Transformed) -> Result<Vec<SalaryPrediction>> {
+        let predictions = self.stack.predict_transformed(transformed)?;
+        predictions.into_iter().map(|prediction| in_money(&self.calibration, prediction)).collect()
+    }
+
+    fn refuse_other_vectors(&self, ads: &[&Ad]) -> Result<()> {
         if let Some(ad) = ads.iter().find(|ad| ad.salary_embedding().len() != self.config.dimension) {
             let (has, expected) = (ad.salary_embedding().len(), self.config.dimension);
             return Err(Error::invalid_input(format!(
@@ -118,18 +150,7 @@ impl SalaryPredictor {
                 ad.key()
             )));
         }
-        let table = AdTable::new(ads, 1);
-        let rows: Vec<u32> = (0..ads.len() as u32).collect();
-        self.predict_transformed(&self.stack.transformers.transform(&table, &rows)?)
-    }
-
-    /// The same from transformed ads.
-    ///
-    /// # Errors
-    /// Errors of LightGBM.
-    pub fn predict_transformed(&self, transformed: &Transformed) -> Result<Vec<SalaryPrediction>> {
-        let predictions = self.stack.predict_transformed(transformed)?;
-        predictions.into_iter().map(|prediction| in_money(&self.calibration, prediction)).collect()
+        Ok(())
     }
 
     /// Compares predictions with the stated salaries of `ads`; ads without one do not count.

@@ -109,6 +109,21 @@ pub struct Transformed {
     pub kernel: Option<Vec<f64>>,
 }
 
+impl Transformed {
+    /// The rows of `parts` below each other. There is a kernel regression in all parts or in none.
+    #[must_use]
+    pub fn joined(parts: Vec<Self>) -> Self {
+        let mut joined = Self { columns: Vec::new(), kernel: None };
+        for part in parts {
+            joined.columns.extend(part.columns);
+            if let Some(kernel) = part.kernel {
+                joined.kernel.get_or_insert_default().extend(kernel);
+            }
+        }
+        joined
+    }
+}
+
 /// The training ads, transformed.
 #[derive(Debug, Clone)]
 pub struct Fitted {

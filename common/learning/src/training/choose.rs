@@ -1,23 +1,16 @@
-//! What is chosen without the test window: how the model follows the market, the parameters of the trees, and the shares of
-//! the linear models.
+//! What is chosen without the test window, besides the parameters of the trees: how the model follows the market, and the
+//! shares of the linear models.
 
 use common_core::Result;
-use common_lightgbm::Matrix;
 use serde::Serialize;
 
 use super::market::Market;
 use super::splits::Splits;
-use super::{Observer, Options};
 use crate::evaluation::split::{WalkForward, walk_forward};
 use crate::features::rich::Rich;
 use crate::models::ridge::SparseProblem;
 use crate::models::stack::{Recency, Shares, StackRecipe};
-use crate::models::transformers::{RICH_ALPHA, Sample, Transformers};
-use crate::models::trees::{Columns, Fit, Objective, TreeParameters};
-use crate::models::tuning::{Search, TrialResult, best, search};
-
-/// Folds of a trial.
-const TRIAL_FOLDS: u32 = 3;
+use crate::models::transformers::RICH_ALPHA;
 
 /// How markets change with time: the candidates, the simplest first.
 const CHANGES: [Change; 5] = [
@@ -41,7 +34,7 @@ const KERNEL_SHARES: [f64; 4] = [0.0, 0.2, 0.35, 0.5];
 const TREE_SHARE: f64 = 0.15;
 
 /// Improvement of the error that a more complex choice has to bring.
-const WORTH: f64 = 0.002;
+pub(super) const WORTH: f64 = 0.002;
 
 /// How a model follows a market that changes.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -144,96 +137,4 @@ fn blocks(market: &Market<'_>, splits: &Splits, blocks: WalkForward) -> Result<V
     let placed = |places: &[u32]| -> Vec<u32> { places.iter().map(|at| rows[*at as usize]).collect() };
     let folds = walk_forward(&moments, &market.families(rows), blocks)?;
     Ok(folds.iter().map(|block| (placed(&block.train), placed(&block.test))).collect())
-}
-
-/// Searches the parameters of the trees on the training part, by folds of its out-of-fold columns. Returns the
-/// parameters, and the trials; the defaults stay unless a trial is better by 0.2%.
-///
-/// # Errors
-/// Errors of the fits and of the journal.
-pub fn trees(
-    market: &Market<'_>,
-    splits: &Splits,
-    recipe: &StackRecipe,
-    options: &Options,
-    observer: &dyn Observer,
-) -> Result<(TreeParameters, Vec<TrialResult>)> {
-    let rows = &splits.parts.train;
-    let weights = recipe.weights(&market.data, rows);
-    let (transformers, fitted) = Transformers::fit(
-        &market.data,
-        Sample { rows, weights: &weights, seed: options.seed, dated: recipe.dated, with_kernel: false },
-    )?;
-    let (names, categorical) = (transformers.names(), transformers.categorical());
-    let targets = market.data.targets(rows);
-    let trial = Trial {
-        names: &names,
-        categorical: &categorical,
-        fitted: &fitted.transformed.columns,
-        targets: &targets,
-        weights: &weights,
-    };
-    let folds: Vec<u32> = fitted.folds.iter().map(|fold| fold % TRIAL_FOLDS).collect();
-    let evaluate = |parameters: &TreeParameters,
-                    report: &mut dyn FnMut(f64) -> bool|
-     -> Result<Option<f64>> {
-        let fit = Fit { parameters, objective: Objective::L2, seed: options.seed, threads: options.threads };
-        let mut errors = Vec::new();
-        for fold in 0..TRIAL_FOLDS {
-            errors.push(trial.error(&fit, &folds, fold)?);
-            let mean = errors.iter().sum::<f64>() / errors.len() as f64;
-            if !report(mean) {
-                return Ok(None);
-            }
-        }
-        Ok(Some(errors.iter().sum::<f64>() / f64::from(TRIAL_FOLDS)))
-    };
-    let default = evaluate(&TreeParameters::default(), &mut |_| true)?.unwrap_or(f64::MAX);
-    let asked = Search { trials: options.trials, seed: options.seed, journal: &options.journal };
-    let trials = search(
-        asked,
-        |parameters, report| {
-            let value = evaluate(parameters, report)?;
-            observer.step();
-            Ok(value)
-        },
-        |_| observer.is_stopped(),
-    )?;
-    let found =
-        best(&trials).filter(|trial| trial.value.is_some_and(|value| value < default * (1.0 - WORTH)));
-    Ok((found.map_or_else(TreeParameters::default, |trial| trial.parameters.clone()), trials))
-}
-
-/// The columns on which trials are judged.
-struct Trial<'a> {
-    names: &'a [String],
-    categorical: &'a [usize],
-    fitted: &'a [f32],
-    targets: &'a [f64],
-    weights: &'a [f64],
-}
-
-impl Trial<'_> {
-    /// Mean absolute error per month on one fold of trees that were fitted to the others.
-    fn error(&self, fit: &Fit<'_>, folds: &[u32], fold: u32) -> Result<f64> {
-        let (held, others): (Vec<usize>, Vec<usize>) = (0..folds.len()).partition(|row| folds[*row] == fold);
-        if held.is_empty() || others.is_empty() {
-            return Ok(0.0);
-        }
-        let width = self.names.len();
-        let columns = |rows: &[usize]| -> Vec<f32> {
-            rows.iter().flat_map(|row| &self.fitted[row * width..][..width]).copied().collect()
-        };
-        let of =
-            |values: &[f64], rows: &[usize]| -> Vec<f64> { rows.iter().map(|row| values[*row]).collect() };
-        let values = columns(&others);
-        let seen = Columns { values: &values, names: self.names, categorical: self.categorical };
-        let booster = fit.train(&seen, &of(self.targets, &others), &of(self.weights, &others))?;
-        let predicted = booster.predict(Matrix { values: &columns(&held), columns: width })?;
-        let weights = of(self.weights, &held);
-        let errors = of(self.targets, &held).into_iter().zip(predicted).zip(&weights);
-        let sum: f64 =
-            errors.map(|((target, predicted), weight)| weight * (target.exp() - predicted.exp()).abs()).sum();
-        Ok(sum / weights.iter().sum::<f64>())
-    }
 }

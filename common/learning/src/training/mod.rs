@@ -2,7 +2,8 @@
 //!
 //! - [`market`]: the ads of one currency, without implausible salaries
 //! - [`splits`]: parts and folds of a market
-//! - [`choose`]: weights of old ads and parameters of the trees, chosen without the test window
+//! - [`choose`]: how old ads count and shares of the linear models, chosen without the test window; [`trials`]: the search
+//!   for the parameters of the trees
 //! - [`judge`]: models fitted to one part and judged on another
 //! - [`salary`]: the whole training, from ads to a predictor with its evidence
 //! - [`evidence`]: learning curve, ablation and the gate against leaks
@@ -15,6 +16,7 @@ pub mod market;
 pub mod page;
 pub mod salary;
 pub mod splits;
+pub mod trials;
 
 use std::path::PathBuf;
 

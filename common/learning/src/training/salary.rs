@@ -10,6 +10,7 @@ use super::evidence::{self, Evidence};
 use super::judge::{Predictions, Scored, fit_and_predict};
 use super::market::Market;
 use super::splits::Splits;
+use super::trials::{Searched, Timed, search_trees};
 use super::{Observer, Options};
 use crate::evaluation::bootstrap::Paired;
 use crate::evaluation::conformal::{Calibration, Residual, replay};
@@ -44,6 +45,9 @@ pub struct Chosen {
     pub shares: Vec<Choice<Shares>>,
     /// Trials of the search for the parameters of the trees.
     pub trials: Vec<TrialResult>,
+    /// What LightGBM took for the trials of this run.
+    #[serde(skip)]
+    pub timed: Vec<Timed>,
 }
 
 /// Judged predictions of all models on the same rows.
@@ -143,19 +147,19 @@ fn choose_recipe(
     let (Change { recency, dated }, changes) = choose::change(market, splits, options.seed)?;
     let mut recipe = StackRecipe { recency, dated, ..StackRecipe::new(options.seed, options.threads) };
     let trees = if options.quick { QUICK_TREES } else { TreeParameters::DEFAULT };
-    let (trees, trials) = if options.trials == 0 {
-        (trees, Vec::new())
+    let Searched { parameters, trials, timed } = if options.trials == 0 {
+        Searched { parameters: trees, trials: Vec::new(), timed: Vec::new() }
     } else {
-        choose::trees(market, splits, &recipe, options, observer)?
+        search_trees(market, splits, &recipe, options, observer)?
     };
-    recipe.trees = trees;
+    recipe.trees = parameters;
     if observer.is_stopped() {
         return Ok(None);
     }
     let (chosen, shares) = choose::shares(market, splits, &recipe, options.quick)?;
     recipe.shares = chosen;
     observer.step();
-    Ok(Some(Chosen { recipe, changes, shares, trials }))
+    Ok(Some(Chosen { recipe, changes, shares, trials, timed }))
 }
 
 /// The parameters of one training.

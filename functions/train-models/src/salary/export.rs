@@ -5,14 +5,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, Float64Array, Int64Array, ListBuilder, PrimitiveBuilder, RecordBatch, StringArray,
-    TimestampMicrosecondArray,
+    ArrayRef, Float32Array, Float64Array, Int64Array, ListBuilder, PrimitiveBuilder, RecordBatch,
+    StringArray, TimestampMicrosecondArray, UInt32Array,
 };
 use arrow::datatypes::Float32Type;
 use common::error::OnPath;
-use common::learning::Ad;
 use common::learning::training::market::Market;
 use common::learning::training::salary::Trained;
+use common::learning::training::trials::{TrialMatrix, trial_fit};
+use common::learning::{Ad, training};
+
 use common::mask::mask_pay;
 use common::{Error, Result};
 use parquet::arrow::ArrowWriter;
@@ -22,10 +24,17 @@ use serde_json::{Map, Value, json};
 /// - `folds.json`: `rows`, the ads, and `folds`, each with the rows of `train` and `test`
 /// - `ads.parquet`: what the models read of each ad, with stated pay masked, its family and its pay
 /// - `predictions.json`: what each model predicts for the test rows of each fold; the published one first
+/// - after a search, `matrix.parquet`, the columns of its trials with `label`, `weight` and `fold`, and `trials.json`, their
+///   parameters with LightGBM's seconds
 ///
 /// # Errors
 /// Errors of the file system.
-pub(super) fn write(folder: &Path, market: &Market<'_>, trained: &Trained) -> Result<()> {
+pub(super) fn write(
+    folder: &Path,
+    market: &Market<'_>,
+    trained: &Trained,
+    options: &training::Options,
+) -> Result<()> {
     std::fs::create_dir_all(folder).on_path("cannot create", folder)?;
     let rows: Vec<Value> =
         market.ads.iter().map(|ad| json!({ "source": ad.source, "job_id": ad.job_id })).collect();
@@ -33,7 +42,45 @@ pub(super) fn write(folder: &Path, market: &Market<'_>, trained: &Trained) -> Re
         trained.folds.iter().map(|fold| json!({ "train": fold.train, "test": fold.test })).collect();
     write_json(&folder.join("folds.json"), &json!({ "rows": rows, "folds": folds }))?;
     write_json(&folder.join("predictions.json"), &json!({ "models": predictions(trained) }))?;
-    write_ads(&folder.join("ads.parquet"), market)
+    write_ads(&folder.join("ads.parquet"), market)?;
+    if trained.chosen.timed.is_empty() {
+        return Ok(());
+    }
+    let matrix = TrialMatrix::new(market, &trained.splits, &trained.chosen.recipe)?;
+    write_json(&folder.join("trials.json"), &trials(&matrix, trained, options))?;
+    write_matrix(&folder.join("matrix.parquet"), &matrix)
+}
+
+/// The trials of this run that saw all folds, as other interfaces of LightGBM read them.
+fn trials(matrix: &TrialMatrix, trained: &Trained, options: &training::Options) -> Value {
+    let parameters = trained.chosen.timed.iter().map(|timed| {
+        let fit = trial_fit(&timed.parameters, options);
+        let mut named: Map<String, Value> =
+            fit.in_words().values().map(|(name, value)| (name.to_owned(), json!(value))).collect();
+        named.insert("num_iterations".to_owned(), json!(timed.parameters.rounds));
+        Value::Object(named)
+    });
+    let categorical: Vec<&String> = matrix.categorical.iter().map(|column| &matrix.names[*column]).collect();
+    json!({
+        "parameters": parameters.collect::<Vec<_>>(),
+        "categorical": categorical,
+        "seconds": trained.chosen.timed.iter().map(|timed| timed.seconds).sum::<f64>(),
+    })
+}
+
+fn write_matrix(path: &Path, matrix: &TrialMatrix) -> Result<()> {
+    let width = matrix.names.len();
+    let column = |at: usize| -> ArrayRef {
+        Arc::new(
+            matrix.columns.iter().skip(at).step_by(width).map(|value| Some(*value)).collect::<Float32Array>(),
+        )
+    };
+    let mut columns: Vec<(&str, ArrayRef)> =
+        matrix.names.iter().enumerate().map(|(at, name)| (name.as_str(), column(at))).collect();
+    columns.push(("label", Arc::new(Float64Array::from(matrix.targets.clone()))));
+    columns.push(("weight", Arc::new(Float64Array::from(matrix.weights.clone()))));
+    columns.push(("fold", Arc::new(UInt32Array::from(matrix.folds.clone()))));
+    write_columns(path, columns)
 }
 
 /// Salaries per month by model and fold.
@@ -90,6 +137,10 @@ fn write_ads(path: &Path, market: &Market<'_>) -> Result<()> {
         ("seen", Arc::new(seen.with_timezone_utc())),
         ("embedding", Arc::new(vectors.finish())),
     ];
+    write_columns(path, columns)
+}
+
+fn write_columns(path: &Path, columns: Vec<(&str, ArrayRef)>) -> Result<()> {
     let failed =
         |error: &dyn std::fmt::Display| Error::internal(format!("cannot write {}: {error}", path.display()));
     let batch = RecordBatch::try_from_iter_with_nullable(

@@ -172,7 +172,7 @@ impl Job<'_> {
                 None => None,
                 Some(trained) => {
                     if let Some(folder) = &folder {
-                        export::write(folder, &market, trained)?;
+                        export::write(folder, &market, trained, &options)?;
                     }
                     Some(publish::prepare(&market, trained, facts, stored.as_ref())?)
                 }
