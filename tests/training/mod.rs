@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use common::artifact::{Decision, FileFacts, Provenance};
-use common::learning::manifest::{Cutoffs, KIND, Lineage, Manifest, SalaryBody, currency_of, metrics};
+use common::learning::manifest::{
+    Cutoffs, Lineage, Manifest, SALARY_PREDICTOR, SalaryBody, TrainingFacts, currency_of, metrics,
+};
 use common::storage::Registry;
 use serde_json::{Value, json};
 
@@ -38,11 +40,11 @@ impl Model {
         self
     }
 
-    fn manifest(&self, version: &str, data: FileFacts) -> Manifest {
+    fn manifest(&self, version: &str, data: FileFacts) -> Manifest<SalaryBody> {
         let at = |day: i64| DateTime::from_timestamp(day * 86_400, 0).expect("a day");
         Manifest {
-            kind: KIND.name.to_owned(),
-            format: KIND.format,
+            kind: SALARY_PREDICTOR.name.to_owned(),
+            format: SALARY_PREDICTOR.format,
             version: version.to_owned(),
             created_at: Utc::now(),
             provenance: Provenance {
@@ -60,16 +62,18 @@ impl Model {
             files: BTreeMap::from([("model.bin".to_owned(), data)]),
             body: SalaryBody {
                 currency: currency_of(self.name).expect("a salary model").to_owned(),
-                recipe: json!({ "ridge": { "alpha": self.alpha }, "seeds": 3 }),
-                features: self.features.iter().map(|name| (*name).to_owned()).collect(),
-                feature_schema: self.features.join(" "),
-                embedding_model_version: Some(format!("{}/fp32/cpu", self.space)),
-                seed: 42,
-                trained_until: at(20_000),
-                cutoffs: Cutoffs { validation_from: at(19_900), test_from: at(19_950) },
-                rows_by_part: BTreeMap::from([("train".to_owned(), 700)]),
-                set_aside: BTreeMap::from([("annual figure".to_owned(), 3)]),
-                lineage: Lineage::default(),
+                training: TrainingFacts {
+                    recipe: json!({ "ridge": { "alpha": self.alpha }, "seeds": 3 }),
+                    features: self.features.iter().map(|name| (*name).to_owned()).collect(),
+                    feature_schema: self.features.join(" "),
+                    embedding_model_version: Some(format!("{}/fp32/cpu", self.space)),
+                    seed: 42,
+                    trained_until: at(20_000),
+                    cutoffs: Cutoffs { validation_from: at(19_900), test_from: at(19_950) },
+                    rows_by_part: BTreeMap::from([("train".to_owned(), 700)]),
+                    set_aside: BTreeMap::from([("annual figure".to_owned(), 3)]),
+                    lineage: Lineage::default(),
+                },
             },
         }
     }
@@ -78,7 +82,7 @@ impl Model {
 impl Market {
     /// The versions of a model.
     fn models(&self, name: &str) -> Registry {
-        Registry::new(self.artifacts(), KIND, &format!("models/{name}"))
+        Registry::new(self.artifacts(), SALARY_PREDICTOR, &format!("models/{name}"))
     }
 
     /// Publishes a model, and returns its version.

@@ -32,7 +32,7 @@ fn assert_same_model(market: &Market, one: &str, other: &str) {
         "config.json",
         "model.trees_1.txt",
         "model.trees_3.txt",
-        "model.scale.txt",
+        "model.scale_1.txt",
     ] {
         assert!(published(market, one, file) == published(market, other, file), "{file}");
     }

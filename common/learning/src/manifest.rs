@@ -1,4 +1,4 @@
-//! The manifest of a salary model: its body, its metrics, and its name in the registry.
+//! The manifests of models: what all models have, the bodies of each kind, their metrics, and their names in the registry.
 
 use std::collections::BTreeMap;
 
@@ -10,12 +10,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// Salary models among the artifacts.
-pub const KIND: Kind =
-    Kind { name: "salary_predictor", format: 1, oldest_format: 1, built_by: "train-models" };
+pub const SALARY_PREDICTOR: Kind = kind("salary_predictor");
+/// Role classifiers among the artifacts.
+pub const ROLE_CLASSIFIER: Kind = kind("role_classifier");
+/// Clusterings among the artifacts.
+pub const CLUSTERING: Kind = kind("clustering");
 
-/// A salary model's manifest. Its rows are the ads that the published model was fitted to; its metrics are those of
-/// [`metrics`], of which a model has at least [`metrics::HEADLINES`] that could be measured.
-pub type Manifest = artifact::Manifest<SalaryBody>;
+const fn kind(name: &'static str) -> Kind {
+    Kind { name, format: 1, oldest_format: 1, built_by: "train-models" }
+}
+
+/// A model's manifest. Its rows are the ads that the published model was fitted to; its metrics are those of
+/// [`metrics`] that could be measured.
+pub type Manifest<T> = artifact::Manifest<T>;
 
 /// Names of metrics. Amounts are per month in the currency of the model, shares are from 0 to 1.
 pub mod metrics {
@@ -46,16 +53,53 @@ pub mod metrics {
     /// Time of the training, in seconds.
     pub const SECONDS: &str = "training_seconds";
 
-    /// The metrics that lists and comparisons show first.
-    pub const HEADLINES: [&str; 7] =
-        [WALK_FORWARD_MAE, WALK_FORWARD_R2, TEST_MAE, TEST_RMSE, TEST_R2, COVERAGE_90, INTERVAL_RATIO];
+    /// Macro-F1 of the class on the walk-forward folds together.
+    pub const WALK_FORWARD_MACRO_F1: &str = "walk_forward_macro_f1";
+    /// Share of walk-forward ads whose class is among the three most probable.
+    pub const WALK_FORWARD_TOP_3: &str = "walk_forward_top_3";
+    /// Macro-F1 of the class on the test window.
+    pub const TEST_MACRO_F1: &str = "test_macro_f1";
+    /// Share of test ads whose class is among the three most probable.
+    pub const TEST_TOP_3: &str = "test_top_3";
+    /// Expected calibration error of the probability of the class, on the walk-forward folds together.
+    pub const ROLE_CALIBRATION_ERROR: &str = "role_calibration_error";
+
+    /// Number of clusters.
+    pub const CLUSTERS: &str = "clusters";
+    /// Share of the smallest cluster.
+    pub const SMALLEST_SHARE: &str = "smallest_cluster_share";
+    /// Silhouette of the training ads in the space of the clusters.
+    pub const SILHOUETTE: &str = "silhouette";
+    /// The same of structureless data with the same covariance.
+    pub const NULL_SILHOUETTE: &str = "null_silhouette";
+    /// Silhouette of ads that the clustering was not fitted to.
+    pub const HELD_OUT_SILHOUETTE: &str = "held_out_silhouette";
+
+    /// The metrics that lists and comparisons show first, of all kinds.
+    pub const HEADLINES: [&str; 17] = [
+        WALK_FORWARD_MAE,
+        WALK_FORWARD_R2,
+        TEST_MAE,
+        TEST_RMSE,
+        TEST_R2,
+        COVERAGE_90,
+        INTERVAL_RATIO,
+        WALK_FORWARD_MACRO_F1,
+        WALK_FORWARD_TOP_3,
+        TEST_MACRO_F1,
+        TEST_TOP_3,
+        ROLE_CALIBRATION_ERROR,
+        CLUSTERS,
+        SMALLEST_SHARE,
+        SILHOUETTE,
+        NULL_SILHOUETTE,
+        HELD_OUT_SILHOUETTE,
+    ];
 }
 
-/// The part of a manifest that is specific to a salary model.
+/// What the manifest of every model says about its training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SalaryBody {
-    /// Code of the currency that the model predicts.
-    pub currency: String,
+pub struct TrainingFacts {
     /// Models and parameters: what is fitted again to compare a later recipe with this one.
     pub recipe: Value,
     /// Names of the columns that the model reads, in order.
@@ -72,10 +116,40 @@ pub struct SalaryBody {
     pub cutoffs: Cutoffs,
     /// Ads in each part, for example `train`, `validation`, `test`.
     pub rows_by_part: BTreeMap<String, u64>,
-    /// Ads with a salary that were not used, by reason.
+    /// Ads that were not used although they state what is predicted, by reason.
     pub set_aside: BTreeMap<String, u64>,
     /// What it was trained from and compared with.
     pub lineage: Lineage,
+}
+
+/// The part of a manifest that is specific to a salary model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SalaryBody {
+    /// Code of the currency that the model predicts.
+    pub currency: String,
+    /// Its training.
+    #[serde(flatten)]
+    pub training: TrainingFacts,
+}
+
+/// The part of a manifest that is specific to a role classifier.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RoleBody {
+    /// The classes that the model predicts, in the order of its probabilities.
+    pub classes: Vec<String>,
+    /// Its training.
+    #[serde(flatten)]
+    pub training: TrainingFacts,
+}
+
+/// The part of a manifest that is specific to a clustering.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClusteringBody {
+    /// Names of the clusters by id.
+    pub clusters: BTreeMap<u16, String>,
+    /// Its training.
+    #[serde(flatten)]
+    pub training: TrainingFacts,
 }
 
 /// The limits between the parts of a split by time.
@@ -101,45 +175,81 @@ pub struct Lineage {
 }
 
 impl Body for SalaryBody {
-    const KIND: Kind = KIND;
+    const KIND: Kind = SALARY_PREDICTOR;
 
-    fn check(manifest: &Manifest) -> Result<()> {
-        let body = &manifest.body;
-        let refuse = |sentence: String| Err(Error::corrupt(sentence));
-        if !matches!(Currency::read(Some(&body.currency)), Currency::Known(code) if code == body.currency) {
-            return refuse(format!("invalid currency {:?}: expected a code such as {SGD}", body.currency));
+    fn check(manifest: &Manifest<Self>) -> Result<()> {
+        let currency = &manifest.body.currency;
+        if !matches!(Currency::read(Some(currency)), Currency::Known(code) if code == currency) {
+            return refuse(format!("invalid currency {currency:?}: expected a code such as {SGD}"));
         }
-        if body.cutoffs.test_from < body.cutoffs.validation_from {
-            return refuse(format!(
-                "invalid test_from {}: expected a moment from {} on, where validation begins",
-                body.cutoffs.test_from, body.cutoffs.validation_from
-            ));
-        }
-        if body.embedding_model_version.is_some() != manifest.provenance.embedding_space.is_some() {
-            return refuse(
-                "invalid embedding_model_version: expected one exactly if the model has an embedding_space"
-                    .to_owned(),
-            );
-        }
-        if manifest.rows == 0 {
-            return refuse("invalid rows 0: expected the ads that the model was fitted to".to_owned());
-        }
-        Ok(())
+        check(manifest, &manifest.body.training)
     }
+}
+
+impl Body for RoleBody {
+    const KIND: Kind = ROLE_CLASSIFIER;
+
+    fn check(manifest: &Manifest<Self>) -> Result<()> {
+        if manifest.body.classes.is_empty() {
+            return refuse("invalid classes: expected at least one".to_owned());
+        }
+        check(manifest, &manifest.body.training)
+    }
+}
+
+impl Body for ClusteringBody {
+    const KIND: Kind = CLUSTERING;
+
+    fn check(manifest: &Manifest<Self>) -> Result<()> {
+        if manifest.body.clusters.is_empty() {
+            return refuse("invalid clusters: expected at least one".to_owned());
+        }
+        check(manifest, &manifest.body.training)
+    }
+}
+
+fn refuse(sentence: String) -> Result<()> {
+    Err(Error::corrupt(sentence))
+}
+
+/// Refuses values that contradict each other.
+fn check<T>(manifest: &Manifest<T>, training: &TrainingFacts) -> Result<()> {
+    let Cutoffs { validation_from, test_from } = training.cutoffs;
+    if test_from < validation_from {
+        return refuse(format!(
+            "invalid test_from {test_from}: expected a moment from {validation_from} on, where validation begins"
+        ));
+    }
+    if training.embedding_model_version.is_some() != manifest.provenance.embedding_space.is_some() {
+        return refuse(
+            "invalid embedding_model_version: expected one exactly if the model has an embedding_space"
+                .to_owned(),
+        );
+    }
+    if manifest.rows == 0 {
+        return refuse("invalid rows 0: expected the ads that the model was fitted to".to_owned());
+    }
+    Ok(())
+}
+
+/// The kind of the model with this name; `None` if it is not the name of a model.
+pub fn kind_of(name: &str) -> Option<Kind> {
+    let others = [ROLE_CLASSIFIER, CLUSTERING].into_iter().find(|kind| kind.name == name);
+    others.or_else(|| currency_of(name).map(|_| SALARY_PREDICTOR))
 }
 
 /// The name of the salary model of a currency: `salary_predictor` for SGD, otherwise with the code, as in
 /// `salary_predictor_gbp`.
 pub fn model_name(currency: &str) -> String {
     if currency == SGD {
-        return KIND.name.to_owned();
+        return SALARY_PREDICTOR.name.to_owned();
     }
-    format!("{}_{}", KIND.name, currency.to_lowercase())
+    format!("{}_{}", SALARY_PREDICTOR.name, currency.to_lowercase())
 }
 
 /// The currency of the salary model with this name; `None` if it is not the name of a salary model.
 pub fn currency_of(name: &str) -> Option<&'static str> {
-    let rest = name.strip_prefix(KIND.name)?;
+    let rest = name.strip_prefix(SALARY_PREDICTOR.name)?;
     if rest.is_empty() {
         return Some(SGD);
     }
@@ -161,11 +271,11 @@ mod tests {
 
     use super::*;
 
-    fn manifest() -> Manifest {
+    fn manifest() -> Manifest<SalaryBody> {
         let at = |day: i64| DateTime::from_timestamp(day * 86_400, 0).unwrap();
         Manifest {
-            kind: KIND.name.to_owned(),
-            format: KIND.format,
+            kind: SALARY_PREDICTOR.name.to_owned(),
+            format: SALARY_PREDICTOR.format,
             version: "v1".to_owned(),
             created_at: at(20_000),
             provenance: Provenance {
@@ -179,16 +289,18 @@ mod tests {
             files: BTreeMap::new(),
             body: SalaryBody {
                 currency: "GBP".to_owned(),
-                recipe: json!({ "ridge": { "alpha": 3.0 } }),
-                features: vec!["title_length".to_owned()],
-                feature_schema: "00".to_owned(),
-                embedding_model_version: Some("model/weights/t1/fp32/cpu/g1".to_owned()),
-                seed: 42,
-                trained_until: at(19_990),
-                cutoffs: Cutoffs { validation_from: at(19_900), test_from: at(19_950) },
-                rows_by_part: BTreeMap::from([("train".to_owned(), 700)]),
-                set_aside: BTreeMap::from([("annual figure".to_owned(), 3)]),
-                lineage: Lineage::default(),
+                training: TrainingFacts {
+                    recipe: json!({ "ridge": { "alpha": 3.0 } }),
+                    features: vec!["title_length".to_owned()],
+                    feature_schema: "00".to_owned(),
+                    embedding_model_version: Some("model/weights/t1/fp32/cpu/g1".to_owned()),
+                    seed: 42,
+                    trained_until: at(19_990),
+                    cutoffs: Cutoffs { validation_from: at(19_900), test_from: at(19_950) },
+                    rows_by_part: BTreeMap::from([("train".to_owned(), 700)]),
+                    set_aside: BTreeMap::from([("annual figure".to_owned(), 3)]),
+                    lineage: Lineage::default(),
+                },
             },
         }
     }
@@ -201,12 +313,12 @@ mod tests {
 
     #[test]
     fn values_that_contradict_each_other_are_refused() {
-        type Change = fn(&mut Manifest);
+        type Change = fn(&mut Manifest<SalaryBody>);
         let changes: [(&str, Change); 5] = [
             ("invalid currency \"gbp\"", |manifest| manifest.body.currency = "gbp".to_owned()),
             ("invalid currency \"POUND\"", |manifest| manifest.body.currency = "POUND".to_owned()),
             ("invalid test_from", |manifest| {
-                manifest.body.cutoffs.test_from = DateTime::from_timestamp(0, 0).unwrap();
+                manifest.body.training.cutoffs.test_from = DateTime::from_timestamp(0, 0).unwrap();
             }),
             ("invalid embedding_model_version", |manifest| manifest.provenance.embedding_space = None),
             ("invalid rows 0", |manifest| manifest.rows = 0),
@@ -214,7 +326,8 @@ mod tests {
         for (expected, change) in changes {
             let mut altered = manifest();
             change(&mut altered);
-            let error = Manifest::parse(&serde_json::to_vec(&altered).unwrap(), "v1").unwrap_err();
+            let error =
+                Manifest::<SalaryBody>::parse(&serde_json::to_vec(&altered).unwrap(), "v1").unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Corrupt);
             assert!(error.to_string().contains(expected), "{error}");
         }
@@ -236,5 +349,7 @@ mod tests {
         ] {
             assert_eq!(currency_of(other), None, "{other}");
         }
+        let kinds = ["salary_predictor_gbp", "role_classifier", "clustering", "clusterings"].map(kind_of);
+        assert_eq!(kinds, [Some(SALARY_PREDICTOR), Some(ROLE_CLASSIFIER), Some(CLUSTERING), None]);
     }
 }

@@ -43,6 +43,10 @@ pub(crate) struct FeatureDifference {
     pub(crate) is_reordered: bool,
 }
 
+/// Members of a body that are compared in parts of their own.
+const RECIPE: &str = "recipe";
+const FEATURES: &str = "features";
+
 /// Members that are compared in parts of their own, or that differ between any two versions.
 const COMPARED_APART: [&str; 5] = ["version", "created_at", "metrics", "files", "decision"];
 
@@ -51,7 +55,7 @@ impl Difference {
     ///
     /// # Errors
     /// `Internal` if a manifest cannot be serialized.
-    pub(crate) fn of(versions: &[Version; 2], manifests: &[Manifest; 2]) -> Result<Self> {
+    pub(crate) fn of(versions: &[Version; 2], manifests: &[Manifest<Value>; 2]) -> Result<Self> {
         let [first, second] = manifests;
         let names = first.metrics.keys().chain(second.metrics.keys());
         let pair = |name: &String| {
@@ -62,8 +66,11 @@ impl Difference {
         Ok(Self {
             versions: versions.each_ref().map(ToString::to_string),
             metrics: names.map(pair).collect(),
-            recipe: differing(&flat(&first.body.recipe), &flat(&second.body.recipe)),
-            features: FeatureDifference::of(&first.body.features, &second.body.features),
+            recipe: differing(&flat(&first.body[RECIPE]), &flat(&second.body[RECIPE])),
+            features: FeatureDifference::of(
+                &names_in(&first.body[FEATURES]),
+                &names_in(&second.body[FEATURES]),
+            ),
             others: differing(&others(first)?, &others(second)?),
         })
     }
@@ -80,8 +87,12 @@ impl FeatureDifference {
     }
 }
 
+fn names_in(list: &Value) -> Vec<String> {
+    list.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
 /// The members of a manifest, except those that are compared apart.
-fn others(manifest: &Manifest) -> Result<BTreeMap<String, Value>> {
+fn others(manifest: &Manifest<Value>) -> Result<BTreeMap<String, Value>> {
     let mut value = serde_json::to_value(manifest)
         .map_err(|error| Error::internal("cannot serialize a manifest").caused_by(error))?;
     if let Some(members) = value.as_object_mut() {
@@ -90,7 +101,7 @@ fn others(manifest: &Manifest) -> Result<BTreeMap<String, Value>> {
         }
     }
     if let Some(body) = value.get_mut("body").and_then(Value::as_object_mut) {
-        for name in ["recipe", "features"] {
+        for name in [RECIPE, FEATURES] {
             body.remove(name);
         }
     }

@@ -9,13 +9,18 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use common::artifact::Body;
 use common::job::Timestamp;
-use common::learning::manifest::{self, KIND, Manifest, metrics};
+use common::learning::manifest::{
+    self, CLUSTERING, ClusteringBody, Manifest, ROLE_CLASSIFIER, RoleBody, SALARY_PREDICTOR, SalaryBody,
+    metrics,
+};
 use common::storage::registry::champions::{Changes, MODELS};
 use common::storage::registry::{self, ChampionSet, Champions, Entry};
 use common::storage::{ArtifactStore, Registry};
 use common::{Error, ErrorKind, Result};
 use serde::Serialize;
+use serde_json::Value;
 
 /// A version of a model, for example `salary_predictor/v3`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +56,7 @@ impl Version {
             }
             _ => Err(Error::invalid_input(format!(
                 "invalid {flag} {text:?}: expected a model and a version, for example {}/v3",
-                KIND.name
+                SALARY_PREDICTOR.name
             ))
             .for_caller()),
         }
@@ -62,12 +67,14 @@ impl Version {
     /// # Errors
     /// `InvalidInput`, with the option and the value.
     pub(crate) fn parse_model(flag: &str, text: &str) -> Result<String> {
-        if manifest::currency_of(text).is_some() {
+        if manifest::kind_of(text).is_some() {
             return Ok(text.to_owned());
         }
-        let name = KIND.name;
+        let (role, clustering) = (ROLE_CLASSIFIER.name, CLUSTERING.name);
+        let name = SALARY_PREDICTOR.name;
         Err(Error::invalid_input(format!(
-            "invalid {flag} {text:?}: expected {name}, or {name}_ and the code of a currency, for example {name}_gbp"
+            "invalid {flag} {text:?}: expected {role}, {clustering}, {name}, or {name}_ and the code of a currency, for \
+             example {name}_gbp"
         ))
         .for_caller())
     }
@@ -150,9 +157,11 @@ impl<'a> Models<'a> {
         &self.set
     }
 
-    /// The versions of a salary model.
+    /// The versions of a model.
     pub(crate) fn registry(&self, model: &str) -> Registry {
-        Registry::new(Arc::clone(&self.store), KIND, &format!("{MODELS}{model}"))
+        // Names are checked where they are read; another one has no versions.
+        let kind = manifest::kind_of(model).unwrap_or(SALARY_PREDICTOR);
+        Registry::new(Arc::clone(&self.store), kind, &format!("{MODELS}{model}"))
     }
 
     /// The champions; an invalid pointer counts as no champions.
@@ -182,9 +191,14 @@ impl<'a> Models<'a> {
     ///
     /// # Errors
     /// `NotFound`, with the published versions, if there is none; `Corrupt` if it cannot be read.
-    pub(crate) async fn manifest(&self, version: &Version) -> Result<Manifest> {
+    pub(crate) async fn manifest(&self, version: &Version) -> Result<Manifest<Value>> {
         self.refuse_unpublished(version).await?;
-        self.registry(&version.model).manifest(&version.version).await
+        let (registry, number) = (self.registry(&version.model), &version.version);
+        match manifest::kind_of(&version.model) {
+            Some(CLUSTERING) => untyped(&registry.manifest::<ClusteringBody>(number).await?),
+            Some(ROLE_CLASSIFIER) => untyped(&registry.manifest::<RoleBody>(number).await?),
+            _ => untyped(&registry.manifest::<SalaryBody>(number).await?),
+        }
     }
 
     /// Makes `versions` the champions, all at once, if they can be read and all champions are then of one embedding
@@ -206,7 +220,7 @@ impl<'a> Models<'a> {
             if !before.as_ref().is_some_and(is_champion) {
                 tracing::warn!(
                     "{version} was trained on ads until {}: it also knows those that were taken down since then",
-                    manifest.body.trained_until.format("%F %T UTC")
+                    manifest.body["trained_until"].as_str().unwrap_or("an unknown moment")
                 );
                 changes.insert(version.model.clone(), Some(version.version.clone()));
             }
@@ -258,6 +272,13 @@ impl<'a> Models<'a> {
         Err(Error::not_found(format!("there is no {version}; published: {}", in_words(&published)))
             .for_caller())
     }
+}
+
+/// A manifest that was checked, with its body as JSON.
+fn untyped<T: Body>(manifest: &Manifest<T>) -> Result<Manifest<Value>> {
+    serde_json::to_value(manifest)
+        .and_then(serde_json::from_value)
+        .map_err(|error| Error::internal("cannot serialize a manifest").caused_by(error))
 }
 
 fn in_words(versions: &[String]) -> String {

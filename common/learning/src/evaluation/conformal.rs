@@ -48,8 +48,6 @@ pub struct Calibration {
     /// Oldest first.
     scores: Vec<f64>,
     ascending: Vec<f64>,
-    /// Absolute scores.
-    sizes: Vec<f64>,
 }
 
 /// The saved form of [`Calibration`]. Sorted copies of the scores are not saved.
@@ -101,11 +99,9 @@ impl Calibration {
         if self.scores.len() == WINDOW {
             let oldest = self.scores.remove(0);
             remove_sorted(&mut self.ascending, oldest);
-            remove_sorted(&mut self.sizes, oldest.abs());
         }
         self.scores.push(score);
         insert_sorted(&mut self.ascending, score);
-        insert_sorted(&mut self.sizes, score.abs());
     }
 
     /// Number of scores.
@@ -113,15 +109,20 @@ impl Calibration {
         self.scores.len()
     }
 
-    /// The interval around a prediction, as amounts of money: `exp(log_prediction ± q · scale)`, where q is the
-    /// `⌈(n + 1) · coverage⌉`-th of the n absolute scores.
+    /// The interval around a prediction, as amounts of money: the shortest one that contains `⌈(n + 1) · coverage⌉` of the n
+    /// scores, in units of the scale, and the prediction. Salaries far above their prediction are more frequent than those
+    /// far below, so that it is shorter than an interval of equal arms. As it is chosen among several, it covers up to one
+    /// percent less.
     ///
-    /// With too few scores for the coverage, q is the largest one. `None` without scores.
+    /// With too few scores for the coverage, it contains all of them. `None` without scores.
     pub fn interval(&self, log_prediction: f64, scale: f64, coverage: f64) -> Option<(f64, f64)> {
-        let rank = ((self.sizes.len() as f64 + 1.0) * coverage).ceil() as usize;
-        let size = self.sizes.get(rank.clamp(1, self.sizes.len().max(1)) - 1)?;
-        let reach = size * scale.max(MIN_SCALE);
-        Some(((log_prediction - reach).exp(), (log_prediction + reach).exp()))
+        let scores = &self.ascending;
+        let inside = ((scores.len() as f64 + 1.0) * coverage).ceil() as usize;
+        let inside = inside.clamp(1, scores.len().max(1));
+        let ends = scores.iter().zip(scores.get(inside - 1..)?);
+        let (low, high) = ends.min_by(|a, b| (a.1 - a.0).total_cmp(&(b.1 - b.0)))?;
+        let scale = scale.max(MIN_SCALE);
+        Some(((log_prediction + low.min(0.0) * scale).exp(), (log_prediction + high.max(0.0) * scale).exp()))
     }
 
     /// The probability that the actual salary is within 20% of the predicted one: the share of the scores that would put

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::stack::{LogPrediction, Stack, StackRecipe};
+use super::stack::{BOOSTERS, LogPrediction, SCALES, Stack, StackRecipe};
 use super::transformers::{Transformed, Transformers};
 use crate::ads::Ad;
 use crate::evaluation::conformal::Calibration;
@@ -26,13 +26,15 @@ pub const COVERAGE: f64 = 0.9;
 const PART: usize = 512;
 
 /// Format of the files.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 const CONFIG: &str = "config.json";
 const CALIBRATION: &str = "calibration.bin";
 const NAMES: &str = "feature_names.json";
 const TRANSFORMERS: &str = "transformers.bin";
-const SCALE: &str = "model.scale.txt";
+/// Parts in the names of the files of trees.
+const TREES: &str = "trees";
+const SCALE: &str = "scale";
 
 /// A prediction for one ad, in the currency of the model.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -175,10 +177,12 @@ impl SalaryPredictor {
         write_binary(&folder.join(CALIBRATION), &self.calibration)?;
         write_json(&folder.join(NAMES), &self.stack.transformers.names())?;
         write_binary(&folder.join(TRANSFORMERS), &self.stack.transformers)?;
-        for (at, booster) in self.stack.boosters.iter().enumerate() {
-            write(&folder.join(trees_file(at)), booster.to_text()?.as_bytes())?;
+        for (part, boosters) in [(TREES, &self.stack.boosters), (SCALE, &self.stack.scales)] {
+            for (at, booster) in boosters.iter().enumerate() {
+                write(&folder.join(trees_file(part, at)), booster.to_text()?.as_bytes())?;
+            }
         }
-        write(&folder.join(SCALE), self.stack.scale.to_text()?.as_bytes())
+        Ok(())
     }
 
     /// Reads the model that [`SalaryPredictor::save`] has written.
@@ -202,9 +206,11 @@ impl SalaryPredictor {
                 .map_err(|_| Error::corrupt(format!("invalid model {:?}: expected text", path.display())))?;
             Booster::from_text(&text).map_err(|error| error.context(path.display()))
         };
-        let boosters =
-            (0..super::stack::BOOSTERS).map(|at| booster(&trees_file(at))).collect::<Result<_>>()?;
-        let stack = Stack { transformers, boosters, scale: booster(SCALE)?, shares: config.recipe.shares };
+        let boosters = |part: &str, count: usize| -> Result<Vec<Booster>> {
+            (0..count).map(|at| booster(&trees_file(part, at))).collect()
+        };
+        let (boosters, scales) = (boosters(TREES, BOOSTERS)?, boosters(SCALE, SCALES)?);
+        let stack = Stack { transformers, boosters, scales, shares: config.recipe.shares };
         if schema_hash(&stack.transformers.names()) != config.feature_schema {
             return Err(Error::corrupt(format!(
                 "the transformers in {} are of other features than its config: run train-models for a new version",
@@ -235,8 +241,8 @@ pub(crate) fn in_money(calibration: &Calibration, prediction: LogPrediction) -> 
     })
 }
 
-fn trees_file(at: usize) -> String {
-    format!("model.trees_{}.txt", at + 1)
+fn trees_file(part: &str, at: usize) -> String {
+    format!("model.{part}_{}.txt", at + 1)
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {

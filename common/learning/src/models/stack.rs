@@ -20,8 +20,11 @@ pub const BOOSTERS: usize = MIX.len();
 const MAX_RESIDUAL: f64 = 1.5;
 /// The smallest expected error, in logs.
 const MIN_SCALE: f64 = 0.05;
-/// Rounds of the trees that learn the size of the error.
-const SCALE_ROUNDS: u32 = 80;
+/// The trees that learn the size of the error: small ones, because errors are mostly noise.
+const SCALE_TREES: TreeParameters =
+    TreeParameters { leaves: 15, rate: 0.03, rounds: 200, min_leaf_ads: 50, ..TreeParameters::DEFAULT };
+/// Their number: their mean is less noisy than each. What is added to the seed follows that of [`MIX`].
+pub const SCALES: usize = 3;
 /// Shares of the linear models in the prediction; the trees have the rest.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Shares {
@@ -83,8 +86,8 @@ pub struct Stack {
     pub transformers: Transformers,
     /// The trees in the order of their mix.
     pub boosters: Vec<Booster>,
-    /// Trees that predict the size of the error.
-    pub scale: Booster,
+    /// Trees that predict the size of the error, which is their mean.
+    pub scales: Vec<Booster>,
     /// Shares in the prediction.
     pub shares: Shares,
 }
@@ -121,9 +124,12 @@ impl StackRecipe {
         let out_of_fold = self.shares.blended(&of_trees, &fitted.transformed, transformers.width());
         let sizes: Vec<f64> =
             targets.iter().zip(&out_of_fold).map(|(y, p)| (y - p).abs().min(MAX_RESIDUAL)).collect();
-        let parameters = TreeParameters { rounds: SCALE_ROUNDS, ..TreeParameters::default() };
-        let scale = self.fit(&parameters, Objective::L2, 3).train(&set.columns(), &sizes, &weights)?;
-        Ok(Stack { transformers, boosters, scale, shares: self.shares })
+        let scale = |seed: usize| {
+            let fit = self.fit(&SCALE_TREES, Objective::L2, (BOOSTERS + seed) as u64);
+            fit.train(&set.columns(), &sizes, &weights)
+        };
+        let scales = (0..SCALES).map(scale).collect::<Result<_>>()?;
+        Ok(Stack { transformers, boosters, scales, shares: self.shares })
     }
 
     fn sample<'a>(&self, rows: &'a [u32], weights: &'a [f64]) -> Sample<'a> {
@@ -148,7 +154,7 @@ impl StackRecipe {
         let set = Set::new(&transformers, &fitted.transformed.columns, &targets, &weights);
         let boosters = self.mix(&set)?;
         let transformed = transformers.transform(&data.table, rows)?;
-        Ok((mixed(&boosters, &transformed.columns)?, transformed))
+        Ok((of_mix(&boosters, &transformed.columns)?, transformed))
     }
 
     /// Predictions for the rows of `set` by trees that were fitted to the other folds.
@@ -164,7 +170,7 @@ impl StackRecipe {
             let owned = set.part(if others.is_empty() { &held } else { &others });
             let boosters = self.mix(&owned.set(set))?;
             let values = set.part(&held).values;
-            for (at, center) in held.iter().zip(mixed(&boosters, &values)?) {
+            for (at, center) in held.iter().zip(of_mix(&boosters, &values)?) {
                 predicted[*at] = center;
             }
         }
@@ -214,9 +220,9 @@ impl Stack {
     /// Errors of LightGBM.
     pub fn predict_transformed(&self, transformed: &Transformed) -> Result<Vec<LogPrediction>> {
         let columns = &transformed.columns;
-        let width = self.scale.columns();
-        let centers = self.shares.blended(&mixed(&self.boosters, columns)?, transformed, width);
-        let scales = self.scale.predict(Matrix { values: columns, columns: self.scale.columns() })?;
+        let of_trees = of_mix(&self.boosters, columns)?;
+        let centers = self.shares.blended(&of_trees, transformed, self.transformers.width());
+        let scales = mixed(&self.scales, [1.0 / SCALES as f64; SCALES], columns)?;
         let prediction = |(center, scale): (f64, f64)| LogPrediction {
             center,
             scale: scale.clamp(MIN_SCALE, MAX_RESIDUAL),
@@ -278,14 +284,17 @@ impl Shares {
     }
 }
 
-/// The predictions of a mix.
-fn mixed(boosters: &[Booster], columns: &[f32]) -> Result<Vec<f64>> {
+/// The predictions of the trees of [`MIX`].
+fn of_mix(boosters: &[Booster], columns: &[f32]) -> Result<Vec<f64>> {
+    mixed(boosters, MIX.map(|(_, share, _)| share), columns)
+}
+
+/// The sum of predictions, each multiplied by its share.
+fn mixed<const N: usize>(boosters: &[Booster], shares: [f64; N], columns: &[f32]) -> Result<Vec<f64>> {
     let mut sum: Vec<f64> = Vec::new();
-    for (booster, (_, share, _)) in boosters.iter().zip(MIX) {
+    for (booster, share) in boosters.iter().zip(shares) {
         let own = booster.predict(Matrix { values: columns, columns: booster.columns() })?;
-        if sum.is_empty() {
-            sum = vec![0.0; own.len()];
-        }
+        sum.resize(own.len(), 0.0);
         sum.iter_mut().zip(own).for_each(|(sum, own)| *sum += share * own);
     }
     Ok(sum)

@@ -97,8 +97,8 @@ fn invalid_values_are_refused_with_what_is_expected() {
     }
     refused(
         &flags("--promote wages/v1"),
-        "invalid --promote \"wages\": expected salary_predictor, or salary_predictor_ and the code of a currency, \
-         for example salary_predictor_gbp",
+        "invalid --promote \"wages\": expected role_classifier, clustering, salary_predictor, or salary_predictor_ and \
+         the code of a currency, for example salary_predictor_gbp",
     );
     refused(
         &flags("--diff salary_predictor/v1 salary_predictor_gbp/v1"),

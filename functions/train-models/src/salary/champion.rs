@@ -1,6 +1,6 @@
 //! The champion before a run: its recipe is fitted again for a comparison, the stored model is scored on later ads.
 
-use common::learning::manifest::Manifest;
+use common::learning::manifest::{Manifest, SalaryBody};
 use common::learning::models::predictor::SalaryPredictor;
 use common::learning::models::stack::StackRecipe;
 use common::learning::report::salary::{Estimate, StoredChampion};
@@ -29,7 +29,7 @@ impl Champion {
     ) -> Result<Option<Self>> {
         let Some(version) = champions.and_then(|set| set.models.get(model)) else { return Ok(None) };
         let registry = models.registry(model);
-        let manifest: Manifest = match registry.manifest(version).await {
+        let manifest: Manifest<SalaryBody> = match registry.manifest(version).await {
             Ok(manifest) => manifest,
             Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::NotFound) => {
                 tracing::warn!(
@@ -58,8 +58,8 @@ impl Champion {
             .ok();
         Ok(Some(Self {
             version: version.clone(),
-            features: manifest.body.features,
-            recipe: serde_json::from_value(manifest.body.recipe).ok(),
+            features: manifest.body.training.features,
+            recipe: serde_json::from_value(manifest.body.training.recipe).ok(),
             predictor,
         }))
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use chrono::Utc;
 use common::artifact::{Decision, FileFacts, Provenance, Window};
-use common::learning::manifest::{Cutoffs, KIND, Lineage, Manifest, SalaryBody};
+use common::learning::manifest::{Cutoffs, Lineage, Manifest, SALARY_PREDICTOR, SalaryBody, TrainingFacts};
 use common::learning::models::predictor::SalaryPredictor;
 use common::learning::report::salary::{self as page, SalaryReport};
 use common::learning::training::market::Market;
@@ -186,13 +186,18 @@ pub(super) async fn publish(
     Ok(())
 }
 
-fn manifest(job: &Job<'_>, trained: &Trained, publication: &Publication, version: &str) -> Result<Manifest> {
+fn manifest(
+    job: &Job<'_>,
+    trained: &Trained,
+    publication: &Publication,
+    version: &str,
+) -> Result<Manifest<SalaryBody>> {
     let config = &trained.predictor.config;
     let recipe = serde_json::to_value(&config.recipe)
         .map_err(|error| Error::internal("cannot serialize a recipe").caused_by(error))?;
     Ok(Manifest {
-        kind: KIND.name.to_owned(),
-        format: KIND.format,
+        kind: SALARY_PREDICTOR.name.to_owned(),
+        format: SALARY_PREDICTOR.format,
         version: version.to_owned(),
         created_at: Utc::now(),
         provenance: Provenance {
@@ -206,20 +211,26 @@ fn manifest(job: &Job<'_>, trained: &Trained, publication: &Publication, version
         files: BTreeMap::new(),
         body: SalaryBody {
             currency: config.currency.clone(),
-            recipe,
-            features: trained.predictor.stack.transformers.names(),
-            feature_schema: config.feature_schema.clone(),
-            embedding_model_version: Some(job.identity.model_version.clone()),
-            seed: config.recipe.seed,
-            trained_until: config.trained_until,
-            cutoffs: publication.cutoffs,
-            rows_by_part: publication.rows_by_part.clone(),
-            set_aside: publication.set_aside.clone(),
-            lineage: Lineage {
-                run_id: job.invocation.run_id.clone(),
-                warehouse: job.context.storage.settings().warehouse_url.to_string(),
-                data: job.loaded.fingerprint.clone(),
-                compared_with: publication.page.champion.as_ref().map(|champion| champion.version.clone()),
+            training: TrainingFacts {
+                recipe,
+                features: trained.predictor.stack.transformers.names(),
+                feature_schema: config.feature_schema.clone(),
+                embedding_model_version: Some(job.identity.model_version.clone()),
+                seed: config.recipe.seed,
+                trained_until: config.trained_until,
+                cutoffs: publication.cutoffs,
+                rows_by_part: publication.rows_by_part.clone(),
+                set_aside: publication.set_aside.clone(),
+                lineage: Lineage {
+                    run_id: job.invocation.run_id.clone(),
+                    warehouse: job.context.storage.settings().warehouse_url.to_string(),
+                    data: job.loaded.fingerprint.clone(),
+                    compared_with: publication
+                        .page
+                        .champion
+                        .as_ref()
+                        .map(|champion| champion.version.clone()),
+                },
             },
         },
     })

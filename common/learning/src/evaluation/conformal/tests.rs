@@ -17,19 +17,33 @@ fn residuals(rows: usize, factor: f64, seed: u64) -> Vec<Residual> {
 }
 
 #[test]
-fn the_interval_is_at_the_rank_that_covers() {
+fn the_interval_is_the_shortest_that_covers() {
     let mut calibration = Calibration::default();
     assert_eq!((calibration.interval(8.0, 0.1, 0.9), calibration.confidence(0.1)), (None, None));
-    for n in 1..=9 {
-        calibration.push(f64::from(n) * if n % 2 == 0 { 1.0 } else { -1.0 });
+    for score in [-4.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 9.0] {
+        calibration.push(score);
     }
-    // ⌈10 · 0.8⌉ = 8 of the scores 1 to 9.
-    let (low, high) = calibration.interval(8.0, 0.1, 0.8).unwrap();
-    assert!((low.ln() - 7.2).abs() < 1e-9 && (high.ln() - 8.8).abs() < 1e-9);
-    // More than the scores can say: the largest.
-    assert!((calibration.interval(8.0, 0.1, 0.99).unwrap().1.ln() - 8.9).abs() < 1e-9);
+    let of = |scale: f64, coverage: f64| {
+        let (low, high) = calibration.interval(8.0, scale, coverage).unwrap();
+        [low.ln() - 8.0, high.ln() - 8.0]
+    };
+    let near = |found: [f64; 2], low: f64, high: f64| {
+        assert!((found[0] - low).abs() < 1e-9 && (found[1] - high).abs() < 1e-9, "{found:?}");
+    };
+    // ⌈10 · 0.7⌉ = 7 of the scores: from -1.5 to 2.
+    near(of(0.1, 0.7), -0.15, 0.2);
+    // More than the scores can say: all.
+    near(of(0.1, 0.99), -0.4, 0.9);
     // A scale of zero is the least scale.
-    assert!((calibration.interval(8.0, 0.0, 0.8).unwrap().1.ln() - 8.4).abs() < 1e-9);
+    near(of(0.0, 0.7), -0.075, 0.1);
+}
+
+#[test]
+fn the_interval_contains_the_prediction() {
+    let mut calibration = Calibration::default();
+    (1..=9).for_each(|n| calibration.push(f64::from(n)));
+    let (low, high) = calibration.interval(8.0, 0.1, 0.5).unwrap();
+    assert!((low.ln() - 8.0).abs() < 1e-9 && high.ln() > 8.4, "{low} {high}");
 }
 
 #[test]
@@ -67,7 +81,7 @@ fn the_window_rolls() {
     calibration.push(f64::NAN);
     assert_eq!(calibration.scores(), 1000);
     let (low, high) = calibration.interval(0.0, 0.1, 0.5).unwrap();
-    assert!((low.ln() + 0.3).abs() < 1e-9 && (high.ln() - 0.3).abs() < 1e-9);
+    assert!(low.ln().abs() < 1e-9 && (high.ln() - 0.3).abs() < 1e-9);
 }
 
 #[test]
