@@ -21,47 +21,41 @@ impl Counts {
     /// Counts the n-grams that `visit` finds in each of `texts` items; those in fewer than `min_texts` items are left
     /// out.
     pub fn of(texts: usize, min_texts: u32, visit: impl Fn(usize, &mut dyn FnMut(&str)) + Sync) -> Self {
-        // Each text's n-grams by hash; the strings are kept once, by the first text that has them.
-        let counted: Vec<FxHashMap<u64, (u32, Box<str>)>> = (0..texts)
+        // N-grams by hash: a string is made once, by the first text that has it.
+        let counted: Vec<FxHashMap<u64, u32>> = (0..texts)
             .into_par_iter()
             .map(|text| {
-                let mut counts: FxHashMap<u64, (u32, Box<str>)> = FxHashMap::default();
-                visit(text, &mut |gram| {
-                    counts
-                        .entry(hash(gram))
-                        .and_modify(|(count, _)| *count += 1)
-                        .or_insert_with(|| (1, gram.into()));
-                });
+                let mut counts: FxHashMap<u64, u32> = FxHashMap::default();
+                visit(text, &mut |gram| *counts.entry(hash(gram)).or_default() += 1);
                 counts
             })
             .collect();
-        let mut texts_with: FxHashMap<u64, u32> = FxHashMap::default();
-        for counts in &counted {
+        // The number of texts with each n-gram, and the first of them.
+        let mut seen: FxHashMap<u64, (u32, usize)> = FxHashMap::default();
+        for (text, counts) in counted.iter().enumerate() {
             for key in counts.keys() {
-                *texts_with.entry(*key).or_default() += 1;
+                seen.entry(*key).or_insert((0, text)).0 += 1;
             }
         }
-        texts_with.retain(|_, count| *count >= min_texts);
-        let mut named: Vec<(Box<str>, u64)> = Vec::with_capacity(texts_with.len());
-        let mut rows = Vec::with_capacity(texts);
-        for counts in counted {
-            let mut row = Vec::with_capacity(counts.len());
-            for (key, (count, term)) in counts {
-                if let Some(seen) = texts_with.get_mut(&key) {
-                    if *seen > 0 {
-                        *seen = 0;
-                        named.push((term, key));
-                    }
-                    row.push((key, count));
+        seen.retain(|_, (count, _)| *count >= min_texts);
+        let named_by = |text: usize| {
+            let mut named: FxHashMap<u64, Box<str>> = FxHashMap::default();
+            visit(text, &mut |gram| {
+                let key = hash(gram);
+                if seen.get(&key).is_some_and(|(_, first)| *first == text) {
+                    named.entry(key).or_insert_with(|| gram.into());
                 }
-            }
-            rows.push(row);
-        }
+            });
+            named.into_iter().map(|(key, term)| (term, key))
+        };
+        let mut named: Vec<(Box<str>, u64)> = (0..texts).into_par_iter().flat_map_iter(named_by).collect();
         named.par_sort_unstable();
         let column_of: FxHashMap<u64, u32> =
             named.iter().enumerate().map(|(column, (_, key))| (*key, column as u32)).collect();
-        let rows = rows.into_par_iter().map(|row| {
-            row.into_iter().map(|(key, count)| (column_of[&key], count as f32)).collect::<Vec<(u32, f32)>>()
+        let rows = counted.into_par_iter().map(|counts| {
+            let known =
+                counts.into_iter().filter_map(|(key, count)| Some((*column_of.get(&key)?, count as f32)));
+            known.collect::<Vec<(u32, f32)>>()
         });
         let matrix = Sparse::from_rows(named.len(), rows.collect());
         Self { terms: named.into_iter().map(|(term, _)| term).collect(), matrix }

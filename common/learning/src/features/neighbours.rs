@@ -1,5 +1,6 @@
 //! Salaries of the nearest training ads.
 
+use common_index::codes::{Code, Codes};
 use common_index::kernels::kernels;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -8,10 +9,12 @@ use serde::{Deserialize, Serialize};
 const SIZES: [usize; 3] = [5, 15, 50];
 /// The largest of [`SIZES`].
 const MOST: usize = 50;
-/// Queries that share a pass over the vectors, which otherwise waits for memory.
+/// Queries that share a pass over the codes, which otherwise waits for memory.
 const QUERIES: usize = 16;
-/// Vectors that are compared with these queries in turn: they fit the second-level cache.
-const BLOCK: usize = 128;
+/// Codes that are compared with these queries in turn: they fit the second-level cache.
+const BLOCK: u32 = 512;
+/// Ads whose exact cosines are compared: those with the largest cosines of their codes.
+const CANDIDATES: usize = 2 * MOST;
 /// Power of the cosine that weighs a neighbour.
 const POWER: i32 = 8;
 /// Training ads that are kept: the newest.
@@ -32,12 +35,41 @@ pub const NAMES: [&str; 8] = [
 /// Training ads with their vectors and salaries. They belong to a model, so that its predictions do not change with an
 /// index.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Saved", into = "Saved")]
 pub struct Neighbours {
+    saved: Saved,
+    /// `[ads, dimension]`, the codes of the vectors.
+    codes: Vec<i8>,
+    /// The step of each code.
+    scales: Vec<f32>,
+}
+
+/// What is saved: codes follow from vectors.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Saved {
     dimension: usize,
     /// `[ads, dimension]`, L2-normalised.
     vectors: Vec<f32>,
     log_salaries: Vec<f64>,
     families: Vec<u32>,
+}
+
+impl From<Neighbours> for Saved {
+    fn from(neighbours: Neighbours) -> Self {
+        neighbours.saved
+    }
+}
+
+impl From<Saved> for Neighbours {
+    fn from(saved: Saved) -> Self {
+        let (mut codes, mut scales) = (Vec::with_capacity(saved.vectors.len()), Vec::new());
+        for vector in saved.vectors.chunks_exact(saved.dimension.max(1)) {
+            let Code { code, scale } = Code::quantize(vector);
+            codes.extend(code);
+            scales.push(scale);
+        }
+        Self { saved, codes, scales }
+    }
 }
 
 /// A query: a vector, and the family whose ads do not count.
@@ -52,25 +84,28 @@ pub struct Query<'a> {
 impl Neighbours {
     /// Without ads: every feature is missing.
     pub fn new(dimension: usize) -> Self {
-        Self { dimension, vectors: Vec::new(), log_salaries: Vec::new(), families: Vec::new() }
+        Saved { dimension, vectors: Vec::new(), log_salaries: Vec::new(), families: Vec::new() }.into()
     }
 
     /// Adds a training ad.
     pub fn push(&mut self, vector: &[f32], log_salary: f64, family: u32) {
-        debug_assert_eq!(vector.len(), self.dimension);
-        self.vectors.extend_from_slice(vector);
-        self.log_salaries.push(log_salary);
-        self.families.push(family);
+        debug_assert_eq!(vector.len(), self.saved.dimension);
+        let Code { code, scale } = Code::quantize(vector);
+        self.codes.extend(code);
+        self.scales.push(scale);
+        self.saved.vectors.extend_from_slice(vector);
+        self.saved.log_salaries.push(log_salary);
+        self.saved.families.push(family);
     }
 
     /// Number of ads.
     pub fn len(&self) -> usize {
-        self.families.len()
+        self.saved.families.len()
     }
 
     /// Returns whether there are no ads.
     pub fn is_empty(&self) -> bool {
-        self.families.is_empty()
+        self.saved.families.is_empty()
     }
 
     /// `[queries, 8]` f32, row-major: weighted means and spreads of the log salaries of the 5, 15 and 50 nearest ads of
@@ -91,7 +126,7 @@ impl Neighbours {
             let some = &nearest[..size.min(nearest.len())];
             let weight = |cosine: f32| f64::from(cosine.max(0.0)).powi(POWER) + 1e-9;
             let total: f64 = some.iter().map(|(cosine, _)| weight(*cosine)).sum();
-            let salary = |ad: u32| self.log_salaries[ad as usize];
+            let salary = |ad: u32| self.saved.log_salaries[ad as usize];
             let mean = some.iter().map(|(cosine, ad)| weight(*cosine) * salary(*ad)).sum::<f64>() / total;
             let variance =
                 some.iter().map(|(cosine, ad)| weight(*cosine) * (salary(*ad) - mean).powi(2)).sum::<f64>()
@@ -106,36 +141,72 @@ impl Neighbours {
 
     /// For each query the nearest ads of other families with their cosines, nearest first; ties in the order of the ads.
     fn nearest(&self, queries: &[Query<'_>]) -> Vec<Vec<(f32, u32)>> {
-        let mut found: Vec<Vec<(f32, u32)>> = queries.iter().map(|_| Vec::with_capacity(MOST + 1)).collect();
-        for (block, vectors) in self.vectors.chunks(BLOCK * self.dimension.max(1)).enumerate() {
-            for (query, nearest) in queries.iter().zip(&mut found) {
-                self.compare(*query, vectors, block * BLOCK, nearest);
+        let dimension = self.saved.dimension;
+        if dimension == 0 {
+            return vec![Vec::new(); queries.len()];
+        }
+        let coded: Vec<Code> = queries.iter().map(|query| Code::quantize(query.vector)).collect();
+        let mut found: Vec<Nearest> = queries.iter().map(|_| Nearest::of(CANDIDATES)).collect();
+        let codes = Codes { codes: &self.codes, scales: &self.scales, dimension };
+        let ads = self.len() as u32;
+        for first in (0..ads).step_by(BLOCK as usize) {
+            let block = first..ads.min(first + BLOCK);
+            for ((query, code), nearest) in queries.iter().zip(&coded).zip(&mut found) {
+                if query.vector.len() != dimension {
+                    continue;
+                }
+                let probe = codes.probe_code(code);
+                let others =
+                    block.clone().filter(|ad| query.family != Some(self.saved.families[*ad as usize]));
+                others.for_each(|ad| nearest.add(probe.similarity(ad), ad));
             }
         }
-        found
+        queries.iter().zip(found).map(|(query, candidates)| self.ranked(query.vector, candidates)).collect()
     }
 
-    /// Compares a query with a block of vectors, of which the first is that of the ad `first`.
-    fn compare(&self, query: Query<'_>, vectors: &[f32], first: usize, nearest: &mut Vec<(f32, u32)>) {
-        if query.vector.len() != self.dimension {
+    /// The nearest of the candidates by their exact cosines.
+    fn ranked(&self, vector: &[f32], candidates: Nearest) -> Vec<(f32, u32)> {
+        let (dimension, dot) = (self.saved.dimension, kernels().dot);
+        let mut ads: Vec<u32> = candidates.found.into_iter().map(|(_, ad)| ad).collect();
+        ads.sort_unstable();
+        let mut nearest = Nearest::of(MOST);
+        for ad in ads {
+            let own = &self.saved.vectors[ad as usize * dimension..][..dimension];
+            nearest.add(dot(vector, own), ad);
+        }
+        nearest.found
+    }
+}
+
+/// The ads with the largest cosines among those that were added.
+struct Nearest {
+    /// Largest first; of equal ones, the first that was added.
+    found: Vec<(f32, u32)>,
+    most: usize,
+}
+
+impl Nearest {
+    /// Keeps the `most` nearest.
+    fn of(most: usize) -> Self {
+        Self { found: Vec::with_capacity(most + 1), most }
+    }
+
+    fn add(&mut self, cosine: f32, ad: u32) {
+        let is_full = self.found.len() == self.most;
+        if is_full && self.found.last().is_some_and(|(least, _)| cosine <= *least) {
             return;
         }
-        let dot = kernels().dot;
-        for (ad, vector) in (first..).zip(vectors.chunks_exact(self.dimension)) {
-            let cosine = dot(query.vector, vector);
-            let is_worse = nearest.len() == MOST && nearest.last().is_some_and(|(least, _)| cosine <= *least);
-            if is_worse || query.family == Some(self.families[ad]) {
-                continue;
-            }
-            let at = nearest.partition_point(|(other, _)| *other >= cosine);
-            nearest.insert(at, (cosine, ad as u32));
-            nearest.truncate(MOST);
-        }
+        let at = self.found.partition_point(|(other, _)| *other >= cosine);
+        self.found.insert(at, (cosine, ad));
+        self.found.truncate(self.most);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use rand::{Rng, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
     use super::*;
 
     fn at(degrees: f32) -> [f32; 2] {
@@ -157,6 +228,34 @@ mod tests {
         assert!((8.0..8.6).contains(&new[0]) && new[6] == 1.0, "{new:?}");
         let own = neighbours.features(&[Query { vector: &at(0.0), family: Some(0) }]);
         assert!((8.9..9.01).contains(&own[0]) && own[6] < 1.0, "{own:?}");
+    }
+
+    #[test]
+    fn the_nearest_by_codes_are_the_nearest() {
+        let mut random = ChaCha8Rng::seed_from_u64(3);
+        let mut vector = || -> Vec<f32> {
+            let vector: Vec<f32> = (0..64).map(|_| random.random::<f32>() - 0.5).collect();
+            let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
+            vector.into_iter().map(|value| value / length).collect()
+        };
+        let vectors: Vec<Vec<f32>> = (0..1500).map(|_| vector()).collect();
+        let mut neighbours = Neighbours::new(64);
+        vectors.iter().zip(0..).for_each(|(vector, family)| neighbours.push(vector, 8.0, family));
+        let queries: Vec<Query<'_>> = vectors
+            .iter()
+            .take(40)
+            .zip(0..)
+            .map(|(vector, own)| Query { vector, family: Some(own) })
+            .collect();
+        for (query, found) in queries.iter().zip(neighbours.nearest(&queries)) {
+            let mut exact = Nearest::of(MOST);
+            for (vector, ad) in vectors.iter().zip(0..).filter(|(_, ad)| query.family != Some(*ad)) {
+                exact.add((kernels().dot)(query.vector, vector), ad);
+            }
+            assert_eq!(found, exact.found);
+        }
+        let saved = postcard::to_stdvec(&neighbours).unwrap();
+        assert_eq!(postcard::from_bytes::<Neighbours>(&saved).unwrap(), neighbours);
     }
 
     #[test]
