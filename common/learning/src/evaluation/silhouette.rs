@@ -37,7 +37,9 @@ pub fn silhouette(points: &Points, labels: &[u32], seed: u64) -> Option<Silhouet
     };
     let clusters = rows.iter().map(|row| labels[*row] as usize + 1).max().unwrap_or_default();
     let mut sizes = vec![0u32; clusters];
-    rows.iter().for_each(|row| sizes[labels[*row] as usize] += 1);
+    for row in &rows {
+        sizes[labels[*row] as usize] += 1;
+    }
     if sizes.iter().filter(|size| **size > 0).count() < 2 {
         return None;
     }

@@ -1,4 +1,4 @@
-//! UMAP (McInnes, Healy and Melville, 2018) in two and three dimensions: it draws the map and decides no cluster.
+//! UMAP (`McInnes`, Healy and Melville, 2018) in two and three dimensions: it draws the map and decides no cluster.
 //!
 //! The layout begins at the principal components, scaled as umap-learn scales them, not at the eigenvectors of the
 //! graph: these take longer than the layout itself and the graph of a market is often in several pieces, whose
@@ -35,8 +35,8 @@ const NARROWEST: f64 = 1e-3;
 /// The nearest other vectors of each vector with their distances, nearest first.
 pub type Neighbours = Vec<Vec<(f32, u32)>>;
 
-/// The 15 nearest of L2-normalised vectors, `[rows, dimension]` f32, by `1 - cosine`: exact up to 2,000 vectors; of more,
-/// those in the most similar fifth.
+/// The 15 nearest of L2-normalised vectors, `[rows, dimension]` f32, by `1 - cosine`: exact up to 1,200 vectors; of more,
+/// those among the most similar 1,200.
 pub fn neighbours(vectors: &[f32], dimension: usize) -> Neighbours {
     let lists = Lists::new(vectors, dimension);
     let row = |at: &u32| &vectors[*at as usize * dimension..][..dimension];

@@ -75,7 +75,9 @@ fn mean_of(points: &Points) -> Vec<f64> {
     for row in 0..points.rows {
         mean.iter_mut().zip(points.row(row)).for_each(|(sum, value)| *sum += f64::from(*value));
     }
-    mean.iter_mut().for_each(|sum| *sum /= points.rows as f64);
+    for sum in &mut mean {
+        *sum /= points.rows as f64;
+    }
     mean
 }
 

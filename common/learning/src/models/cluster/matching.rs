@@ -135,7 +135,7 @@ impl Overlap {
             match of_old[old] {
                 _ if into.len() > 1 => changes.push(Change::Split { id: *id, into }),
                 Some(new) => {
-                    changes.push(Change::Kept { id: *id, share: self.ads(old, new) / size.max(1.0) })
+                    changes.push(Change::Kept { id: *id, share: self.ads(old, new) / size.max(1.0) });
                 }
                 None => changes.push(Change::Vanished { id: *id, share: size / total }),
             }

@@ -24,11 +24,16 @@ const MIN_ADS: u32 = 2;
 const MIN_SHARE: f64 = 0.02;
 /// Share of a cluster's titles that name one of its two roles; below that its classifications name it.
 const MIN_NAMED: f64 = 0.08;
+/// Share of a cluster's titles that name a role which says little by itself, such as "consultant", for it to be the name.
+const MIN_VAGUE: f64 = 0.15;
 /// Weight of the second role, as a share of the first one's.
-const SECOND: f64 = 0.3;
-/// Share of a cluster's ads that must be of one classification, and of the classification's ads in the cluster, for it to
-/// be the name.
+const SECOND: f64 = 0.2;
+/// Share of a cluster's ads that must be of one classification, and share of the classification's ads that must be in the
+/// cluster, for it to be the name.
 const DOMINANT: f64 = 0.6;
+const MOST_OF_CLASS: f64 = 0.4;
+/// Share of a role's ads that must have a longer role for the longer one to stand for both.
+const MOSTLY: f64 = 0.8;
 /// Keywords of a cluster.
 const KEYWORDS: usize = 10;
 /// Keywords that are roles, at most.
@@ -88,6 +93,7 @@ struct Texts {
     sizes: Vec<u32>,
     places: Vec<u32>,
     roles: Terms,
+    vague: Terms,
     words: Terms,
     /// Number of ads of each cluster by classification.
     classes: Vec<FxHashMap<String, u32>>,
@@ -119,6 +125,7 @@ impl Texts {
         let titles: Vec<Vec<String>> =
             rows.par_iter().map(|row| title_words(&ads.ads[*row].title, &locations)).collect();
         let roles: Vec<Vec<String>> = titles.iter().map(|title| roles_of(title)).collect();
+        let vague: Vec<Vec<String>> = titles.iter().map(|title| vague_roles_of(title)).collect();
         let texts: Vec<Vec<String>> = rows
             .par_iter()
             .zip(&titles)
@@ -135,6 +142,7 @@ impl Texts {
         }
         Self {
             roles: Terms::of(&roles, &places, clusters),
+            vague: Terms::of(&vague, &places, clusters),
             words: Terms::of(&texts, &places, clusters),
             sizes,
             places,
@@ -162,6 +170,17 @@ impl Texts {
         weighty
     }
 
+    /// The roles that distinguish a cluster. "learning engineer" is left out where it mostly is "machine learning engineer".
+    fn weighty_roles(&self, place: usize) -> Vec<(f64, usize, &str)> {
+        let weighty = self.weighty(&self.roles, place);
+        let ads = |term: usize| f64::from(self.roles.ads_with[place][term]);
+        let is_longer = |(_, term, name): &(f64, usize, &str), part: usize, part_name: &str| {
+            *term != part && is_part(part_name, name) && ads(*term) >= MOSTLY * ads(part)
+        };
+        let stays = |one: &&(f64, usize, &str)| !weighty.iter().any(|other| is_longer(other, one.1, one.2));
+        weighty.iter().filter(stays).copied().collect()
+    }
+
     /// Names for a cluster, the best first.
     fn candidates(&self, place: usize) -> Vec<String> {
         let roles = self.name_of_roles(place);
@@ -173,6 +192,7 @@ impl Texts {
         let with_class: Vec<String> =
             many.iter().filter_map(|(_, name)| Some(format!("{name} ({})", class.as_deref()?))).collect();
         names.extend(many.into_iter().map(|(_, name)| name));
+        names.extend(self.name_of_vague_role(place));
         names.extend(with_class);
         names.extend(classes);
         names.extend(few.into_iter().map(|(_, name)| name));
@@ -187,7 +207,7 @@ impl Texts {
     /// Names of one or two roles, and the share of the cluster's titles that have one of them. The second role is chosen
     /// among the titles without the first.
     fn name_of_roles(&self, place: usize) -> Vec<(f64, String)> {
-        let weighty = self.weighty(&self.roles, place);
+        let weighty = self.weighty_roles(place);
         let size = f64::from(self.sizes[place].max(1));
         let mut names = Vec::new();
         for (weight, first, first_name) in weighty.iter().take(3) {
@@ -209,12 +229,19 @@ impl Texts {
                 .max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)))
                 .filter(|second| second.0 >= SECOND * weight);
             if let Some((_, second, second_name)) = second {
-                let named = f64::from(of_first + without[second]) / size;
-                names.push((named, joined(first_name, second_name)));
+                let share = f64::from(of_first + without[second]) / size;
+                names.push((share, joined(first_name, second_name)));
             }
             names.push((f64::from(of_first) / size, capitalised(&plural_phrase(first_name))));
         }
         names
+    }
+
+    /// The plural of a role that says little, if many titles of the cluster name it.
+    fn name_of_vague_role(&self, place: usize) -> Option<String> {
+        let (_, role, name) = *self.weighty(&self.vague, place).first()?;
+        let share = f64::from(self.vague.ads_with[place][role]) / f64::from(self.sizes[place].max(1));
+        (share >= MIN_VAGUE).then(|| capitalised(&plural(name)))
     }
 
     /// The classifications of a cluster with their numbers of ads, the most frequent first.
@@ -225,15 +252,17 @@ impl Texts {
         classes
     }
 
-    /// The classification that most ads of the cluster have and that few other ads have.
+    /// The classification that most ads of this cluster have, and most ads of no other.
     fn dominant_class(&self, place: usize) -> Option<String> {
-        let classes = self.classes_of(place);
-        let (class, ads) = *classes.first()?;
-        let classed: u32 = classes.iter().map(|(_, ads)| ads).sum();
+        let (class, ads) = *self.classes_of(place).first()?;
         let of_class: u32 = self.classes.iter().filter_map(|counts| counts.get(class)).sum();
-        let is_dominant = f64::from(ads) >= DOMINANT * f64::from(classed)
-            && f64::from(ads) >= DOMINANT * f64::from(of_class)
-            && 2 * classed >= self.sizes[place];
+        let leads = |cluster: usize| {
+            let classed: u32 = self.classes[cluster].values().sum();
+            let own = self.classes[cluster].get(class).copied().unwrap_or_default();
+            f64::from(own) >= DOMINANT * f64::from(classed) && 2 * classed >= self.sizes[cluster] && own > 0
+        };
+        let leads_alone = (0..self.sizes.len()).all(|cluster| leads(cluster) == (cluster == place));
+        let is_dominant = leads_alone && f64::from(ads) >= MOST_OF_CLASS * f64::from(of_class);
         if is_dominant { class_phrase(class) } else { None }
     }
 
@@ -250,7 +279,7 @@ impl Texts {
     /// The roles and words that distinguish a cluster; a word of a role that is listed is not listed again.
     fn keywords(&self, place: usize) -> Vec<String> {
         let mut chosen: Vec<&str> = Vec::new();
-        let roles = self.weighty(&self.roles, place);
+        let roles = self.weighty_roles(place);
         let words = self.weighty(&self.words, place);
         let roles = roles.iter().map(|(_, _, term)| (*term, ROLE_KEYWORDS));
         for (term, most) in roles.chain(words.iter().map(|(_, _, term)| (*term, KEYWORDS))) {
@@ -270,8 +299,12 @@ impl Locations {
     fn of(ads: &[&Ad]) -> Self {
         let mut counts: FxHashMap<String, i64> = FxHashMap::default();
         for ad in ads {
-            words(&ad.location).into_iter().for_each(|word| *counts.entry(word).or_default() += 1);
-            words(&ad.title).into_iter().for_each(|word| *counts.entry(word).or_default() -= 1);
+            for word in words(&ad.location) {
+                *counts.entry(word).or_default() += 1;
+            }
+            for word in words(&ad.title) {
+                *counts.entry(word).or_default() -= 1;
+            }
         }
         Self(counts.into_iter().filter(|(_, more)| *more >= 0).map(|(word, _)| word).collect())
     }
@@ -290,13 +323,22 @@ fn title_words(title: &str, locations: &Locations) -> Vec<String> {
     telling.map(|word| singular(&word).map_or(word, str::to_owned)).collect()
 }
 
-/// The roles of a title: a word that names one, with the word before it.
+/// The roles of a title: a word that names one, with the one or two words before it.
 fn roles_of(title: &[String]) -> Vec<String> {
     let is_role = |word: &String| ROLES.contains(word.as_str());
-    let mut roles: Vec<String> =
-        title.windows(2).filter(|pair| is_role(&pair[1])).map(|pair| pair.join(" ")).collect();
-    roles.extend(title.iter().filter(|word| is_role(word) && !VAGUE.contains(word.as_str())).cloned());
+    let is_enough = |word: &&String| is_role(word) && !VAGUE.contains(word.as_str());
+    let mut roles: Vec<String> = title.iter().filter(is_enough).cloned().collect();
+    for length in [2, 3] {
+        // "data analyst consultant" is no third role.
+        let ends = |part: &&[String]| is_role(&part[length - 1]) && !part[..length - 1].iter().any(is_role);
+        roles.extend(title.windows(length).filter(ends).map(|part| part.join(" ")));
+    }
     roles
+}
+
+/// The roles of a title that say little by themselves.
+fn vague_roles_of(title: &[String]) -> Vec<String> {
+    title.iter().filter(|word| VAGUE.contains(word.as_str())).cloned().collect()
 }
 
 /// The words of title and description, and the pairs of words of the title.
@@ -323,7 +365,7 @@ fn plural_phrase(role: &str) -> String {
 
 /// Two roles as one name: what they share is said once.
 fn joined(one: &str, other: &str) -> String {
-    let name = match (one.split_once(' '), other.split_once(' ')) {
+    let name = match (one.rsplit_once(' '), other.rsplit_once(' ')) {
         (Some((a, same)), Some((b, last))) if same == last => {
             format!("{} and {} {}", written(a), written(b), plural(same))
         }

@@ -34,7 +34,7 @@ pub struct Partition {
 impl Points {
     /// The points of `width` coordinates each.
     pub fn new(width: usize, rows: Vec<Vec<f32>>) -> Self {
-        Self { rows: rows.len(), width, values: rows.concat() }
+        Self { rows: rows.len(), width, values: rows.into_iter().flatten().collect() }
     }
 
     /// A point.
@@ -121,7 +121,9 @@ impl Partition {
     /// Number of points of each cluster.
     pub fn sizes(&self) -> Vec<usize> {
         let mut sizes = vec![0; self.centroids.rows];
-        self.labels.iter().for_each(|label| sizes[*label as usize] += 1);
+        for label in &self.labels {
+            sizes[*label as usize] += 1;
+        }
         sizes
     }
 

@@ -22,7 +22,7 @@ pub(super) static ROLES: LazyLock<FxHashSet<&str>> = LazyLock::new(|| {
 
 /// Roles that say little without the word before them.
 pub(super) static VAGUE: LazyLock<FxHashSet<&str>> = LazyLock::new(|| {
-    "administrator adviser advisor agent analyst assistant associate consultant controller coordinator \
+    "administrator adviser advisor agent analyst architect assistant associate consultant controller coordinator \
     director engineer executive expert fellow handler manager officer operative operator owner partner \
     practitioner representative specialist supervisor technician worker"
         .split(' ')

@@ -68,7 +68,7 @@ pub struct Listed {
 /// Summarises the clusters of ads, whose indices into `labels` are `places`.
 pub fn summaries(ads: &[&Ad], places: &[u32], labels: &[Label]) -> Vec<ClusterSummary> {
     let spans = Spans::of(ads);
-    let all_in_spans = spans.count(ads.iter().copied());
+    let all_in_spans = spans.count(ads);
     let summary = |(place, label): (usize, &Label)| {
         let own: Vec<&Ad> = ads
             .iter()
@@ -77,7 +77,9 @@ pub fn summaries(ads: &[&Ad], places: &[u32], labels: &[Label]) -> Vec<ClusterSu
             .map(|(ad, _)| *ad)
             .collect();
         let mut months = BTreeMap::new();
-        own.iter().for_each(|ad| *months.entry(month(ad)).or_default() += 1);
+        for ad in &own {
+            *months.entry(month(ad)).or_default() += 1;
+        }
         ClusterSummary {
             label: label.clone(),
             ads: own.len() as u32,
@@ -91,7 +93,7 @@ pub fn summaries(ads: &[&Ad], places: &[u32], labels: &[Label]) -> Vec<ClusterSu
                 |value| Some(common_core::fold::fold_name(value)).filter(|key| !key.is_empty()),
             ),
             months,
-            growth: growth(spans.count(own.iter().copied()), all_in_spans),
+            growth: growth(spans.count(&own), all_in_spans),
         }
     };
     labels.iter().enumerate().map(summary).collect()
@@ -150,8 +152,8 @@ impl Spans {
         Self([span(1), span(1 + MONTHS)])
     }
 
-    fn count<'a>(&self, ads: impl Iterator<Item = &'a Ad> + Clone) -> [u32; 2] {
-        [0, 1].map(|span| ads.clone().filter(|ad| self.0[span].contains(&month(ad))).count() as u32)
+    fn count(&self, ads: &[&Ad]) -> [u32; 2] {
+        [0, 1].map(|span| ads.iter().filter(|ad| self.0[span].contains(&month(ad))).count() as u32)
     }
 }
 
@@ -173,9 +175,9 @@ mod tests {
     fn a_cluster_is_summarised_with_its_pay_by_currency_and_its_growth() {
         let start = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
         let ad = |n: u32| Ad {
-            title: if n % 3 == 0 { "Cook" } else { "COOK 2" }.into(),
+            title: if n.is_multiple_of(3) { "Cook" } else { "COOK 2" }.into(),
             company_name: "Kitchen Ltd".into(),
-            currency: if n % 2 == 0 { "GBP" } else { "SGD" }.into(),
+            currency: if n.is_multiple_of(2) { "GBP" } else { "SGD" }.into(),
             salary_min_per_month: (n < 8).then(|| f64::from(n) * 100.0),
             seen: start + Duration::days(i64::from(n)),
             ..Ad::default()

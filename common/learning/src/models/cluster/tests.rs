@@ -144,7 +144,9 @@ fn all_ads_of_one_text_and_few_ads_are_clusters_too() {
 #[test]
 fn ads_without_classifications_have_clusters_with_names() {
     let mut ads = ads(450, 1);
-    ads.iter_mut().for_each(|ad| ad.classification.clear());
+    for ad in &mut ads {
+        ad.classification.clear();
+    }
     let labels = fitted(&ads, None).clusterer.labels;
     let names: BTreeSet<&str> = labels.iter().map(|label| label.name.as_str()).collect();
     assert_eq!(names.len(), 9);

@@ -21,8 +21,9 @@ const COMPARED: std::ops::RangeInclusive<usize> = 2..=16;
 /// Numbers of clusters that may be chosen, before small ones are dissolved and after.
 const BEFORE: std::ops::RangeInclusive<usize> = 8..=14;
 const AFTER: std::ops::RangeInclusive<usize> = 8..=12;
-/// How much larger the silhouette over the null must be for classification, work type and industry to be read.
-const WORTH_COLUMNS: f64 = 0.01;
+/// How much larger the silhouette over the null must be for classification, work type and industry to be read. A small
+/// gain is not worth it: such clusters part equal work by the board that advertises it, and many ads state no class.
+const WORTH_COLUMNS: f64 = 0.05;
 /// How much larger the silhouette of a fresh beginning must be for the clusters of the older version to be left.
 const WORTH_FRESH: f64 = 0.05;
 

@@ -94,16 +94,13 @@ pub struct Density {
     pub silhouette: Option<Silhouette>,
 }
 
-/// Judges clusters. Returns `None` if the observer stops it, and `Some(None)` for a quick training.
+/// Judges clusters. Returns `None` if the observer stops it.
 pub(super) fn judge(
     data: ClusterAds<'_>,
     clusterer: &JobClusterer,
     options: ClusterOptions,
     observer: &dyn Observer,
-) -> Result<Option<Option<Judged>>> {
-    if options.quick {
-        return Ok(Some(None));
-    }
+) -> Result<Option<Judged>> {
     observer.stage("judging the clusters", REFITS as usize + 3);
     let held_out = held_out(data, clusterer)?;
     observer.step();
@@ -122,7 +119,7 @@ pub(super) fn judge(
     observer.step();
     let density = density(data, options.seed)?;
     observer.step();
-    Ok(Some(Some(Judged { held_out, refits, kept_from_nothing, density })))
+    Ok(Some(Judged { held_out, refits, kept_from_nothing, density }))
 }
 
 fn chosen<'a>(data: ClusterAds<'a>, rows: &[u32]) -> (Vec<&'a Ad>, Vec<u32>) {
@@ -140,7 +137,9 @@ fn held_out(data: ClusterAds<'_>, clusterer: &JobClusterer) -> Result<Option<Hel
     let before = ClusterAds { ads: &ads, families: &families };
     let fitted = JobClusterer::fit(before, clusterer.config.recipe, None)?.clusterer;
     let mut sizes = vec![0u32; fitted.get_cluster_labels().len()];
-    fitted.place(&held)?.iter().for_each(|at| sizes[at.place as usize] += 1);
+    for at in fitted.place(&held)? {
+        sizes[at.place as usize] += 1;
+    }
     let smallest = f64::from(sizes.iter().copied().min().unwrap_or_default()) / held.len() as f64;
     Ok(Some(HeldOut { ads: held.len() as u32, scores: fitted.evaluate(&held)?, smallest }))
 }
@@ -204,10 +203,13 @@ fn regions(points: &Points, quantile: f64, radius: f64, seed: u64) -> Result<Den
     let parameters = DBSCANParameters::default().with_eps(radius).with_min_samples(DENSE);
     let found: Vec<i32> =
         DBSCAN::fit(&matrix, parameters).and_then(|fitted| fitted.predict(&matrix)).map_err(failed)?;
-    let inside: Vec<u32> = (0..found.len() as u32).filter(|row| found[*row as usize] >= 0).collect();
-    let labels: Vec<u32> = inside.iter().map(|row| found[*row as usize] as u32).collect();
+    // 0 is noise.
+    let inside: Vec<u32> = (0..found.len() as u32).filter(|row| found[*row as usize] > 0).collect();
+    let labels: Vec<u32> = inside.iter().map(|row| found[*row as usize] as u32 - 1).collect();
     let mut sizes = vec![0u32; labels.iter().max().map_or(0, |most| *most as usize + 1)];
-    labels.iter().for_each(|label| sizes[*label as usize] += 1);
+    for label in &labels {
+        sizes[*label as usize] += 1;
+    }
     Ok(Density {
         quantile,
         clusters: sizes.iter().filter(|size| **size > 0).count() as u32,

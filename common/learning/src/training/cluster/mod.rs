@@ -76,7 +76,10 @@ pub fn train(
         return Ok(None);
     }
     clusterer.set_maps(flat, deep)?;
-    let Some(judged) = evidence::judge(data, &clusterer, options, observer)? else { return Ok(None) };
+    let judged = if options.quick { None } else { evidence::judge(data, &clusterer, options, observer)? };
+    if judged.is_none() && !options.quick {
+        return Ok(None);
+    }
     let vectors = vectors_of(&ads);
     let evidence = Evidence { by_clusters, spaces, scores, null, is_fresh, judged };
     Ok(Some(TrainedClusters {

@@ -55,6 +55,15 @@ fn without_classifications_titles_are_enough_and_without_both_a_name_is_still_th
 }
 
 #[test]
+fn longer_roles_stand_for_their_parts_and_vague_roles_for_many_titles() {
+    let found = names(&[
+        &[("Machine Learning Engineer", "", 20)],
+        &[("Consultant", "", 12), ("Technical Consultant (Oracle)", "", 1), ("Strategy", "", 9)],
+    ]);
+    assert_eq!(found, ["Machine learning engineers", "Consultants"]);
+}
+
+#[test]
 fn names_are_unique_and_kept_names_stay() {
     let same: &[Group<'_>] = &[("Chef", "Catering", 10), ("Cook", "Catering", 10)];
     let labels = named(&[same, same, &[("Driver", "", 30)]], &[(2, "Chefs".to_owned())]);
