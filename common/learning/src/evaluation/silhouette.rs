@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::features::projection::eigen_of;
 use crate::models::cluster::points::{Points, squared_distance};
 
-/// Points up to which a silhouette is exact; of more, so many are drawn.
+/// Points up to which a silhouette is exact; of more, this number is drawn.
 pub const MOST: usize = 5_000;
 
 /// A mean silhouette.

@@ -20,7 +20,7 @@ use crate::training::Observer;
 
 /// Refits.
 const REFITS: u64 = 2;
-/// One family in so many is left out of a refit.
+/// Of this number of families a refit leaves one out.
 const LEFT_OUT: u32 = 20;
 /// Points in which density is sought.
 const DENSITY_POINTS: usize = 2_000;
