@@ -6,6 +6,7 @@
 //! - [`leakage`], [`text_leaks`]: what knows too much about the salary
 //! - [`implausible`]: salaries that are set aside
 //! - [`conformal`], [`coverage`]: intervals, confidence, and how true both are
+//! - [`silhouette`](mod@silhouette): how well clusters are apart, beside points without structure
 //! - [`ceiling`]: how far the data could carry a model
 //!
 //! Nothing here reads or writes files, and everything random takes a seed.
@@ -19,6 +20,7 @@ pub mod families;
 pub mod implausible;
 pub mod leakage;
 pub mod metrics;
+pub mod silhouette;
 pub mod split;
 pub mod text_leaks;
 
@@ -29,5 +31,6 @@ pub use families::{FamilyFacts, families};
 pub use implausible::{Bounds, Reason, assess, is_narrow};
 pub use leakage::{Column, ColumnKind, ColumnValues, Leak, LeakOptions, find_leaks};
 pub use metrics::{RegressionMetrics, evaluate_regression};
+pub use silhouette::{Silhouette, silhouette};
 pub use split::{Fold, TimeSplit, WalkForward, grouped_folds, salary_strata, walk_forward};
 pub use text_leaks::{Salary, TextLeaks, find_text_leaks};

@@ -240,7 +240,8 @@ fn eigen(symmetric: &[f64], width: usize) -> Result<(Vec<f64>, Vec<f64>)> {
     Ok((values, vectors))
 }
 
-fn eigen_of(symmetric: &Mat<f64>) -> Result<(Vec<f64>, Mat<f64>)> {
+/// Eigenvalues of a symmetric matrix, ascending, and the eigenvectors as columns.
+pub(crate) fn eigen_of(symmetric: &Mat<f64>) -> Result<(Vec<f64>, Mat<f64>)> {
     let decomposed = symmetric
         .self_adjoint_eigen(Side::Lower)
         .map_err(|error| Error::internal(format!("the eigenvalues of a matrix were not found: {error:?}")))?;

@@ -8,10 +8,13 @@
 //!   has learned about features
 //! - [`predictor`]: the published model with its intervals, saved and loaded
 //! - [`tuning`]: search for the parameters of the trees
+//! - [`cluster`]: the clusters of the market; [`umap`]: its map
 
 pub mod baselines;
 pub mod basic;
 pub mod boosted;
+pub mod cluster;
+pub(crate) mod files;
 pub mod forest;
 pub mod kernel;
 pub mod linear;
@@ -22,6 +25,7 @@ pub mod text_ridge;
 pub mod transformers;
 pub mod trees;
 pub mod tuning;
+pub mod umap;
 pub mod xgboost;
 
 use std::sync::Arc;

@@ -2,14 +2,13 @@
 
 use std::path::Path;
 
-use common_core::error::OnPath;
 use common_core::job::Timestamp;
 use common_core::{Error, Result};
 use common_lightgbm::Booster;
 use rayon::prelude::*;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::files::{read, read_binary, read_json, write, write_binary, write_json};
 use super::stack::{BOOSTERS, LogPrediction, SCALES, Stack, StackRecipe};
 use super::transformers::{Transformed, Transformers};
 use crate::ads::Ad;
@@ -27,6 +26,9 @@ const PART: usize = 512;
 
 /// Format of the files.
 const FORMAT: u32 = 2;
+
+/// What the files are of, in errors.
+const MODEL: &str = "a salary model";
 
 const CONFIG: &str = "config.json";
 const CALIBRATION: &str = "calibration.bin";
@@ -173,7 +175,6 @@ impl SalaryPredictor {
     /// Errors of the file system.
     pub fn save(&self, folder: &Path) -> Result<()> {
         write_json(&folder.join(CONFIG), &self.config)?;
-        // Binary, because JSON may change the last bit of a number.
         write_binary(&folder.join(CALIBRATION), &self.calibration)?;
         write_json(&folder.join(NAMES), &self.stack.transformers.names())?;
         write_binary(&folder.join(TRANSFORMERS), &self.stack.transformers)?;
@@ -190,7 +191,7 @@ impl SalaryPredictor {
     /// # Errors
     /// `NotFound` if a file is missing, `Corrupt` if one is invalid or of a later format.
     pub fn load(folder: &Path) -> Result<Self> {
-        let config: Config = read_json(&folder.join(CONFIG))?;
+        let config: Config = read_json(&folder.join(CONFIG), MODEL)?;
         if config.format != FORMAT {
             return Err(Error::corrupt(format!(
                 "{} has format {}, and this program reads {FORMAT}: run train-models for a new version",
@@ -198,8 +199,8 @@ impl SalaryPredictor {
                 config.format
             )));
         }
-        let calibration = read_binary(&folder.join(CALIBRATION))?;
-        let transformers: Transformers = read_binary(&folder.join(TRANSFORMERS))?;
+        let calibration = read_binary(&folder.join(CALIBRATION), MODEL)?;
+        let transformers: Transformers = read_binary(&folder.join(TRANSFORMERS), MODEL)?;
         let booster = |name: &str| -> Result<Booster> {
             let path = folder.join(name);
             let text = String::from_utf8(read(&path)?)
@@ -243,40 +244,4 @@ pub(crate) fn in_money(calibration: &Calibration, prediction: LogPrediction) -> 
 
 fn trees_file(part: &str, at: usize) -> String {
     format!("model.{part}_{}.txt", at + 1)
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    std::fs::write(path, bytes).on_path("cannot write", path)
-}
-
-fn write_binary<T: Serialize>(path: &Path, value: &T) -> Result<()> {
-    let bytes = postcard::to_stdvec(value)
-        .map_err(|error| Error::internal(format!("cannot serialize {}: {error}", path.display())))?;
-    write(path, &bytes)
-}
-
-fn read_binary<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    postcard::from_bytes(&read(path)?).map_err(|error| {
-        Error::corrupt(format!(
-            "invalid file {:?}: expected a part of a salary model ({error})",
-            path.display()
-        ))
-    })
-}
-
-fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
-    let text = serde_json::to_vec_pretty(value)
-        .map_err(|error| Error::internal("cannot serialize to JSON").caused_by(error))?;
-    write(path, &text)
-}
-
-fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).on_path("cannot read", path)
-}
-
-fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    serde_json::from_slice(&read(path)?).map_err(|error| {
-        Error::corrupt(format!("invalid file {:?}: expected JSON of a salary model", path.display()))
-            .caused_by(error)
-    })
 }

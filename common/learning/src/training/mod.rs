@@ -8,8 +8,10 @@
 //! - [`salary`]: the whole training, from ads to a predictor with its evidence
 //! - [`evidence`]: learning curve, ablation and the gate against leaks
 //! - [`page`]: the report of a training
+//! - [`cluster`]: the clusters of ads of all currencies
 
 pub mod choose;
+pub mod cluster;
 pub mod evidence;
 pub mod judge;
 pub mod market;
