@@ -15,6 +15,7 @@ use hyper::Response;
 pub(crate) use query::{QueryInput, SimilarQuery, SimilarRequest};
 use results::{Prepared, Vector};
 
+use super::clusters::{REMEDY as CLUSTERS_REMEDY, without_clusters};
 use super::{Call, Context, Endpoint, ok_json};
 use crate::answer::{AnswerHead, to_json};
 use crate::embed::EmbedQueue;
@@ -134,6 +135,9 @@ impl Similar {
                 "hybrid: with SEARCH=warehouse there are vectors alone; leave it out, or serve the index";
             return Err(Problem::bad_request(detail).with("member", "hybrid"));
         }
+        if !query.filter.cluster.is_empty() {
+            self.refuse_clusters(served)?;
+        }
         let manifest = served.index.manifest();
         let dimension = manifest.body.dimension;
         let vector = match &query.input {
@@ -152,6 +156,22 @@ impl Similar {
             }
         };
         Ok(Prepared { vector, query })
+    }
+
+    /// Refuses a filter by cluster if what is searched has no clusters.
+    ///
+    /// # Errors
+    /// A problem of status 400, with the remedy.
+    fn refuse_clusters(&self, served: &IndexSnapshot) -> Result<(), Problem> {
+        let detail = if self.warehouse.is_some() {
+            "cluster: with SEARCH=warehouse there are no clusters to filter by; leave it out, or serve the index"
+                .to_owned()
+        } else if served.index.clusters().is_none() {
+            format!("cluster: {}; leave it out, or {CLUSTERS_REMEDY}", without_clusters(&served.index))
+        } else {
+            return Ok(());
+        };
+        Err(Problem::bad_request(detail).with("member", "cluster"))
     }
 
     /// The results of one query as JSON.

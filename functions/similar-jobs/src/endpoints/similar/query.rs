@@ -103,6 +103,8 @@ pub(super) struct FilterMembers {
     salary_min_sgd_per_month: Option<Amount>,
     #[serde(default, deserialize_with = "some")]
     posted_after: Option<Moment>,
+    #[serde(default)]
+    cluster: Words,
 }
 
 impl SimilarRequest {
@@ -160,6 +162,7 @@ impl From<FilterMembers> for Filter {
             company: members.company.0,
             salary_min_sgd_per_month: members.salary_min_sgd_per_month.map(|Amount(amount)| amount),
             posted_after: members.posted_after.map(|Moment(moment)| moment),
+            cluster: members.cluster.0,
         }
     }
 }

@@ -44,7 +44,7 @@ fn every_member_is_understood() {
         "hybrid": true, "filter": {
             "source": "MCF", "location": ["East", "West"], "classification": "O'Neill \"100%\"",
             "work_type": ["Full Time"], "company": "é", "salary_min_sgd_per_month": 0,
-            "posted_after": "2025-01-31T08:00:00+08:00",
+            "posted_after": "2025-01-31T08:00:00+08:00", "cluster": ["4", "Nursing"],
         },
     }));
     assert_eq!(query.input, QueryInput::Text("accountant".into()));
@@ -52,6 +52,7 @@ fn every_member_is_understood() {
     assert!(query.exact && query.include_reposts && query.hybrid);
     assert_eq!(query.filter.location, ["East", "West"]);
     assert_eq!(query.filter.classification, ["O'Neill \"100%\""]);
+    assert_eq!(query.filter.cluster, ["4", "Nursing"]);
     assert_eq!(query.filter.salary_min_sgd_per_month, Some(0.0));
     assert_eq!(query.filter.posted_after.unwrap().to_rfc3339(), "2025-01-31T00:00:00+00:00");
 
@@ -141,7 +142,7 @@ fn a_refused_body_is_told_in_one_sentence_what_is_wrong_and_where() {
         (
             r#"{"text": "a", "filter": {"salary": 3}}"#,
             "invalid member \"filter.salary\": expected one of source, location, classification, work_type, company, \
-             salary_min_sgd_per_month, posted_after"
+             salary_min_sgd_per_month, posted_after, cluster"
                 .into(),
         ),
         (
@@ -304,6 +305,7 @@ fn any_json() -> impl Strategy<Value = serde_json::Value> {
         "job_id",
         "location",
         "company",
+        "cluster",
         "posted_after",
         "salary_min_sgd_per_month",
         "min_similarity",
