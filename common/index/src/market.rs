@@ -164,7 +164,10 @@ impl Clusters {
     /// `Corrupt` if it is not a list of clusters, or if there are not `count`.
     pub(crate) fn open(mapped: &Mapped, path: &Path, count: usize) -> Result<Self> {
         let invalid = |found: &str| {
-            Error::corrupt(format!("invalid clusters {:?}: expected {count}, found {found}", path.display()))
+            Error::corrupt(format!(
+                "invalid clusters {:?}: expected a list of {count}, found {found}",
+                path.display()
+            ))
         };
         let mut clusters: Self = serde_json::from_slice(mapped.numbers::<u8>())
             .map_err(|error| invalid("another content").caused_by(error))?;

@@ -58,9 +58,9 @@ impl Source {
     /// the champion is not published.
     pub(crate) async fn champion(self, space: &str) -> Result<Option<Clustering>> {
         let champions = ChampionSet::new(Arc::clone(&self.store)).load().await?;
-        let version_in = |models: &std::collections::BTreeMap<String, String>| models.get(KIND.name).cloned();
-        let Some((version, of)) = champions.and_then(|set| Some((version_in(&set.models)?, set.embedding_space)))
-        else {
+        let found =
+            champions.and_then(|mut set| Some((set.models.remove(KIND.name)?, set.embedding_space)));
+        let Some((version, of)) = found else {
             tracing::info!("there is no champion of clustering: the index has no clusters");
             return Ok(None);
         };

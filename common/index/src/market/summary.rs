@@ -207,7 +207,7 @@ impl Members<'_> {
 
 /// The month in which an ad was posted, counted from the beginning of year 0.
 fn month(ad: &Metadata) -> Option<i32> {
-    ad.posted.map(|posted| posted.year() * 12 + posted.month0() as i32)
+    ad.posted.map(|posted| posted.year() * 12 + i32::from(posted.month0() as u8))
 }
 
 /// The quantile of sorted values, interpolated linearly (Hyndman & Fan 1996, type 7); NaN without values.

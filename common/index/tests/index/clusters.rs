@@ -79,8 +79,8 @@ fn each_ad_has_the_cluster_and_the_point_of_the_clustering() {
     for ad in &ads {
         let row = index.row_of(&ad.key.source, &ad.key.job_id).unwrap();
         let shown = index.ad(row);
-        assert_eq!(shown.cluster.map(|cluster| cluster.id), Some(half(&ad.embedding)));
-        assert_eq!(shown.point, [ad.embedding[0], ad.embedding[1]]);
+        let expected = (Some(half(&ad.embedding)), [ad.embedding[0], ad.embedding[1]]);
+        assert_eq!((shown.cluster.map(|cluster| cluster.id), shown.point), expected);
     }
     let clusters = index.clusters().unwrap();
     assert_eq!(clusters.clusters.iter().map(|cluster| cluster.id).collect::<Vec<_>>(), [2, 7, 9]);
@@ -157,11 +157,11 @@ fn an_extended_index_has_the_places_of_the_new_clustering() {
 
 #[test]
 fn clusterings_that_contradict_themselves_or_are_of_another_space_are_refused() {
+    type Change = fn(&mut Halves);
     let build_with = |placement: &Halves, ads: u64| {
         let folder = tempfile::tempdir().unwrap();
         build_placed(folder.path(), (0..ads).map(ad).collect(), None, placement)
     };
-    type Change = fn(&mut Halves);
     let changes: [(&str, ErrorKind, Change); 6] = [
         ("embedding space model/weights/t1", ErrorKind::InvalidInput, |one| one.space = "other/space"),
         ("distinct ids and names", ErrorKind::Corrupt, |one| one.clusters[1].id = 7),

@@ -43,6 +43,8 @@ export class MarketMap {
   #painter;
   /** @type {Point|null} the point hovered, tapped or reached by keys */
   #active = null;
+  /** @type {number|null} the cluster whose card is shown */
+  #shown = null;
   #frame = 0;
   #resized = new ResizeObserver(() => this.#resize());
   #on;
@@ -108,6 +110,9 @@ export class MarketMap {
    */
   showCard(card, canFilter) {
     this.#card.show(card, canFilter);
+    // Keyboards go on from the name of the cluster whose card was closed.
+    if (!card) this.#labels.focus(this.#shown);
+    this.#shown = card?.id ?? null;
   }
 
   /** Takes the colours of another theme. */
@@ -136,10 +141,11 @@ export class MarketMap {
 
   #description() {
     if (!this.size) return '';
-    const classes = this.#points.groups.filter((group) => !group.isOther);
-    const largest = classes.map((group) => `${group.name} ${number(group.points.length)}`).join(', ');
+    const named = this.#points.groups.filter((group) => !group.isOther);
+    const kind = this.#points.clusters.length ? 'clusters' : 'classes';
+    const largest = named.map((group) => `${group.name} ${number(group.points.length)}`).join(', ');
     return `${count(this.size, 'ad')} as points; ads that say similar things lie close together. `
-      + `Largest ${this.#points.clusters.length ? 'clusters' : 'classes'}: ${largest}. ${KEYS} The list of results says the same in words.`;
+      + `Largest ${kind}: ${largest}. ${KEYS} The list of results says the same in words.`;
   }
 
   // ---- Drawing

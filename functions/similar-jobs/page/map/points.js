@@ -9,8 +9,8 @@ const CLUSTERS = 12;
 
 /** @typedef {import('../ads.js').Ad & {x: number, y: number}} Point */
 /**
- * Points of a cluster or a class, or of all those without a colour (`isOther`). Where some groups are chosen, the others are
- * hidden.
+ * Points of a cluster or a class, or of all those without a colour (`isOther`). Where some groups are chosen, the
+ * others are hidden.
  * @typedef {object} Group
  * @property {string} name
  * @property {Point[]} points

@@ -6,7 +6,7 @@ use serde::de::IgnoredAny;
 
 use crate::job_key::JobKey;
 use crate::request::values::{
-    Amount, Count, Flag, List, Moment, Object, Similarity, Text, UnitVector, Words, some,
+    Amount, ClusterWords, Count, Flag, List, Moment, Object, Similarity, Text, UnitVector, Words, some,
 };
 use crate::request::{self, Refusal};
 
@@ -104,7 +104,7 @@ pub(super) struct FilterMembers {
     #[serde(default, deserialize_with = "some")]
     posted_after: Option<Moment>,
     #[serde(default)]
-    cluster: Words,
+    cluster: ClusterWords,
 }
 
 impl SimilarRequest {

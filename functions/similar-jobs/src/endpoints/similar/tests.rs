@@ -44,7 +44,7 @@ fn every_member_is_understood() {
         "hybrid": true, "filter": {
             "source": "MCF", "location": ["East", "West"], "classification": "O'Neill \"100%\"",
             "work_type": ["Full Time"], "company": "é", "salary_min_sgd_per_month": 0,
-            "posted_after": "2025-01-31T08:00:00+08:00", "cluster": ["4", "Nursing"],
+            "posted_after": "2025-01-31T08:00:00+08:00", "cluster": [4, "Nursing"],
         },
     }));
     assert_eq!(query.input, QueryInput::Text("accountant".into()));
@@ -120,6 +120,18 @@ fn a_refused_body_is_told_in_one_sentence_what_is_wrong_and_where() {
         (
             r#"{"text": "a", "filter": {"company": 7}}"#,
             format!("invalid filter.company 7: {word}, or a list of one or more such strings"),
+        ),
+        (
+            r#"{"text": "a", "filter": {"cluster": [1, -1]}}"#,
+            "invalid filter.cluster[1] -1: expected the id or the name of a cluster".into(),
+        ),
+        (
+            r#"{"text": "a", "filter": {"cluster": [["x"]]}}"#,
+            "invalid filter.cluster[0] […]: expected the id or the name of a cluster".into(),
+        ),
+        (
+            r#"{"text": "a", "filter": {"cluster": []}}"#,
+            "invalid filter.cluster of length 0: expected the id or the name of a cluster, or a list of one or more of them".into(),
         ),
         (
             r#"{"text": "a", "filter": {"posted_after": "tomorrow"}}"#,

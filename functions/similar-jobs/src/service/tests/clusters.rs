@@ -69,6 +69,7 @@ fn a_filter_by_cluster_takes_ids_and_names() {
     };
     let drivers = ["bus driver", "lorry driver"];
     assert_eq!(found(json!({ "cluster": "3" })), drivers);
+    assert_eq!(found(json!({ "cluster": 3 })), drivers);
     assert_eq!(found(json!({ "cluster": ["drivers", " DRIVERS"] })), drivers);
     assert_eq!(found(json!({ "cluster": ["3", "Nursing \"1%\""] })).len(), 6);
     assert_eq!(found(json!({ "cluster": "3", "source": "MCF" })), ["bus driver"]);
