@@ -50,8 +50,7 @@ impl Browser {
         let box_of = |value: &Value| -> Vec<f64> {
             value.as_array().unwrap().iter().map(|side| side.as_f64().unwrap()).collect()
         };
-        let boxes: Vec<Vec<f64>> =
-            self.script(BOXES).as_array().unwrap().iter().map(box_of).collect();
+        let boxes: Vec<Vec<f64>> = self.script(BOXES).as_array().unwrap().iter().map(box_of).collect();
         let stage = box_of(&self.script(
             "const { left, top, right, bottom } = document.querySelector('#stage').getBoundingClientRect();
              return [left, top, right, bottom]",

@@ -284,8 +284,7 @@ impl Builder {
         let Some(placement) = placement else { return Ok(None) };
         let space = &self.options.embedding_space;
         let placed = market::place(placement, &TextVectors { vectors, texts: self.hashes.len(), space })?;
-        let summary =
-            Summary { ads: &self.ads, placed: &placed, vectors, dimension: self.options.dimension };
+        let summary = Summary { ads: &self.ads, placed: &placed, vectors, dimension: self.options.dimension };
         let clusters = summary.clusters(placement.clusters());
         let version = placement.version().to_owned();
         self.clustering = Some(ClusteringFacts { version: version.clone(), clusters: clusters.len() });

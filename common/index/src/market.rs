@@ -244,12 +244,9 @@ mod tests {
     use super::*;
 
     fn clusters(names: &[&str]) -> Clusters {
-        let named = (0..).zip(names).map(|(id, name)| Cluster {
-            id,
-            name: (*name).to_owned(),
-            ..Cluster::default()
-        });
-        Clusters { version: "v1".to_owned(), clusters: named.collect() }
+        let listed =
+            (0..).zip(names).map(|(id, name)| Cluster { id, name: (*name).to_owned(), ..Cluster::default() });
+        Clusters { version: "v1".to_owned(), clusters: listed.collect() }
     }
 
     #[test]

@@ -4,8 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, AsArray, FixedSizeBinaryArray, Float32Array, ListArray, RecordBatch, UInt16Array,
-    UInt32Array,
+    ArrayRef, AsArray, FixedSizeBinaryArray, Float32Array, ListArray, RecordBatch, UInt16Array, UInt32Array,
 };
 use arrow::datatypes::{Float32Type, UInt16Type, UInt32Type};
 use common_core::job::ContentHash;

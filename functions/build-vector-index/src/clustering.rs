@@ -58,8 +58,7 @@ impl Source {
     /// the champion is not published.
     pub(crate) async fn champion(self, space: &str) -> Result<Option<Clustering>> {
         let champions = ChampionSet::new(Arc::clone(&self.store)).load().await?;
-        let found =
-            champions.and_then(|mut set| Some((set.models.remove(KIND.name)?, set.embedding_space)));
+        let found = champions.and_then(|mut set| Some((set.models.remove(KIND.name)?, set.embedding_space)));
         let Some((version, of)) = found else {
             tracing::info!("there is no champion of clustering: the index has no clusters");
             return Ok(None);

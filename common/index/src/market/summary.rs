@@ -135,10 +135,12 @@ impl Summary<'_> {
         let mut sum = vec![0.0; self.dimension];
         for &text in texts {
             let vector = &self.vectors[text as usize * self.dimension..][..self.dimension];
-            sum.iter_mut().zip(vector).for_each(|(sum, value)| *sum += f64::from(*value));
+            for (sum, value) in sum.iter_mut().zip(vector) {
+                *sum += f64::from(*value);
+            }
         }
-        sum.iter_mut().for_each(|sum| *sum /= texts.len().max(1) as f64);
-        sum
+        let texts = texts.len().max(1) as f64;
+        sum.into_iter().map(|sum| sum / texts).collect()
     }
 }
 

@@ -105,8 +105,10 @@ fn a_filter_by_cluster_takes_ids_and_names() {
     let ads: Vec<IndexedAd> = (0..6000).map(ad).collect();
     build_placed(folder.path(), ads.clone(), None, &Halves::new("v3")).unwrap();
     let index = JobIndex::open(folder.path()).unwrap();
-    let filter =
-        |texts: &[&str]| Filter { cluster: texts.iter().map(|&text| text.into()).collect(), ..Filter::default() };
+    let filter = |texts: &[&str]| Filter {
+        cluster: texts.iter().map(|&text| text.into()).collect(),
+        ..Filter::default()
+    };
     let vector = vector(17);
     for (texts, wanted) in
         [(&["2"][..], &[2][..]), (&[" RIGHT  side"], &[7]), (&["right side", "2"], &[2, 7]), (&["9"], &[])]
@@ -125,7 +127,9 @@ fn a_filter_by_cluster_takes_ids_and_names() {
     // With another condition, both hold.
     let both = Filter { classification: vec!["class 1".into()], ..filter(&["2"]) };
     let hits = index.search(&query(&vector, &both));
-    assert!(hits.len() == 10 && hits.iter().all(|hit| index.ad(hit.row).job_classification == Some("Class 1")));
+    assert!(
+        hits.len() == 10 && hits.iter().all(|hit| index.ad(hit.row).job_classification == Some("Class 1"))
+    );
 }
 
 #[test]
@@ -175,7 +179,10 @@ fn clusterings_that_contradict_themselves_or_are_of_another_space_are_refused() 
         change(&mut placement);
         let error = build_with(&placement, 20).unwrap_err();
         assert_eq!(error.kind(), kind);
-        assert!(error.to_string().contains(expected) && error.to_string().contains("train-models"), "{error}");
+        assert!(
+            error.to_string().contains(expected) && error.to_string().contains("train-models"),
+            "{error}"
+        );
     }
     let empty = build_with(&Halves::new("v3"), 0).unwrap();
     assert_eq!(empty.body.clustering.map(|facts| facts.clusters), Some(3), "an index without ads");

@@ -7,6 +7,8 @@ import { el } from '../dom.js';
 
 /** Pixels between names, and between a name and the edge of the map. */
 const GAP = 3;
+/** How far a marked point reaches. */
+const PIN = 9;
 /** A name is moved in rings of this many pixels, at most this many rings, in this many directions. */
 const [STEP, RINGS, DIRECTIONS] = [13, 11, 12];
 
@@ -64,20 +66,30 @@ export class Labels {
 
   /** Takes the sizes of the names, after a change of the page's width. */
   measure() {
+    // A name of several lines would be as wide as it may be, and not as its lines are.
+    const names = this.#labels.map(({ button }) => button.querySelector('.label-name'));
+    for (const name of names) name.style.width = '';
+    const widths = names.map(widthOfLines);
+    names.forEach((name, i) => (name.style.width = widths[i] ? `${Math.ceil(widths[i])}px` : ''));
     for (const label of this.#labels) {
       label.width = label.button.offsetWidth;
       label.height = label.button.offsetHeight;
     }
   }
 
-  /** Places the names for the current view: those of large clusters first. */
-  place() {
+  /**
+   * Places the names for the current view: those of large clusters first, and beside these points where there is room.
+   * @param {import('./points.js').Point[]} marked
+   */
+  place(marked) {
+    const pins = marked.map((point) => this.#camera.toPixels(point));
+    const avoided = pins.map(([px, py]) => ({ left: px - PIN, top: py - PIN, right: px + PIN, bottom: py + PIN }));
     const { offsetLeft, offsetTop, offsetWidth, offsetHeight } = this.#controls;
     const taken = [
       { left: offsetLeft, top: offsetTop, right: offsetLeft + offsetWidth, bottom: offsetTop + offsetHeight },
     ];
     for (const label of this.#labels) {
-      const box = this.#room(label, taken);
+      const box = this.#room(label, [...taken, ...avoided]) ?? this.#room(label, taken);
       label.button.style.visibility = box ? 'visible' : 'hidden';
       if (!box) continue;
       taken.push(box);
@@ -102,6 +114,13 @@ export class Labels {
     }
     return null;
   }
+}
+
+/** The width of the longest line of an element, in pixels. */
+function widthOfLines(element) {
+  const range = document.createRange();
+  range.selectNodeContents(element);
+  return range.getBoundingClientRect().width;
 }
 
 /** Whether two boxes are nearer than the gap. */

@@ -171,7 +171,7 @@ export class MarketMap {
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
     this.#painter.paint(this.#active);
-    this.#labels.place();
+    this.#labels.place(this.#points.marked);
     const place = this.#active && this.#camera.toPixels(this.#active);
     this.#tip.place(place && this.#camera.isInside(place) ? place : null, this.#camera.size);
   }

@@ -21,13 +21,18 @@ fn ad(n: u32, text: TextId) -> Metadata {
     }
 }
 
-fn day(text: &str) -> Option<DateTime<Utc>> {
-    Some(format!("{text}T00:00:00Z").parse().unwrap())
+fn day(text: &str) -> DateTime<Utc> {
+    format!("{text}T00:00:00Z").parse().unwrap()
 }
 
 fn named(ids: &[u16]) -> Vec<Cluster> {
-    let one =
-        |id: &u16| Cluster { id: *id, name: format!("Cluster {id}"), ads: 99, share: 2.0, ..Cluster::default() };
+    let one = |id: &u16| Cluster {
+        id: *id,
+        name: format!("Cluster {id}"),
+        ads: 99,
+        share: 2.0,
+        ..Cluster::default()
+    };
     ids.iter().map(one).collect()
 }
 
@@ -96,7 +101,7 @@ fn pay_is_by_currency_and_amounts_that_mean_nothing_are_left_out() {
 fn months_have_no_gaps_and_end_with_the_ads() {
     let posted = ["2024-11-30", "2025-01-31", "2025-01-01", "2019-05-01"];
     let mut ads: Vec<Metadata> =
-        (0..).zip(posted).map(|(n, posted)| Metadata { posted: day(posted), ..ad(n, n % 2) }).collect();
+        (0..).zip(posted).map(|(n, posted)| Metadata { posted: Some(day(posted)), ..ad(n, n % 2) }).collect();
     let clusters = summarized(&ads, &[1, 2], &[1, 2]);
     let shown = |cluster: &Cluster| -> Vec<(String, u64)> {
         cluster.months.iter().map(|month| (month.month.clone(), month.ads)).collect()
@@ -107,8 +112,8 @@ fn months_have_no_gaps_and_end_with_the_ads() {
     assert_eq!(shown(&clusters[0]), expected([1, 0, 1]));
     assert_eq!(shown(&clusters[1]), expected([0, 0, 1]));
     // One ad of a thousand with a moment in the far future does not move the months.
-    ads.extend((0..2000).map(|n| Metadata { posted: day("2025-01-05"), ..ad(n, 0) }));
-    ads[0].posted = day("9999-01-01");
+    ads.extend((0..2000).map(|n| Metadata { posted: Some(day("2025-01-05")), ..ad(n, 0) }));
+    ads[0].posted = Some(day("9999-01-01"));
     assert_eq!(summarized(&ads, &[1, 2], &[1, 2])[0].months.len(), 1);
     assert!(summarized(&[ad(0, 0)], &[1], &[1])[0].months.is_empty(), "no ad has a moment");
 }

@@ -62,8 +62,7 @@ fn a_filter_by_cluster_takes_ids_and_names() {
         let body = json!({ "text": "nurse cook", "top_k": 100, "filter": filter, "include_reposts": true });
         let reply = service.post(body.to_string());
         assert_eq!(reply.status, 200, "{}", reply.text);
-        let mut titles: Vec<String> =
-            titles(&reply.json["results"]).into_iter().map(str::to_owned).collect();
+        let mut titles: Vec<String> = titles(&reply.json["results"]).into_iter().map(str::to_owned).collect();
         titles.sort_unstable();
         titles
     };
