@@ -56,13 +56,13 @@ impl Market {
         drop(warehouse);
         let step = ads.len() / names.len();
         let centres = (0..names.len()).map(|n| ads[n * step].embedding.clone()).collect();
-        let named = (0u16..).zip(names).map(|(id, name)| Cluster {
+        let clusters = (0u16..).zip(names).map(|(id, name)| Cluster {
             id,
             name: (*name).to_owned(),
             keywords: vec!["first word".to_owned(), "second".to_owned()],
             ..Cluster::default()
         });
-        let placement = Nearest { space: space.clone(), clusters: named.collect(), centres };
+        let placement = Nearest { space: space.clone(), clusters: clusters.collect(), centres };
         let folder = tempfile::tempdir().expect("a folder for the index");
         let options = BuildOptions {
             embedding_space: space,

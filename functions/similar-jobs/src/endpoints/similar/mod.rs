@@ -59,13 +59,15 @@ impl Endpoint for Similar {
         match call.body {
             Some(body) => SimilarRequest::from_json(body),
             None => request::query::<parameters::Parameters>(call.query)
-                .map(|parameters| SimilarRequest::One(parameters.into())),
+                .map(|parameters| SimilarRequest::One(Box::new(parameters.into()))),
         }
     }
 
     async fn answer(&self, request: SimilarRequest, context: Context) -> Result<Response<Body>, Problem> {
         let served = self.index.get().await?;
-        if let SimilarRequest::One(SimilarQuery { input: QueryInput::Job(key), .. }) = &request {
+        if let SimilarRequest::One(query) = &request
+            && let QueryInput::Job(key) = &query.input
+        {
             key.row(&served.index)?;
         }
         // The warehouse's results change with its rows, not with the index.
@@ -83,7 +85,7 @@ impl Similar {
     ) -> Result<Response<Body>, Problem> {
         let (member, json) = match request {
             SimilarRequest::One(query) => {
-                let prepared = self.prepare(served, query, context).await?;
+                let prepared = self.prepare(served, *query, context).await?;
                 ("results", self.search(served, prepared).await?)
             }
             SimilarRequest::Batch(queries) => ("answers", self.batch(served, queries, context).await),

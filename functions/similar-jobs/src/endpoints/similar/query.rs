@@ -21,7 +21,7 @@ pub(super) type TopK = Count<100, 10>;
 /// A parsed request. Whether the index has the ad, and the vector's dimension, are not checked yet.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum SimilarRequest {
-    One(SimilarQuery),
+    One(Box<SimilarQuery>),
     /// 1 to [`MOST_QUERIES`].
     Batch(Vec<SimilarQuery>),
 }
@@ -115,7 +115,7 @@ impl SimilarRequest {
     pub(crate) fn from_json(body: &[u8]) -> Result<Self, Refusal> {
         let Probe { queries } = request::json(body)?;
         if queries.is_none() {
-            return SimilarQuery::read(request::json(body)?, "").map(Self::One);
+            return SimilarQuery::read(request::json(body)?, "").map(Box::new).map(Self::One);
         }
         let BatchMembers { queries: List(queries) } = request::json(body)?;
         let queries = queries.into_iter().enumerate();

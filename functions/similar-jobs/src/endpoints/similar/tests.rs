@@ -32,7 +32,7 @@ fn refused_query(query: &str) -> String {
 
 fn one(body: &serde_json::Value) -> SimilarQuery {
     match read(body.to_string().as_bytes()).unwrap() {
-        SimilarRequest::One(query) => query,
+        SimilarRequest::One(query) => *query,
         SimilarRequest::Batch(_) => panic!("a batch"),
     }
 }
@@ -63,7 +63,7 @@ fn every_member_is_understood() {
     for numbers in ["1.7e308, -1.7e308", "5e-324, -5e-324"] {
         let body = format!("{{\"embedding\": [{numbers}]}}");
         let half = 0.5_f32.sqrt();
-        let expected = SimilarRequest::One(one(&json!({ "embedding": [half, -half] })));
+        let expected = SimilarRequest::One(Box::new(one(&json!({ "embedding": [half, -half] }))));
         assert_eq!(read(body.as_bytes()).unwrap(), expected, "{numbers}");
     }
     let SimilarRequest::Batch(queries) = read(br#"{"queries": [{"text": "a"}, {"text": "b"}]}"#).unwrap()
