@@ -26,6 +26,7 @@ fn a_point_of_the_map_opens_its_ad() {
         browser.texts(".legend-count").into_iter().map(|count| count.parse::<i64>().expect("a number"));
     assert_eq!(counts.sum::<i64>(), texts);
     assert!(browser.texts(".legend-name").iter().all(|name| !name.is_empty()));
+    assert_eq!(browser.texts(".label").len(), 0, "an index without clusters");
 
     let (x, y) = inked(&browser);
     browser.point_at(x, y);

@@ -1,6 +1,7 @@
 //! Tests of the page that `similar-jobs` serves, in a real browser: what a user does, and what can be measured.
 
 mod browser;
+mod clusters;
 mod keyboard;
 mod map;
 mod reading;

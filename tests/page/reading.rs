@@ -9,10 +9,10 @@ use super::{ANSWERED, Browser, DRAWN, Screen, Site};
 /// Minimum contrast of text (WCAG 2.2, 1.4.3), also for large text.
 const LEAST_CONTRAST: f64 = 4.5;
 /// Minimum width and height of touch targets (WCAG 2.2, 2.5.5).
-const LEAST_TARGET: u32 = 44;
+pub(super) const LEAST_TARGET: u32 = 44;
 
 impl Browser {
-    fn assert_readable(&self, state: &str) {
+    pub(super) fn assert_readable(&self, state: &str) {
         assert_eq!(self.measure(&format!("faintTexts({LEAST_CONTRAST})")), json!([]), "{state}");
         assert_eq!(self.measure("sideways()"), json!({ "scrolls": 0, "leave": [], "broken": [] }), "{state}");
     }

@@ -11,8 +11,8 @@ use crate::support::{Market, ad, left_out, python, tests_dir};
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
                       response_headers_conformance,response_schema_conformance,negative_data_rejection";
 
-#[test]
-fn generated_requests_are_answered_as_the_openapi_document_describes() {
+#[tokio::test(flavor = "multi_thread")]
+async fn generated_requests_are_answered_as_the_openapi_document_describes() {
     let Some(python) = python() else {
         return left_out(
             "generated_requests_are_answered_as_the_openapi_document_describes",
@@ -23,7 +23,7 @@ fn generated_requests_are_answered_as_the_openapi_document_describes() {
     // The ad in the document's examples.
     market.load(&[ad("MCF-2025-0012345", json!("Senior Accountant"), Value::Null, 1)]);
     market.embedded(&[]);
-    market.indexed(&[]);
+    market.publish_clusters(&["Accounting and audit", "Nursing", "Sales"]).await;
     let service = market.serving(&[]);
     let folder = tempfile::tempdir().unwrap();
     let output = Command::new(python.with_file_name("schemathesis"))

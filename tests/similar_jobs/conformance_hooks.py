@@ -19,7 +19,7 @@ def map_query(ctx, query):
 
 @schemathesis.hook
 def map_path_parameters(ctx, path_parameters):
-    if path_parameters and is_known(path_parameters):
+    if path_parameters and KNOWN.keys() <= path_parameters.keys() and is_known(path_parameters):
         path_parameters.update(KNOWN)
     return path_parameters
 

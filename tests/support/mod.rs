@@ -1,5 +1,6 @@
 //! Shared code of the tests: the bundle's programs as processes, markets of ads, and HTTP.
 
+mod clusters;
 mod disk;
 mod emulators;
 mod http;

@@ -94,6 +94,8 @@ pub struct JobFilter {
     pub salary_min_sgd_per_month: Option<f64>,
     /// Minimum of `job_posted_timestamp`. Ads without one do not pass.
     pub posted_after: Option<Timestamp>,
+    /// Allowed clusters, by id or name. Only an index has clusters; a warehouse refuses this condition.
+    pub cluster: Vec<String>,
 }
 
 impl JobFilter {

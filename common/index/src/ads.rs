@@ -18,6 +18,7 @@ use common_core::job::JobKey;
 use common_core::{Error, Result, pay};
 
 use crate::files::{Mapped, write_batch};
+use crate::market::Cluster;
 use crate::postings::Postings;
 use crate::{Row, TextId};
 
@@ -42,6 +43,8 @@ pub struct Ad<'a> {
     pub posted: Option<DateTime<Utc>>,
     /// Coordinates on the map of the market, mostly within ±1.
     pub point: [f32; 2],
+    /// Its cluster. `None` if the index has no clusters.
+    pub cluster: Option<&'a Cluster>,
 }
 
 /// The values of an ad while the index is built, without its vector.
@@ -177,7 +180,7 @@ impl Ads {
     }
 
     /// The values of an ad; `point` are its coordinates on the map.
-    pub(crate) fn ad(&self, row: Row, point: [f32; 2]) -> Ad<'_> {
+    pub(crate) fn ad<'a>(&'a self, row: Row, point: [f32; 2], cluster: Option<&'a Cluster>) -> Ad<'a> {
         let text = |n: usize| string_at(&self.texts[n], row);
         let dictionary = |column: Column| self.value(column, row);
         let salary = |n: usize| {
@@ -201,6 +204,7 @@ impl Ads {
                 .then(|| DateTime::from_timestamp_micros(self.posted.value(row as usize)))
                 .flatten(),
             point,
+            cluster,
         }
     }
 
@@ -233,18 +237,7 @@ impl Ads {
                 *count += 1;
             }
         }
-        // Filters fold names, so that spellings are counted together, under the most frequent one.
-        let mut spelled: Vec<(&str, u32)> =
-            values.iter().map(Option::unwrap_or_default).zip(counts).collect();
-        spelled.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
-        let mut counted: HashMap<String, (&str, u32)> = HashMap::new();
-        for (spelling, count) in spelled.into_iter().filter(|(spelling, _)| !spelling.is_empty()) {
-            counted.entry(fold_name(spelling)).or_insert((spelling, 0)).1 += count;
-        }
-        let mut named: Vec<(String, u32)> =
-            counted.into_values().map(|(spelling, count)| (spelling.to_owned(), count)).collect();
-        named.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-        named
+        counted(values.iter().map(Option::unwrap_or_default).zip(counts))
     }
 
     /// The dictionary key of each row; −1 for a missing value.
@@ -267,6 +260,22 @@ impl Ads {
     pub(crate) fn posted(&self) -> &[i64] {
         self.posted.values()
     }
+}
+
+/// Adds the counts of spellings that fold to the same value, because filters fold values. Each value is spelled as most
+/// of its ads do; most frequent values first.
+pub(crate) fn counted<'a>(spellings: impl IntoIterator<Item = (&'a str, u32)>) -> Vec<(String, u32)> {
+    let mut spelled: Vec<(&str, u32)> =
+        spellings.into_iter().filter(|(spelling, _)| !spelling.is_empty()).collect();
+    spelled.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+    let mut counted: HashMap<String, (&str, u32)> = HashMap::new();
+    for (spelling, count) in spelled {
+        counted.entry(fold_name(spelling)).or_insert((spelling, 0)).1 += count;
+    }
+    let mut named: Vec<(String, u32)> =
+        counted.into_values().map(|(spelling, count)| (spelling.to_owned(), count)).collect();
+    named.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    named
 }
 
 fn string_at(column: &StringArray, row: Row) -> Option<&str> {

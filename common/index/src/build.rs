@@ -4,10 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Instant;
 
-use arrow::array::{ArrayRef, FixedSizeBinaryArray, Float32Array, ListArray, RecordBatch, UInt32Array};
 use chrono::Utc;
 use common_core::artifact::{FileFacts, Provenance};
 use common_core::error::OnPath;
@@ -16,19 +14,21 @@ use common_core::{Error, Result};
 
 use crate::ads::Metadata;
 use crate::codes::{Code, Codes};
-use crate::files::{Mapped, write_batch};
+use crate::files::Mapped;
 use crate::graph::DEGREE;
 use crate::grow::GraphBuilder;
 use crate::lexicon::LexiconBuilder;
 use crate::manifest::{
-    GraphFacts, IndexBody, KIND, LARGEST_TEXTS, Manifest, Origin, Quality, embedding_space,
+    ClusteringFacts, GraphFacts, IndexBody, KIND, LARGEST_TEXTS, Manifest, Origin, Quality, embedding_space,
 };
+use crate::market::{self, Clusters, Placed, Placement, Summary, TextVectors};
 use crate::measure::{GroundTruth, QUERIES};
 use crate::order::{NewTexts, TextOrder};
 use crate::projection::Projection;
-use crate::reader::{CODES, ENTRIES, JobIndex, LINKS, SCALES, TEXTS, VECTORS};
+use crate::reader::{CODES, ENTRIES, JobIndex, LINKS, SCALES, VECTORS};
 use crate::search::EXACT_TEXTS;
-use crate::{TextId, ads, lexicon};
+use crate::texts::TextColumns;
+use crate::{TextId, ads, lexicon, texts};
 
 /// Temporary file of vectors in the order of arrival.
 const SPOOL: &str = "spool.tmp";
@@ -74,6 +74,7 @@ pub struct Builder {
     ads: Vec<Metadata>,
     unreadable: u64,
     lexicon: LexiconBuilder,
+    clustering: Option<ClusteringFacts>,
 }
 
 fn create(path: &Path) -> Result<BufWriter<File>> {
@@ -100,6 +101,7 @@ impl Builder {
             ads: Vec::new(),
             unreadable: 0,
             lexicon: LexiconBuilder::default(),
+            clustering: None,
         })
     }
 
@@ -174,11 +176,12 @@ impl Builder {
     }
 
     /// Writes the index and measures it. If `last`, the previous index, differs by at most
-    /// [`BuildOptions::most_changed`], its graph is extended.
+    /// [`BuildOptions::most_changed`], its graph is extended. With `placement`, the ads get clusters and its points on
+    /// the map; without one, the map is a [`Projection`].
     ///
     /// # Errors
-    /// I/O errors.
-    pub fn finish(mut self, last: Option<&JobIndex>) -> Result<Manifest> {
+    /// `InvalidInput` for a placement of another embedding space; errors of the placement; I/O errors.
+    pub fn finish(mut self, last: Option<&JobIndex>, placement: Option<&dyn Placement>) -> Result<Manifest> {
         self.spool.flush().on_path("cannot write in", &self.folder)?;
         let spool =
             Mapped::open(&self.folder.join(SPOOL), (self.hashes.len() * self.options.dimension * 4) as u64)?;
@@ -204,7 +207,14 @@ impl Builder {
         let terms = std::mem::take(&mut self.lexicon).write(&self.folder, &order.arrivals, labels)?;
         let elements = self.hashes.len() * self.options.dimension;
         let vectors = Mapped::open(&self.folder.join(VECTORS), elements as u64 * 4)?;
-        self.write_texts(&order, first_rows, terms, vectors.numbers())?;
+        let placed = self.place(placement, vectors.numbers())?;
+        let points = match &placed {
+            Some(placed) => placed.iter().map(|placed| placed.point).collect(),
+            None => Projection::points(vectors.numbers(), self.options.dimension),
+        };
+        let hashes = order.arrivals.iter().map(|&arrival| self.hashes[arrival]).collect();
+        let clusters = placed.map(|placed| placed.iter().map(|placed| placed.cluster).collect());
+        TextColumns { first_rows, hashes, terms, points, clusters }.write(&self.folder)?;
         let has_graph = self.hashes.len() >= self.options.graph_texts.max(1);
         let grown_from = if has_graph { self.write_graph(&order, last)? } else { None };
         let mut manifest = self.manifest(&order, has_graph, grown_from, last)?;
@@ -266,37 +276,20 @@ impl Builder {
         Ok(first_rows)
     }
 
-    fn write_texts(
-        &self,
-        order: &TextOrder,
-        first_rows: Vec<u32>,
-        terms: ListArray,
-        vectors: &[f32],
-    ) -> Result<()> {
-        let failed = |error| Error::internal("cannot build the table of texts").caused_by(error);
-        let projection = Projection::fit(vectors, self.options.dimension);
-        let points: Vec<[f32; 2]> =
-            vectors.chunks_exact(self.options.dimension).map(|vector| projection.point(vector)).collect();
-        let axis = |n: usize| Float32Array::from_iter_values(points.iter().map(|point| point[n]));
-        let hashes: Vec<Vec<u8>> = order
-            .arrivals
-            .iter()
-            .map(|&n| hex::decode(self.hashes[n].to_string()).unwrap_or_default())
-            .collect();
-        let hashes = if hashes.is_empty() {
-            FixedSizeBinaryArray::new(32, Vec::<u8>::new().into(), None)
-        } else {
-            FixedSizeBinaryArray::try_from_iter(hashes.into_iter()).map_err(failed)?
-        };
-        let columns: [(&str, ArrayRef); 5] = [
-            ("first_row", Arc::new(UInt32Array::from(first_rows))),
-            ("content_hash", Arc::new(hashes)),
-            ("terms", Arc::new(terms)),
-            ("x", Arc::new(axis(0))),
-            ("y", Arc::new(axis(1))),
-        ];
-        let batch = RecordBatch::try_from_iter(columns).map_err(failed)?;
-        write_batch(&self.folder.join(TEXTS), &batch)
+    /// The places of the texts, and their clusters in the index, if there is a clustering.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a clustering of another embedding space; errors of the clustering.
+    fn place(&mut self, placement: Option<&dyn Placement>, vectors: &[f32]) -> Result<Option<Vec<Placed>>> {
+        let Some(placement) = placement else { return Ok(None) };
+        let space = &self.options.embedding_space;
+        let placed = market::place(placement, &TextVectors { vectors, texts: self.hashes.len(), space })?;
+        let summary = Summary { ads: &self.ads, placed: &placed, vectors, dimension: self.options.dimension };
+        let clusters = summary.clusters(placement.clusters());
+        let version = placement.version().to_owned();
+        self.clustering = Some(ClusteringFacts { version: version.clone(), clusters: clusters.len() });
+        Clusters { version, clusters }.write(&self.folder)?;
+        Ok(Some(placed))
     }
 
     /// Writes the graph; returns the version of the index whose graph was extended, if any.
@@ -329,10 +322,11 @@ impl Builder {
         grown_from: Option<String>,
         last: Option<&JobIndex>,
     ) -> Result<Manifest> {
-        let mut names = vec![VECTORS, CODES, SCALES, ads::FILE, lexicon::FILE, TEXTS];
+        let mut names = vec![VECTORS, CODES, SCALES, ads::FILE, lexicon::FILE, texts::FILE];
         if has_graph {
             names.extend([LINKS, ENTRIES]);
         }
+        names.extend(self.clustering.as_ref().map(|_| market::FILE));
         let before = last.filter(|_| grown_from.is_some()).map_or(0, |last| last.manifest().body.texts);
         let (texts, kept) = (order.arrivals.len() as u64, order.kept as u64);
         let facts = |name: &str| Ok((name.to_owned(), FileFacts::of(&self.folder.join(name))?));
@@ -360,7 +354,11 @@ impl Builder {
                 graph: has_graph.then_some(GraphFacts { degree: DEGREE, search_width: WIDTHS[0] }),
                 grown_from,
                 changed_texts: (texts - kept) + before.saturating_sub(kept),
-                origin: Origin { state: self.options.state.clone() },
+                clustering: self.clustering.clone(),
+                origin: Origin {
+                    state: self.options.state.clone(),
+                    clustering: self.clustering.as_ref().map(|facts| facts.version.clone()),
+                },
             },
         })
     }

@@ -2,7 +2,8 @@
 
 use common_core::job::JobFilter;
 
-use crate::ads::{Ads, Column};
+use crate::ads::Column;
+use crate::reader::JobIndex;
 
 /// A bit set of rows.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,7 +43,8 @@ impl RowSet {
 }
 
 /// The rows that pass the filter, or `None` if the filter is empty.
-pub(crate) fn matching_rows(filter: &JobFilter, ads: &Ads) -> Option<RowSet> {
+pub(crate) fn matching_rows(filter: &JobFilter, index: &JobIndex) -> Option<RowSet> {
+    let ads = &index.ads;
     if filter.is_empty() {
         return None;
     }
@@ -66,6 +68,14 @@ pub(crate) fn matching_rows(filter: &JobFilter, ads: &Ads) -> Option<RowSet> {
             }
             bits.iter_mut().zip(named).for_each(|(bits, named)| *bits &= named);
         }
+    }
+    if !filter.cluster.is_empty() {
+        let ids = index.cluster_ids(&filter.cluster);
+        let clusters = index.clusters_of_texts().unwrap_or_default();
+        // Rows are sorted by text.
+        retain(&mut bits, ads.texts(), |&text| {
+            clusters.get(text as usize).is_some_and(|cluster| ids.contains(cluster))
+        });
     }
     if let Some(least) = filter.salary_min_sgd_per_month {
         // NaN is unknown pay. Earlier versions wrote infinite pay, which is invalid.

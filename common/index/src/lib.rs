@@ -8,10 +8,11 @@
 //!   a filter
 //! - [`codes`], [`kernels`]: vectors quantized to 8 bits, and dot products
 //! - [`graph`], [`grow`]: the graph for approximate search, and its construction
-//! - [`ads`]: the columns of ads; [`lexicon`], [`words`], [`reasons`]: the inverted index of words, and the reasons of
+//! - [`ads`]: the columns of ads; `texts`: those of texts; [`lexicon`], [`words`], [`reasons`]: the inverted index of words, and the reasons of
 //!   a match
 //! - [`manifest`], [`files`]: the index's part of the manifest, and its files mapped into memory
-//! - [`measure`]: recall against exact search; [`projection`]: the two-dimensional map of texts
+//! - [`measure`]: recall against exact search; [`projection`]: the two-dimensional map of texts; [`market`]: clusters of
+//!   texts, and what places texts on the map and in clusters
 //! - [`mod@settings`]: where indexes are on this machine
 //!
 //! The crate depends neither on the warehouse nor on the artifact store.
@@ -26,6 +27,7 @@ pub mod grow;
 pub mod kernels;
 pub mod lexicon;
 pub mod manifest;
+pub mod market;
 pub mod measure;
 mod order;
 mod postings;
@@ -34,12 +36,14 @@ pub mod reader;
 pub mod reasons;
 pub mod search;
 pub mod settings;
+mod texts;
 pub mod words;
 
 pub use ads::Ad;
 pub use build::{BuildOptions, Builder};
 pub use common_core::job::JobFilter as Filter;
 pub use manifest::Manifest;
+pub use market::{Cluster, Clusters, Placed, Placement};
 pub use reader::JobIndex;
 pub use reasons::Reason;
 pub use search::{Hit, Query};

@@ -39,8 +39,20 @@ pub struct IndexBody {
     pub grown_from: Option<String>,
     /// Texts added and removed since [`IndexBody::grown_from`].
     pub changed_texts: u64,
-    /// State of the warehouse: tells whether anything has changed since.
+    /// The clustering that placed the texts. `None` if the index has no clusters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clustering: Option<ClusteringFacts>,
+    /// State of the warehouse and of the clustering: tells whether anything has changed since.
     pub origin: Origin,
+}
+
+/// The clustering of an index.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusteringFacts {
+    /// Version of the clustering, for example `v3`.
+    pub version: String,
+    /// Number of clusters.
+    pub clusters: usize,
 }
 
 /// Parameters of the graph.
@@ -52,11 +64,14 @@ pub struct GraphFacts {
     pub search_width: usize,
 }
 
-/// State of the embeddings that an index was built from.
+/// What an index was built from: another state or another clustering makes another index.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Origin {
-    /// The warehouse's description of them.
+    /// The warehouse's description of the embeddings.
     pub state: String,
+    /// Version of the clustering that placed the texts. `None` without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clustering: Option<String>,
 }
 
 /// How an index compares with exact search, measured when it was built: the metrics of its manifest.

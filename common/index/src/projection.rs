@@ -54,6 +54,12 @@ impl Projection {
         projection
     }
 
+    /// The coordinates of `[n, dimension]` vectors in the projection that is fitted to them.
+    pub fn points(vectors: &[f32], dimension: usize) -> Vec<[f32; 2]> {
+        let projection = Self::fit(vectors, dimension);
+        vectors.chunks_exact(dimension).map(|vector| projection.point(vector)).collect()
+    }
+
     /// The coordinates of a vector.
     pub fn point(&self, vector: &[f32]) -> [f32; 2] {
         [0, 1].map(|n| along(vector, &self.mean, &self.directions[n]) * self.scale)

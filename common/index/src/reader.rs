@@ -2,8 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use arrow::array::{AsArray, FixedSizeBinaryArray, ListArray, RecordBatch, UInt32Array};
-use arrow::datatypes::{Float32Type, UInt32Type};
 use common_core::{Error, Result};
 
 use crate::ads::{self, Ad, Ads, Column};
@@ -12,6 +10,8 @@ use crate::files::Mapped;
 use crate::graph::{Graph, VisitedPool};
 use crate::lexicon::{self, Lexicon, TermId};
 use crate::manifest::{GraphFacts, Manifest};
+use crate::market::{self, Cluster, Clusters};
+use crate::texts::{self, Texts};
 use crate::{Row, TextId};
 
 /// Names of the files with numbers.
@@ -20,8 +20,6 @@ pub(crate) const CODES: &str = "codes.i8";
 pub(crate) const SCALES: &str = "scales.f32";
 pub(crate) const LINKS: &str = "links.u32";
 pub(crate) const ENTRIES: &str = "entries.u32";
-/// Name of the file with the columns of texts.
-pub(crate) const TEXTS: &str = "texts.arrow";
 
 /// An open index. Any number of threads can search it.
 pub struct JobIndex {
@@ -34,31 +32,8 @@ pub struct JobIndex {
     pub(crate) ads: Ads,
     pub(crate) lexicon: Lexicon,
     texts: Texts,
+    clusters: Option<Clusters>,
     pub(crate) pool: VisitedPool,
-}
-
-/// The columns of texts.
-struct Texts {
-    /// The first row of each text.
-    first_row: UInt32Array,
-    hash: FixedSizeBinaryArray,
-    terms: ListArray,
-    points: [arrow::array::Float32Array; 2],
-}
-
-impl Texts {
-    fn from_batch(batch: &RecordBatch) -> Option<Self> {
-        let column = |name: &str| batch.column_by_name(name);
-        Some(Self {
-            first_row: column("first_row")?.as_primitive_opt::<UInt32Type>()?.clone(),
-            hash: column("content_hash")?.as_fixed_size_binary_opt()?.clone(),
-            terms: column("terms")?.as_list_opt::<i32>()?.clone(),
-            points: [
-                column("x")?.as_primitive_opt::<Float32Type>()?.clone(),
-                column("y")?.as_primitive_opt::<Float32Type>()?.clone(),
-            ],
-        })
-    }
 }
 
 impl JobIndex {
@@ -113,12 +88,22 @@ impl JobIndex {
         let ads = Ads::open(mapped, &path)?;
         let (mapped, path) = map(lexicon::FILE)?;
         let lexicon = Lexicon::open(mapped, &path, ads.len())?;
-        let (mapped, path) = map(TEXTS)?;
-        let batch = mapped.into_batch(&path)?;
-        let of_texts = Texts::from_batch(&batch).ok_or_else(|| {
-            Error::corrupt(format!("{}: a column is missing or has another type", path.display()))
-        })?;
-        if ads.len() as u64 != manifest.rows || of_texts.first_row.len() as u64 != texts {
+        let clusters = match &body.clustering {
+            Some(facts) => {
+                let (mapped, path) = map(market::FILE)?;
+                Some(Clusters::open(&mapped, &path, facts.clusters)?)
+            }
+            None => None,
+        };
+        let (mapped, path) = map(texts::FILE)?;
+        let of_texts = Texts::open(mapped, &path)?;
+        if clusters.is_some() != of_texts.clusters().is_some() {
+            return Err(Error::corrupt(format!(
+                "{}: expected a cluster for each text exactly if the manifest has a clustering",
+                path.display()
+            )));
+        }
+        if ads.len() as u64 != manifest.rows || of_texts.len() as u64 != texts {
             return Err(Error::corrupt(format!(
                 "{}: the numbers of ads or texts differ from the manifest",
                 path.display()
@@ -134,6 +119,7 @@ impl JobIndex {
             ads,
             lexicon,
             texts: of_texts,
+            clusters,
             pool: VisitedPool::default(),
         })
     }
@@ -155,8 +141,29 @@ impl JobIndex {
 
     /// The columns of an ad.
     pub fn ad(&self, row: Row) -> Ad<'_> {
-        let text = self.ads.text_of(row) as usize;
-        self.ads.ad(row, [self.texts.points[0].value(text), self.texts.points[1].value(text)])
+        self.ads.ad(row, self.texts.point(self.ads.text_of(row)), self.cluster_of(row))
+    }
+
+    /// The clusters of the ads. `None` if the index was built without a clustering.
+    pub fn clusters(&self) -> Option<&Clusters> {
+        self.clusters.as_ref()
+    }
+
+    /// The cluster of an ad. `None` if the index was built without a clustering.
+    pub fn cluster_of(&self, row: Row) -> Option<&Cluster> {
+        let id = self.clusters_of_texts()?.get(self.ads.text_of(row) as usize)?;
+        self.clusters()?.get(*id)
+    }
+
+    /// The id of the cluster of each text.
+    pub(crate) fn clusters_of_texts(&self) -> Option<&[u16]> {
+        self.texts.clusters()
+    }
+
+    /// The ids of the clusters with these ids or names; unknown ones are left out.
+    pub(crate) fn cluster_ids(&self, wanted: &[String]) -> Vec<u16> {
+        let clusters = self.clusters();
+        wanted.iter().filter_map(|text| Some(clusters?.find(text)?.id)).collect()
     }
 
     /// The text of an ad.
@@ -190,9 +197,9 @@ impl JobIndex {
 
     /// At most `n` ads of different texts, evenly spread over the index.
     pub fn sample(&self, n: usize) -> Vec<Row> {
-        let texts = self.texts.first_row.len();
+        let texts = self.texts.len();
         let n = n.min(texts);
-        (0..n).map(|i| self.texts.first_row.value((i as u64 * texts as u64 / n as u64) as usize)).collect()
+        (0..n).map(|i| self.texts.first_row((i as u64 * texts as u64 / n as u64) as TextId)).collect()
     }
 
     /// The vector of a text.
@@ -231,25 +238,18 @@ impl JobIndex {
 
     /// The rows of a text.
     pub(crate) fn rows_of(&self, text: TextId) -> std::ops::Range<Row> {
-        let text = text as usize;
-        let end = if text + 1 < self.texts.first_row.len() {
-            self.texts.first_row.value(text + 1)
-        } else {
-            self.ads.len() as Row
-        };
-        self.texts.first_row.value(text)..end
+        let is_last = text as usize + 1 >= self.texts.len();
+        let end = if is_last { self.ads.len() as Row } else { self.texts.first_row(text + 1) };
+        self.texts.first_row(text)..end
     }
 
     /// The content hash of a text.
     pub(crate) fn hash_of(&self, text: TextId) -> &[u8] {
-        self.texts.hash.value(text as usize)
+        self.texts.hash(text)
     }
 
     /// The distinctive words of an ad's text, most distinctive first.
     pub(crate) fn terms_of(&self, row: Row) -> &[TermId] {
-        let text = self.ads.text_of(row) as usize;
-        let offsets = self.texts.terms.value_offsets();
-        let terms = self.texts.terms.values().as_primitive::<UInt32Type>().values();
-        &terms[offsets[text] as usize..offsets[text + 1] as usize]
+        self.texts.terms(self.ads.text_of(row))
     }
 }

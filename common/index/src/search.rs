@@ -76,7 +76,7 @@ impl JobIndex {
             Some(row) if query.include_reposts => row..row + 1,
             Some(row) => self.ads.reposts_of(row),
         };
-        let filtered = filter::matching_rows(query.filter, &self.ads);
+        let filtered = filter::matching_rows(query.filter, self);
         let eligible = Eligible { index: self, excluded, rows: filtered.as_ref() };
         match query.words {
             None => {

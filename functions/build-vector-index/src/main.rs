@@ -2,10 +2,11 @@
 //!
 //! - [`context`]: state that all runs of a process share
 //! - [`options`]: options of a run
-//! - [`run`]: one run from warehouse to champion
+//! - [`run`]: one run from warehouse to champion; [`clustering`]: the clustering that places the ads
 //! - [`published`]: published versions; [`promote`]: promoting one of them
 //! - [`report`]: the report of a run
 
+mod clustering;
 mod context;
 mod options;
 mod promote;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use common::index::Manifest;
-use common::index::manifest::Quality;
+use common::index::manifest::{ClusteringFacts, Quality};
 use common::storage::warehouse::{IndexState, VectorIndexState};
 use serde::Serialize;
 
@@ -68,6 +68,8 @@ pub(crate) struct Built {
     pub(crate) search_width: Option<usize>,
     pub(crate) grown_from: Option<String>,
     pub(crate) changed_texts: u64,
+    /// The clustering that placed the ads, and its number of clusters. `None` if the index has no clusters.
+    pub(crate) clustering: Option<ClusteringFacts>,
     pub(crate) recall_at_10: f64,
     pub(crate) queries: u64,
     pub(crate) search_p50_ms: f64,
@@ -88,6 +90,7 @@ impl From<&Manifest> for Built {
             search_width: body.graph.map(|graph| graph.search_width),
             grown_from: body.grown_from.clone(),
             changed_texts: body.changed_texts,
+            clustering: body.clustering.clone(),
             recall_at_10: quality.recall_at_10,
             queries: quality.queries,
             search_p50_ms: quality.p50_ms,

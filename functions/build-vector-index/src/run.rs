@@ -1,14 +1,15 @@
 //! One run from warehouse to champion.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use common::artifact::Decision;
 use common::embedding::{self, Identity, Reader};
 use common::feed;
 use common::index::build::GRAPH_TEXTS;
-use common::index::manifest::{KIND, Quality, embedding_space};
-use common::index::{BuildOptions, Builder, JobIndex, Manifest};
+use common::index::manifest::{KIND, Origin, Quality, embedding_space};
+use common::index::{BuildOptions, Builder, JobIndex, Manifest, Placement};
 use common::job::{IndexedAd, embedding_text};
 use common::runtime::{Invocation, Run};
 use common::storage::registry::Champion;
@@ -20,6 +21,7 @@ use common::storage::{Access, Registry, Warehouse};
 use common::{Error, ErrorKind, Result, failpoint};
 use futures::StreamExt;
 
+use crate::clustering::{self, Clustering};
 use crate::context::BuildVectorIndex;
 use crate::options::Options;
 use crate::published::{champion, open, readable, refuse_empty};
@@ -80,6 +82,21 @@ struct Job<'a> {
     started: Instant,
 }
 
+/// What an index is built from.
+struct Ground<'a> {
+    state: &'a IndexState,
+    /// `None` for an index without clusters.
+    placement: Option<Arc<dyn Placement>>,
+}
+
+/// Opens a clustering, if there is one.
+async fn placement(clustering: Option<&Clustering>) -> Result<Option<Arc<dyn Placement>>> {
+    match clustering {
+        Some(clustering) => Ok(Some(clustering.placement().await?.into())),
+        None => Ok(None),
+    }
+}
+
 impl Job<'_> {
     async fn build(&self) -> Result<Report> {
         let options = &self.invocation.options;
@@ -108,8 +125,12 @@ impl Job<'_> {
             seconds: 0.0,
             interrupted: false,
         };
-        let is_same_of =
-            |built: &Manifest| embedding_space(built) == space && built.body.origin.state == in_words(&state);
+        let clustering = clustering::champion(self.context, space).await?;
+        let origin = Origin {
+            state: in_words(&state),
+            clustering: clustering.as_ref().map(|clustering| clustering.version.clone()),
+        };
+        let is_same_of = |built: &Manifest| embedding_space(built) == space && built.body.origin == origin;
         let is_same = match served {
             Some(served) if !has_forgotten => {
                 is_same_of(served)
@@ -126,7 +147,8 @@ impl Job<'_> {
             if !options.no_promote {
                 warn_of_another_space(served, space);
             }
-            self.publish(&mut report, champion.as_ref(), &state, last).await?;
+            let ground = Ground { state: &state, placement: placement(clustering.as_ref()).await? };
+            self.publish(&mut report, champion.as_ref(), &ground, last).await?;
         }
         if !self.invocation.dry_run && !report.interrupted {
             report.removed_versions = self.registry.prune(options.keep).await?;
@@ -211,14 +233,14 @@ impl Job<'_> {
         &self,
         report: &mut Report,
         champion: Option<&Champion>,
-        state: &IndexState,
+        ground: &Ground<'_>,
         last: Option<JobIndex>,
     ) -> Result<()> {
         let options = &self.invocation.options;
         let parent = &self.context.settings.index.index_dir;
         let mut folder = StagingFolder::create(parent).await?;
         let last = last.filter(|_| !options.full);
-        let mut filled = self.fill(folder.path(), state, last).await?;
+        let mut filled = self.fill(folder.path(), ground, last).await?;
         if let Some(grown) = &filled
             && grown.body.grown_from.is_some()
             && Quality::of(grown).recall_at_10 < options.min_recall
@@ -227,7 +249,7 @@ impl Job<'_> {
             let recall = Quality::of(grown).recall_at_10;
             tracing::warn!("recall@10 of the index grown from the last one is {recall:.4}: it is rebuilt");
             folder = StagingFolder::create(parent).await?;
-            filled = self.fill(folder.path(), state, None).await?;
+            filled = self.fill(folder.path(), ground, None).await?;
         }
         let Some(mut manifest) = filled else {
             report.outcome = Outcome::Interrupted;
@@ -279,9 +301,10 @@ impl Job<'_> {
     async fn fill(
         &self,
         folder: &Path,
-        state: &IndexState,
+        ground: &Ground<'_>,
         last: Option<JobIndex>,
     ) -> Result<Option<Manifest>> {
+        let state = ground.state;
         let options = BuildOptions {
             embedding_space: self.identity.embedding_space.clone(),
             model_version: self.identity.model_version.clone(),
@@ -322,12 +345,13 @@ impl Job<'_> {
         }
         self.refuse_fewer(builder.read(), state.ads).await?;
         let threads = self.context.settings.build.threads.count();
+        let placement = ground.placement.clone();
         let manifest = feed::blocking(BUILDING, move || {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
             let pool = pool.map_err(|error| Error::internal("cannot start threads").caused_by(error))?;
             pool.install(|| {
                 failpoint::reach("index::finish");
-                builder.finish(last.as_ref())
+                builder.finish(last.as_ref(), placement.as_deref())
             })
             .map_err(in_folder)
         });

@@ -17,6 +17,7 @@
  * @property {string|null} [posted]
  * @property {number} [x] with `y`: where the map draws the ad
  * @property {number} [y]
+ * @property {number|{id: number, name: string}|null} [cluster] on the map only its id
  * @property {number} [rank] of a result, as the members below
  * @property {number} [score]
  * @property {number} [reposts]

@@ -17,11 +17,14 @@ export async function loadIndex(store, signal) {
 }
 
 /**
- * Loads the points of the map. Throws a `Problem`.
+ * Loads the points of the map and their clusters. Throws a `Problem`.
  * @param {import('./store.js').Store} store
  * @param {AbortSignal} signal
  */
 export async function loadPoints(store, signal) {
-  const { points } = await call(`/v1/map?limit=${MAP_POINTS}`, { signal });
-  store.set({ points });
+  const [{ points }, { clusters }] = await Promise.all([
+    call(`/v1/map?limit=${MAP_POINTS}`, { signal }),
+    call('/v1/clusters', { signal }),
+  ]);
+  store.set({ points, clusters });
 }

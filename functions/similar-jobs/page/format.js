@@ -6,6 +6,7 @@ const LOCALE = 'en-SG';
 const whole = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 0 });
 const hundredths = new Intl.NumberFormat(LOCALE, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const percent = new Intl.NumberFormat(LOCALE, { style: 'percent', maximumFractionDigits: 1 });
+const monthOfYear = new Intl.DateTimeFormat(LOCALE, { month: 'short', year: 'numeric', timeZone: 'UTC' });
 const day = new Intl.DateTimeFormat(LOCALE, { day: 'numeric', month: 'short', year: 'numeric', timeZone: 'UTC' });
 
 /** 12345 as "12,345". */
@@ -29,6 +30,9 @@ export function date(moment) {
   const at = new Date(moment ?? NaN);
   return Number.isNaN(at.getTime()) ? null : day.format(at);
 }
+
+/** A month such as 2025-01 in words. */
+export const month = (text) => monthOfYear.format(new Date(`${text}-01T00:00:00Z`));
 
 /** A range of salaries in the ad's currency; null where neither end is known. */
 export function salary(min, max, currency) {

@@ -6,6 +6,8 @@
  * @property {'light'|'dark'} theme the theme shown
  * @property {Index|null} index what the service said of its index
  * @property {import('./ads.js').Ad[]|null} points the ads that the service put on the map
+ * @property {Cluster[]} clusters the clusters of these ads, by id; none where the index has none
+ * @property {Card|null} card the cluster whose card is shown
  * @property {number|null} took_ms how long the service took for the last answer shown
  * @property {boolean} searching whether a search is under way
  * @property {Answer|null} answer the answer shown
@@ -13,8 +15,21 @@
  *
  * @typedef {{results: import('./ads.js').Ad[], start: import('./ads.js').Ad|null, took_ms: number}} Answer
  *
+ * @typedef {object} Cluster an element of the answer of /v1/clusters, or, with more members, of /v1/clusters/{id}
+ * @property {number} id
+ * @property {string} name
+ * @property {string[]} keywords
+ * @property {number} ads
+ * @property {number} share of all ads
+ * @property {number} x with `y`: its centre on the map
+ * @property {number} y
+ *
+ * The card of a cluster, or why it could not be loaded.
+ * @typedef {{id: number, cluster?: any, problem?: import('./api.js').Problem}} Card
+ *
  * @typedef {object} Index an answer of /v1/index
  * @property {number} jobs
+ * @property {string} [search] what is searched: 'index' or 'warehouse'
  * @property {Record<string, {value: string, jobs: number}[]>} filters
  */
 
@@ -23,6 +38,8 @@ const EMPTY = {
   theme: 'light',
   index: null,
   points: null,
+  clusters: [],
+  card: null,
   took_ms: null,
   searching: false,
   answer: null,

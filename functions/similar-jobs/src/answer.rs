@@ -1,7 +1,7 @@
 //! Members of responses.
 
 use chrono::SecondsFormat;
-use common::index::{Ad, Manifest};
+use common::index::{Ad, Cluster, Manifest};
 use common::pay::{self, Currency};
 use serde::Serialize;
 
@@ -24,9 +24,18 @@ pub(crate) struct JobDetails<'a> {
     currency: Option<&'a str>,
     job_url: Option<&'a str>,
     posted: Option<String>,
+    /// Null if the index has no clusters.
+    cluster: Option<ClusterName<'a>>,
     /// Position on the map.
     x: f32,
     y: f32,
+}
+
+/// A cluster, without its summary.
+#[derive(Debug, Serialize)]
+pub(crate) struct ClusterName<'a> {
+    id: u16,
+    name: &'a str,
 }
 
 /// A result of a search.
@@ -66,9 +75,16 @@ impl<'a> From<Ad<'a>> for JobDetails<'a> {
             },
             job_url: ad.job_url.filter(|url| is_web(url)),
             posted: ad.posted.map(|posted| posted.to_rfc3339_opts(SecondsFormat::Secs, true)),
+            cluster: ad.cluster.map(ClusterName::from),
             x: ad.point[0],
             y: ad.point[1],
         }
+    }
+}
+
+impl<'a> From<&'a Cluster> for ClusterName<'a> {
+    fn from(cluster: &'a Cluster) -> Self {
+        Self { id: cluster.id, name: &cluster.name }
     }
 }
 

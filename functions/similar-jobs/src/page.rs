@@ -47,6 +47,8 @@ pub(crate) const FILES: &[File] = &[
     file!("theme.js", SCRIPT),
     file!("views.js", SCRIPT),
     file!("map/camera.js", SCRIPT),
+    file!("map/card.js", SCRIPT),
+    file!("map/labels.js", SCRIPT),
     file!("map/legend.js", SCRIPT),
     file!("map/map.css", STYLE),
     file!("map/map.js", SCRIPT),

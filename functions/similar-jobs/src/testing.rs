@@ -23,7 +23,7 @@ use crate::service::{Parts, SimilarJobs};
 use crate::settings::{Search, ServiceSettings};
 use crate::warehouse::WarehouseSearch;
 
-pub(crate) use market::{DIMENSION, SPACE, Store, Words, index, market, vector};
+pub(crate) use market::{DIMENSION, SPACE, Store, Words, clustered_market, index, market, vector};
 
 /// The service, listening. Dropping it ends it as SIGTERM would.
 pub(crate) struct Running {
@@ -92,6 +92,11 @@ impl Running {
     /// With the usual market and a model that takes no time.
     pub(crate) fn usual() -> Self {
         Self::start(Store::with(market("v1")), Words::open(Duration::ZERO), &[])
+    }
+
+    /// With the usual market in clusters.
+    pub(crate) fn clustered() -> Self {
+        Self::start(Store::with(clustered_market("v1")), Words::open(Duration::ZERO), &[])
     }
 
     pub(crate) fn connect(&self) -> TcpStream {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::cast_possible_wrap)]
 
+mod clusters;
 mod same;
 mod values;
 mod words;
@@ -76,7 +77,7 @@ fn build(folder: &Path, ads: Vec<IndexedAd>, graph_texts: usize, last: Option<&J
     for ad in ads {
         builder.add(ad).unwrap();
     }
-    builder.finish(last).unwrap()
+    builder.finish(last, None).unwrap()
 }
 
 fn query<'a>(vector: &'a [f32], filter: &'a Filter) -> Query<'a> {

@@ -186,7 +186,7 @@ pub async fn vector_search(warehouse: &dyn Warehouse) {
         work_type: texts(&["FULL-TIME"]),
         salary_min_sgd_per_month: Some(2000.0 + 10.5 * 30.0),
         posted_after: Some(moment(31)),
-        company: Vec::new(),
+        ..JobFilter::default()
     };
     market.check(warehouse, &query(1007, 50, narrow), 5).await;
     assert!(
@@ -215,7 +215,7 @@ pub(super) async fn suite(warehouse: &dyn Warehouse) {
     warehouse.create_jobs().await.unwrap();
     let market = Market::open(warehouse).await;
     searches_by_company_use_the_latest_sighting(warehouse, &market).await;
-    a_vector_that_cannot_be_compared_is_refused(warehouse).await;
+    a_query_that_cannot_be_answered_is_refused(warehouse).await;
     few_rows_need_no_vector_index(warehouse).await;
 }
 
@@ -240,13 +240,18 @@ async fn searches_by_company_use_the_latest_sighting(warehouse: &dyn Warehouse, 
     market.check(warehouse, &query(2002, 5, nobody), 0).await;
 }
 
-async fn a_vector_that_cannot_be_compared_is_refused(warehouse: &dyn Warehouse) {
+async fn a_query_that_cannot_be_answered_is_refused(warehouse: &dyn Warehouse) {
     for vector in [vec![0.5; DIMENSION + 1], Vec::new(), vec![0.0; DIMENSION], vec![f32::NAN; DIMENSION]] {
         let query = VectorQuery { vector, top_k: 5, ..VectorQuery::default() };
         let error = warehouse.search_embeddings(&table(), SPACE, &query).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{}", error.chain());
         assert!(error.to_string().contains("vector"), "{error}");
     }
+    let filter = JobFilter { cluster: texts(&["1"]), ..JobFilter::default() };
+    let query = VectorQuery { vector: vec![0.5; DIMENSION], top_k: 5, filter, min_similarity: None };
+    let error = warehouse.search_embeddings(&table(), SPACE, &query).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput, "{}", error.chain());
+    assert!(error.to_string().contains("filter by cluster"), "{error}");
 }
 
 async fn few_rows_need_no_vector_index(warehouse: &dyn Warehouse) {

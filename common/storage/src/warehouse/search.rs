@@ -83,8 +83,8 @@ pub trait VectorSearch: Send + Sync {
     /// id. Exact, unless the warehouse uses a vector index. Empty if `table` does not exist.
     ///
     /// # Errors
-    /// `InvalidInput` if the vector's length differs from that of the table's vectors, or if the vector is zero or
-    /// not finite.
+    /// `InvalidInput` if the vector's length differs from that of the table's vectors, if the vector is zero or not
+    /// finite, or for a filter by cluster.
     async fn search_embeddings(
         &self,
         table: &EmbeddingTable,
@@ -125,8 +125,8 @@ impl VectorQuery {
     /// Returns the query if it can be run on `table`.
     ///
     /// # Errors
-    /// `InvalidInput` if the vector's length differs from that of the table's vectors, or if the vector is zero or
-    /// not finite.
+    /// `InvalidInput` if the vector's length differs from that of the table's vectors, if the vector is zero or not
+    /// finite, or for a filter by cluster.
     pub(crate) fn checked(&self, table: &EmbeddingTable) -> Result<&Self> {
         if self.vector.len() != table.dimension {
             return Err(Error::invalid_input(format!(
@@ -140,6 +140,11 @@ impl VectorQuery {
         if !length.is_normal() {
             return Err(Error::invalid_input(
                 "invalid query vector: expected finite numbers that are not all zero",
+            ));
+        }
+        if !self.filter.cluster.is_empty() {
+            return Err(Error::invalid_input(
+                "invalid filter by cluster: expected none, because the warehouse has no clusters: search the index",
             ));
         }
         Ok(self)

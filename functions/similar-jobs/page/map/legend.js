@@ -1,4 +1,4 @@
-/** The legend: a button a class, which shows the chosen classes alone. */
+/** The legend: a button a group, a cluster or a class, which shows the chosen groups alone. */
 
 import { el } from '../dom.js';
 import { number } from '../format.js';
@@ -17,10 +17,16 @@ export function drawLegend(element, points, changed) {
     });
     changed();
   };
-  element.replaceChildren(...points.groups.map((group, i) => button(group, i, () => choose(group))));
+  element.replaceChildren(...points.groups.map((group) => button(group, () => choose(group))));
 }
 
-const button = (group, i, onclick) => el('button', { type: 'button', 'aria-pressed': 'false', onclick },
-  el('span', { class: `swatch swatch-${group.isOther ? 'other' : i}`, 'aria-hidden': 'true' }),
+/**
+ * The class of a group's colour.
+ * @param {import('./points.js').Group|undefined} group
+ */
+export const swatchOf = (group) => `swatch-${group?.colour ?? 'other'}`;
+
+const button = (group, onclick) => el('button', { type: 'button', 'aria-pressed': 'false', onclick },
+  el('span', { class: `swatch ${swatchOf(group)}`, 'aria-hidden': 'true' }),
   el('span', { class: 'legend-name' }, group.name),
   el('span', { class: 'legend-count' }, number(group.points.length)));

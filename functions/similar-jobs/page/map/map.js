@@ -4,7 +4,9 @@ import { keyOf } from '../ads.js';
 import { el, svg } from '../dom.js';
 import { count, number } from '../format.js';
 import { Camera } from './camera.js';
-import { drawLegend } from './legend.js';
+import { ClusterCard } from './card.js';
+import { Labels } from './labels.js';
+import { drawLegend, swatchOf } from './legend.js';
 import { Painter } from './paint.js';
 import { bindPointers } from './pointers.js';
 import { Points } from './points.js';
@@ -27,9 +29,7 @@ const ZOOMS = { '+': 'in', '=': 'in', '-': 'out', 0: 'all' };
 export class MarketMap {
   /** Canvas, tip and buttons. */
   stage = el('div', { class: 'stage', id: 'stage' });
-  legend = el('div', {
-    class: 'legend', id: 'legend', role: 'group', 'aria-label': 'Show only these classifications',
-  });
+  legend = el('div', { class: 'legend', id: 'legend', role: 'group' });
   /** What a screen reader says of the map, and of the point reached by keys. */
   words = [el('p', { class: 'unseen', id: 'map-text' }), el('p', { class: 'unseen', id: 'map-live', role: 'status' })];
 
@@ -37,10 +37,14 @@ export class MarketMap {
   #zoomFound = zoomButton('found', 'Zoom to the results', 'Zoom to the results', targetIcon());
   #tip = new Tip();
   #points = new Points();
+  #labels;
+  #card;
   #camera;
   #painter;
   /** @type {Point|null} the point hovered, tapped or reached by keys */
   #active = null;
+  /** @type {number|null} the cluster whose card is shown */
+  #shown = null;
   #frame = 0;
   #resized = new ResizeObserver(() => this.#resize());
   #on;
@@ -49,12 +53,17 @@ export class MarketMap {
    * @param {object} on
    * @param {(point: Point) => void} on.start the reader picks an ad
    * @param {(key: string|null) => void} on.hover the reader points at an ad, or at none
+   * @param {(id: number) => void} on.cluster the reader picks a cluster
+   * @param {() => void} on.closeCluster the reader closes its card
+   * @param {(cluster: import('../store.js').Cluster) => void} on.filter the reader wants ads of a cluster alone
    */
   constructor(on) {
     this.#on = on;
     const zoom = this.#zoomButtons();
-    this.stage.append(this.#canvas, this.#tip.element, zoom);
     this.#camera = new Camera(zoom, () => this.#look());
+    this.#labels = new Labels(this.#camera, zoom, on.cluster);
+    this.#card = new ClusterCard(on);
+    this.stage.append(this.#canvas, this.#labels.element, this.#tip.element, zoom, this.#card.element);
     this.#painter = new Painter(this.#canvas, this.#camera, this.#points);
     this.#canvas.addEventListener('keydown', (event) => this.#press(event));
     this.#canvas.addEventListener('blur', () => this.#activate(null));
@@ -64,6 +73,7 @@ export class MarketMap {
       activate: (point, hint) => this.#activate(point, hint),
       start: on.start,
     });
+    this.#labels.element.addEventListener('wheel', (event) => this.#passOn(event), { passive: false });
     this.#resized.observe(this.stage);
   }
 
@@ -78,13 +88,31 @@ export class MarketMap {
     return this.#points.all.length;
   }
 
-  /** @param {import('../ads.js').Ad[]} points */
-  setPoints(points) {
-    this.#points.set(points);
+  /**
+   * @param {import('../ads.js').Ad[]} points
+   * @param {import('../store.js').Cluster[]} clusters
+   */
+  setPoints(points, clusters) {
+    this.#points.set(points, clusters);
     this.#painter.restyle();
+    const groupOf = (id) => this.#points.groups.find((group) => group.cluster === id);
+    this.#labels.set(clusters, (id) => swatchOf(groupOf(id)));
+    this.legend.setAttribute('aria-label', `Show only these ${clusters.length ? 'clusters' : 'classifications'}`);
     drawLegend(this.legend, this.#points, () => this.#redraw());
     this.words[0].textContent = this.#description();
     this.#camera.showAll(this.#points.all);
+  }
+
+  /**
+   * Shows the card of a cluster, or none.
+   * @param {import('../store.js').Card|null} card
+   * @param {boolean} canFilter whether searches can be filtered by cluster
+   */
+  showCard(card, canFilter) {
+    this.#card.show(card, canFilter);
+    // Keyboards go on from the name of the cluster whose card was closed.
+    if (!card) this.#labels.focus(this.#shown);
+    this.#shown = card?.id ?? null;
   }
 
   /** Takes the colours of another theme. */
@@ -113,10 +141,11 @@ export class MarketMap {
 
   #description() {
     if (!this.size) return '';
-    const classes = this.#points.groups.filter((group) => !group.isOther);
-    const largest = classes.map((group) => `${group.name} ${number(group.points.length)}`).join(', ');
+    const named = this.#points.groups.filter((group) => !group.isOther);
+    const kind = this.#points.clusters.length ? 'clusters' : 'classes';
+    const largest = named.map((group) => `${group.name} ${number(group.points.length)}`).join(', ');
     return `${count(this.size, 'ad')} as points; ads that say similar things lie close together. `
-      + `Largest classes: ${largest}. ${KEYS} The list of results says the same in words.`;
+      + `Largest ${kind}: ${largest}. ${KEYS} The list of results says the same in words.`;
   }
 
   // ---- Drawing
@@ -130,6 +159,7 @@ export class MarketMap {
   #resize() {
     const { width, height } = this.stage.getBoundingClientRect();
     this.#camera.resize({ width, height }, this.#points.all);
+    this.#labels.measure();
     this.#paint(); // at once: a canvas that is stretched until the next frame flickers
   }
 
@@ -141,6 +171,7 @@ export class MarketMap {
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
     this.#painter.paint(this.#active);
+    this.#labels.place(this.#points.marked);
     const place = this.#active && this.#camera.toPixels(this.#active);
     this.#tip.place(place && this.#camera.isInside(place) ? place : null, this.#camera.size);
   }
@@ -152,7 +183,7 @@ export class MarketMap {
     this.#active = point;
     this.#canvas.style.cursor = point ? 'pointer' : '';
     this.#on.hover(point && keyOf(point));
-    if (point) this.#tip.fill(point, this.#points.roleOf(point), hint);
+    if (point) this.#tip.fill(point, this.#points.roleOf(point), hint, this.#points.clusterOf(point));
     this.#redraw();
   }
 
@@ -165,6 +196,11 @@ export class MarketMap {
       this.#camera.look({ ...this.#camera.view, x: point.x, y: point.y });
     }
     this.words[1].textContent = this.#tip.text;
+  }
+
+  /** A wheel over a name zooms the map below it. */
+  #passOn(event) {
+    if (!this.#canvas.dispatchEvent(new WheelEvent('wheel', event))) event.preventDefault();
   }
 
   // ---- Keys and buttons

@@ -22,7 +22,7 @@ export function readInks(groups) {
     return getComputedStyle(probe).color;
   };
   const inks = {
-    groups: groups.map((group, i) => colour(group.isOther ? 'class-other' : `class-${i}`)),
+    groups: groups.map((group) => colour(`class-${group.colour ?? 'other'}`)),
     accent: colour('accent'),
     onAccent: colour('on-accent'),
     ink: colour('ink'),
@@ -78,7 +78,7 @@ export class Painter {
     this.#pen.clearRect(0, 0, width, height);
   }
 
-  /** Hidden groups below everything, in the colour of lines; then the others, then up to the largest class. */
+  /** Hidden groups below everything, in the colour of lines; then the others, then up to the largest group. */
   #paintGroups(radius) {
     const { groups, pins, home } = this.#points;
     for (const group of groups) if (group.isHidden) this.#dots(group.points, radius, this.#inks.hidden);

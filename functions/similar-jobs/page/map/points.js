@@ -1,17 +1,21 @@
-/** The points of the map: by class, which of them are results, and which of them is near a place. */
+/** The points of the map: by cluster or class, which of them are results, and which of them is near a place. */
 
 import { keyOf } from '../ads.js';
 
 /** Classes with a colour of their own: what a colour-blind-safe palette has; the rest shares a grey. */
 const CLASSES = 9;
+/** Clusters with a colour of their own: more than a palette has, because their names are on the map as well. */
+const CLUSTERS = 12;
 
 /** @typedef {import('../ads.js').Ad & {x: number, y: number}} Point */
 /**
- * Points of a class, or of all classes without a colour (`isOther`). Where some groups are chosen, the others are
- * hidden.
+ * Points of a cluster or a class, or of all those without a colour (`isOther`). Where some groups are chosen, the
+ * others are hidden.
  * @typedef {object} Group
  * @property {string} name
  * @property {Point[]} points
+ * @property {number} [colour] number of its colour; none for the others
+ * @property {number} [cluster] id, of a cluster
  * @property {boolean} [isOther]
  * @property {boolean} [isChosen]
  * @property {boolean} [isHidden]
@@ -27,10 +31,22 @@ export class Points {
   /** @type {Point|null} the ad started from */
   home = null;
 
-  /** @param {import('../ads.js').Ad[]} points */
-  set(points) {
+  /** @type {import('../store.js').Cluster[]} */
+  clusters = [];
+
+  /**
+   * @param {import('../ads.js').Ad[]} points
+   * @param {import('../store.js').Cluster[]} clusters the points are grouped by class where there are none
+   */
+  set(points, clusters) {
     this.all = /** @type {Point[]} */ (points.filter(hasPlace));
-    this.groups = grouped(this.all);
+    this.clusters = clusters;
+    this.groups = clusters.length ? byCluster(this.all, clusters) : byClass(this.all);
+  }
+
+  /** The name of a point's cluster, where there are clusters. */
+  clusterOf(point) {
+    return this.clusters.find((cluster) => cluster.id === clusterId(point))?.name;
   }
 
   /** Shows the chosen groups alone, all of them where none is chosen. */
@@ -116,13 +132,35 @@ export class Points {
 
 const hasPlace = (ad) => Number.isFinite(ad.x) && Number.isFinite(ad.y);
 
-/** @returns {Group[]} */
-function grouped(points) {
-  const byClass = Map.groupBy(points, (point) => point.job_classification?.trim() ?? '');
-  const classes = [...byClass].filter(([name]) => name).sort(([, some], [, more]) => more.length - some.length);
-  const groups = classes.slice(0, CLASSES).map(([name, members]) => ({ name, points: members }));
+/** The id of a point's cluster; a result has its name too. */
+const clusterId = (point) => point.cluster?.id ?? point.cluster;
+
+/**
+ * Groups by cluster. A cluster keeps its colour when the sizes of clusters change.
+ * @returns {Group[]}
+ */
+function byCluster(points, clusters) {
+  const members = Map.groupBy(points, clusterId);
+  const coloured = clusters.slice(0, CLUSTERS).map(({ id, name }, colour) => ({
+    name, cluster: id, colour, points: members.get(id) ?? [],
+  }));
+  const known = new Set(coloured.map((group) => group.cluster));
+  const groups = coloured.filter((group) => group.points.length);
+  groups.sort((some, more) => more.points.length - some.points.length);
+  const rest = points.filter((point) => !known.has(clusterId(point)));
+  return rest.length ? [...groups, { name: 'Others', points: rest, isOther: true }] : groups;
+}
+
+/**
+ * Groups by class.
+ * @returns {Group[]}
+ */
+function byClass(points) {
+  const named = Map.groupBy(points, (point) => point.job_classification?.trim() ?? '');
+  const classes = [...named].filter(([name]) => name).sort(([, some], [, more]) => more.length - some.length);
+  const groups = classes.slice(0, CLASSES).map(([name, members], colour) => ({ name, colour, points: members }));
   const smaller = classes.slice(CLASSES).flatMap(([, members]) => members);
-  const rest = [...smaller, ...(byClass.get('') ?? [])];
+  const rest = [...smaller, ...(named.get('') ?? [])];
   if (!rest.length) return groups;
   return [...groups, { name: classes.length > CLASSES ? 'Others' : 'Not classified', points: rest, isOther: true }];
 }

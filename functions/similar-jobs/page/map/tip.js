@@ -10,12 +10,14 @@ export class Tip {
    * @param {import('./points.js').Point} point
    * @param {string|null|undefined} role what a marked point is
    * @param {string|undefined} hint what one can do
+   * @param {string|undefined} cluster the name of its cluster
    */
-  fill(point, role, hint) {
+  fill(point, role, hint, cluster) {
     this.element.replaceChildren(
       role ? el('span', { class: 'tip-role' }, role) : '',
       el('strong', {}, titleOf(point)),
       el('span', {}, point.job_classification || 'Not classified'),
+      cluster ? el('span', { class: 'tip-cluster' }, cluster) : '',
       hint ? el('em', {}, hint) : '');
   }
 

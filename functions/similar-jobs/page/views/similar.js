@@ -59,6 +59,9 @@ class SimilarView {
     this.#map = new MapPanel({
       start: actions.startFrom,
       hover: (key) => this.#results.point(key),
+      cluster: (id) => this.#openCluster(id),
+      closeCluster: () => this.#store.set({ card: null }),
+      filter: (cluster) => this.#filterBy(cluster),
       retry: actions.load,
     });
     this.element = el('div', { class: 'similar' },
@@ -76,6 +79,7 @@ class SimilarView {
     on(['searching', 'answer', 'problem'], (state) => this.#results.show(state));
     on(['answer', 'index'], (state) => this.#map.mark(state));
     on(['points'], (state) => this.#map.showPoints(state));
+    on(['card'], (state) => this.#map.showCard(state));
     on(['theme'], () => this.#map.restyle());
     document.addEventListener('keydown', (event) => this.#press(event), { signal: this.#listeners.signal });
     if (this.#store.state.points) this.#map.showPoints(this.#store.state);
@@ -91,7 +95,7 @@ class SimilarView {
     this.#form.unmount();
     this.#map.unmount();
     this.element.remove();
-    this.#store.set({ searching: false, answer: null, problem: null });
+    this.#store.set({ searching: false, answer: null, problem: null, card: null });
   }
 
   /** @returns {Actions} */
@@ -135,6 +139,18 @@ class SimilarView {
     this.#showPane('list');
     this.#results.focus();
     this.#form.element.scrollIntoView({ block: 'start', behavior: 'instant' });
+  }
+
+  /** Filters the search by a cluster, and goes to the results; without a search, to the field for one. */
+  #filterBy(cluster) {
+    this.#store.set({ card: null });
+    this.#narrow({ filter: { ...this.#search.filter, cluster: [cluster.name] } });
+    if (!this.#search.ad && !this.#search.text) {
+      this.#form.focus();
+      return;
+    }
+    this.#showPane('list');
+    this.#results.focus();
   }
 
   #startOver() {
@@ -188,6 +204,17 @@ class SimilarView {
     } catch (problem) {
       const { ad, text } = this.#search;
       if (!ad && !text) this.#showProblem(problem);
+    }
+  }
+
+  async #openCluster(id) {
+    try {
+      const { cluster } = await call(`/v1/clusters/${id}`, { signal: this.#requests.signal('cluster') });
+      this.#store.set({ card: { id, cluster } });
+    } catch (problem) {
+      if (!(problem instanceof Problem)) throw problem;
+      problem.title = 'The cluster could not be loaded';
+      this.#store.set({ card: { id, problem } });
     }
   }
 

@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use chrono::SecondsFormat;
-use common::index::JobIndex;
 use common::index::ads::Column;
 use common::index::manifest::{Quality, embedding_space};
+use common::index::{Cluster, JobIndex};
 use common::runtime::http_util::{Body, Problem};
 use hyper::Response;
 use serde::Serialize;
@@ -46,6 +46,8 @@ struct Filters {
     classification: Vec<Value>,
     location: Vec<Value>,
     work_type: Vec<Value>,
+    /// Names of clusters.
+    cluster: Vec<Value>,
 }
 
 #[derive(Serialize)]
@@ -81,6 +83,18 @@ impl Endpoint for IndexFacts {
     }
 }
 
+/// The names of the clusters with their number of ads, most ads first.
+fn clusters(index: &JobIndex) -> Vec<Value> {
+    let mut clusters: Vec<&Cluster> =
+        index.clusters().map_or_else(Vec::new, |known| known.clusters.iter().collect());
+    clusters.sort_by_key(|cluster| std::cmp::Reverse(cluster.ads));
+    let value = |cluster: &Cluster| Value {
+        value: cluster.name.clone(),
+        jobs: u32::try_from(cluster.ads).unwrap_or(u32::MAX),
+    };
+    clusters.into_iter().take(MOST_VALUES).map(value).collect()
+}
+
 /// The body; making it counts the values of whole columns.
 fn facts(index: &JobIndex, search: &str) -> Bytes {
     let values = |column| {
@@ -104,6 +118,7 @@ fn facts(index: &JobIndex, search: &str) -> Bytes {
             classification: values(Column::Classification),
             location: values(Column::Location),
             work_type: values(Column::WorkType),
+            cluster: clusters(index),
         },
     })
     .into()

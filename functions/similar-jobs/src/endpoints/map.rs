@@ -38,6 +38,8 @@ struct Point<'a> {
     job_id: &'a str,
     job_title: Option<&'a str>,
     job_classification: Option<&'a str>,
+    /// Id of its cluster; null if the index has no clusters.
+    cluster: Option<u16>,
 }
 
 impl Map {
@@ -69,8 +71,15 @@ fn points(index: &JobIndex, limit: usize) -> Vec<u8> {
     let point = |row| {
         let ad = index.ad(row);
         let [x, y] = ad.point;
-        let (source, job_id) = (ad.source, ad.job_id);
-        Point { x, y, source, job_id, job_title: ad.job_title, job_classification: ad.job_classification }
+        Point {
+            x,
+            y,
+            source: ad.source,
+            job_id: ad.job_id,
+            job_title: ad.job_title,
+            job_classification: ad.job_classification,
+            cluster: ad.cluster.map(|cluster| cluster.id),
+        }
     };
     let points = index.sample(limit).into_iter().map(point).collect();
     to_json(&Answer { index_version: &index.manifest().version, points })

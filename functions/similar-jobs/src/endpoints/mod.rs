@@ -11,6 +11,8 @@
 //! known ones from the refusal. The schemas of responses and bodies are compared with the code only for the endpoints
 //! that `tests.rs` lists.
 
+mod cluster;
+mod clusters;
 mod index;
 mod job;
 mod jobs;
@@ -57,6 +59,8 @@ pub(crate) fn table(resources: &Resources) -> Vec<Route> {
         Route::new(job::Job::new(index)),
         Route::new(index::IndexFacts::new(index, pool, warehouse.is_some())),
         Route::new(map::Map::new(index, pool)),
+        Route::new(clusters::Clusters::new(index)),
+        Route::new(cluster::Cluster::new(index)),
         Route::new(metrics::Exposition::new(metrics, index, embedder)),
     ];
     let document = openapi::OpenApi::of(&routes);

@@ -72,7 +72,7 @@ fn every_reference_of_the_document_has_a_target_and_every_schema_a_reference() {
 #[test]
 fn the_examples_of_the_document_hold() {
     let document = document();
-    let service = Running::usual();
+    let service = Running::clustered();
     let post = &document["paths"]["/v1/similar"]["post"];
     for (name, example) in post["requestBody"]["content"]["application/json"]["examples"].as_object().unwrap()
     {
@@ -89,10 +89,25 @@ fn the_examples_of_the_document_hold() {
         ("/v1/map", "Map"),
         ("/v1/jobs?q=cook", "Jobs"),
         ("/v1/jobs/MCF/0", "OneJob"),
+        ("/v1/clusters", "Clusters"),
+        ("/v1/clusters/1", "OneCluster"),
     ] {
         let schema = &document["components"]["schemas"][schema]["properties"];
         assert_eq!(names(&service.get(path).json), names(schema), "{path}");
     }
+    let real = service.get("/v1/clusters/1").json;
+    let responses = &document["paths"]["/v1/clusters/{id}"]["get"]["responses"];
+    let shown = &responses["200"]["content"]["application/json"]["example"];
+    assert_eq!(names(&real["cluster"]), names(&shown["cluster"]));
+    for list in ["pay", "titles", "months", "nearest"] {
+        assert_eq!(names(&real["cluster"][list][0]), names(&shown["cluster"][list][0]), "{list}");
+    }
+    let listed = &document["components"]["schemas"]["ListedCluster"]["properties"];
+    assert_eq!(names(&service.get("/v1/clusters").json["clusters"][0]), names(listed));
+    let filters = &document["components"]["schemas"]["Index"]["properties"]["filters"]["properties"];
+    assert_eq!(names(&service.get("/v1/index").json["filters"]), names(filters));
+    let point = &document["components"]["schemas"]["Map"]["properties"]["points"]["items"]["properties"];
+    assert_eq!(names(&service.get("/v1/map").json["points"][0]), names(point));
 }
 
 /// The members of an object, from `sentence`, the refusal of an unknown member.

@@ -24,6 +24,12 @@ impl Refusal {
         Self { sentence: format!("invalid {name}: expected {expected}"), name }
     }
 
+    /// A refusal of the text `value` of `name`.
+    pub(crate) fn invalid_text(name: &str, value: &str, expected: &str) -> Self {
+        let sentence = format!("invalid {name} {:?}: expected {expected}", cut(value, QUOTED_CHARS));
+        Self { sentence, name: name.to_owned() }
+    }
+
     /// A refusal of the object at `path`; the request itself is called `whole`.
     pub(crate) fn invalid_at(path: &str, whole: &str, expected: &str) -> Self {
         let subject = if path.is_empty() { whole } else { path };

@@ -26,6 +26,10 @@ pub(crate) struct Word(pub(crate) String);
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Words(pub(crate) Vec<String>);
 
+/// Ids of clusters, which are numbers, or names, or a non-empty list of both, in JSON. Ids are kept as text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct ClusterWords(pub(crate) Vec<String>);
+
 /// The values of a parameter that may be repeated; none is blank.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Repeated(pub(crate) Vec<String>);
@@ -198,6 +202,52 @@ impl<'de> Deserialize<'de> for Words {
         }
 
         deserializer.deserialize_any(OneOrMore)
+    }
+}
+
+impl<'de> Deserialize<'de> for ClusterWords {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        /// An id or a name; with `IS_LIST` also a list of them.
+        struct IdOrName<const IS_LIST: bool>;
+
+        struct Element(String);
+
+        impl<'de> Deserialize<'de> for Element {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_any(IdOrName::<false>).map(|mut one| Self(one.swap_remove(0)))
+            }
+        }
+
+        impl<'de, const IS_LIST: bool> Visitor<'de> for IdOrName<IS_LIST> {
+            type Value = Vec<String>;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("the id or the name of a cluster")?;
+                if IS_LIST { out.write_str(", or a list of one or more of them") } else { Ok(()) }
+            }
+
+            fn visit_u64<E: Error>(self, id: u64) -> Result<Vec<String>, E> {
+                Ok(vec![id.to_string()])
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Vec<String>, E> {
+                let invalid = || E::invalid_value(Unexpected::Str(text), &self);
+                word(text).map(|word| vec![word]).ok_or_else(invalid)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Vec<String>, A::Error> {
+                if !IS_LIST {
+                    return Err(A::Error::invalid_type(Unexpected::Seq, &self));
+                }
+                let words: Vec<Element> = Deserialize::deserialize(SeqAccessDeserializer::new(list))?;
+                if words.is_empty() {
+                    return Err(A::Error::invalid_length(0, &self));
+                }
+                Ok(words.into_iter().map(|Element(word)| word).collect())
+            }
+        }
+
+        deserializer.deserialize_any(IdOrName::<true>).map(Self)
     }
 }
 

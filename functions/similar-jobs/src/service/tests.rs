@@ -1,5 +1,6 @@
 //! The whole service over HTTP.
 
+mod clusters;
 mod errors;
 mod load;
 

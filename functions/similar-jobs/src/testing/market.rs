@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use chrono::DateTime;
 use common::embedding::{Embedder, Identity};
 use common::index::build::GRAPH_TEXTS;
-use common::index::{BuildOptions, Builder, JobIndex};
+use common::index::{BuildOptions, Builder, Cluster, JobIndex, Placed, Placement};
 use common::job::{ContentHash, IndexedAd, JobKey};
 use common::{Error, Result};
 
@@ -92,6 +92,10 @@ impl Embedder for Words {
 
 /// A published index of ads with these titles. Ads of one title are reposts of each other.
 pub(crate) fn index(version: &str, titles: &[&str]) -> Arc<JobIndex> {
+    build(version, titles, None)
+}
+
+fn build(version: &str, titles: &[&str], placement: Option<&dyn Placement>) -> Arc<JobIndex> {
     // Its files stay mapped when the folder is gone.
     let folder = tempfile::tempdir().unwrap();
     let options = BuildOptions {
@@ -107,7 +111,7 @@ pub(crate) fn index(version: &str, titles: &[&str]) -> Arc<JobIndex> {
     for (number, title) in titles.iter().enumerate() {
         builder.add(ad(number, title)).unwrap();
     }
-    let mut manifest = builder.finish(None).unwrap();
+    let mut manifest = builder.finish(None, placement).unwrap();
     manifest.version = version.into();
     manifest.created_at = DateTime::UNIX_EPOCH;
     manifest.write(folder.path()).unwrap();
@@ -138,23 +142,76 @@ fn ad(number: usize, title: &str) -> IndexedAd {
     }
 }
 
+const TITLES: [&str; 12] = [
+    "line cook",
+    "pastry cook",
+    "night shift line cook",
+    "data engineer",
+    "senior data engineer",
+    "platform engineer",
+    "staff nurse",
+    "ward nurse",
+    "staff nurse",
+    "theatre nurse",
+    "bus driver",
+    "lorry driver",
+];
+
 /// Twelve ads, two of them the same.
 pub(crate) fn market(version: &str) -> Arc<JobIndex> {
-    let titles = [
-        "line cook",
-        "pastry cook",
-        "night shift line cook",
-        "data engineer",
-        "senior data engineer",
-        "platform engineer",
-        "staff nurse",
-        "ward nurse",
-        "staff nurse",
-        "theatre nurse",
-        "bus driver",
-        "lorry driver",
-    ];
-    index(version, &titles)
+    index(version, &TITLES)
+}
+
+/// The ads of [`market`] in clusters by their last word; one cluster has no ads.
+pub(crate) fn clustered_market(version: &str) -> Arc<JobIndex> {
+    build(version, &TITLES, Some(&Trades::new()))
+}
+
+/// Clusters by the last word of the title.
+struct Trades {
+    clusters: Vec<Cluster>,
+}
+
+impl Trades {
+    /// Last words, in the order of ids.
+    const WORDS: [&str; 5] = ["cook", "engineer", "nurse", "driver", "astronaut"];
+
+    fn new() -> Self {
+        let names = ["Kitchen", "Software & data", "Nursing \"1%\"", "Drivers", "Space"];
+        let named = (0..).zip(names).map(|(id, name)| Cluster {
+            id,
+            name: name.into(),
+            keywords: vec![Self::WORDS[usize::from(id)].into()],
+            ..Cluster::default()
+        });
+        Self { clusters: named.collect() }
+    }
+}
+
+impl Placement for Trades {
+    fn version(&self) -> &'static str {
+        "v7"
+    }
+
+    fn embedding_space(&self) -> &'static str {
+        SPACE
+    }
+
+    fn clusters(&self) -> &[Cluster] {
+        &self.clusters
+    }
+
+    fn place(&self, vectors: &[f32]) -> Result<Vec<Placed>> {
+        let cluster_of = |one: &[f32]| {
+            let title = TITLES.iter().find(|title| vector(title) == one)?;
+            (0..).zip(Self::WORDS).find(|(_, word)| title.ends_with(word)).map(|(id, _)| id)
+        };
+        let place = |one: &[f32]| {
+            let cluster = cluster_of(one).ok_or_else(|| Error::internal("a vector of no title"))?;
+            Ok(Placed { cluster, point: [f32::from(cluster), one[1]] })
+        };
+        vectors.chunks_exact(DIMENSION).map(place).collect()
+    }
 }
 
 /// A store whose champion a test sets.

@@ -17,6 +17,9 @@ export class MapPanel {
    * @param {object} on
    * @param {(ad: import('../../ads.js').Ad) => void} on.start the reader picks an ad
    * @param {(key: string|null) => void} on.hover the reader points at an ad, or at none
+   * @param {(id: number) => void} on.cluster the reader picks a cluster
+   * @param {() => void} on.closeCluster the reader closes its card
+   * @param {(cluster: import('../../store.js').Cluster) => void} on.filter the reader wants ads of a cluster alone
    * @param {() => void} on.retry the reader asks again for what could not be loaded
    */
   constructor(on) {
@@ -53,7 +56,7 @@ export class MapPanel {
 
   /** @param {import('../../store.js').State} state */
   showPoints(state) {
-    this.#map.setPoints(state.points);
+    this.#map.setPoints(state.points, state.clusters);
     this.#say('No ads to show yet.');
     this.#message.hidden = state.points.length > 0;
     this.mark(state);
@@ -69,6 +72,14 @@ export class MapPanel {
     const points = this.#map.size;
     const shown = points ? sample(points, index?.jobs ?? 0) : '';
     this.#note.textContent = shown + (results.length && points ? share(marked, results.length) : EXPLANATION);
+  }
+
+  /**
+   * Shows the card of a cluster, or none.
+   * @param {import('../../store.js').State} state
+   */
+  showCard({ card, index }) {
+    this.#map.showCard(card, index?.search !== 'warehouse');
   }
 
   #say(...nodes) {

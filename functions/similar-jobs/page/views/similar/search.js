@@ -3,7 +3,7 @@
 import { date, number } from '../../format.js';
 
 /** Filters by values that the index knows, as the service names them. */
-export const FACETS = ['classification', 'location', 'work_type', 'source'];
+export const FACETS = ['classification', 'location', 'work_type', 'source', 'cluster'];
 /** How many ads a reader may ask for; the first where the URL does not say. */
 export const COUNTS = [10, 20, 50];
 /** A longer description is kept in the entry of the history: servers refuse long URLs. */

@@ -15,6 +15,7 @@ use hyper::Response;
 pub(crate) use query::{QueryInput, SimilarQuery, SimilarRequest};
 use results::{Prepared, Vector};
 
+use super::clusters::{REMEDY as CLUSTERS_REMEDY, without_clusters};
 use super::{Call, Context, Endpoint, ok_json};
 use crate::answer::{AnswerHead, to_json};
 use crate::embed::EmbedQueue;
@@ -58,13 +59,15 @@ impl Endpoint for Similar {
         match call.body {
             Some(body) => SimilarRequest::from_json(body),
             None => request::query::<parameters::Parameters>(call.query)
-                .map(|parameters| SimilarRequest::One(parameters.into())),
+                .map(|parameters| SimilarRequest::One(Box::new(parameters.into()))),
         }
     }
 
     async fn answer(&self, request: SimilarRequest, context: Context) -> Result<Response<Body>, Problem> {
         let served = self.index.get().await?;
-        if let SimilarRequest::One(SimilarQuery { input: QueryInput::Job(key), .. }) = &request {
+        if let SimilarRequest::One(query) = &request
+            && let QueryInput::Job(key) = &query.input
+        {
             key.row(&served.index)?;
         }
         // The warehouse's results change with its rows, not with the index.
@@ -82,7 +85,7 @@ impl Similar {
     ) -> Result<Response<Body>, Problem> {
         let (member, json) = match request {
             SimilarRequest::One(query) => {
-                let prepared = self.prepare(served, query, context).await?;
+                let prepared = self.prepare(served, *query, context).await?;
                 ("results", self.search(served, prepared).await?)
             }
             SimilarRequest::Batch(queries) => ("answers", self.batch(served, queries, context).await),
@@ -134,6 +137,9 @@ impl Similar {
                 "hybrid: with SEARCH=warehouse there are vectors alone; leave it out, or serve the index";
             return Err(Problem::bad_request(detail).with("member", "hybrid"));
         }
+        if !query.filter.cluster.is_empty() {
+            self.refuse_clusters(served)?;
+        }
         let manifest = served.index.manifest();
         let dimension = manifest.body.dimension;
         let vector = match &query.input {
@@ -152,6 +158,22 @@ impl Similar {
             }
         };
         Ok(Prepared { vector, query })
+    }
+
+    /// Refuses a filter by cluster if what is searched has no clusters.
+    ///
+    /// # Errors
+    /// A problem of status 400, with the remedy.
+    fn refuse_clusters(&self, served: &IndexSnapshot) -> Result<(), Problem> {
+        let detail = if self.warehouse.is_some() {
+            "cluster: with SEARCH=warehouse there are no clusters to filter by; leave it out, or serve the index"
+                .to_owned()
+        } else if served.index.clusters().is_none() {
+            format!("cluster: {}; leave it out, or {CLUSTERS_REMEDY}", without_clusters(&served.index))
+        } else {
+            return Ok(());
+        };
+        Err(Problem::bad_request(detail).with("member", "cluster"))
     }
 
     /// The results of one query as JSON.

@@ -29,6 +29,8 @@ pub(super) struct Parameters {
     salary_min_sgd_per_month: Option<Amount>,
     #[serde(default, deserialize_with = "some")]
     posted_after: Option<Moment>,
+    #[serde(default)]
+    cluster: Repeated,
     #[serde(default, deserialize_with = "some")]
     min_similarity: Option<Similarity>,
     #[serde(default)]
@@ -51,6 +53,7 @@ impl From<Parameters> for SimilarQuery {
                 company: parameters.company.0,
                 salary_min_sgd_per_month: parameters.salary_min_sgd_per_month.map(|Amount(amount)| amount),
                 posted_after: parameters.posted_after.map(|Moment(moment)| moment),
+                cluster: parameters.cluster.0,
             },
             min_similarity: parameters.min_similarity.map(|Similarity(similarity)| similarity),
             exact: parameters.exact.0,

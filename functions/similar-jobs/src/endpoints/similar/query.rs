@@ -6,7 +6,7 @@ use serde::de::IgnoredAny;
 
 use crate::job_key::JobKey;
 use crate::request::values::{
-    Amount, Count, Flag, List, Moment, Object, Similarity, Text, UnitVector, Words, some,
+    Amount, ClusterWords, Count, Flag, List, Moment, Object, Similarity, Text, UnitVector, Words, some,
 };
 use crate::request::{self, Refusal};
 
@@ -21,7 +21,7 @@ pub(super) type TopK = Count<100, 10>;
 /// A parsed request. Whether the index has the ad, and the vector's dimension, are not checked yet.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum SimilarRequest {
-    One(SimilarQuery),
+    One(Box<SimilarQuery>),
     /// 1 to [`MOST_QUERIES`].
     Batch(Vec<SimilarQuery>),
 }
@@ -103,6 +103,8 @@ pub(super) struct FilterMembers {
     salary_min_sgd_per_month: Option<Amount>,
     #[serde(default, deserialize_with = "some")]
     posted_after: Option<Moment>,
+    #[serde(default)]
+    cluster: ClusterWords,
 }
 
 impl SimilarRequest {
@@ -113,7 +115,7 @@ impl SimilarRequest {
     pub(crate) fn from_json(body: &[u8]) -> Result<Self, Refusal> {
         let Probe { queries } = request::json(body)?;
         if queries.is_none() {
-            return SimilarQuery::read(request::json(body)?, "").map(Self::One);
+            return SimilarQuery::read(request::json(body)?, "").map(Box::new).map(Self::One);
         }
         let BatchMembers { queries: List(queries) } = request::json(body)?;
         let queries = queries.into_iter().enumerate();
@@ -160,6 +162,7 @@ impl From<FilterMembers> for Filter {
             company: members.company.0,
             salary_min_sgd_per_month: members.salary_min_sgd_per_month.map(|Amount(amount)| amount),
             posted_after: members.posted_after.map(|Moment(moment)| moment),
+            cluster: members.cluster.0,
         }
     }
 }

@@ -32,7 +32,7 @@ fn refused_query(query: &str) -> String {
 
 fn one(body: &serde_json::Value) -> SimilarQuery {
     match read(body.to_string().as_bytes()).unwrap() {
-        SimilarRequest::One(query) => query,
+        SimilarRequest::One(query) => *query,
         SimilarRequest::Batch(_) => panic!("a batch"),
     }
 }
@@ -44,7 +44,7 @@ fn every_member_is_understood() {
         "hybrid": true, "filter": {
             "source": "MCF", "location": ["East", "West"], "classification": "O'Neill \"100%\"",
             "work_type": ["Full Time"], "company": "é", "salary_min_sgd_per_month": 0,
-            "posted_after": "2025-01-31T08:00:00+08:00",
+            "posted_after": "2025-01-31T08:00:00+08:00", "cluster": [4, "Nursing"],
         },
     }));
     assert_eq!(query.input, QueryInput::Text("accountant".into()));
@@ -52,6 +52,7 @@ fn every_member_is_understood() {
     assert!(query.exact && query.include_reposts && query.hybrid);
     assert_eq!(query.filter.location, ["East", "West"]);
     assert_eq!(query.filter.classification, ["O'Neill \"100%\""]);
+    assert_eq!(query.filter.cluster, ["4", "Nursing"]);
     assert_eq!(query.filter.salary_min_sgd_per_month, Some(0.0));
     assert_eq!(query.filter.posted_after.unwrap().to_rfc3339(), "2025-01-31T00:00:00+00:00");
 
@@ -62,7 +63,7 @@ fn every_member_is_understood() {
     for numbers in ["1.7e308, -1.7e308", "5e-324, -5e-324"] {
         let body = format!("{{\"embedding\": [{numbers}]}}");
         let half = 0.5_f32.sqrt();
-        let expected = SimilarRequest::One(one(&json!({ "embedding": [half, -half] })));
+        let expected = SimilarRequest::One(Box::new(one(&json!({ "embedding": [half, -half] }))));
         assert_eq!(read(body.as_bytes()).unwrap(), expected, "{numbers}");
     }
     let SimilarRequest::Batch(queries) = read(br#"{"queries": [{"text": "a"}, {"text": "b"}]}"#).unwrap()
@@ -121,6 +122,18 @@ fn a_refused_body_is_told_in_one_sentence_what_is_wrong_and_where() {
             format!("invalid filter.company 7: {word}, or a list of one or more such strings"),
         ),
         (
+            r#"{"text": "a", "filter": {"cluster": [1, -1]}}"#,
+            "invalid filter.cluster[1] -1: expected the id or the name of a cluster".into(),
+        ),
+        (
+            r#"{"text": "a", "filter": {"cluster": [["x"]]}}"#,
+            "invalid filter.cluster[0] […]: expected the id or the name of a cluster".into(),
+        ),
+        (
+            r#"{"text": "a", "filter": {"cluster": []}}"#,
+            "invalid filter.cluster of length 0: expected the id or the name of a cluster, or a list of one or more of them".into(),
+        ),
+        (
             r#"{"text": "a", "filter": {"posted_after": "tomorrow"}}"#,
             format!("invalid filter.posted_after \"tomorrow\": {date}"),
         ),
@@ -141,7 +154,7 @@ fn a_refused_body_is_told_in_one_sentence_what_is_wrong_and_where() {
         (
             r#"{"text": "a", "filter": {"salary": 3}}"#,
             "invalid member \"filter.salary\": expected one of source, location, classification, work_type, company, \
-             salary_min_sgd_per_month, posted_after"
+             salary_min_sgd_per_month, posted_after, cluster"
                 .into(),
         ),
         (
@@ -304,6 +317,7 @@ fn any_json() -> impl Strategy<Value = serde_json::Value> {
         "job_id",
         "location",
         "company",
+        "cluster",
         "posted_after",
         "salary_min_sgd_per_month",
         "min_similarity",

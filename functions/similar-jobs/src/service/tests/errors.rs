@@ -88,6 +88,8 @@ fn a_warehouse_that_is_searched_by_vectors_alone_refuses_words_by_name() {
     let service = Running::start(Store::with(market("v1")), Words::open(Duration::ZERO), &variables);
     let hybrid = service.post(r#"{"text": "a", "hybrid": true}"#);
     is_problem(&hybrid, 400, "hybrid: with SEARCH=warehouse there are vectors alone");
+    let cluster = service.post(r#"{"embedding": [1], "filter": {"cluster": "1"}}"#);
+    is_problem(&cluster, 400, "cluster: with SEARCH=warehouse there are no clusters to filter by");
     assert_eq!(hybrid.json["member"], "hybrid");
 }
 
