@@ -2,13 +2,12 @@
 
 use std::path::Path;
 
-use common_core::error::OnPath;
 use common_core::job::Timestamp;
 use common_core::{Error, Result};
 use common_lightgbm::Booster;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::files::{read, read_binary, read_json, write, write_binary, write_json};
 use super::stack::{LogPrediction, Stack, StackRecipe};
 use super::transformers::{Transformed, Transformers};
 use crate::ads::Ad;
@@ -216,40 +215,4 @@ pub(crate) fn in_money(calibration: &Calibration, prediction: LogPrediction) -> 
 
 fn trees_file(at: usize) -> String {
     format!("model.trees_{}.txt", at + 1)
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    std::fs::write(path, bytes).on_path("cannot write", path)
-}
-
-fn write_binary<T: Serialize>(path: &Path, value: &T) -> Result<()> {
-    let bytes = postcard::to_stdvec(value)
-        .map_err(|error| Error::internal(format!("cannot serialize {}: {error}", path.display())))?;
-    write(path, &bytes)
-}
-
-fn read_binary<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    postcard::from_bytes(&read(path)?).map_err(|error| {
-        Error::corrupt(format!(
-            "invalid file {:?}: expected a part of a salary model ({error})",
-            path.display()
-        ))
-    })
-}
-
-fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
-    let text = serde_json::to_vec_pretty(value)
-        .map_err(|error| Error::internal("cannot serialize to JSON").caused_by(error))?;
-    write(path, &text)
-}
-
-fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).on_path("cannot read", path)
-}
-
-fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    serde_json::from_slice(&read(path)?).map_err(|error| {
-        Error::corrupt(format!("invalid file {:?}: expected JSON of a salary model", path.display()))
-            .caused_by(error)
-    })
 }
