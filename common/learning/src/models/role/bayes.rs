@@ -16,6 +16,9 @@ const MIN_ADS: u32 = 2;
 pub struct Bayes {
     /// Occurrences that every word has in addition in every class.
     pub smoothing: f64,
+    /// What scores are divided by before they become probabilities. The words of a text depend on each other, so that
+    /// probabilities at 1 are far too sure; the order of the classes does not change.
+    pub temperature: f64,
 }
 
 /// A fitted model: a word counts for a class as much as it is rare in all others.
@@ -24,6 +27,7 @@ pub struct ComplementBayes {
     columns: usize,
     /// `[columns, present classes]`, row-major: `-ln` of the share of the word in the other classes.
     weights: Vec<f32>,
+    temperature: f64,
     present: Present,
 }
 
@@ -55,7 +59,8 @@ impl Bayes {
                 *own = -((all + self.smoothing - f64::from(*own)) / total).ln() as f32;
             }
         }
-        Ok(ComplementBayes { columns: counts.columns(), weights, present })
+        let Self { temperature, .. } = *self;
+        Ok(ComplementBayes { columns: counts.columns(), weights, temperature, present })
     }
 }
 
@@ -71,7 +76,7 @@ impl ComplementBayes {
         }
         let width = self.present.len();
         let scores = counts.times_narrow(&self.weights, width);
-        let mut logs: Vec<f64> = scores.iter().map(|score| f64::from(*score)).collect();
+        let mut logs: Vec<f64> = scores.iter().map(|score| f64::from(*score) / self.temperature).collect();
         logs.chunks_exact_mut(width).for_each(log_softmax);
         Ok(self.present.spread(&logs, LOG_ABSENT))
     }
@@ -110,13 +115,15 @@ impl RoleModel for Fitted {
 mod tests {
     use super::*;
 
+    const PLAIN: Bayes = Bayes { smoothing: 1.0, temperature: 1.0 };
+
     #[test]
-    fn log_probabilities_are_those_of_scikit_learn() {
-        // ComplementNB(alpha=1.0): of three classes and three words, by the formula of scikit-learn 1.5:
-        // weights = -ln((all + alpha - own) / Σ), score = Σ count weight.
+    fn log_probabilities_are_those_of_the_formula() {
+        // By hand, with the weights of the paper and of scikit-learn's ComplementNB(alpha=1, norm=False):
+        // weight = -ln((all + alpha - own) / Σ), score = Σ count weight.
         let counts = [vec![(0, 2.0), (1, 1.0)], vec![(1, 3.0)], vec![(2, 4.0), (0, 1.0)], vec![(0, 1.0)]];
         let counts = Sparse::from_rows(3, counts.to_vec());
-        let bayes = Bayes { smoothing: 1.0 }.fit_counts(&counts, &[0, 1, 2, 0], 4).unwrap();
+        let bayes = PLAIN.fit_counts(&counts, &[0, 1, 2, 0], 4).unwrap();
         // Words of all classes: 4, 4, 4. Of the others of class 0: 1, 3, 4; of class 1: 4, 1, 4; of class 2: 3, 4, 0.
         let score = |others: [f64; 3], counts: [f64; 3]| {
             let total: f64 = others.iter().map(|count| count + 1.0).sum();
@@ -136,13 +143,19 @@ mod tests {
             assert_eq!(found[3], LOG_ABSENT);
         }
         assert!(bayes.log_proba(&Sparse::new(2)).is_err());
+        let cooler = Bayes { temperature: 10.0, ..PLAIN }.fit_counts(&counts, &[0, 1, 2, 0], 4).unwrap();
+        let [odds, cooler_odds] = [&bayes, &cooler].map(|bayes| {
+            let logs = bayes.log_proba(&counts).unwrap();
+            logs[0] - logs[1]
+        });
+        assert!((odds - 10.0 * cooler_odds).abs() < 1e-5, "{odds} {cooler_odds}");
     }
 
     #[test]
     fn one_class_is_certain() {
         let counts = Sparse::from_rows(1, vec![vec![(0, 1.0)], vec![]]);
-        let bayes = Bayes { smoothing: 1.0 }.fit_counts(&counts, &[1, 1], 2).unwrap();
+        let bayes = PLAIN.fit_counts(&counts, &[1, 1], 2).unwrap();
         assert_eq!(bayes.log_proba(&counts).unwrap(), [LOG_ABSENT, 0.0, LOG_ABSENT, 0.0]);
-        assert!(Bayes { smoothing: 1.0 }.fit_counts(&Sparse::new(1), &[], 2).is_err());
+        assert!(PLAIN.fit_counts(&Sparse::new(1), &[], 2).is_err());
     }
 }

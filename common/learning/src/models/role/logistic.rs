@@ -1,8 +1,8 @@
 //! Multinomial logistic regression with a quadratic penalty and unpenalised intercepts, by the L-BFGS of argmin.
 //!
-//! argmin is the one widely used library of optimisers in Rust whose L-BFGS takes vectors of any type: with those of
-//! [`implicit`](super::implicit), a fit to hundreds of thousands of columns and hundreds of classes needs the memory
-//! of `[rows, classes]` alone. An iteration is one product of the matrix with its transposition.
+//! argmin's L-BFGS takes vectors of any type: with those of the module `implicit`, the search needs vectors of
+//! `[rows, classes]` alone, however many columns there are. An iteration is one product with the matrix and one with
+//! its transposition, because the line search needs costs alone.
 
 use argmin::core::{CostFunction, Executor, Gradient, State};
 use argmin::solver::linesearch::BacktrackingLineSearch;

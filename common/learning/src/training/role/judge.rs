@@ -19,7 +19,7 @@ pub struct RolePredictions {
     pub model: String,
     /// Its labels and probabilities.
     pub decisions: Decisions,
-    /// Time of all fits; that of the mix is in its members'.
+    /// Time of all fits; 0 for the members of the mix, whose time is that of the mix.
     pub fit_seconds: f64,
     /// Time of all predictions.
     pub predict_seconds: f64,

@@ -34,7 +34,7 @@ use market::RoleMarket;
 const TREES: TreeParameters = TreeParameters { rate: 0.1, rounds: 60, ..TreeParameters::DEFAULT };
 /// Words of each class in the evidence.
 const WORDS: usize = 10;
-/// The models that the published one is compared with. The mix has the same members.
+/// Parameters of the TF-IDF logistic regression that the model is compared with: those of the mix's members.
 const PEER_PARAMETERS: LogisticParameters = LogisticParameters { c: 10.0, weights: ClassWeights::None };
 
 /// Parameters of a training.

@@ -58,8 +58,7 @@ fn the_solution_has_no_gradient() {
 #[test]
 fn two_rows_have_the_solution_of_the_equation() {
     // Rows +1 and -1 of one column, of two classes: by symmetry W = (w, -w) and the intercepts are equal. The objective
-    // c Σ ln(1 + exp(-2w)) + w² has its minimum where 2 w = 4 c / (1 + exp(2w)); for c = 1, w = 0.567143... / ... is found
-    // here by bisection.
+    // c Σ ln(1 + exp(-2w)) + w² has its minimum where 2 w = 4 c / (1 + exp(2w)), which is found here by bisection.
     let matrix = Sparse::from_rows(1, vec![vec![(0, 1.0)], vec![(0, -1.0)]]);
     for c in [0.5, 1.0, 20.0] {
         let fitted = LogisticParameters { c, ..UNWEIGHTED }.fit(&matrix, &[0, 1], 2).unwrap();
