@@ -29,7 +29,9 @@ pub fn telling_words(
         )));
     }
     let mut ads = vec![0f64; classes];
-    labels.iter().for_each(|label| ads[*label as usize] += 1.0);
+    for label in labels {
+        ads[*label as usize] += 1.0;
+    }
     let total = rows.len() as f64;
     let by_term = counts.matrix.select(rows).transposed();
     let mut best: Vec<Vec<(f64, usize)>> = vec![Vec::new(); classes];

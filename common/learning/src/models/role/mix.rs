@@ -86,7 +86,9 @@ impl Undecided {
     pub fn at(&self, temperature: f64) -> Decisions {
         let mut probabilities: Vec<f64> = self.logs.iter().map(|log| log / temperature).collect();
         probabilities.chunks_exact_mut(self.classes.max(1)).for_each(log_softmax);
-        probabilities.iter_mut().for_each(|value| *value = value.exp());
+        for value in &mut probabilities {
+            *value = value.exp();
+        }
         Decisions { labels: self.labels.clone(), probabilities }
     }
 }

@@ -5,7 +5,7 @@
 //! - [`logistic`]: multinomial logistic regression by L-BFGS; [`implicit`]: the vectors that it works with
 //! - [`bayes`]: complement naive Bayes
 //! - [`text`], [`vectors`]: logistic regression on n-grams and on vectors
-//! - [`boosted`]: LightGBM
+//! - [`boosted`]: boosted trees by LightGBM
 //! - [`mix`]: the model that is published: two logistic regressions and naive Bayes with a tempered prior
 //! - [`classifier`]: the published model with calibrated probabilities, saved and loaded
 
@@ -167,7 +167,9 @@ pub(crate) fn log_softmax(scores: &mut [f64]) {
     let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let sum: f64 = scores.iter().map(|score| (score - most).exp()).sum();
     let log = most + sum.ln();
-    scores.iter_mut().for_each(|score| *score -= log);
+    for score in scores.iter_mut() {
+        *score -= log;
+    }
 }
 
 /// The place of the largest value; the first of equals, 0 without values.

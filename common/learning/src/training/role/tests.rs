@@ -126,7 +126,9 @@ fn case_and_spaces_make_no_class() {
 #[test]
 fn ads_without_classes_are_refused_with_a_sentence() {
     let mut none = ads(100);
-    none.iter_mut().for_each(|ad| ad.classification = " ".into());
+    for ad in &mut none {
+        ad.classification = " ".into();
+    }
     let error = RoleMarket::new(&none, 10).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(error.to_string().contains("expected at least 50, found 0 of 100 ads"), "{error}");

@@ -82,9 +82,9 @@ fn balanced_weights_count_an_ad_as_its_copies_would() {
     let rows = [vec![vec![(0, 1.0f32)]; 6], vec![vec![]; 4], vec![vec![(0, 1.0)]; 2]].concat();
     let copies = Sparse::from_rows(1, rows);
     let labels = [vec![0; 6], vec![1; 6]].concat();
-    let copied =
+    let repeated =
         LogisticParameters { c: 1.0 / 3.0, weights: ClassWeights::None }.fit(&copies, &labels, 2).unwrap();
-    let [a, b] = [&weighted, &copied].map(|fitted| fitted.log_proba(&matrix).unwrap());
+    let [a, b] = [&weighted, &repeated].map(|fitted| fitted.log_proba(&matrix).unwrap());
     assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 5e-3), "{a:?} {b:?}");
 }
 
