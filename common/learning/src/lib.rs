@@ -2,7 +2,7 @@
 //!
 //! - [`ads`]: the ad as the models see it
 //! - [`features`]: from ads to numbers, fitted once and saved with a model
-//! - [`models`]: salary models behind one trait
+//! - [`models`]: models of salaries and of roles, each behind one trait
 //! - [`evaluation`]: families of reposts, splits, metrics, intervals, the leakage gate
 //! - [`manifest`]: the manifest of a published model, and its name in the registry
 //! - [`report`]: one HTML page for each trained model

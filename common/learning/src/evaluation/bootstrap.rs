@@ -165,10 +165,9 @@ fn resample(
         total
     };
     let estimate = figures(&total(&mut sums.iter()));
-    let mut random = ChaCha8Rng::seed_from_u64(seed);
     let (mut mae, mut rmse, mut r2) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..RESAMPLES {
-        let drawn = figures(&total(&mut (0..sums.len()).map(|_| &sums[random.random_range(0..sums.len())])));
+    for draw in draws(sums.len(), seed) {
+        let drawn = figures(&total(&mut draw.iter().map(|group| &sums[*group])));
         mae.push(drawn.mae);
         rmse.push(drawn.rmse);
         r2.extend(drawn.r2);
@@ -182,7 +181,14 @@ fn resample(
     }
 }
 
-fn interval(estimate: f64, mut drawn: Vec<f64>) -> Option<Interval> {
+/// The groups of each of 1,000 resamples: as many as there are, drawn with replacement.
+pub(crate) fn draws(groups: usize, seed: u64) -> impl Iterator<Item = Vec<usize>> {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    (0..RESAMPLES).map(move |_| (0..groups).map(|_| random.random_range(0..groups)).collect())
+}
+
+/// A figure with the interval of what resamples gave; `None` if one is not finite.
+pub(crate) fn interval(estimate: f64, mut drawn: Vec<f64>) -> Option<Interval> {
     drawn.sort_by(f64::total_cmp);
     let at = |share: f64| drawn.get(((drawn.len() as f64 - 1.0) * share).round() as usize).copied();
     let interval = Interval { estimate, low: at(OUTSIDE / 2.0)?, high: at(1.0 - OUTSIDE / 2.0)? };

@@ -3,6 +3,7 @@
 //! - [`families`](mod@families): ads that are reposts of each other, which belong on one side of every split
 //! - [`split`]: train, validation and test by time; folds by family; walk-forward folds
 //! - [`metrics`], [`bootstrap`], [`breakdown`](mod@breakdown): errors of predictions, their intervals, and errors by label
+//! - [`classification`]: how well classes are predicted
 //! - [`leakage`], [`text_leaks`]: what knows too much about the salary
 //! - [`implausible`]: salaries that are set aside
 //! - [`conformal`], [`coverage`]: intervals, confidence, and how true both are
@@ -14,6 +15,7 @@
 pub mod bootstrap;
 pub mod breakdown;
 pub mod ceiling;
+pub mod classification;
 pub mod conformal;
 pub mod coverage;
 pub mod families;
@@ -26,6 +28,7 @@ pub mod text_leaks;
 
 pub use bootstrap::{Interval, Intervals, Paired, intervals, paired_difference};
 pub use breakdown::{Slice, breakdown};
+pub use classification::{ClassificationMetrics, Classified, evaluate_classification};
 pub use conformal::Calibration;
 pub use families::{FamilyFacts, families};
 pub use implausible::{Bounds, Reason, assess, is_narrow};

@@ -120,6 +120,17 @@ impl TfIdf {
         matrix
     }
 
+    /// How often each known n-gram occurs in `rows` of `counts`: `[rows, terms]`.
+    pub fn count(&self, counts: &Counts, rows: &[u32]) -> Sparse {
+        let columns = self.columns_of(&counts.terms);
+        let mut matrix = Sparse::new(self.terms.len());
+        for &row in rows {
+            let known = |(column, count)| Some((columns[column as usize]?, count));
+            matrix.push(counts.matrix.row(row as usize).filter_map(known));
+        }
+        matrix
+    }
+
     /// The column of each of `terms`; both lists ascend.
     fn columns_of(&self, terms: &[Box<str>]) -> Vec<Option<u32>> {
         // A batch of new ads has far fewer n-grams than the model: search instead of merging.
@@ -186,6 +197,7 @@ mod tests {
         for (row, text) in texts.iter().enumerate() {
             let alone = counts(&[text], 1);
             assert_eq!(fitted.transform(&alone, &[0]), fitted.transform(&all, &[row as u32]), "{text}");
+            assert_eq!(fitted.count(&alone, &[0]), fitted.count(&all, &[row as u32]), "{text}");
         }
         assert_eq!(fitted.transform(&counts(&["unseen"], 1), &[0]).row(0).count(), 0);
     }

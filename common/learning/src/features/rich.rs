@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::corpus::TfIdf;
 use super::encoding::Codes;
 use super::numeric::NUMERIC;
+use super::schema::Reads;
 use super::sparse::Sparse;
 use super::table::AdTable;
 
@@ -29,6 +30,34 @@ const ONE_HOT: [(&str, f32); 6] = [
     ("work_type", 0.5),
     ("source", 0.5),
 ];
+
+/// What a matrix is for, which decides on its columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// Salaries. A `dated` matrix has a column of the date that is nearly unpenalised.
+    Salary {
+        /// Whether there is such a column.
+        dated: bool,
+    },
+    /// Classifications: without the one-hot classification, and without numbers that salary models alone read.
+    Role,
+}
+
+impl Target {
+    /// Whether the matrix has columns of the category.
+    fn reads_category(self, category: &str) -> bool {
+        self != Self::Role || category != "classification"
+    }
+
+    /// The factor of a number; 0 for one that is not read.
+    fn factor(self, name: &str, reads: Reads) -> f32 {
+        match self {
+            Self::Salary { dated: true } if name == DATE.0 => DATE.1,
+            Self::Role if reads == Reads::Salary => 0.0,
+            _ => NUMBERS,
+        }
+    }
+}
 
 /// A fitted transformation from ads to `[ads, columns]`, sparse.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -58,8 +87,8 @@ struct Scaling {
 }
 
 impl Rich {
-    /// Learns columns and weights from `rows`. A `dated` matrix has a column of the date that is nearly unpenalised.
-    pub fn fit(table: &AdTable, rows: &[u32], dated: bool) -> Self {
+    /// Learns columns and weights from `rows`.
+    pub fn fit(table: &AdTable, rows: &[u32], target: Target) -> Self {
         let one_hot = |(category, factor): &(&str, f32)| OneHot {
             category: (*category).to_owned(),
             factor: *factor,
@@ -69,9 +98,14 @@ impl Rich {
             words: TfIdf::fit(&table.words, rows, MIN_ADS),
             title: TfIdf::fit(&table.title, rows, MIN_ADS),
             characters: TfIdf::fit(&table.characters, rows, MIN_ADS),
-            one_hot: ONE_HOT.iter().map(one_hot).collect(),
-            numbers: Scaling::fit(table, rows, dated),
+            one_hot: ONE_HOT.iter().filter(|(name, _)| target.reads_category(name)).map(one_hot).collect(),
+            numbers: Scaling::fit(table, rows, target),
         }
+    }
+
+    /// The n-grams of title and description.
+    pub fn words(&self) -> &TfIdf {
+        &self.words
     }
 
     /// The columns of `matrix`, a result of [`transform`](Self::transform), that are words: `[rows, words]`.
@@ -91,6 +125,15 @@ impl Rich {
         blocks.extend(one_hot.iter().zip(&self.one_hot).map(|(block, columns)| (block, columns.factor)));
         blocks.push((&numbers, 1.0));
         Sparse::beside(&blocks)
+    }
+
+    /// Names of the blocks of columns that are read: n-grams, categories, and each number by itself.
+    pub fn blocks(&self) -> Vec<String> {
+        let mut blocks = ["word", "title", "characters"].map(str::to_owned).to_vec();
+        blocks.extend(self.one_hot.iter().map(|columns| columns.category.clone()));
+        let numbers = NUMERIC.iter().zip(&self.numbers.factors).filter(|(_, factor)| **factor != 0.0);
+        blocks.extend(numbers.map(|(feature, _)| feature.name.to_owned()));
+        blocks
     }
 
     /// Names of the columns, by block: `word:`, `title:`, `characters:`, the category's name, or that of the number.
@@ -122,10 +165,9 @@ impl OneHot {
 }
 
 impl Scaling {
-    fn fit(table: &AdTable, rows: &[u32], dated: bool) -> Self {
+    fn fit(table: &AdTable, rows: &[u32], target: Target) -> Self {
         let width = NUMERIC.len();
-        let factor = |name| if dated && name == DATE.0 { DATE.1 } else { NUMBERS };
-        let factors = NUMERIC.iter().map(|feature| factor(feature.name)).collect();
+        let factors = NUMERIC.iter().map(|feature| target.factor(feature.name, feature.reads)).collect();
         let mut fitted = Self { means: vec![0.0; width], deviations: vec![1.0; width], factors };
         for column in 0..width {
             let values = || {

@@ -67,6 +67,12 @@ impl AdTable {
         table
     }
 
+    /// Removes the vectors, for a model that reads none.
+    pub fn forget_vectors(&mut self) {
+        self.dimension = 0;
+        self.embeddings.clear();
+    }
+
     /// The keys of one of [`CATEGORIES`].
     pub fn category(&self, name: &str) -> &[String] {
         CATEGORIES.iter().position(|known| *known == name).map_or(&[], |at| &self.categories[at])

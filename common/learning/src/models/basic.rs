@@ -12,14 +12,15 @@ use crate::features::projection::Pca;
 const COMPONENTS: usize = 10;
 /// Values of a category that get a column: the most frequent.
 const MOST_VALUES: usize = 60;
-/// The one-hot categories.
+/// The one-hot categories. The first is what models of roles predict.
 const ONE_HOT: [&str; 4] = ["classification", "work_type", "source", "location_wide"];
 
 /// A fitted transformation to `[ads, columns]` f32 without missing values.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Basic {
     means: Vec<f32>,
-    codes: Vec<Codes>,
+    /// The one-hot categories with their codes.
+    codes: Vec<(String, Codes)>,
     components: Pca,
 }
 
@@ -29,6 +30,18 @@ impl Basic {
     /// # Errors
     /// `Internal` if the principal components are not found.
     pub fn fit(table: &AdTable, rows: &[u32]) -> Result<Self> {
+        Self::of_categories(table, rows, &ONE_HOT)
+    }
+
+    /// Learns from `rows` columns that do not contain the classification.
+    ///
+    /// # Errors
+    /// `Internal` if the principal components are not found.
+    pub fn without_classification(table: &AdTable, rows: &[u32]) -> Result<Self> {
+        Self::of_categories(table, rows, &ONE_HOT[1..])
+    }
+
+    fn of_categories(table: &AdTable, rows: &[u32], categories: &[&str]) -> Result<Self> {
         let width = NUMERIC.len();
         let mean = |column: usize| {
             let values = rows
@@ -42,9 +55,9 @@ impl Basic {
         let vectors: Vec<f32> = rows.iter().flat_map(|row| table.embedding(*row as usize)).copied().collect();
         Ok(Self {
             means: (0..width).map(mean).collect(),
-            codes: ONE_HOT
+            codes: categories
                 .iter()
-                .map(|name| Codes::fit_most(table.category(name), rows, MOST_VALUES))
+                .map(|name| ((*name).to_owned(), Codes::fit_most(table.category(name), rows, MOST_VALUES)))
                 .collect(),
             components: Pca::fit(&vectors, table.dimension, COMPONENTS)?,
         })
@@ -52,7 +65,8 @@ impl Basic {
 
     /// Number of columns.
     pub fn width(&self) -> usize {
-        NUMERIC.len() + self.codes.iter().map(Codes::len).sum::<usize>() + self.components.width()
+        let values = self.codes.iter().map(|(_, codes)| codes.len()).sum::<usize>();
+        NUMERIC.len() + values + self.components.width()
     }
 
     /// The columns of `rows`, a vector a row.
@@ -63,7 +77,7 @@ impl Basic {
             let numbers = &table.numeric[row * width..][..width];
             let known = |(value, mean): (&f32, &f32)| if value.is_finite() { *value } else { *mean };
             let mut columns: Vec<f32> = numbers.iter().zip(&self.means).map(known).collect();
-            for (name, codes) in ONE_HOT.iter().zip(&self.codes) {
+            for (name, codes) in &self.codes {
                 let code = codes.code(&table.category(name)[row]);
                 columns.extend((1..=codes.len() as u32).map(|value| f32::from(value == code)));
             }

@@ -1,5 +1,7 @@
-//! Salary models behind one trait. All predict the logarithm of the monthly midpoint in one currency.
+//! Salary models behind one trait: all predict the logarithm of the monthly midpoint in one currency. Models of roles
+//! behind another.
 //!
+//! - [`role`]: the classification of an ad
 //! - [`baselines`]: the median, and the median of the classification
 //! - [`linear`], [`forest`]: linear regression and random forest on the [`basic`] features
 //! - [`text_ridge`]: ridge regression on TF-IDF; [`ridge`]: its solvers
@@ -20,6 +22,7 @@ pub mod kernel;
 pub mod linear;
 pub mod predictor;
 pub mod ridge;
+pub mod role;
 pub mod stack;
 pub mod text_ridge;
 pub mod transformers;

@@ -27,9 +27,6 @@ const PART: usize = 512;
 /// Format of the files.
 const FORMAT: u32 = 2;
 
-/// What the files are of, in errors.
-const MODEL: &str = "a salary model";
-
 const CONFIG: &str = "config.json";
 const CALIBRATION: &str = "calibration.bin";
 const NAMES: &str = "feature_names.json";
@@ -191,7 +188,7 @@ impl SalaryPredictor {
     /// # Errors
     /// `NotFound` if a file is missing, `Corrupt` if one is invalid or of a later format.
     pub fn load(folder: &Path) -> Result<Self> {
-        let config: Config = read_json(&folder.join(CONFIG), MODEL)?;
+        let config: Config = read_json(&folder.join(CONFIG))?;
         if config.format != FORMAT {
             return Err(Error::corrupt(format!(
                 "{} has format {}, and this program reads {FORMAT}: run train-models for a new version",
@@ -199,8 +196,8 @@ impl SalaryPredictor {
                 config.format
             )));
         }
-        let calibration = read_binary(&folder.join(CALIBRATION), MODEL)?;
-        let transformers: Transformers = read_binary(&folder.join(TRANSFORMERS), MODEL)?;
+        let calibration = read_binary(&folder.join(CALIBRATION))?;
+        let transformers: Transformers = read_binary(&folder.join(TRANSFORMERS))?;
         let booster = |name: &str| -> Result<Booster> {
             let path = folder.join(name);
             let text = String::from_utf8(read(&path)?)

@@ -15,7 +15,7 @@ use crate::features::encoding::{Codes, TargetMeans};
 use crate::features::neighbours::{MAX_ADS, NAMES, Neighbours, Query};
 use crate::features::numeric::NUMERIC;
 use crate::features::projection::Svd;
-use crate::features::rich::Rich;
+use crate::features::rich::{Rich, Target};
 use crate::features::schema::{Feature, Reads, ValueKind};
 use crate::features::sparse::Sparse;
 
@@ -167,7 +167,7 @@ impl Transformers {
         let table = &data.table;
         let of = |values: &[u32]| -> Vec<u32> { rows.iter().map(|row| values[*row as usize]).collect() };
         let folds = grouped_folds(&of(&data.families), &of(&data.strata), FOLDS, seed)?;
-        let rich = Rich::fit(table, rows, dated);
+        let rich = Rich::fit(table, rows, Target::Salary { dated });
         let problem = SparseProblem::new(rich.transform(table, rows));
         let words = rich.words_of(problem.matrix());
         let svd = Svd::fit(&words, SVD_WIDTH, SVD_WORDS, seed)?;

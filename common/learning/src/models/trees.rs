@@ -50,6 +50,8 @@ pub enum Objective {
     L1,
     /// Squared deviations.
     L2,
+    /// Log loss of this number of classes; targets are their codes.
+    Classes(u32),
 }
 
 /// Dense columns for trees.
@@ -84,8 +86,13 @@ impl Fit<'_> {
         let objective = match self.objective {
             Objective::L1 => "regression_l1",
             Objective::L2 => "regression",
+            Objective::Classes(_) => "multiclass",
         };
-        Parameters::new()
+        let parameters = match self.objective {
+            Objective::Classes(classes) => Parameters::new().set("num_class", classes),
+            Objective::L1 | Objective::L2 => Parameters::new(),
+        };
+        parameters
             .set("objective", objective)
             .set("num_leaves", leaves)
             .set("learning_rate", rate)

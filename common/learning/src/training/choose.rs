@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::market::Market;
 use super::splits::Splits;
 use crate::evaluation::split::{WalkForward, walk_forward};
-use crate::features::rich::Rich;
+use crate::features::rich::{Rich, Target};
 use crate::models::ridge::SparseProblem;
 use crate::models::stack::{Recency, Shares, StackRecipe};
 use crate::models::transformers::RICH_ALPHA;
@@ -65,7 +65,7 @@ pub fn change(market: &Market<'_>, splits: &Splits, seed: u64) -> Result<(Change
         let targets = market.data.targets(&train);
         judged += test.len();
         for dated in [false, true] {
-            let rich = Rich::fit(&market.data.table, &train, dated);
+            let rich = Rich::fit(&market.data.table, &train, Target::Salary { dated });
             let problem = SparseProblem::new(rich.transform(&market.data.table, &train));
             let of_test = rich.transform(&market.data.table, &test);
             for (error, change) in errors.iter_mut().zip(&CHANGES).filter(|(_, change)| change.dated == dated)

@@ -1,4 +1,5 @@
-//! Trains the salary model of one currency: splits, chooses, tunes, judges and fits. No I/O but the journal of trials.
+//! Trains the salary model of one currency, and the model of roles: splits, chooses, tunes, judges and fits. No I/O but
+//! the journal of trials.
 //!
 //! - [`market`]: the ads of one currency, without implausible salaries
 //! - [`splits`]: parts and folds of a market
@@ -6,6 +7,7 @@
 //!   for the parameters of the trees
 //! - [`judge`]: models fitted to one part and judged on another
 //! - [`salary`]: the whole training, from ads to a predictor with its evidence
+//! - [`role`]: the whole training of a model of roles
 //! - [`evidence`]: learning curve, ablation and the gate against leaks
 //! - [`page`]: the report of a training
 //! - [`cluster`]: the clusters of ads of all currencies
@@ -16,6 +18,7 @@ pub mod evidence;
 pub mod judge;
 pub mod market;
 pub mod page;
+pub mod role;
 pub mod salary;
 pub mod splits;
 pub mod trials;

@@ -5,6 +5,7 @@ use common_core::job::Timestamp;
 use rustc_hash::FxHashSet;
 
 use super::market::Market;
+use crate::ads::Ad;
 use crate::evaluation::split::{Fold, TimeSplit, WalkForward, grouped_folds, walk_forward};
 
 /// Folds of a walk-forward.
@@ -13,6 +14,17 @@ const FOLDS: usize = 5;
 const QUICK_FOLDS: usize = 2;
 /// Share of the ads, the oldest, that the first fold is predicted from.
 const FIRST_SHARE: f64 = 0.5;
+
+/// Ads with what decides on their splits: lists of equal length.
+#[derive(Debug, Clone, Copy)]
+pub struct Divided<'a> {
+    /// The ads.
+    pub ads: &'a [&'a Ad],
+    /// Family of reposts of each ad.
+    pub families: &'a [u32],
+    /// Stratum of each ad, of which every fold by family has its share.
+    pub strata: &'a [u32],
+}
 
 /// Where the ads of a market are.
 #[derive(Debug)]
@@ -26,26 +38,35 @@ pub struct Splits {
 }
 
 impl Splits {
-    /// Splits a market.
+    /// Splits the market of a currency.
     ///
     /// # Errors
     /// Those of the splits.
     pub fn new(market: &Market<'_>, quick: bool) -> Result<Self> {
-        let moments: Vec<Timestamp> = market.ads.iter().map(|ad| ad.moment()).collect();
-        let parts = TimeSplit::new(&moments, &market.data.families)?;
+        let Market { ads, data, .. } = market;
+        Self::of(Divided { ads, families: &data.families, strata: &data.strata }, quick)
+    }
+
+    /// Splits ads.
+    ///
+    /// # Errors
+    /// Those of the splits.
+    pub fn of(divided: Divided<'_>, quick: bool) -> Result<Self> {
+        let Divided { ads, families, .. } = divided;
+        let moments: Vec<Timestamp> = ads.iter().map(|ad| ad.moment()).collect();
+        let parts = TimeSplit::new(&moments, families)?;
+        let families_of =
+            |rows: &[u32]| -> Vec<u32> { rows.iter().map(|row| families[*row as usize]).collect() };
         // A family may be in train and in validation, but not in the test as well.
-        let tested: FxHashSet<u32> = market.families(&parts.test).into_iter().collect();
-        let early: Vec<u32> = market
-            .rows()
-            .into_iter()
-            .filter(|row| !tested.contains(&market.data.families[*row as usize]))
-            .collect();
+        let tested: FxHashSet<u32> = families_of(&parts.test).into_iter().collect();
+        let early: Vec<u32> =
+            (0..ads.len() as u32).filter(|row| !tested.contains(&families[*row as usize])).collect();
         let settings =
             WalkForward { folds: if quick { QUICK_FOLDS } else { FOLDS }, first_share: FIRST_SHARE };
         let early_moments: Vec<Timestamp> = early.iter().map(|row| moments[*row as usize]).collect();
-        let mut folds = walk_forward(&early_moments, &market.families(&early), settings)?;
+        let mut folds = walk_forward(&early_moments, &families_of(&early), settings)?;
         if folds.is_empty() {
-            folds = by_family(market, &early, settings.folds)?;
+            folds = by_family(divided, &early, settings.folds)?;
         }
         let placed = |rows: &[u32]| -> Vec<u32> { rows.iter().map(|at| early[*at as usize]).collect() };
         for fold in &mut folds {
@@ -56,11 +77,12 @@ impl Splits {
 }
 
 /// Folds by family, for ads of one moment: places in `rows`.
-fn by_family(market: &Market<'_>, rows: &[u32], folds: usize) -> Result<Vec<Fold>> {
-    let strata: Vec<u32> = rows.iter().map(|row| market.data.strata[*row as usize]).collect();
-    let fold_of = grouped_folds(&market.families(rows), &strata, folds, 0)?;
+fn by_family(divided: Divided<'_>, rows: &[u32], folds: usize) -> Result<Vec<Fold>> {
+    let Divided { ads, families, strata } = divided;
+    let of = |values: &[u32]| -> Vec<u32> { rows.iter().map(|row| values[*row as usize]).collect() };
+    let fold_of = grouped_folds(&of(families), &of(strata), folds, 0)?;
     let count = fold_of.iter().max().map_or(0, |most| most + 1);
-    let moment = market.ads.first().map(|ad| ad.moment()).unwrap_or_default();
+    let moment = ads.first().map(|ad| ad.moment()).unwrap_or_default();
     let fold = |fold: u32| {
         let (test, train) = (0..rows.len() as u32).partition(|at| fold_of[*at as usize] == fold);
         Fold { train, test, from: moment, until: moment, removed_reposts: 0 }

@@ -21,7 +21,7 @@ use crate::models::trees::TreeParameters;
 use crate::models::xgboost::{Xgboost, XgboostTrees};
 
 /// Stops after a number of questions.
-struct Watch(AtomicUsize);
+pub(super) struct Watch(pub(super) AtomicUsize);
 
 impl Observer for Watch {
     fn stage(&self, _: &str, _: usize) {}
@@ -36,7 +36,7 @@ const LEVELS: [(&str, f64); 3] = [("Junior", -0.3), ("", 0.0), ("Senior", 0.4)];
 const TASKS: [&str; 8] = ["plan", "write", "lead", "audit", "sell", "teach", "build", "count"];
 
 /// Ads whose pay follows from class and level, with some noise.
-fn ads(count: u32) -> Vec<Ad> {
+pub(super) fn ads(count: u32) -> Vec<Ad> {
     let mut random = ChaCha8Rng::seed_from_u64(11);
     let start = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
     let ad = |n: u32| {

@@ -39,9 +39,6 @@ use crate::evaluation::silhouette::{Silhouette, silhouette};
 
 /// Format of the files.
 const FORMAT: u32 = 1;
-/// What the files are of, in errors.
-const MODEL: &str = "a clustering";
-
 const CONFIG: &str = "config.json";
 const LABELS: &str = "cluster_labels.json";
 const TRANSFORMERS: &str = "transformers.bin";
@@ -360,15 +357,15 @@ impl JobClusterer {
     /// # Errors
     /// `NotFound` if a file is missing, `Corrupt` if one is invalid or of a later format.
     pub fn load(folder: &Path) -> Result<Self> {
-        let config: ClusterConfig = read_json(&folder.join(CONFIG), MODEL)?;
+        let config: ClusterConfig = read_json(&folder.join(CONFIG))?;
         let refuse = |problem: String| {
             Err(Error::corrupt(format!("{} {problem}: run train-models for a new version", folder.display())))
         };
         if config.format != FORMAT {
             return refuse(format!("has format {}, and this program reads {FORMAT}", config.format));
         }
-        let labels: Vec<Label> = read_json(&folder.join(LABELS), MODEL)?;
-        let transformers: Transformers = read_binary(&folder.join(TRANSFORMERS), MODEL)?;
+        let labels: Vec<Label> = read_json(&folder.join(LABELS))?;
+        let transformers: Transformers = read_binary(&folder.join(TRANSFORMERS))?;
         if labels.len() != transformers.centroids.rows {
             return refuse(format!("has {} names of {} clusters", labels.len(), transformers.centroids.rows));
         }

@@ -1,0 +1,161 @@
+//! Complement naive Bayes on counts of words, after Rennie, Shih, Teevan and Karger (2003), as in scikit-learn.
+
+use common_core::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+use super::{LOG_ABSENT, Present, RoleData, RoleModel, RoleRecipe, log_softmax};
+use crate::features::AdTable;
+use crate::features::corpus::TfIdf;
+use crate::features::sparse::Sparse;
+
+/// Ads that must have an n-gram.
+const MIN_ADS: u32 = 2;
+
+/// Complement naive Bayes on the n-grams of title and description.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Bayes {
+    /// Occurrences that every word has in addition in every class.
+    pub smoothing: f64,
+    /// What scores are divided by before they become probabilities. The words of a text depend on each other, so that
+    /// probabilities at 1 are far too sure; the order of the classes does not change.
+    pub temperature: f64,
+}
+
+/// A fitted model: a word counts for a class as much as it is rare in all others.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ComplementBayes {
+    columns: usize,
+    /// `[columns, present classes]`, row-major: `-ln` of the share of the word in the other classes.
+    weights: Vec<f32>,
+    temperature: f64,
+    present: Present,
+}
+
+impl Bayes {
+    /// Fits the classes `labels` (codes below `classes`) to counts, `[rows, columns]`.
+    ///
+    /// # Errors
+    /// `InvalidInput` without rows.
+    pub fn fit_counts(&self, counts: &Sparse, labels: &[u32], classes: usize) -> Result<ComplementBayes> {
+        let present = Present::of(labels, classes)?;
+        let width = present.len();
+        // Counts are whole numbers, whose sums are exact in f32 up to 2²⁴.
+        let mut weights = vec![0f32; counts.columns() * width];
+        for (row, place) in present.places(labels).into_iter().enumerate() {
+            for (column, count) in counts.row(row) {
+                weights[column as usize * width + place as usize] += count;
+            }
+        }
+        let mut totals = vec![0f64; width];
+        for column in weights.chunks_exact(width) {
+            let all: f64 = column.iter().copied().map(f64::from).sum();
+            totals.iter_mut().zip(column).for_each(|(total, own)| {
+                *total += all + self.smoothing - f64::from(*own);
+            });
+        }
+        for column in weights.chunks_exact_mut(width) {
+            let all: f64 = column.iter().copied().map(f64::from).sum();
+            for (own, total) in column.iter_mut().zip(&totals) {
+                *own = -((all + self.smoothing - f64::from(*own)) / total).ln() as f32;
+            }
+        }
+        let Self { temperature, .. } = *self;
+        Ok(ComplementBayes { columns: counts.columns(), weights, temperature, present })
+    }
+}
+
+impl ComplementBayes {
+    /// Log probabilities of rows of counts: `[rows, classes]` f64, row-major.
+    ///
+    /// # Errors
+    /// `Internal` if `counts` has another number of columns.
+    pub fn log_proba(&self, counts: &Sparse) -> Result<Vec<f64>> {
+        if counts.columns() != self.columns {
+            let (has, expected) = (counts.columns(), self.columns);
+            return Err(Error::internal(format!("naive Bayes is of {expected} columns, not {has}")));
+        }
+        let width = self.present.len();
+        let scores = counts.times_narrow(&self.weights, width);
+        let mut logs: Vec<f64> = scores.iter().map(|score| f64::from(*score) / self.temperature).collect();
+        logs.chunks_exact_mut(width).for_each(log_softmax);
+        Ok(self.present.spread(&logs, LOG_ABSENT))
+    }
+
+    /// The classes that it was fitted to.
+    pub fn present(&self) -> &Present {
+        &self.present
+    }
+}
+
+struct Fitted {
+    words: TfIdf,
+    bayes: ComplementBayes,
+}
+
+impl RoleRecipe for Bayes {
+    fn name(&self) -> &'static str {
+        "complement_bayes"
+    }
+
+    fn fit(&self, data: &RoleData, rows: &[u32]) -> Result<Box<dyn RoleModel>> {
+        let words = TfIdf::fit(&data.table.words, rows, MIN_ADS);
+        let counts = words.count(&data.table.words, rows);
+        let bayes = self.fit_counts(&counts, &data.labels_of(rows), data.classes)?;
+        Ok(Box::new(Fitted { words, bayes }))
+    }
+}
+
+impl RoleModel for Fitted {
+    fn predict_log_proba(&self, table: &AdTable, rows: &[u32]) -> Result<Vec<f64>> {
+        self.bayes.log_proba(&self.words.count(&table.words, rows))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: Bayes = Bayes { smoothing: 1.0, temperature: 1.0 };
+
+    #[test]
+    fn log_probabilities_are_those_of_the_formula() {
+        // By hand, with the weights of the paper and of scikit-learn's ComplementNB(alpha=1, norm=False):
+        // weight = -ln((all + alpha - own) / Σ), score = Σ count weight.
+        let counts = [vec![(0, 2.0), (1, 1.0)], vec![(1, 3.0)], vec![(2, 4.0), (0, 1.0)], vec![(0, 1.0)]];
+        let counts = Sparse::from_rows(3, counts.to_vec());
+        let bayes = PLAIN.fit_counts(&counts, &[0, 1, 2, 0], 4).unwrap();
+        // Words of all classes: 4, 4, 4. Of the others of class 0: 1, 3, 4; of class 1: 4, 1, 4; of class 2: 3, 4, 0.
+        let score = |others: [f64; 3], counts: [f64; 3]| {
+            let total: f64 = others.iter().map(|count| count + 1.0).sum();
+            (0..3).map(|word| -counts[word] * ((others[word] + 1.0) / total).ln()).sum::<f64>()
+        };
+        let others = [[1.0, 3.0, 4.0], [4.0, 1.0, 4.0], [3.0, 4.0, 0.0]];
+        for counts in [[2.0, 1.0, 0.0], [0.0, 0.0, 5.0], [0.0; 3]] {
+            let mut expected = others.map(|others| score(others, counts));
+            log_softmax(&mut expected);
+            let row = (0..3).filter(|word| counts[*word as usize] > 0.0);
+            let row = row.map(|word: u32| (word, counts[word as usize] as f32)).collect();
+            let found = bayes.log_proba(&Sparse::from_rows(3, vec![row])).unwrap();
+            assert!(
+                found[..3].iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-5),
+                "{found:?} {expected:?}"
+            );
+            assert_eq!(found[3], LOG_ABSENT);
+        }
+        assert!(bayes.log_proba(&Sparse::new(2)).is_err());
+        let cooler = Bayes { temperature: 10.0, ..PLAIN }.fit_counts(&counts, &[0, 1, 2, 0], 4).unwrap();
+        let [odds, cooler_odds] = [&bayes, &cooler].map(|bayes| {
+            let logs = bayes.log_proba(&counts).unwrap();
+            logs[0] - logs[1]
+        });
+        assert!((odds - 10.0 * cooler_odds).abs() < 1e-5, "{odds} {cooler_odds}");
+    }
+
+    #[test]
+    fn one_class_is_certain() {
+        let counts = Sparse::from_rows(1, vec![vec![(0, 1.0)], vec![]]);
+        let bayes = PLAIN.fit_counts(&counts, &[1, 1], 2).unwrap();
+        assert_eq!(bayes.log_proba(&counts).unwrap(), [LOG_ABSENT, 0.0, LOG_ABSENT, 0.0]);
+        assert!(PLAIN.fit_counts(&Sparse::new(1), &[], 2).is_err());
+    }
+}
