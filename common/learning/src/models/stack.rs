@@ -2,6 +2,7 @@
 
 use common_core::Result;
 use common_lightgbm::{Booster, Matrix};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::transformers::{FOLDS, Sample, Transformed, Transformers};
@@ -128,7 +129,7 @@ impl StackRecipe {
             let fit = self.fit(&SCALE_TREES, Objective::L2, (BOOSTERS + seed) as u64);
             fit.train(&set.columns(), &sizes, &weights)
         };
-        let scales = (0..SCALES).map(scale).collect::<Result<_>>()?;
+        let scales = (0..SCALES).into_par_iter().map(scale).collect::<Result<_>>()?;
         Ok(Stack { transformers, boosters, scales, shares: self.shares })
     }
 
@@ -159,20 +160,23 @@ impl StackRecipe {
 
     /// Predictions for the rows of `set` by trees that were fitted to the other folds.
     fn out_of_fold(&self, set: &Set<'_>, folds: &[u32]) -> Result<Vec<f64>> {
-        let mut predicted = vec![0.0; folds.len()];
-        for fold in 0..FOLDS as u32 {
+        let of_fold = |fold: u32| -> Result<(Vec<usize>, Vec<f64>)> {
             let (held, others): (Vec<usize>, Vec<usize>) =
                 (0..folds.len()).partition(|at| folds[*at] == fold);
             if held.is_empty() {
-                continue;
+                return Ok((held, Vec::new()));
             }
             // One fold alone: there are no others to learn from.
             let owned = set.part(if others.is_empty() { &held } else { &others });
             let boosters = self.mix(&owned.set(set))?;
-            let values = set.part(&held).values;
-            for (at, center) in held.iter().zip(of_mix(&boosters, &values)?) {
-                predicted[*at] = center;
-            }
+            let centers = of_mix(&boosters, &set.part(&held).values)?;
+            Ok((held, centers))
+        };
+        let parts: Vec<(Vec<usize>, Vec<f64>)> =
+            (0..FOLDS as u32).into_par_iter().map(of_fold).collect::<Result<_>>()?;
+        let mut predicted = vec![0.0; folds.len()];
+        for (at, center) in parts.into_iter().flat_map(|(held, centers)| held.into_iter().zip(centers)) {
+            predicted[at] = center;
         }
         Ok(predicted)
     }
@@ -181,7 +185,7 @@ impl StackRecipe {
         let fit = |(objective, _, seed): &(Objective, f64, u64)| {
             self.fit(&self.trees, *objective, *seed).train(&set.columns(), set.targets, set.weights)
         };
-        MIX.iter().map(fit).collect()
+        MIX.par_iter().map(fit).collect()
     }
 
     fn fit<'a>(&self, parameters: &'a TreeParameters, objective: Objective, seed: u64) -> Fit<'a> {

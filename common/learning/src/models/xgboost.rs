@@ -6,7 +6,7 @@ use common_xgboost::{Booster, Rows, Training};
 pub use common_xgboost::Xgboost;
 
 use super::basic::Basic;
-use super::trees::TreeParameters;
+use super::trees::{TreeParameters, threads_for};
 use super::{SalaryModel, SalaryRecipe, TrainingData, refuse_empty};
 use crate::features::AdTable;
 
@@ -30,7 +30,7 @@ struct Fitted {
 
 impl XgboostTrees {
     /// The parameters as XGBoost names them. `base_score` is what its Python package starts from: the mean.
-    fn in_words(&self, mean: f64) -> Vec<(&'static str, String)> {
+    fn in_words(&self, mean: f64, rows: usize) -> Vec<(&'static str, String)> {
         let TreeParameters { leaves, rate, min_leaf_ads, column_share, row_share, bins, .. } =
             self.parameters;
         vec![
@@ -47,7 +47,7 @@ impl XgboostTrees {
             ("max_bin", bins.to_string()),
             ("base_score", mean.to_string()),
             ("seed", self.seed.to_string()),
-            ("nthread", self.threads.to_string()),
+            ("nthread", threads_for(rows, self.threads).to_string()),
         ]
     }
 }
@@ -63,7 +63,8 @@ impl SalaryRecipe for XgboostTrees {
         let values = basic.transform(&data.table, rows).concat();
         let targets: Vec<f32> = data.targets(rows).into_iter().map(|target| target as f32).collect();
         let mean = targets.iter().map(|target| f64::from(*target)).sum::<f64>() / targets.len() as f64;
-        let training = Training { parameters: &self.in_words(mean), rounds: self.parameters.rounds };
+        let training =
+            Training { parameters: &self.in_words(mean, rows.len()), rounds: self.parameters.rounds };
         let rows = Rows { values: &values, columns: basic.width() };
         let booster = self.library.train(rows, &targets, &training)?;
         Ok(Box::new(Fitted { basic, booster }))

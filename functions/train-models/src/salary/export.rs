@@ -55,8 +55,11 @@ pub(super) fn write(
 fn trials(matrix: &TrialMatrix, trained: &Trained, options: &training::Options) -> Value {
     let parameters = trained.chosen.timed.iter().map(|timed| {
         let fit = trial_fit(&timed.parameters, options);
-        let mut named: Map<String, Value> =
-            fit.in_words().values().map(|(name, value)| (name.to_owned(), json!(value))).collect();
+        let mut named: Map<String, Value> = fit
+            .in_words(matrix.targets.len())
+            .values()
+            .map(|(name, value)| (name.to_owned(), json!(value)))
+            .collect();
         named.insert("num_iterations".to_owned(), json!(timed.parameters.rounds));
         Value::Object(named)
     });
