@@ -1,6 +1,7 @@
 //! One self-contained HTML page for each trained model, and the parts that such pages are made of.
 //!
 //! - [`salary`]: the page of a salary model, [`salary::SalaryReport`]
+//! - [`cluster`]: the page of a clustering, [`cluster::ClusterReport`]
 //! - [`html`]: escaped markup, sections, the page around them
 //! - [`table`]: tables with captions
 //! - [`charts`]: charts as inline SVG
@@ -10,6 +11,7 @@
 //! requests nothing; its Content-Security-Policy forbids everything but its own style sheet and script.
 
 pub mod charts;
+pub mod cluster;
 pub mod html;
 #[cfg(test)]
 mod markup;

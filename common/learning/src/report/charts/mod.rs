@@ -4,6 +4,7 @@
 //! - [`histogram`]: a distribution
 //! - [`bars`]: named values with error bars
 //! - [`curves`]: lines over a number or over time, reliability
+//! - [`map`]: points in groups, in two and in three dimensions
 //! - [`swarm`]: contributions of features, one point an example
 //!
 //! Values that are not finite are left out. A chart without values is empty markup.
@@ -13,6 +14,7 @@ pub mod bars;
 mod canvas;
 pub mod curves;
 pub mod histogram;
+pub mod map;
 mod scale;
 pub mod swarm;
 

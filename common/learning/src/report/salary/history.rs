@@ -1,6 +1,6 @@
 //! Sections: the comparison with the champion, the trials of the tuning, the lineage.
 
-use super::{ChampionComparison, PairedDifference, SalaryReport, date, estimate};
+use super::{ChampionComparison, Lineage, PairedDifference, SalaryReport, date, estimate};
 use crate::report::charts::Words;
 use crate::report::charts::curves::{Frame, Knot, Line, lines};
 use crate::report::html::{Section, Tone};
@@ -169,9 +169,9 @@ pub(super) fn trials(report: &SalaryReport) -> Section {
     section
 }
 
-pub(super) fn lineage(report: &SalaryReport) -> Section {
+/// What a model was made from.
+pub(in crate::report) fn lineage(lineage: &Lineage) -> Section {
     let mut section = Section::new("lineage", "Lineage");
-    let lineage = &report.lineage;
     let window = lineage
         .trained_on
         .map(|(from, to)| format!("{} to {}", date(Some(from)), date(Some(to))))

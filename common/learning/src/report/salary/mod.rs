@@ -25,6 +25,8 @@ use serde::Serialize;
 
 use super::html::Page;
 use super::numbers::{number, optional};
+pub(super) use headline::decided;
+pub(super) use history::lineage;
 pub use parts::*;
 
 /// The mission's targets, in the model's currency per month: RMSE and MAE below, R² above.
@@ -100,7 +102,7 @@ impl SalaryReport {
         sections.extend([trust::intervals(self, &judged, &groups), trust::confidence(&judged)]);
         sections.extend([explain::importance(self), explain::contributions(self), explain::words(self)]);
         sections.extend([explain::ablation(self), explain::leakage(self), evidence::section(self)]);
-        sections.extend([history::champion(self), history::trials(self), history::lineage(self)]);
+        sections.extend([history::champion(self), history::trials(self), lineage(&self.lineage)]);
         sections.push(limits::section(self, &judged, &groups));
         Page {
             title: format!("Salary model {} {}", self.kind, self.version),

@@ -1,7 +1,11 @@
 //! The whole training of the clusters: from ads of all currencies to named clusters with their evidence and the map.
+//!
+//! - [`evidence`]: how clusters were chosen, and how far they can be relied upon
+//! - [`page`]: the report of a training
 
 mod choice;
 pub mod evidence;
+pub mod page;
 
 use common_core::Result;
 use serde::Serialize;
