@@ -1,6 +1,8 @@
 //! One self-contained HTML page for each trained model, and the parts that such pages are made of.
 //!
 //! - [`salary`]: the page of a salary model, [`salary::SalaryReport`]
+//! - [`role`]: the page of a role classifier, [`role::RoleReport`]
+//! - `shared`: what all pages say alike
 //! - [`html`]: escaped markup, sections, the page around them
 //! - [`table`]: tables with captions
 //! - [`charts`]: charts as inline SVG
@@ -14,7 +16,9 @@ pub mod html;
 #[cfg(test)]
 mod markup;
 pub mod numbers;
+pub mod role;
 pub mod salary;
+mod shared;
 pub mod table;
 
 pub use html::{Html, Page, Section};

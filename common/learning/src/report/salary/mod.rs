@@ -20,11 +20,12 @@ mod parts;
 mod scores;
 mod trust;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::html::Page;
-use super::numbers::{number, optional};
+use super::numbers::number;
+use super::shared::{cell, date, estimate, lineage};
 pub use parts::*;
 
 /// The mission's targets, in the model's currency per month: RMSE and MAE below, R² above.
@@ -100,7 +101,7 @@ impl SalaryReport {
         sections.extend([trust::intervals(self, &judged, &groups), trust::confidence(&judged)]);
         sections.extend([explain::importance(self), explain::contributions(self), explain::words(self)]);
         sections.extend([explain::ablation(self), explain::leakage(self), evidence::section(self)]);
-        sections.extend([history::champion(self), history::trials(self), history::lineage(self)]);
+        sections.extend([history::champion(self), history::trials(self), lineage(&self.lineage)]);
         sections.push(limits::section(self, &judged, &groups));
         Page {
             title: format!("Salary model {} {}", self.kind, self.version),
@@ -138,27 +139,6 @@ impl SalaryReport {
             .into_iter()
             .find_map(|(name, evaluation)| evaluation.as_ref().map(|evaluation| (name, evaluation)))
     }
-}
-
-/// `1,040 (980 to 1,100)`, or the value alone if the interval is not known.
-fn estimate(estimate: &Estimate, digits: usize) -> String {
-    match (estimate.low, estimate.high) {
-        (Some(low), Some(high)) => {
-            let [low, high] = [low, high].map(|end| number(end, digits));
-            format!("{} ({low} to {high})", optional(estimate.value, digits))
-        }
-        _ => optional(estimate.value, digits),
-    }
-}
-
-/// [`estimate`] for a table: the interval stands below the value.
-fn cell(value: &Estimate, digits: usize) -> String {
-    estimate(value, digits).replacen(" (", "\n(", 1)
-}
-
-/// `3 May 2025`, or a dash.
-fn date(date: Option<NaiveDate>) -> String {
-    date.map_or_else(|| super::numbers::MISSING.to_owned(), |date| date.format("%-d %b %Y").to_string())
 }
 
 #[cfg(test)]
