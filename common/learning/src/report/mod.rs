@@ -2,6 +2,8 @@
 //!
 //! - [`salary`]: the page of a salary model, [`salary::SalaryReport`]
 //! - [`cluster`]: the page of a clustering, [`cluster::ClusterReport`]
+//! - [`role`]: the page of a role classifier, [`role::RoleReport`]
+//! - `shared`: what all pages say alike
 //! - [`html`]: escaped markup, sections, the page around them
 //! - [`table`]: tables with captions
 //! - [`charts`]: charts as inline SVG
@@ -16,7 +18,9 @@ pub mod html;
 #[cfg(test)]
 mod markup;
 pub mod numbers;
+pub mod role;
 pub mod salary;
+mod shared;
 pub mod table;
 
 pub use html::{Html, Page, Section};

@@ -3,16 +3,14 @@
 use super::{ClusterReport, shown, value_of};
 use crate::report::html::{Card, Section, Tone};
 use crate::report::numbers::{count, count_of, optional_percent, percent};
-use crate::report::salary::decided;
+use crate::report::shared;
 
 /// How much larger than that of points without structure a silhouette is at least without a word of caution.
 const CLEAR: f64 = 0.05;
 
 pub(super) fn section(report: &ClusterReport) -> Section {
     let mut section = Section::new("summary", "Summary");
-    if let Some(decision) = &report.decision {
-        decided(decision, &mut section);
-    }
+    shared::decision(report.decision.as_ref(), &mut section);
     if let Some(largest) = report.clusters.iter().max_by_key(|cluster| cluster.ads) {
         section.paragraph(&format!(
             "{} were read, {} of them without a vector and therefore in no cluster. The others are in {}; the largest is \

@@ -18,7 +18,8 @@ use serde::Serialize;
 
 use super::html::Page;
 use super::numbers::{count_of, optional};
-use super::salary::{Decision, Lineage, lineage};
+use super::salary::{Decision, Lineage};
+use super::shared::lineage;
 use crate::evaluation::silhouette::Silhouette;
 use crate::models::cluster::ClusterRecipe;
 use crate::models::cluster::matching::Change;

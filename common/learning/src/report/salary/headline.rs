@@ -1,15 +1,14 @@
 //! The first section: what the model is and how good it is.
 
-use super::{Decision, Estimate, Evaluation, JudgedAd, ModelScores, SalaryReport, TARGETS, cell, date};
-use crate::report::html::{Card, Section, Tone};
+use super::{Estimate, Evaluation, JudgedAd, ModelScores, SalaryReport, TARGETS, cell, date};
+use crate::report::html::{Card, Section};
 use crate::report::numbers::{MISSING, count_of, median, number, optional, optional_percent, percent};
+use crate::report::shared::decision;
 use crate::report::table::Table;
 
 pub(super) fn section(report: &SalaryReport, judged: &[&JudgedAd]) -> Section {
     let mut section = Section::new("summary", "Summary");
-    if let Some(decision) = &report.decision {
-        decided(decision, &mut section);
-    }
+    decision(report.decision.as_ref(), &mut section);
     let mut text = report.description.clone();
     for sentence in sentences(report, judged) {
         if !text.is_empty() {
@@ -32,16 +31,6 @@ pub(super) fn section(report: &SalaryReport, judged: &[&JudgedAd]) -> Section {
         ("Published model was fitted on ads of", &trained.unwrap_or_default()),
     ]);
     section
-}
-
-/// Says whether the version became champion, and why.
-pub(in crate::report) fn decided(decision: &Decision, section: &mut Section) {
-    let (tone, outcome) = if decision.promoted {
-        (Tone::Good, "This version is the champion")
-    } else {
-        (Tone::Note, "This version was published and is not the champion")
-    };
-    section.callout(tone, &format!("{outcome}: {}", decision.reason));
 }
 
 /// The scores of the published model and of the baseline.

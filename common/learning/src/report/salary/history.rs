@@ -1,10 +1,11 @@
-//! Sections: the comparison with the champion, the trials of the tuning, the lineage.
+//! Sections: the comparison with the champion, the trials of the tuning.
 
-use super::{ChampionComparison, Lineage, PairedDifference, SalaryReport, date, estimate};
+use super::{ChampionComparison, SalaryReport, date, estimate};
 use crate::report::charts::Words;
 use crate::report::charts::curves::{Frame, Knot, Line, lines};
-use crate::report::html::{Section, Tone};
-use crate::report::numbers::{count, count_of, number, optional, seconds, signed};
+use crate::report::html::Section;
+use crate::report::numbers::{count, count_of, number, optional, seconds};
+use crate::report::shared::against_champion;
 use crate::report::table::Table;
 
 /// Largest number of trials in the table.
@@ -16,31 +17,7 @@ const MOST_NAMES: usize = 40;
 pub(super) fn champion(report: &SalaryReport) -> Section {
     let mut section = Section::new("champion", "Changes against the champion");
     let Some(comparison) = &report.champion else { return section };
-    section.paragraph(&format!(
-        "The recipe of champion {} and this version's were fitted on the same ads and judged on the same {}. \
-         Differences are paired, with 95% bootstrap intervals.",
-        comparison.version,
-        count_of(comparison.ads, "ad", "ads")
-    ));
-    if let Some(first) = comparison.differences.first() {
-        let (tone, verdict) = verdict(first);
-        section.callout(tone, &format!("{} {verdict}", first.score));
-    }
-    let mut table = Table::new(
-        &format!("Scores of both recipes on the same {}", count_of(comparison.ads, "ad", "ads")),
-        &["Score", &format!("Champion {}", comparison.version), "This version", "Difference"],
-    );
-    for row in &comparison.differences {
-        let digits = digits(row);
-        let difference = row.difference.value.unwrap_or(f64::NAN);
-        table.row(vec![
-            row.score.clone(),
-            number(row.champion, digits),
-            number(row.candidate, digits),
-            signed(difference, estimate(&row.difference, digits)),
-        ]);
-    }
-    section.table(&table);
+    against_champion(comparison, &mut section);
     features(comparison, &mut section);
     if let Some(stored) = &comparison.stored {
         section.paragraph(&format!(
@@ -53,27 +30,6 @@ pub(super) fn champion(report: &SalaryReport) -> Section {
         ));
     }
     section
-}
-
-/// Decimals that fit the size of a score.
-fn digits(row: &PairedDifference) -> usize {
-    if row.champion.abs().max(row.candidate.abs()) < 10.0 { 3 } else { 0 }
-}
-
-fn verdict(row: &PairedDifference) -> (Tone, String) {
-    let sign = if row.smaller_is_better { 1.0 } else { -1.0 };
-    let ends = row.difference.interval().map(|(low, high)| {
-        let (a, b) = (low * sign, high * sign);
-        (a.min(b), a.max(b))
-    });
-    let difference = row.difference.value.unwrap_or(f64::NAN);
-    let text = signed(difference, estimate(&row.difference, digits(row)));
-    match ends {
-        Some((_, high)) if high < 0.0 => (Tone::Good, format!("is better than the champion's: {text}.")),
-        Some((low, _)) if low > 0.0 => (Tone::Warning, format!("is worse than the champion's: {text}.")),
-        Some(_) => (Tone::Note, format!("does not differ beyond chance from the champion's: {text}.")),
-        None => (Tone::Note, format!("differs from the champion's by {text}; the interval is not known.")),
-    }
 }
 
 fn features(comparison: &ChampionComparison, section: &mut Section) {
@@ -167,47 +123,4 @@ pub(super) fn trials(report: &SalaryReport) -> Section {
     }
     section.folded_table(&table);
     section
-}
-
-/// What a model was made from.
-pub(in crate::report) fn lineage(lineage: &Lineage) -> Section {
-    let mut section = Section::new("lineage", "Lineage");
-    let window = lineage
-        .trained_on
-        .map(|(from, to)| format!("{} to {}", date(Some(from)), date(Some(to))))
-        .unwrap_or_default();
-    let ads = count_of(lineage.training_ads, "ad", "ads");
-    let seed = lineage.seed.to_string();
-    let mut facts = vec![
-        ("Training window", window.as_str()),
-        ("Fitted on", if lineage.training_ads == 0 { "" } else { &ads }),
-        ("Embedding model version", &lineage.embedding_model_version),
-        ("Feature schema hash", &lineage.feature_schema_hash),
-        ("Code version", &lineage.code_version),
-        ("Seed", &seed),
-    ];
-    facts.extend(lineage.more.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-    section.facts(&facts);
-    section
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::Estimate;
-    use super::*;
-
-    #[test]
-    fn a_difference_is_better_worse_or_chance() {
-        let row = |low, high, smaller_is_better| PairedDifference {
-            score: "score".to_owned(),
-            difference: Estimate::within(f64::midpoint(low, high), low, high),
-            smaller_is_better,
-            ..PairedDifference::default()
-        };
-        assert_eq!(verdict(&row(-30.0, -10.0, true)).0, Tone::Good);
-        assert_eq!(verdict(&row(-30.0, -10.0, false)).0, Tone::Warning);
-        assert_eq!(verdict(&row(10.0, 30.0, true)).0, Tone::Warning);
-        assert_eq!(verdict(&row(10.0, 30.0, false)).0, Tone::Good);
-        assert_eq!(verdict(&row(-10.0, 30.0, false)).0, Tone::Note);
-    }
 }

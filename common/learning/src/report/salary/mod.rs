@@ -20,13 +20,12 @@ mod parts;
 mod scores;
 mod trust;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::html::Page;
-use super::numbers::{number, optional};
-pub(super) use headline::decided;
-pub(super) use history::lineage;
+use super::numbers::number;
+use super::shared::{cell, date, estimate, lineage};
 pub use parts::*;
 
 /// The mission's targets, in the model's currency per month: RMSE and MAE below, R² above.
@@ -140,27 +139,6 @@ impl SalaryReport {
             .into_iter()
             .find_map(|(name, evaluation)| evaluation.as_ref().map(|evaluation| (name, evaluation)))
     }
-}
-
-/// `1,040 (980 to 1,100)`, or the value alone if the interval is not known.
-fn estimate(estimate: &Estimate, digits: usize) -> String {
-    match (estimate.low, estimate.high) {
-        (Some(low), Some(high)) => {
-            let [low, high] = [low, high].map(|end| number(end, digits));
-            format!("{} ({low} to {high})", optional(estimate.value, digits))
-        }
-        _ => optional(estimate.value, digits),
-    }
-}
-
-/// [`estimate`] for a table: the interval stands below the value.
-fn cell(value: &Estimate, digits: usize) -> String {
-    estimate(value, digits).replacen(" (", "\n(", 1)
-}
-
-/// `3 May 2025`, or a dash.
-fn date(date: Option<NaiveDate>) -> String {
-    date.map_or_else(|| super::numbers::MISSING.to_owned(), |date| date.format("%-d %b %Y").to_string())
 }
 
 #[cfg(test)]

@@ -2,9 +2,11 @@
 //!
 //! - [`market`]: the ads that state a classification
 //! - [`judge`]: models judged on ads that they were not fitted to
+//! - [`page`]: the report of a training
 
 pub mod judge;
 pub mod market;
+pub mod page;
 
 use std::time::Instant;
 
