@@ -1,6 +1,7 @@
 //! `train-models`: published models, and the commands on them.
 
 mod commands;
+mod families;
 mod promotion;
 mod salary;
 

@@ -1,30 +1,27 @@
 //! The clustering that places the ads of an index: the champion among the published ones.
 
+mod placement;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use common::artifact::Kind;
 use common::index::Placement;
+use common::learning::manifest::CLUSTERING as KIND;
 use common::storage::registry::ChampionSet;
 use common::storage::registry::champions::MODELS;
 use common::storage::{ArtifactStore, Registry};
-use common::{Error, Result, feed};
+use common::{Result, feed};
 
 use crate::context::BuildVectorIndex;
 
-/// Clusterings among the artifacts; also their name among the models.
-const KIND: Kind = Kind { name: "clustering", format: 1, oldest_format: 1, built_by: "train-models" };
-
-/// Opens the clustering in a folder. The second argument is its version.
-pub(crate) type Open = fn(&Path, &str) -> Result<Box<dyn Placement>>;
-
-/// What opens a clustering of [`KIND`]. `None`: this program reads no clustering.
-const OPEN: Option<Open> = None;
+/// Opens the clustering in a folder. The other arguments are its version and its embedding space.
+pub(crate) type Open = fn(&Path, &str, &str) -> Result<Box<dyn Placement>>;
 
 /// The champion of the clusterings.
 pub(crate) struct Clustering {
     /// For example `v3`.
     pub(crate) version: String,
+    space: String,
     registry: Registry,
     folder: PathBuf,
     open: Open,
@@ -36,8 +33,8 @@ pub(crate) struct Source {
     pub(crate) store: Arc<dyn ArtifactStore>,
     /// Folder for copies of versions on this machine.
     pub(crate) folder: PathBuf,
-    /// What opens a version. `None` if none can be read.
-    pub(crate) open: Option<Open>,
+    /// What opens a version.
+    pub(crate) open: Open,
 }
 
 /// The champion for an index of `space`, with the places of its ads. `None`, with a line in the log, if there is no
@@ -47,7 +44,7 @@ pub(crate) struct Source {
 /// Those of [`Source::champion`].
 pub(crate) async fn champion(context: &BuildVectorIndex, space: &str) -> Result<Option<Clustering>> {
     let folder = context.settings.index.index_dir.clone();
-    Source { store: context.storage.artifacts()?, folder, open: OPEN }.champion(space).await
+    Source { store: context.storage.artifacts()?, folder, open: placement::open }.champion(space).await
 }
 
 impl Source {
@@ -74,12 +71,7 @@ impl Source {
         let registry = Registry::new(self.store, KIND, &format!("{MODELS}{}", KIND.name));
         // Also refuses other kinds and formats.
         registry.check(&version).await?;
-        let Some(open) = self.open else {
-            return Err(Error::corrupt(format!(
-                "{name} is the champion of clustering, and this program reads no clustering: update build-vector-index"
-            )));
-        };
-        Ok(Some(Clustering { version, registry, folder: self.folder, open }))
+        Ok(Some(Clustering { version, space: of, registry, folder: self.folder, open: self.open }))
     }
 }
 
@@ -90,8 +82,8 @@ impl Clustering {
     /// Errors of the store, and those of opening it.
     pub(crate) async fn placement(&self) -> Result<Box<dyn Placement>> {
         let folder = self.registry.install(&self.version, &self.folder).await?;
-        let (open, version) = (self.open, self.version.clone());
-        feed::blocking("opening a clustering", move || open(&folder, &version))
+        let (open, version, space) = (self.open, self.version.clone(), self.space.clone());
+        feed::blocking("opening a clustering", move || open(&folder, &version, &space))
             .await
             .map_err(|error| error.context(format!("cannot open {}/{}", KIND.name, self.version)))
     }

@@ -3,19 +3,26 @@
 //! - [`context`]: state that all runs of a process share
 //! - [`options`]: options of a run, and the command that they select
 //! - [`run`]: one run: training, or a command on published models
-//! - [`salary`]: training of salary models
+//! - [`training`]: the ads are read once ([`load`]), then each kind of models is trained: [`salary`], [`role`], [`cluster`]
+//! - [`workspace`]: journals of searches, and a lock for each model; [`publish`]: from a trained model to a version
 //! - [`models`]: published models: list, show, promote, roll back; [`diff`]: two versions side by side
 //! - [`experiments`]: runs in an MLflow server
 //! - [`report`]: the report of a run
 
+mod cluster;
 mod context;
 mod diff;
 mod experiments;
+mod load;
 mod models;
 mod options;
+mod publish;
 mod report;
+mod role;
 mod run;
 mod salary;
+mod training;
+mod workspace;
 
 use std::process::ExitCode;
 

@@ -178,6 +178,30 @@ impl<'a> Models<'a> {
         }
     }
 
+    /// The champion of `model` with its manifest, if there is one. A manifest that cannot be read is a warning: it does not
+    /// prevent a new version.
+    ///
+    /// # Errors
+    /// Errors of the store.
+    pub(crate) async fn champion<T: Body>(
+        &self,
+        model: &str,
+        champions: Option<&Champions>,
+    ) -> Result<Option<(String, Option<Manifest<T>>)>> {
+        let Some(version) = champions.and_then(|set| set.models.get(model)) else { return Ok(None) };
+        match self.registry(model).manifest(version).await {
+            Ok(manifest) => Ok(Some((version.clone(), Some(manifest)))),
+            Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::NotFound) => {
+                tracing::warn!(
+                    "the champion {model}/{version} cannot be read; nothing is compared with it: {}",
+                    error.chain()
+                );
+                Ok(Some((version.clone(), None)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// The versions of all models: by model, oldest first.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use common::learning::manifest::{CLUSTERING, ROLE_CLASSIFIER, SALARY_PREDICTOR};
 use common::pay::Currency;
 use common::{Error, Result};
 use serde::Deserialize;
@@ -20,7 +21,7 @@ pub(crate) struct Options {
     /// Train only this kind of models; may be repeated [default: all kinds]
     #[arg(long, value_enum, value_name = "KIND")]
     pub(crate) only: Vec<ModelFamily>,
-    /// Train only the model of this currency [default: each currency with enough salaries]
+    /// Train only the salary model of this currency [default: each currency with enough salaries]
     #[arg(long, value_name = "CODE")]
     pub(crate) currency: Option<String>,
     /// Trials of the search for parameters; 0 searches for none [default: 30]
@@ -69,12 +70,27 @@ pub(crate) struct Options {
     pub(crate) rollback: Option<String>,
 }
 
-/// A kind of models, in every currency.
+/// A kind of models, in the order of their training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum ModelFamily {
-    /// Salaries
+    /// Salaries, a model for each currency
     Salary,
+    /// Classifications, of ads of all currencies
+    Role,
+    /// Clusters, of ads of all currencies
+    Cluster,
+}
+
+impl ModelFamily {
+    /// Name of the first model of this kind.
+    pub(crate) fn model(self) -> &'static str {
+        match self {
+            Self::Salary => SALARY_PREDICTOR.name,
+            Self::Role => ROLE_CLASSIFIER.name,
+            Self::Cluster => CLUSTERING.name,
+        }
+    }
 }
 
 /// What a run does.

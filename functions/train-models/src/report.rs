@@ -61,8 +61,9 @@ pub(crate) enum Outcome {
 pub(crate) struct ModelReport {
     /// Name of the model, for example `salary_predictor_gbp`.
     pub(crate) kind: String,
-    /// Code of the currency.
-    pub(crate) currency: String,
+    /// Code of the currency of a salary model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) currency: Option<String>,
     pub(crate) outcome: ModelOutcome,
     /// The version that was published.
     pub(crate) version: Option<String>,
@@ -80,7 +81,7 @@ pub(crate) struct ModelReport {
     pub(crate) seconds: f64,
     /// Ads that the published model was fitted to.
     pub(crate) rows: u64,
-    /// Ads with a salary that were not used, by reason.
+    /// Ads that were not used although they state what is predicted, by reason.
     pub(crate) set_aside: BTreeMap<String, u64>,
     /// Ads of currencies that have too few salaries for a model, by currency.
     pub(crate) left_out_currencies: BTreeMap<String, u64>,
@@ -100,6 +101,31 @@ pub(crate) enum ModelOutcome {
     WouldTrain,
     /// The training was stopped before a version was published.
     Interrupted,
+    /// The ads do not suffice; the reason says for what.
+    LeftOut,
+}
+
+impl ModelReport {
+    /// The report on a model before it is trained.
+    pub(crate) fn new(model: &str, currency: Option<&str>) -> Self {
+        Self {
+            kind: model.to_owned(),
+            currency: currency.map(str::to_owned),
+            outcome: ModelOutcome::Interrupted,
+            version: None,
+            promoted: false,
+            reason: "the run was stopped".to_owned(),
+            metrics: BTreeMap::new(),
+            trials: Vec::new(),
+            report_folder: None,
+            seconds: 0.0,
+            rows: 0,
+            set_aside: BTreeMap::new(),
+            left_out_currencies: BTreeMap::new(),
+            removed_versions: Vec::new(),
+            tracking: TrackingState::Off,
+        }
+    }
 }
 
 impl Report {

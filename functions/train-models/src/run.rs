@@ -37,7 +37,7 @@ async fn train(context: &TrainModels, invocation: &Invocation<Options>) -> Resul
     let access = if invocation.dry_run { Access::Read } else { Access::Write };
     let warehouse = context.storage.warehouse(access).await?;
     let work = Box::pin(async {
-        let models = Box::pin(crate::salary::run(context, invocation, warehouse.as_ref())).await?;
+        let models = Box::pin(crate::training::run(context, invocation, warehouse.as_ref())).await?;
         let champions = context.models()?.champions().await?;
         Ok(Report::trained(models, champions.as_ref(), started))
     });

@@ -1,12 +1,12 @@
 //! The champion before a run: its recipe is fitted again for a comparison, the stored model is scored on later ads.
 
-use common::learning::manifest::{Manifest, SalaryBody};
+use common::learning::manifest::SalaryBody;
 use common::learning::models::predictor::SalaryPredictor;
 use common::learning::models::stack::StackRecipe;
 use common::learning::report::salary::{Estimate, StoredChampion};
 use common::learning::training::market::Market;
 use common::storage::registry::Champions;
-use common::{ErrorKind, Result, feed};
+use common::{Result, feed};
 
 use crate::models::Models;
 
@@ -27,25 +27,13 @@ impl Champion {
         model: &str,
         champions: Option<&Champions>,
     ) -> Result<Option<Self>> {
-        let Some(version) = champions.and_then(|set| set.models.get(model)) else { return Ok(None) };
-        let registry = models.registry(model);
-        let manifest: Manifest<SalaryBody> = match registry.manifest(version).await {
-            Ok(manifest) => manifest,
-            Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::NotFound) => {
-                tracing::warn!(
-                    "the champion {model}/{version} cannot be read; nothing is compared with it: {}",
-                    error.chain()
-                );
-                return Ok(Some(Self {
-                    version: version.clone(),
-                    features: Vec::new(),
-                    recipe: None,
-                    predictor: None,
-                }));
-            }
-            Err(error) => return Err(error),
+        let Some((version, manifest)) = models.champion::<SalaryBody>(model, champions).await? else {
+            return Ok(None);
         };
-        let predictor = match registry.install(version, models.folder()).await {
+        let Some(manifest) = manifest else {
+            return Ok(Some(Self { version, features: Vec::new(), recipe: None, predictor: None }));
+        };
+        let predictor = match models.registry(model).install(&version, models.folder()).await {
             Ok(folder) => {
                 feed::blocking("reading the champion", move || SalaryPredictor::load(&folder)).await
             }
@@ -57,7 +45,7 @@ impl Champion {
             })
             .ok();
         Ok(Some(Self {
-            version: version.clone(),
+            version,
             features: manifest.body.training.features,
             recipe: serde_json::from_value(manifest.body.training.recipe).ok(),
             predictor,

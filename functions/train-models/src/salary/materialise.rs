@@ -14,7 +14,7 @@ use common::storage::warehouse::{FeatureRow, FeatureSet, Features};
 use common::{Error, Result, feed};
 use futures::StreamExt;
 
-use super::load::Loaded;
+use crate::load::Loaded;
 use crate::options::Options;
 
 /// Ads that are transformed at a time.

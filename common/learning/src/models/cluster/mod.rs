@@ -258,13 +258,32 @@ impl JobClusterer {
     /// # Errors
     /// Those of [`predict`](Self::predict).
     pub fn place(&self, ads: &[&Ad]) -> Result<Vec<Placement>> {
-        let points = self.coordinates(ads)?;
+        Ok(self.placements(&self.coordinates(ads)?))
+    }
+
+    /// Where vectors are, `[dimension]` f32 each, L2-normalised. A vector's place does not depend on the others.
+    ///
+    /// # Errors
+    /// `InvalidInput` if a vector has another length than those of the training ads, or if the clusters also depend on what
+    /// an ad states besides its text.
+    pub fn place_vectors(&self, vectors: &[&[f32]]) -> Result<Vec<Placement>> {
+        let Transformers { components, columns, lda, .. } = &self.transformers;
+        if columns.is_some() {
+            return Err(Error::invalid_input(
+                "invalid clustering: expected one of vectors alone, found one that also reads the ads' classification, work \
+                 type and industry",
+            ));
+        }
+        Ok(self.placements(&lda.transform(&components.transform(vectors, None)?)))
+    }
+
+    fn placements(&self, points: &Points) -> Vec<Placement> {
         let placement = |row: usize| {
             let (place, distance) = self.transformers.centroids.nearest(points.row(row));
             let cluster = self.labels.get(place as usize).map_or(0, |label| label.id);
             Placement { place, cluster, distance: distance.sqrt() }
         };
-        Ok((0..points.rows).map(placement).collect())
+        (0..points.rows).map(placement).collect()
     }
 
     /// The ads in the space of the clusters: `[ads, axes]`.
@@ -327,6 +346,20 @@ impl JobClusterer {
     /// The same on the map of three dimensions: `[vectors, 3]`.
     pub fn map_deep(&self, vectors: &[&[f32]]) -> Points {
         self.on_map(&self.transformers.maps[1], vectors)
+    }
+
+    /// The middle of the map of two dimensions, and half its longer side; zeros if no map was drawn.
+    pub fn frame_of_map(&self) -> ([f32; 2], f32) {
+        let map = &self.transformers.maps[0];
+        let side = |axis: usize| {
+            let values = (0..map.rows).map(|row| map.row(row)[axis]);
+            values.fold(None, |ends: Option<(f32, f32)>, value| {
+                let (low, high) = ends.unwrap_or((value, value));
+                Some((low.min(value), high.max(value)))
+            })
+        };
+        let [(left, right), (low, high)] = [0, 1].map(|axis| side(axis).unwrap_or_default());
+        ([f32::midpoint(left, right), f32::midpoint(low, high)], 0.5 * (right - left).max(high - low))
     }
 
     fn on_map(&self, map: &Points, vectors: &[&[f32]]) -> Points {

@@ -13,18 +13,18 @@ use crate::options::Options;
 
 /// The ads of a run.
 #[derive(Debug)]
-pub(super) struct Loaded {
+pub(crate) struct Loaded {
     /// Ads that have a vector, ordered by source and id.
-    pub(super) ads: Vec<Ad>,
+    pub(crate) ads: Vec<Ad>,
     /// Ads of the warehouse, and those without a vector.
-    pub(super) count: FeatureCount,
+    pub(crate) count: FeatureCount,
     /// SHA-256 of keys, texts, salaries and times.
-    pub(super) fingerprint: String,
+    pub(crate) fingerprint: String,
 }
 
 impl Loaded {
     /// Names the ads together with what the search for parameters depends on.
-    pub(super) fn fingerprint_of(&self, seed: u64, quick: bool) -> String {
+    pub(crate) fn fingerprint_of(&self, seed: u64, quick: bool) -> String {
         let mut hasher = Sha256::new();
         hasher.update(&self.fingerprint);
         hasher.update(env!("CARGO_PKG_VERSION"));
@@ -38,7 +38,7 @@ impl Loaded {
 ///
 /// # Errors
 /// `NotFound` if there is none, with the command that makes them; errors of the warehouse.
-pub(super) async fn load(
+pub(crate) async fn load(
     warehouse: &dyn Warehouse,
     identity: &Identity,
     invocation: &Invocation<Options>,

@@ -13,9 +13,9 @@ const JOURNAL: &str = "jsonl";
 const KEPT: Duration = Duration::from_hours(30 * 24);
 
 /// The files of one training. While it exists, no other process of this machine trains the same model.
-pub(super) struct Workspace {
+pub(crate) struct Workspace {
     /// File with the trials of the search. It remains if the training fails, and the next training goes on from it.
-    pub(super) journal: PathBuf,
+    pub(crate) journal: PathBuf,
     /// The operating system releases the lock when the process ends.
     _lock: File,
 }
@@ -25,7 +25,7 @@ impl Workspace {
     ///
     /// # Errors
     /// `Conflict` if another process trains the model; errors of the file system.
-    pub(super) fn open(folder: &Path, model: &str, name: &str) -> Result<Self> {
+    pub(crate) fn open(folder: &Path, model: &str, name: &str) -> Result<Self> {
         std::fs::create_dir_all(folder).on_path("cannot create", folder)?;
         let path = folder.join(format!("{model}.lock"));
         let lock = File::create(&path).on_path("cannot create", &path)?;
@@ -46,7 +46,7 @@ impl Workspace {
     }
 
     /// Removes the journal: the next training searches anew.
-    pub(super) fn finish(self) {
+    pub(crate) fn finish(self) {
         let _ = std::fs::remove_file(&self.journal);
     }
 }
