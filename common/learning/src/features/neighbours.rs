@@ -145,13 +145,13 @@ impl Neighbours {
         if dimension == 0 {
             return vec![Vec::new(); queries.len()];
         }
-        let coded: Vec<Code> = queries.iter().map(|query| Code::quantize(query.vector)).collect();
+        let own: Vec<Code> = queries.iter().map(|query| Code::quantize(query.vector)).collect();
         let mut found: Vec<Nearest> = queries.iter().map(|_| Nearest::of(CANDIDATES)).collect();
         let codes = Codes { codes: &self.codes, scales: &self.scales, dimension };
         let ads = self.len() as u32;
         for first in (0..ads).step_by(BLOCK as usize) {
             let block = first..ads.min(first + BLOCK);
-            for ((query, code), nearest) in queries.iter().zip(&coded).zip(&mut found) {
+            for ((query, code), nearest) in queries.iter().zip(&own).zip(&mut found) {
                 if query.vector.len() != dimension {
                     continue;
                 }

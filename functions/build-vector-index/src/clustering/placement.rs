@@ -7,7 +7,7 @@ use common::learning::models::cluster::JobClusterer;
 use common::{Error, Result};
 
 /// A clustering, with its map scaled to ±1.
-struct Clusters {
+struct TrainedPlacement {
     version: String,
     space: String,
     clusterer: JobClusterer,
@@ -31,7 +31,7 @@ pub(super) fn open(folder: &Path, version: &str, space: &str) -> Result<Box<dyn 
     let (centre, half) = clusterer.frame_of_map();
     let factor = if half > 0.0 { 1.0 / half } else { 1.0 };
     let (version, space) = (version.to_owned(), space.to_owned());
-    Ok(Box::new(Clusters { version, space, clusterer, clusters, centre, factor }))
+    Ok(Box::new(TrainedPlacement { version, space, clusterer, clusters, centre, factor }))
 }
 
 fn id_of(id: u32) -> Result<u16> {
@@ -39,7 +39,7 @@ fn id_of(id: u32) -> Result<u16> {
         .map_err(|_| Error::corrupt(format!("invalid cluster id {id}: expected at most {}", u16::MAX)))
 }
 
-impl Placement for Clusters {
+impl Placement for TrainedPlacement {
     fn version(&self) -> &str {
         &self.version
     }

@@ -178,13 +178,13 @@ impl Trades {
 
     fn new() -> Self {
         let names = ["Kitchen", "Software & data", "Nursing \"1%\"", "Drivers", "Space"];
-        let named = (0..).zip(names).map(|(id, name)| Cluster {
+        let clusters = (0..).zip(names).map(|(id, name)| Cluster {
             id,
             name: name.into(),
             keywords: vec![Self::WORDS[usize::from(id)].into()],
             ..Cluster::default()
         });
-        Self { clusters: named.collect() }
+        Self { clusters: clusters.collect() }
     }
 }
 

@@ -159,7 +159,7 @@ impl Classified<'_> {
         let actual = self.actual[row] as usize;
         let row = self.row(row);
         let Some(own) = row.get(actual) else { return false };
-        let is_before = |(class, other): (usize, &f64)| other > own || (other == own && class < actual);
+        let is_before = |(class, other): (usize, &f64)| other > own || (other >= own && class < actual);
         row.iter().enumerate().filter(|one| is_before(*one)).count() < TOP
     }
 

@@ -27,8 +27,8 @@ const PARTS: [&str; 12] = [
     "limits",
 ];
 
-fn silhouette(value: f64) -> Option<Silhouette> {
-    Some(Silhouette { value, points: 900 })
+fn silhouette(value: f64) -> Silhouette {
+    Silhouette { value, points: 900 }
 }
 
 fn label(id: u32, name: &str) -> Label {
@@ -59,19 +59,20 @@ fn by_clusters(clusters: usize) -> ByClusters {
         unexplained,
         null_unexplained: 0.9,
         left: clusters.min(12),
-        silhouette: silhouette(0.4 + 0.01 * clusters as f64),
-        null: if clusters > 3 { silhouette(0.1) } else { None },
+        silhouette: Some(silhouette(0.4 + 0.01 * clusters as f64)),
+        null: (clusters > 3).then(|| silhouette(0.1)),
     }
 }
 
 fn evidence() -> Evidence {
-    let scores = ClusterScores { silhouette: silhouette(0.5), inertia: 90.0 };
-    let space = |with_columns| Space { with_columns, clusters: 9, silhouette: silhouette(0.5), null: None };
+    let scores = ClusterScores { silhouette: Some(silhouette(0.5)), inertia: 90.0 };
+    let space =
+        |with_columns| Space { with_columns, clusters: 9, silhouette: Some(silhouette(0.5)), null: None };
     Evidence {
         by_clusters: (2..=16).map(by_clusters).collect(),
         spaces: vec![space(false), space(true)],
         scores,
-        null: silhouette(0.12),
+        null: Some(silhouette(0.12)),
         is_fresh: false,
         judged: Some(Judged {
             held_out: Some(HeldOut { ads: 90, scores, smallest: 0.2 }),
@@ -199,7 +200,7 @@ fn an_empty_report_is_a_page_without_optional_parts() {
 fn clusters_no_further_apart_than_points_without_structure_are_told() {
     let mut report = example();
     assert!(!report.render().contains("hardly further apart"));
-    report.evidence.iter_mut().for_each(|evidence| evidence.null = silhouette(0.48));
+    report.evidence.iter_mut().for_each(|evidence| evidence.null = Some(silhouette(0.48)));
     assert!(report.render().contains("hardly further apart"));
 }
 

@@ -81,9 +81,9 @@ pub(super) fn words(report: &RoleReport) -> Section {
         table.row(vec![report.class(code), count(class.ads), class.words.join(", ")]);
     }
     if table.len() > MOST_ROWS {
-        section.folded_table(&table)
+        section.folded_table(&table);
     } else {
-        section.table(&table)
+        section.table(&table);
     }
     section
 }

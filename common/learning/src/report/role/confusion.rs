@@ -66,9 +66,9 @@ fn frequent(confusion: &Confusion) -> Vec<usize> {
 
 /// The style of a cell with a share of its row: its shade, and whether actual class and label are the same.
 fn style(share: f64, is_own: bool) -> String {
-    let shade = SHADES.partition_point(|least| *least <= share);
+    let heat = SHADES.partition_point(|least| *least <= share);
     let own = if is_own { " own" } else { "" };
-    if shade == 0 { format!("number{own}") } else { format!("number heat{shade}{own}") }
+    if heat == 0 { format!("number{own}") } else { format!("number heat{heat}{own}") }
 }
 
 /// The rows and columns of `places`, and a column for all other labels if there are any.
