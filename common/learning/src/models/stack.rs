@@ -24,7 +24,7 @@ const MIN_SCALE: f64 = 0.05;
 /// The trees that learn the size of the error: small ones, because errors are mostly noise.
 const SCALE_TREES: TreeParameters =
     TreeParameters { leaves: 15, rate: 0.03, rounds: 200, min_leaf_ads: 50, ..TreeParameters::DEFAULT };
-/// Their number: their mean is less noisy than each. What is added to the seed follows that of [`MIX`].
+/// Their number: their mean is less noisy than each. What is added to the seed follows that of the mix.
 pub const SCALES: usize = 3;
 /// Shares of the linear models in the prediction; the trees have the rest.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]

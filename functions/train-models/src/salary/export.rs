@@ -23,7 +23,7 @@ use serde_json::{Map, Value, json};
 /// Writes to `folder`:
 /// - `folds.json`: `rows`, the ads, and `folds`, each with the rows of `train` and `test`
 /// - `ads.parquet`: what the models read of each ad, with stated pay masked, its family and its pay
-/// - `predictions.json`: what each model predicts for the test rows of each fold; the published one first
+/// - `predictions.json`: what each model predicts for the test rows of each fold, and the name of the published one
 /// - after a search, `matrix.parquet`, the columns of its trials with `label`, `weight` and `fold`, and `trials.json`, their
 ///   parameters with LightGBM's seconds
 ///
@@ -41,7 +41,11 @@ pub(super) fn write(
     let folds: Vec<Value> =
         trained.folds.iter().map(|fold| json!({ "train": fold.train, "test": fold.test })).collect();
     write_json(&folder.join("folds.json"), &json!({ "rows": rows, "folds": folds }))?;
-    write_json(&folder.join("predictions.json"), &json!({ "models": predictions(trained) }))?;
+    let published = trained.walk_forward.predictions.last().map(|own| own.model.as_str());
+    write_json(
+        &folder.join("predictions.json"),
+        &json!({ "published": published, "models": predictions(trained) }),
+    )?;
     write_ads(&folder.join("ads.parquet"), market)?;
     if trained.chosen.timed.is_empty() {
         return Ok(());
@@ -88,7 +92,7 @@ fn write_matrix(path: &Path, matrix: &TrialMatrix) -> Result<()> {
 
 /// Salaries per month by model and fold.
 fn predictions(trained: &Trained) -> Map<String, Value> {
-    let models = trained.walk_forward.predictions.iter().rev().map(|own| {
+    let models = trained.walk_forward.predictions.iter().map(|own| {
         let salaries = own.salaries();
         let mut rest = salaries.as_slice();
         let folds: Vec<Value> = trained

@@ -2,7 +2,7 @@
 //!
 //! - [`labels`]: the classes, from what ads state
 //! - [`majority`]: the shares of the classes, whatever the ad
-//! - [`logistic`]: multinomial logistic regression by L-BFGS; [`implicit`]: the vectors that it works with
+//! - [`logistic`]: multinomial logistic regression by L-BFGS; `implicit`: the vectors that it works with
 //! - [`bayes`]: complement naive Bayes
 //! - [`text`], [`vectors`]: logistic regression on n-grams and on vectors
 //! - [`boosted`]: boosted trees by LightGBM
