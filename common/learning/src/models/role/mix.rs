@@ -22,7 +22,7 @@ pub struct MixRecipe {
     pub logistic: LogisticParameters,
     /// Naive Bayes.
     pub bayes: Bayes,
-    /// `tau` of the label.
+    /// `tau` of the label; a training chooses it.
     pub label_tau: f64,
     /// `tau` of probabilities and of the best few classes.
     pub shown_tau: f64,
@@ -174,11 +174,16 @@ impl Mix {
         logs
     }
 
+    /// Labels with the prior divided by its power `tau`.
+    pub fn labels_at(&self, members: &Members, tau: f64) -> Vec<u32> {
+        labels(&self.combine(members, tau), self.text.present().classes)
+    }
+
     /// Labels and log probabilities, each with its own `tau`.
     pub fn undecided(&self, members: &Members) -> Undecided {
         let classes = self.text.present().classes;
         Undecided {
-            labels: labels(&self.combine(members, self.label_tau), classes),
+            labels: self.labels_at(members, self.label_tau),
             logs: self.combine(members, self.shown_tau),
             classes,
         }

@@ -2,11 +2,13 @@
 //!
 //! - [`market`]: the ads that state a classification
 //! - [`judge`]: models judged on ads that they were not fitted to
+//! - `prior`: the share of the prior in the label, chosen on the walk-forward folds
 //! - [`page`]: the report of a training
 
 pub mod judge;
 pub mod market;
 pub mod page;
+mod prior;
 
 use std::time::Instant;
 
@@ -31,6 +33,7 @@ use crate::models::role::{ClassWeights, RoleClassifier, RoleRecipe};
 use crate::models::trees::TreeParameters;
 use judge::{JudgedRoles, RolePredictions, RoleScored};
 use market::RoleMarket;
+use prior::{Candidates, TAUS, best};
 
 /// Trees of the LightGBM that the model is compared with: one a class in every round.
 const TREES: TreeParameters = TreeParameters { rate: 0.1, rounds: 60, ..TreeParameters::DEFAULT };
@@ -70,7 +73,8 @@ pub struct TrainedRoles {
     pub folds: Vec<Fold>,
     /// The splits.
     pub splits: Splits,
-    /// Walk-forward predictions before the test. The probabilities of a fold are calibrated on the other folds.
+    /// Walk-forward predictions before the test. A fold's probabilities are calibrated, and its share of the prior is chosen,
+    /// on the other folds.
     pub walk_forward: JudgedRoles,
     /// Predictions of the test window, made once, calibrated on the walk-forward folds.
     pub test: JudgedRoles,
@@ -97,14 +101,18 @@ pub fn train(
     observer.stage("walking forward", splits.folds.len());
     let Some(parts) = run.walk_forward(&splits)? else { return Ok(None) };
     let temperature = run.temperature(parts.iter())?;
+    let mut recipe = options.recipe.clone();
+    if let Some(at) = run.prior(parts.iter()) {
+        recipe.label_tau = TAUS[at];
+    }
     let walk_forward = run.judged_forward(parts)?;
     observer.stage("judging on the test window", 1);
-    let part = run.predict(&options.recipe, &splits.early, &splits.parts.test)?;
+    let part = run.predict(&recipe, &splits.early, &splits.parts.test)?;
     let champion_part = match champion {
         Some(recipe) => Some(run.predict_mix(recipe, &splits.early, &splits.parts.test)?.0),
         None => None,
     };
-    let test = run.judged(part.with_temperature(temperature))?;
+    let test = run.judged(part.decided(temperature, None))?;
     let champion = champion_part.map(|part| run.against_champion(&part, temperature, &test)).transpose()?;
     let champion = champion.flatten();
     observer.step();
@@ -115,7 +123,7 @@ pub fn train(
     let rows = market.rows();
     let until = market.ads.iter().map(|ad| ad.moment()).max().unwrap_or_default();
     let ads = TrainingRoles { data: &market.data, labels: &market.labels, rows: &rows, until };
-    let classifier = RoleClassifier::train(ads, &options.recipe, temperature)?;
+    let classifier = RoleClassifier::train(ads, &recipe, temperature)?;
     let texts: Vec<&str> = market.ads.iter().map(|ad| ad.content_hash.as_str()).collect();
     let ceiling = text_ceiling(&texts, &market.data.labels)?;
     let data = &market.data;
@@ -143,15 +151,22 @@ struct Part {
 /// What the mix says about one part.
 struct MixPart {
     said: Undecided,
+    /// Labels by each of [`TAUS`].
+    by_tau: Vec<Vec<u32>>,
     fit_seconds: f64,
     predict_seconds: f64,
 }
 
 impl MixPart {
-    fn decided(&self, temperature: f64) -> RolePredictions {
+    /// The predictions at a temperature, with the labels of a candidate of [`TAUS`] or of the recipe.
+    fn decided(&self, temperature: f64, prior: Option<usize>) -> RolePredictions {
+        let mut decisions = self.said.at(temperature);
+        if let Some(at) = prior {
+            decisions.labels.clone_from(&self.by_tau[at]);
+        }
         RolePredictions {
             model: MIX.to_owned(),
-            decisions: self.said.at(temperature),
+            decisions,
             fit_seconds: self.fit_seconds,
             predict_seconds: self.predict_seconds,
         }
@@ -165,10 +180,10 @@ struct Decided {
 }
 
 impl Part {
-    /// The predictions with those of the mix at a temperature.
-    fn with_temperature(self, temperature: f64) -> Decided {
+    /// The predictions with those of the mix; see [`MixPart::decided`].
+    fn decided(self, temperature: f64, prior: Option<usize>) -> Decided {
         let mut predictions = self.predictions;
-        predictions.push(self.mix.decided(temperature));
+        predictions.push(self.mix.decided(temperature, prior));
         Decided { rows: self.rows, predictions }
     }
 }
@@ -231,8 +246,9 @@ impl Run<'_> {
         let clock = Instant::now();
         let members = mix.members(&data.table, rows)?;
         let said = mix.undecided(&members);
+        let by_tau = TAUS.iter().map(|tau| mix.labels_at(&members, *tau)).collect();
         let predict_seconds = clock.elapsed().as_secs_f64();
-        Ok((MixPart { said, fit_seconds, predict_seconds }, members))
+        Ok((MixPart { said, by_tau, fit_seconds, predict_seconds }, members))
     }
 
     /// The temperature of the mix's predictions for some parts.
@@ -245,15 +261,24 @@ impl Run<'_> {
         fit_temperature(&logs, &actual, self.market.data.classes)
     }
 
+    /// The candidate of [`TAUS`] that did best for some parts; `None` without parts.
+    fn prior<'b>(&self, parts: impl Iterator<Item = &'b Part>) -> Option<usize> {
+        let candidates = |part: &'b Part| Candidates {
+            actual: self.market.data.labels_of(&part.rows),
+            labels: &part.mix.by_tau,
+        };
+        best(&parts.map(candidates).collect::<Vec<_>>())
+    }
+
     /// Judges the folds together, each calibrated on the others.
     fn judged_forward(&self, parts: Vec<Part>) -> Result<JudgedRoles> {
         let others =
             |own: usize| parts.iter().enumerate().filter(move |(at, _)| *at != own).map(|(_, part)| part);
-        let temperatures: Vec<f64> =
-            (0..parts.len()).map(|own| self.temperature(others(own))).collect::<Result<_>>()?;
+        let chosen = |own: usize| Ok((self.temperature(others(own))?, self.prior(others(own))));
+        let chosen: Vec<(f64, Option<usize>)> = (0..parts.len()).map(chosen).collect::<Result<_>>()?;
         let mut all: Option<Decided> = None;
-        for (part, temperature) in parts.into_iter().zip(temperatures) {
-            let part = part.with_temperature(temperature);
+        for (part, (temperature, prior)) in parts.into_iter().zip(chosen) {
+            let part = part.decided(temperature, prior);
             match &mut all {
                 None => all = Some(part),
                 Some(all) => {
@@ -280,7 +305,7 @@ impl Run<'_> {
         temperature: f64,
         test: &JudgedRoles,
     ) -> Result<Option<(RoleScored, PairedClasses)>> {
-        let mut predictions = champion.decided(temperature);
+        let mut predictions = champion.decided(temperature, None);
         "champion".clone_into(&mut predictions.model);
         let new = test.predictions.last().cloned();
         let both: Vec<RolePredictions> = std::iter::once(predictions).chain(new).collect();
