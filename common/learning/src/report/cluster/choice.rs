@@ -132,9 +132,9 @@ pub(super) fn spaces(report: &ClusterReport) -> Section {
         return section;
     };
     section.paragraph(
-        "Classification, work type and industry are read besides the embeddings only if they raise the difference of the \
-         silhouettes by more than 0.05: a smaller gain is that of clusters which part equal work by the board that advertises \
-         it.",
+        "The clusters are those of the embeddings alone. With classification, work type and industry beside them, clusters \
+         part equal work by the board that advertises it, and a text that several ads share would be in several clusters. The \
+         table says what that would change.",
     );
     let mut table = Table::new(
         "Both at the number of clusters that is best for each",

@@ -21,9 +21,6 @@ const COMPARED: std::ops::RangeInclusive<usize> = 2..=16;
 /// Numbers of clusters that may be chosen, before small ones are dissolved and after.
 const BEFORE: std::ops::RangeInclusive<usize> = 8..=14;
 const AFTER: std::ops::RangeInclusive<usize> = 8..=12;
-/// How much larger the silhouette over the null must be for classification, work type and industry to be read. A small
-/// gain is not worth it: such clusters part equal work by the board that advertises it, and many ads state no class.
-const WORTH_COLUMNS: f64 = 0.05;
 /// How much larger the silhouette of a fresh beginning must be for the clusters of the older version to be left.
 const WORTH_FRESH: f64 = 0.05;
 
@@ -138,11 +135,10 @@ impl<'a> Choice<'a> {
     pub(super) fn chosen(mut self, observer: &dyn Observer) -> Result<Option<Chosen>> {
         observer.stage("finding clusters", 1);
         let spaces: Vec<Space> = self.candidates.iter().map(Candidate::space).collect();
-        let gains: Vec<f64> =
-            self.candidates.iter().map(|candidate| candidate.best().over_null().unwrap_or(0.0)).collect();
-        let with_columns = gains[1] > gains[0] + WORTH_COLUMNS;
-        let Candidate { columns, prepared, null, by_clusters } =
-            self.candidates.swap_remove(usize::from(with_columns));
+        // Vectors alone. With classification, work type and industry beside them clusters part equal work by the board that
+        // advertises it, and an index has one cluster for a text that ads of several classifications may share.
+        let with_columns = false;
+        let Candidate { columns, prepared, null, by_clusters } = self.candidates.swap_remove(0);
         let clusters = best_of(&by_clusters).clusters;
         let seed = self.options.seed;
         let recipe = ClusterRecipe { clusters, with_columns, seed };
