@@ -92,7 +92,10 @@ def train(arguments: argparse.Namespace, name: str, file: Path) -> tuple[Path, C
 
 
 def entries(folds: Path, ours: Cost) -> dict[str, tuple[list[list[float]], Cost]]:
-    """Every model's predictions and cost: the published one first, then our others, then the reference's. Of ours only the whole run has a cost."""
+    """Every model's predictions and cost: ours, the published one first, then the reference's.
+
+    Of ours only the whole run has a cost.
+    """
     written = json.loads((folds / "predictions.json").read_text())
     own, published = written["models"], written["published"]
     own = {published: own[published]} | own

@@ -8,8 +8,8 @@
 //!   a filter
 //! - [`codes`], [`kernels`]: vectors quantized to 8 bits, and dot products
 //! - [`graph`], [`grow`]: the graph for approximate search, and its construction
-//! - [`ads`]: the columns of ads; `texts`: those of texts; [`lexicon`], [`words`], [`reasons`]: the inverted index of words, and the reasons of
-//!   a match
+//! - [`ads`]: the columns of ads; `texts`: those of texts
+//! - [`lexicon`], [`words`], [`reasons`]: the inverted index of words, and the reasons of a match
 //! - [`manifest`], [`files`]: the index's part of the manifest, and its files mapped into memory
 //! - [`measure`]: recall against exact search; [`projection`]: the two-dimensional map of texts; [`market`]: clusters of
 //!   texts, and what places texts on the map and in clusters

@@ -204,8 +204,8 @@ pub(crate) struct TextVectors<'a> {
 /// Places the texts of an index.
 ///
 /// # Errors
-/// `InvalidInput` for a clustering of another embedding space; `Corrupt` if the clustering contradicts itself: two clusters of one id or name, a text without a cluster, or a point
-/// that is not finite; errors of the clustering.
+/// `InvalidInput` for a clustering of another embedding space; `Corrupt` if two clusters have the same id or name, a text
+/// has no cluster, or a coordinate is not finite; errors of the clustering.
 pub(crate) fn place(placement: &dyn Placement, of: &TextVectors<'_>) -> Result<Vec<Placed>> {
     let &TextVectors { vectors, texts, space } = of;
     if placement.embedding_space() != space {

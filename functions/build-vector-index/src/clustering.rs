@@ -57,7 +57,9 @@ impl Source {
         let champions = ChampionSet::new(Arc::clone(&self.store)).load().await?;
         let found = champions.and_then(|mut set| Some((set.models.remove(KIND.name)?, set.embedding_space)));
         let Some((version, of)) = found else {
-            tracing::info!("there is no champion of clustering: the index has no clusters");
+            tracing::info!(
+                "no clustering is the champion: the index is built without clusters; run train-models to publish one"
+            );
             return Ok(None);
         };
         let name = format!("{}/{version}", KIND.name);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::Utc;
 use common::artifact::{Decision, Window};
 use common::learning::Ad;
+use common::learning::evaluation::silhouette::Silhouette;
 use common::learning::features::schema::schema_hash;
 use common::learning::manifest::{CLUSTERING, ClusteringBody, Cutoffs, metrics};
 use common::learning::models::cluster::JobClusterer;
@@ -99,9 +100,7 @@ fn decide(ads: &[&Ad], trained: &TrainedClusters, older: Option<&Older>) -> Resu
     let Some(Older { version, clusterer }) = older else {
         return Ok(Decision { promoted: true, reason: "there was no champion to continue".to_owned() });
     };
-    let silhouette = |scores: Option<common::learning::evaluation::silhouette::Silhouette>| {
-        scores.map_or(0.0, |silhouette| silhouette.value)
-    };
+    let silhouette = |scores: Option<Silhouette>| scores.map_or(0.0, |silhouette| silhouette.value);
     let own = silhouette(trained.evidence.scores.silhouette);
     let before = silhouette(clusterer.evaluate(ads)?.silhouette);
     let kept = trained.matched.as_ref().map_or(0.0, |matched| matched.kept);

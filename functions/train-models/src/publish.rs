@@ -6,6 +6,8 @@ use std::path::Path;
 use chrono::Utc;
 use common::artifact::{Body, Decision, FileFacts, Provenance, Window};
 use common::error::OnPath;
+use common::job::Timestamp;
+use common::learning::evaluation::split::TimeSplit;
 use common::learning::manifest::{Cutoffs, Lineage, Manifest, TrainingFacts};
 use common::learning::models::tuning::TrialResult;
 use common::learning::report::salary::{Decision as PageDecision, Lineage as PageLineage};
@@ -49,6 +51,16 @@ pub(crate) struct Publication<T> {
     pub(crate) trials: Vec<TrialResult>,
     pub(crate) save: Save,
     pub(crate) page: Page,
+}
+
+/// The limits and the numbers of ads of the parts of a split by time. A part that is missing begins at `newest`.
+pub(crate) fn parts_of(parts: &TimeSplit, newest: Timestamp) -> (Cutoffs, BTreeMap<String, u64>) {
+    let cutoffs = Cutoffs {
+        validation_from: parts.validation_from.unwrap_or(newest),
+        test_from: parts.test_from.unwrap_or(newest),
+    };
+    let rows = [("train", &parts.train), ("validation", &parts.validation), ("test", &parts.test)];
+    (cutoffs, rows.into_iter().map(|(name, rows)| (name.to_owned(), rows.len() as u64)).collect())
 }
 
 /// What a kind of models knows about its training.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::Utc;
 use common::artifact::{Decision, Window};
-use common::learning::manifest::{Cutoffs, ROLE_CLASSIFIER, RoleBody, metrics};
+use common::learning::manifest::{ROLE_CLASSIFIER, RoleBody, metrics};
 use common::learning::models::role::labels::MIN_ADS;
 use common::learning::models::role::mix::MixRecipe;
 use common::learning::training::Observer;
@@ -95,8 +95,7 @@ fn publication(
     let decision = decide(&trained, facts.champion.as_deref());
     let moments = || market.ads.iter().map(|ad| ad.moment());
     let (from, to) = (moments().min().unwrap_or_default(), moments().max().unwrap_or_default());
-    let parts = &trained.splits.parts;
-    let rows_by_part = [("train", &parts.train), ("validation", &parts.validation), ("test", &parts.test)];
+    let (cutoffs, rows_by_part) = publish::parts_of(&trained.splits.parts, to);
     let config = &trained.classifier.config;
     facts.lineage.trained_on = Some((from.date_naive(), to.date_naive()));
     facts.lineage.training_ads = market.ads.len() as u64;
@@ -106,14 +105,8 @@ fn publication(
             .map_err(|error| Error::internal("cannot serialize a recipe").caused_by(error))?,
         features: trained.classifier.feature_names(),
         feature_schema: config.feature_schema.clone(),
-        cutoffs: Cutoffs {
-            validation_from: parts.validation_from.unwrap_or(to),
-            test_from: parts.test_from.unwrap_or(to),
-        },
-        rows_by_part: rows_by_part
-            .into_iter()
-            .map(|(name, rows)| (name.to_owned(), rows.len() as u64))
-            .collect(),
+        cutoffs,
+        rows_by_part,
         set_aside: BTreeMap::new(),
         compared_with: trained.champion.as_ref().and(facts.champion.clone()),
     };

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use common::index::{Cluster, Placed, Placement};
-use common::learning::models::cluster::JobClusterer;
+use common::learning::models::cluster::naming::Label;
+use common::learning::models::cluster::{self, JobClusterer};
 use common::{Error, Result};
 
 /// A clustering, with its map scaled to ±1.
@@ -23,7 +24,7 @@ struct TrainedPlacement {
 /// `NotFound` if a file is missing, `Corrupt` if one is invalid or of a later format.
 pub(super) fn open(folder: &Path, version: &str, space: &str) -> Result<Box<dyn Placement>> {
     let clusterer = JobClusterer::load(folder)?;
-    let cluster = |label: &common::learning::models::cluster::naming::Label| {
+    let cluster = |label: &Label| {
         let (name, keywords) = (label.name.clone(), label.keywords.clone());
         Ok(Cluster { id: id_of(label.id)?, name, keywords, ..Cluster::default() })
     };
@@ -55,7 +56,7 @@ impl Placement for TrainedPlacement {
     fn place(&self, vectors: &[f32]) -> Result<Vec<Placed>> {
         let rows: Vec<&[f32]> = vectors.chunks_exact(self.clusterer.config.dimension.max(1)).collect();
         let map = self.clusterer.map_flat(&rows);
-        let placed = |(row, placement): (usize, common::learning::models::cluster::Placement)| {
+        let placed = |(row, placement): (usize, cluster::Placement)| {
             let point = if map.rows == 0 { [0.0; 2] } else { [map.row(row)[0], map.row(row)[1]] };
             let scaled = |axis: usize| (point[axis] - self.centre[axis]) * self.factor;
             Ok(Placed { cluster: id_of(placement.cluster)?, point: [scaled(0), scaled(1)] })

@@ -2,7 +2,7 @@
 
 use chrono::Utc;
 use common::artifact::{Decision, Window};
-use common::learning::manifest::{Cutoffs, SalaryBody};
+use common::learning::manifest::SalaryBody;
 use common::learning::models::predictor::SalaryPredictor;
 use common::learning::training::market::Market;
 use common::learning::training::page::{Facts, report};
@@ -84,20 +84,13 @@ pub(super) fn publication(
     let config = &trained.predictor.config;
     let recipe = serde_json::to_value(&config.recipe)
         .map_err(|error| Error::internal("cannot serialize a recipe").caused_by(error))?;
-    let parts = &trained.splits.parts;
-    let rows_by_part = [("train", &parts.train), ("validation", &parts.validation), ("test", &parts.test)];
+    let (cutoffs, rows_by_part) = publish::parts_of(&trained.splits.parts, to);
     let own = publish::Trained {
         recipe,
         features: trained.predictor.stack.transformers.names(),
         feature_schema: config.feature_schema.clone(),
-        cutoffs: Cutoffs {
-            validation_from: parts.validation_from.unwrap_or(to),
-            test_from: parts.test_from.unwrap_or(to),
-        },
-        rows_by_part: rows_by_part
-            .into_iter()
-            .map(|(name, rows)| (name.to_owned(), rows.len() as u64))
-            .collect(),
+        cutoffs,
+        rows_by_part,
         set_aside: market.set_aside.clone(),
         compared_with: trained.champion.as_ref().and(facts.champion.clone()),
     };

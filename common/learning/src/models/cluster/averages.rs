@@ -1,4 +1,4 @@
-//! Vectors replaced by the mean of their neighbours: three times, which moves an ad to the middle of its kind.
+//! Vectors replaced three times by the mean of their nearest neighbours in a saved sample.
 
 use common_core::{Error, Result};
 use rayon::prelude::*;

@@ -72,7 +72,7 @@ impl Matched {
     /// Matches the new clusters, which ads have in `new`, with the old ones that the same ads have in `old`, so that the
     /// sum of shared ads is largest. `old_ids` are the ids of the old clusters, `clusters` the number of new ones.
     ///
-    /// A pair that shares no ad is no match. A new cluster without a match gets `next_id` and the following.
+    /// Clusters without a shared ad are not matched. Each new cluster without a match gets a new id, counted from `next_id`.
     pub fn new(old: &[u32], new: &[u32], old_ids: &[u32], clusters: usize, next_id: u32) -> Self {
         let overlap = Overlap::of(old, new, old_ids.len(), clusters);
         let of_old = assign(&overlap);

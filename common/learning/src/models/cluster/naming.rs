@@ -39,7 +39,7 @@ const KEYWORDS: usize = 10;
 /// Keywords that are roles, at most.
 const ROLE_KEYWORDS: usize = 4;
 
-/// A cluster as people know it.
+/// Id, name and keywords of a cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Label {
     /// Stays across trainings.

@@ -1,7 +1,7 @@
 //! Points in a few dimensions, and k-means over them.
 //!
-//! smartcore's k-means has one start and keeps its centroids to itself; clusters here are dissolved, started from the
-//! labels of an older version, and placed by their centroids. So these few lines are ours.
+//! smartcore's k-means has one start and does not return its centroids. Clusters here are dissolved, started from the
+//! labels of an older version, and placed by their centroids.
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;

@@ -12,9 +12,9 @@ use crate::features::keys::{company_key, title_key};
 
 /// Titles, companies and classifications that are listed.
 const LISTED: usize = 5;
-/// Months that growth compares with as many before.
+/// Months in each of the two spans that growth compares.
 const MONTHS: usize = 3;
-/// Ads of a cluster that both spans must have for a growth.
+/// Ads that a cluster needs in each span for its growth to be computed.
 const MIN_ADS: u32 = 10;
 
 /// The contents of a cluster.

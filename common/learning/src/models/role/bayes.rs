@@ -21,7 +21,7 @@ pub struct Bayes {
     pub temperature: f64,
 }
 
-/// A fitted model: a word counts for a class as much as it is rare in all others.
+/// A fitted complement naive Bayes. The weight of a word for a class grows as its share in the other classes falls.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ComplementBayes {
     columns: usize,

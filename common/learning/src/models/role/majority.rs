@@ -1,4 +1,4 @@
-//! What every model of roles has to beat: the shares of the classes, whatever the ad.
+//! A baseline: the shares of the classes among the training ads, the same for every ad.
 
 use common_core::Result;
 

@@ -1,7 +1,7 @@
 //! Models of roles behind one trait: they predict the classification of an ad from everything else in it.
 //!
 //! - [`labels`]: the classes, from what ads state
-//! - [`majority`]: the shares of the classes, whatever the ad
+//! - [`majority`]: a baseline, the shares of the classes
 //! - [`logistic`]: multinomial logistic regression by L-BFGS; `implicit`: the vectors that it works with
 //! - [`bayes`]: complement naive Bayes
 //! - [`text`], [`vectors`]: logistic regression on n-grams and on vectors
