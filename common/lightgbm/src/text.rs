@@ -69,6 +69,7 @@ pub(crate) fn check(text: &str) -> Result<Summary> {
             return Err(corrupt(format!("objective \"{objective}\", expected {classes} classes")));
         }
     }
+    check_ranges(header.get("feature_infos")?)?;
     let sizes: Vec<usize> = header.numbers("tree_sizes")?;
     if !sizes.len().is_multiple_of(classes) {
         return Err(corrupt(format!("{} trees, expected a multiple of {classes}", sizes.len())));
@@ -86,6 +87,23 @@ pub(crate) fn check(text: &str) -> Result<Summary> {
         return Err(corrupt("the text is truncated: expected \"end of parameters\""));
     }
     Ok(Summary { classes, names, rounds: sizes.len() / classes })
+}
+
+/// Checks the ranges of the columns: `none`, `[low:high]`, or categories joined by colons. LightGBM takes them apart when
+/// it writes JSON, and reads past the end of one without a colon.
+fn check_ranges(ranges: &str) -> Result<()> {
+    let is_pair = |range: &str| {
+        let ends = range.strip_suffix(']').and_then(|range| range.split_once(':'));
+        ends.is_some_and(|(low, high)| low.parse::<f64>().is_ok() && high.parse::<f64>().is_ok())
+    };
+    let is_range = |range: &str| match range.strip_prefix('[') {
+        Some(rest) => is_pair(rest),
+        None => range == "none" || range.split(':').all(|category| category.parse::<i32>().is_ok()),
+    };
+    match ranges.split(' ').find(|range| !is_range(range)) {
+        Some(range) => Err(corrupt(format!("feature_infos has \"{range}\", expected a range"))),
+        None => Ok(()),
+    }
 }
 
 /// Lines `name=value`, as LightGBM reads them.
