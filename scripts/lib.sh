@@ -40,7 +40,7 @@ export_build_environment() {
 build_programs() {
   local program names
   cargo build --quiet --workspace "$@"
-  for program in embed-new-jobs build-vector-index similar-jobs train-models; do
+  for program in embed-new-jobs build-vector-index similar-jobs train-models batch-predict; do
     names=$("$CARGO_TARGET_DIR/debug/$program" --config --names)
     # shellcheck disable=SC2086 # One name a word.
     unset $names

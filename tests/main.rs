@@ -10,6 +10,7 @@ mod features;
 mod house;
 mod jobctl;
 mod page;
+mod prediction;
 mod round_trip;
 mod runtime;
 mod similar_jobs;

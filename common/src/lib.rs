@@ -5,6 +5,7 @@
 //! - [`storage`]: warehouse and artifact store; backends by feature (`duckdb`, `gcp`)
 //! - `index` (feature `index`): the vector index
 //! - `learning` (feature `learning`): features, models, evaluation and reports
+//! - `prediction` (feature `prediction`): the champions that predict, and their predictions
 //! - `embedding` (feature `embedding`): from text to unit vector
 
 pub use common_core::{
@@ -17,5 +18,7 @@ pub use common_embedding as embedding;
 pub use common_index as index;
 #[cfg(feature = "learning")]
 pub use common_learning as learning;
+#[cfg(feature = "prediction")]
+pub use common_prediction as prediction;
 pub use common_runtime as runtime;
 pub use common_storage as storage;

@@ -1,5 +1,6 @@
--- Every ad that has a vector of one space, as in vw_ml_features: its latest sighting, its vector, and the vector of
--- its text with masked pay. Vectors are returned as text, as in scan_embeddings.sql.
+-- The ads of a task that have a vector of one space, those of them that the part `selected` selects, as in
+-- vw_ml_features: the latest sighting, its vector, and the vector of its text with masked pay. Vectors are returned as
+-- text, as in scan_embeddings.sql.
 WITH ads AS (
     SELECT
         source, job_id, LEFT(job_title, {feature_chars}) AS job_title,
@@ -27,4 +28,8 @@ JOIN {job_embeddings} AS stored ON stored.source = ads.source AND stored.job_id 
 LEFT JOIN {job_embeddings_masked} AS masked
     ON masked.source = stored.source AND masked.job_id = stored.job_id
     AND masked.embedding_space = stored.embedding_space
-WHERE stored.embedding_space = @space;
+WHERE stored.embedding_space = @space
+    AND (@shards = 1
+        OR MOD(CAST(CONCAT('0x', SUBSTR(TO_HEX(SHA256(CONCAT(stored.source, '/', stored.job_id))), 1, 8)) AS INT64), @shards)
+            = @shard)
+    AND {selected};

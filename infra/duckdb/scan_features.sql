@@ -8,6 +8,7 @@ WITH asked AS (
             SELECT 1 FROM {forgotten_ads} AS gone
             WHERE gone.source = stored.source AND gone.job_id = stored.job_id
         )
+        AND {selected}
 ),
 {latest_sightings}
 SELECT

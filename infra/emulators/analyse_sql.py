@@ -26,10 +26,14 @@ PLACEHOLDERS = {
     "job_embeddings": "job_embeddings",
     "job_embeddings_masked": "job_embeddings",
     "ml_features": "ml_features",
+    "ml_predictions": "ml_predictions",
     "ml_runs": "ml_runs",
     "vw_runs": "vw_runs",
     "vw_latest_jobs": "vw_latest_jobs",
     "vw_ml_features": "vw_ml_features",
+    "vw_predictions_latest": "vw_predictions_latest",
+    "selected": "TRUE",
+    "staged_predictions": "staged_predictions",
     "staged_embeddings": "staged_embeddings",
     "dimension": "384",
     "description_chars": "4000",
@@ -41,11 +45,14 @@ PLACEHOLDERS = {
     "type": "STRING",
     "table": "job_embeddings",
 }
-# Files that are a part of other statements, and the placeholder of scan_jobs.sql in whose place they are analysed.
+# Files that are a part of other statements: the statement that they are analysed in, and the placeholder in whose place.
 PARTS = {
-    "no_embeddings.sql": "job_embeddings",
-    "no_forgotten_ads.sql": "forgotten_ads",
-    "latest_jobs.sql": "latest_of_share",
+    "all_rows.sql": ("scan_features.sql", "selected"),
+    "among_keys.sql": ("scan_features.sql", "selected"),
+    "latest_jobs.sql": ("scan_jobs.sql", "latest_of_share"),
+    "no_embeddings.sql": ("scan_jobs.sql", "job_embeddings"),
+    "no_forgotten_ads.sql": ("scan_jobs.sql", "forgotten_ads"),
+    "unpredicted.sql": ("scan_features.sql", "selected"),
 }
 # The functions of statement.rs that add a parameter, and the type that each declares.
 DECLARED_BY = {
@@ -108,10 +115,10 @@ def statement(path):
     values = dict(PLACEHOLDERS)
     text = path.read_text()
     if path.name in PARTS:
-        # A part of another statement, analysed in its place.
-        text = (path.parent / "scan_jobs.sql").read_text()
+        whole, placeholder = PARTS[path.name]
+        text = (path.parent / whole).read_text()
         if path.name != "latest_jobs.sql":
-            values[PARTS[path.name]] = path.read_text().strip()
+            values[placeholder] = fill(path.read_text().strip(), values)
     values["latest_jobs"] = fill(latest, values)
     values["latest_of_share"] = fill(latest, values | {"cleaned_jobs": "share"})
     return fill(text, values)

@@ -54,6 +54,7 @@ fn nothing_under_the_runtime_depends_on_it() {
         "common-index",
         "common-google",
         "common-learning",
+        "common-prediction",
     ] {
         assert!(!dependencies(package, &[]).contains(&"common-runtime".to_owned()), "{package}");
     }
@@ -100,7 +101,7 @@ fn libraries_of_trees_depend_only_on_core() {
 
 #[test]
 fn functions_depend_only_on_common() {
-    let functions = ["embed-new-jobs", "build-vector-index", "similar-jobs", "train-models"];
+    let functions = ["embed-new-jobs", "build-vector-index", "similar-jobs", "train-models", "batch-predict"];
     for function in functions {
         let direct = dependencies(function, &["--depth", "1"]);
         let is_ours = |name: &&String| name.starts_with("common") || functions.contains(&name.as_str());
@@ -113,7 +114,9 @@ fn functions_depend_only_on_common() {
 fn only_the_feature_gcp_adds_the_google_crates() {
     let is_google_crate =
         |name: &String| name.contains("google") || name.starts_with("gcp-") || name == "reqwest";
-    for program in ["embed-new-jobs", "build-vector-index", "similar-jobs", "train-models", "jobctl"] {
+    for program in
+        ["embed-new-jobs", "build-vector-index", "similar-jobs", "train-models", "batch-predict", "jobctl"]
+    {
         assert!(dependencies(program, &[]).iter().any(is_google_crate));
         let laptop = dependencies(program, &["--no-default-features", "--features", "duckdb"]);
         assert!(laptop.contains(&"libduckdb-sys".to_owned()));

@@ -75,6 +75,7 @@ fn a_program_lists_the_variables_that_it_reads() {
             &["THREADS", "TRAINING_DIR", "XGBOOST_DIR", "MLFLOW_TRACKING_URI"],
             &["DEVICE", "SEARCH", "INDEX_DIR"],
         ),
+        ("batch-predict", &["THREADS", "CHAMPIONS_DIR"], &["DEVICE", "SEARCH", "INDEX_DIR", "TRAINING_DIR"]),
     ] {
         let names = of(program, &["--config", "--names"]);
         let names: Vec<&str> = names.lines().collect();
@@ -136,7 +137,9 @@ fn more_tasks_than_bigquery_queues_are_rejected_before_any_request() {
 fn a_variable_that_is_not_utf8_is_an_error_in_every_program() {
     use std::os::unix::ffi::OsStrExt;
     let path = std::ffi::OsStr::from_bytes(b"duckdb:/tmp/caf\xe9.duckdb");
-    for program in ["embed-new-jobs", "build-vector-index", "similar-jobs", "train-models", "jobctl"] {
+    for program in
+        ["embed-new-jobs", "build-vector-index", "similar-jobs", "train-models", "batch-predict", "jobctl"]
+    {
         let mut command = command(program);
         if program == "jobctl" {
             command.arg("inspect");

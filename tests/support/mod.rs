@@ -142,6 +142,7 @@ impl Market {
             .env("ARTIFACTS_URL", format!("file:{}", artifacts.display()))
             .env("INDEX_DIR", self.index_dir())
             .env("TRAINING_DIR", self.folder.path().join("training"))
+            .env("CHAMPIONS_DIR", self.folder.path().join("champions"))
             .envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }

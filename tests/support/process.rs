@@ -106,6 +106,13 @@ impl Running {
         assert!(sent.expect("kill").success());
     }
 
+    /// Kills the process and those that it started; it must have been started in a process group of its own.
+    pub(crate) fn kill_group(self) {
+        // Fails if it has ended already.
+        let _ = Command::new("kill").args(["-KILL", "--", &format!("-{}", self.child.id())]).status();
+        self.end();
+    }
+
     /// Waits for the process to end.
     pub(crate) fn end(mut self) -> Ended {
         let started = Instant::now();

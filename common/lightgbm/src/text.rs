@@ -62,8 +62,12 @@ pub(crate) fn check(text: &str) -> Result<Summary> {
     if classes == 0 || header.number::<usize>("num_tree_per_iteration")? != classes {
         return Err(corrupt("expected one tree a class in each round"));
     }
-    // The objective writes as many values as it has classes.
-    let objective = header.values.get("objective").copied().unwrap_or_default();
+    // LightGBM reads the first word of an objective, and does not check that there is one. The objective writes as many
+    // values as it has classes.
+    let objective = header.values.get("objective").copied().unwrap_or("custom");
+    if objective.trim().is_empty() {
+        return Err(corrupt("expected a name of the objective"));
+    }
     for classes_of_objective in objective.split(' ').filter_map(|word| word.strip_prefix("num_class:")) {
         if classes_of_objective.parse() != Ok(classes) {
             return Err(corrupt(format!("objective \"{objective}\", expected {classes} classes")));

@@ -166,7 +166,7 @@ pub(super) async fn acquire(
 }
 
 /// Acquires the lease. If another run holds it, waits until the lease expires, and fails if the holder renews it.
-async fn wait_for(terms: &LeaseTerms, run_id: &str, stop: &CancellationToken) -> Result<Lease> {
+pub(super) async fn wait_for(terms: &LeaseTerms, run_id: &str, stop: &CancellationToken) -> Result<Lease> {
     let mut first: Option<Holder> = None;
     let interval = (terms.ttl / 30).max(Duration::from_millis(10));
     loop {

@@ -11,7 +11,7 @@
 //! - `process`, `cli`, [`flags`], [`mod@settings`]: start, command line and environment variables
 //! - `run`: one run and its result; [`runs`]: its rows in `ml_runs`
 //! - `http`, `event`, `trigger`, `origin`: triggers over HTTP, with duplicates detected
-//! - `lease`, `held`: one run at a time across instances
+//! - `lease`, `held`: one run at a time across instances; `exclusive`: the same for work of several runs
 //! - [`http_util`], `body`, `problem`, `limits`: requests and responses of every HTTP handler
 //! - `server`, `access_log`, `compress`, `write_timeout`: the HTTP server
 //! - [`shutdown`]: shutdown and the time limit of each of its steps
@@ -23,6 +23,7 @@ mod body;
 mod cli;
 mod compress;
 mod event;
+mod exclusive;
 pub mod flags;
 mod function;
 mod held;
@@ -45,6 +46,7 @@ mod trigger;
 mod write_timeout;
 
 pub use batch::{Batch, run_batch};
+pub use exclusive::exclusively;
 pub use function::{Function, Invocation, Mode, Report};
 pub use held::{HeldLease, LeaseLocation};
 pub use progress::Progress;

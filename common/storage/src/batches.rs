@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, FixedSizeListArray, Float32Array, Float64Array, ListArray, RecordBatch, StringArray,
-    TimestampMicrosecondArray,
+    ArrayRef, FixedSizeListArray, Float32Array, Float64Array, Int64Array, ListArray, RecordBatch,
+    StringArray, TimestampMicrosecondArray,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Field};
@@ -13,7 +13,7 @@ use arrow::error::ArrowError;
 use common_core::job::{JobAd, JobKey, Timestamp};
 use common_core::{Error, Result, pay};
 
-use crate::warehouse::{EmbeddingRow, FeatureRow, FeatureSet, FilterColumns, SharedRow};
+use crate::warehouse::{EmbeddingRow, FeatureRow, FeatureSet, FilterColumns, PredictionRow, SharedRow};
 
 type Columns = Vec<(&'static str, ArrayRef)>;
 
@@ -121,6 +121,31 @@ pub(crate) fn features(set: &FeatureSet, rows: &[FeatureRow]) -> Result<RecordBa
         ("as_of", timestamps(rows.iter().map(|_| Some(set.as_of)))),
         ("feature_schema", strings(rows.iter().map(|_| Some(set.feature_schema.as_str())))),
         ("features", Arc::new(lists) as ArrayRef),
+    ]);
+    batch(columns)
+}
+
+pub(crate) fn predictions(rows: &[PredictionRow]) -> Result<RecordBatch> {
+    let text = |get: fn(&PredictionRow) -> Option<&str>| strings(rows.iter().map(get));
+    let number = |get: fn(&PredictionRow) -> Option<f64>| floats(rows.iter().map(get));
+    let clusters: Int64Array = rows.iter().map(|row| row.predicted_cluster).collect();
+    let mut columns = keyed(rows.iter().map(|row| &row.key));
+    columns.extend([
+        ("content_hash", text(|row| Some(&row.content_hash))),
+        ("variant", text(|row| Some(row.variant.as_str()))),
+        ("currency", text(|row| Some(&row.currency))),
+        ("predicted_salary", number(|row| row.predicted_salary)),
+        ("salary_low", number(|row| row.salary_low)),
+        ("salary_high", number(|row| row.salary_high)),
+        ("salary_confidence", number(|row| row.salary_confidence)),
+        ("predicted_classification", text(|row| row.predicted_classification.as_deref())),
+        ("classification_probability", number(|row| row.classification_probability)),
+        ("predicted_cluster", Arc::new(clusters) as ArrayRef),
+        ("cluster_name", text(|row| row.cluster_name.as_deref())),
+        ("salary_model_version", text(|row| row.salary_model_version.as_deref())),
+        ("role_model_version", text(|row| row.role_model_version.as_deref())),
+        ("cluster_model_version", text(|row| row.cluster_model_version.as_deref())),
+        ("predicted_at", timestamps(rows.iter().map(|row| Some(row.predicted_at)))),
     ]);
     batch(columns)
 }

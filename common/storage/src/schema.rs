@@ -10,6 +10,8 @@ pub(crate) enum Kind {
     /// UTC, to the microsecond.
     Moment,
     Number,
+    /// A 64-bit integer.
+    Integer,
     /// A float32 vector of the model's dimension.
     Vector,
     /// A list of float64.
@@ -109,6 +111,30 @@ pub(crate) const ML_FEATURES: Table = Table {
         required("as_of", Kind::Moment),
         required("feature_schema", Kind::Text),
         optional("features", Kind::Numbers),
+    ],
+};
+
+/// Predictions of ads.
+pub(crate) const ML_PREDICTIONS: Table = Table {
+    name: crate::warehouse::ML_PREDICTIONS,
+    fields: &[
+        required("source", Kind::Text),
+        required("job_id", Kind::Text),
+        required("content_hash", Kind::Text),
+        required("variant", Kind::Text),
+        required("currency", Kind::Text),
+        optional("predicted_salary", Kind::Number),
+        optional("salary_low", Kind::Number),
+        optional("salary_high", Kind::Number),
+        optional("salary_confidence", Kind::Number),
+        optional("predicted_classification", Kind::Text),
+        optional("classification_probability", Kind::Number),
+        optional("predicted_cluster", Kind::Integer),
+        optional("cluster_name", Kind::Text),
+        optional("salary_model_version", Kind::Text),
+        optional("role_model_version", Kind::Text),
+        optional("cluster_model_version", Kind::Text),
+        required("predicted_at", Kind::Moment),
     ],
 };
 
@@ -245,7 +271,13 @@ mod tests {
             feature_schema: String::new(),
         };
         let features = batches::features(&set, &[]).unwrap();
-        for (table, batch) in [(CLEANED_JOBS, jobs), (JOB_EMBEDDINGS, embeddings), (ML_FEATURES, features)] {
+        let predictions = batches::predictions(&[]).unwrap();
+        for (table, batch) in [
+            (CLEANED_JOBS, jobs),
+            (JOB_EMBEDDINGS, embeddings),
+            (ML_FEATURES, features),
+            (ML_PREDICTIONS, predictions),
+        ] {
             let columns: Vec<String> =
                 batch.schema().fields().iter().map(|field| field.name().clone()).collect();
             assert_eq!(columns, named(&table));
@@ -335,6 +367,7 @@ mod tests {
             (sql::CREATE_FORGOTTEN_ADS, FORGOTTEN_ADS),
             (sql::CREATE_JOB_EMBEDDINGS, JOB_EMBEDDINGS),
             (sql::CREATE_ML_FEATURES, ML_FEATURES),
+            (sql::CREATE_ML_PREDICTIONS, ML_PREDICTIONS),
             (sql::CREATE_ML_RUNS, ML_RUNS),
         ] {
             let text = template.text.replace("{dimension}", "3");
@@ -352,6 +385,7 @@ mod tests {
             (sql::CREATE_FORGOTTEN_ADS, FORGOTTEN_ADS),
             (sql::CREATE_JOB_EMBEDDINGS, JOB_EMBEDDINGS),
             (sql::CREATE_ML_FEATURES, ML_FEATURES),
+            (sql::CREATE_ML_PREDICTIONS, ML_PREDICTIONS),
             (sql::CREATE_ML_RUNS, ML_RUNS),
         ] {
             // BigQuery arrays are never NULL and cannot be declared NOT NULL.

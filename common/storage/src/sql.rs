@@ -57,7 +57,16 @@ impl Values {
 
     /// Adds the names and constants that are the same in every warehouse.
     pub(crate) fn with_constants(mut self) -> Self {
-        for name in ["cleaned_jobs", "forgotten_ads", "ml_features", "ml_runs", "vw_runs", "vw_latest_jobs"] {
+        for name in [
+            "cleaned_jobs",
+            "forgotten_ads",
+            "ml_features",
+            "ml_predictions",
+            "ml_runs",
+            "vw_latest_jobs",
+            "vw_predictions_latest",
+            "vw_runs",
+        ] {
             self = self.with(name, name);
         }
         self.with("description_chars", DESCRIPTION_CHARS.to_string())
@@ -161,10 +170,12 @@ mod tests {
                     "job_embeddings",
                     "job_embeddings_masked",
                     "ml_features",
+                    "ml_predictions",
                     "ml_runs",
                     "vw_runs",
                     "vw_latest_jobs",
                     "vw_ml_features",
+                    "vw_predictions_latest",
                 ]
                 .contains(&word);
                 assert!(!is_bare, "{folder}/{}.sql names {word} without a placeholder", template.name);
@@ -176,16 +187,19 @@ mod tests {
         }
     }
 
-    const NAMES: [&str; 15] = [
+    const NAMES: [&str; 18] = [
         "cleaned_jobs",
         "forgotten_ads",
         "job_embeddings",
         "job_embeddings_masked",
         "ml_features",
+        "ml_predictions",
         "ml_runs",
         "vw_runs",
         "vw_latest_jobs",
         "vw_ml_features",
+        "vw_predictions_latest",
+        "selected",
         "dimension",
         "feature_chars",
         "title_chars",
@@ -204,7 +218,15 @@ mod tests {
     #[cfg(feature = "gcp")]
     #[test]
     fn every_placeholder_of_bigquerys_statements_is_known() {
-        let parts = ["latest_jobs", "latest_of_share", "staged_embeddings", "column", "type", "value_column"];
+        let parts = [
+            "latest_jobs",
+            "latest_of_share",
+            "staged_embeddings",
+            "staged_predictions",
+            "column",
+            "type",
+            "value_column",
+        ];
         check("bigquery", crate::bigquery::sql::ALL, &[&NAMES[..], &parts].concat());
     }
 }

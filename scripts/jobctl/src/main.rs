@@ -4,12 +4,14 @@
 //! - [`generate`]: makes a synthetic job market that depends only on its flags
 //! - [`inspect`], [`sql`]: show the contents of the warehouse
 //! - [`artifacts`]: lists and shows published artifacts
+//! - [`daily`]: runs the functions of a day in order
 //! - [`export`]: writes a table to a file
 //! - [`forget`]: takes ads down
 
 mod artifacts;
 mod cell;
 mod columns;
+mod daily;
 mod export;
 mod forget;
 mod format;
@@ -57,6 +59,7 @@ enum Command {
     Generate(generate::GenerateArgs),
     Inspect(inspect::InspectArgs),
     Artifacts(artifacts::ArtifactsArgs),
+    Daily(daily::DailyArgs),
     Sql(sql::SqlArgs),
     Export(export::ExportArgs),
     Forget(forget::ForgetArgs),
@@ -123,6 +126,7 @@ async fn run(settings: &StorageSettings, command: Command) -> Result<()> {
         Command::Generate(args) => generate::run(settings, args).await,
         Command::Inspect(args) => inspect::run(settings, args).await,
         Command::Artifacts(args) => artifacts::run(settings, args).await,
+        Command::Daily(args) => daily::run(settings, args).await,
         Command::Sql(args) => sql::run(settings, args).await,
         Command::Export(args) => export::run(settings, args).await,
         Command::Forget(args) => forget::run(settings, args).await,

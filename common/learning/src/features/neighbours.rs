@@ -3,6 +3,7 @@
 use common_index::codes::{Code, Codes};
 use common_index::kernels::kernels;
 use rayon::prelude::*;
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 /// The numbers of neighbours that are averaged.
@@ -42,6 +43,8 @@ pub struct Neighbours {
     codes: Vec<i8>,
     /// The step of each code.
     scales: Vec<f32>,
+    /// Families by the hash of the ad's key.
+    known: FxHashMap<u64, u32>,
 }
 
 /// What is saved: codes follow from vectors.
@@ -52,6 +55,8 @@ struct Saved {
     vectors: Vec<f32>,
     log_salaries: Vec<f64>,
     families: Vec<u32>,
+    /// Hashes of the ads' keys.
+    keys: Vec<u64>,
 }
 
 impl From<Neighbours> for Saved {
@@ -68,7 +73,8 @@ impl From<Saved> for Neighbours {
             codes.extend(code);
             scales.push(scale);
         }
-        Self { saved, codes, scales }
+        let known = saved.keys.iter().copied().zip(saved.families.iter().copied()).collect();
+        Self { saved, codes, scales, known }
     }
 }
 
@@ -84,11 +90,18 @@ pub struct Query<'a> {
 impl Neighbours {
     /// Without ads: every feature is missing.
     pub fn new(dimension: usize) -> Self {
-        Saved { dimension, vectors: Vec::new(), log_salaries: Vec::new(), families: Vec::new() }.into()
+        Saved {
+            dimension,
+            vectors: Vec::new(),
+            log_salaries: Vec::new(),
+            families: Vec::new(),
+            keys: Vec::new(),
+        }
+        .into()
     }
 
-    /// Adds a training ad.
-    pub fn push(&mut self, vector: &[f32], log_salary: f64, family: u32) {
+    /// Adds a training ad; `key` is the hash of its key.
+    pub fn push(&mut self, key: u64, vector: &[f32], log_salary: f64, family: u32) {
         debug_assert_eq!(vector.len(), self.saved.dimension);
         let Code { code, scale } = Code::quantize(vector);
         self.codes.extend(code);
@@ -96,6 +109,13 @@ impl Neighbours {
         self.saved.vectors.extend_from_slice(vector);
         self.saved.log_salaries.push(log_salary);
         self.saved.families.push(family);
+        self.saved.keys.push(key);
+        self.known.insert(key, family);
+    }
+
+    /// The family of the training ad whose key has this hash; `None` if it is not among the ads.
+    pub fn family_of(&self, key: u64) -> Option<u32> {
+        self.known.get(&key).copied()
     }
 
     /// Number of ads.
@@ -216,7 +236,7 @@ mod tests {
     fn example() -> Neighbours {
         let mut neighbours = Neighbours::new(2);
         for (degrees, salary, family) in [(0.0, 8.0, 0), (10.0, 9.0, 1), (80.0, 2.0, 2)] {
-            neighbours.push(&at(degrees), salary, family);
+            neighbours.push(family.into(), &at(degrees), salary, family);
         }
         neighbours
     }
@@ -240,7 +260,10 @@ mod tests {
         };
         let vectors: Vec<Vec<f32>> = (0..1500).map(|_| vector()).collect();
         let mut neighbours = Neighbours::new(64);
-        vectors.iter().zip(0..).for_each(|(vector, family)| neighbours.push(vector, 8.0, family));
+        vectors
+            .iter()
+            .zip(0..)
+            .for_each(|(vector, family)| neighbours.push(family.into(), vector, 8.0, family));
         let queries: Vec<Query<'_>> = vectors
             .iter()
             .take(40)
@@ -272,7 +295,7 @@ mod tests {
     fn fifty_nearest_are_kept_in_order() {
         let mut neighbours = Neighbours::new(2);
         for n in 0..200 {
-            neighbours.push(&at((n * 37 % 200) as f32 / 4.0), 1.0, n);
+            neighbours.push(n.into(), &at((n * 37 % 200) as f32 / 4.0), 1.0, n);
         }
         let found = &neighbours.nearest(&[Query { vector: &at(0.0), family: None }])[0];
         assert_eq!(found.len(), 50);

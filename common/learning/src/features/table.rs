@@ -1,6 +1,7 @@
 //! Ads as columns: what every feature is computed from, read once for all models and folds.
 
 use rayon::prelude::*;
+use sha2::{Digest, Sha256};
 
 use super::corpus::Counts;
 use super::grams::{character_grams, word_grams};
@@ -17,6 +18,8 @@ pub const CATEGORIES: [&str; 7] =
 pub struct AdTable {
     /// Number of ads.
     pub rows: usize,
+    /// Hashes of the ads' keys, see [`key_hash`].
+    pub keys: Vec<u64>,
     /// N-grams of one and two words of title and description.
     pub words: Counts,
     /// N-grams of one and two words of the title.
@@ -33,6 +36,12 @@ pub struct AdTable {
     pub dimension: usize,
 }
 
+/// The first 8 bytes of the SHA-256 of `source/job_id`.
+pub fn key_hash(ad: &Ad) -> u64 {
+    let digest = Sha256::new().chain_update(&ad.source).chain_update("/").chain_update(&ad.job_id).finalize();
+    digest.iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte))
+}
+
 impl AdTable {
     /// Reads `ads`. N-grams that fewer than `min_texts` ads have are left out: 2 for training, 1 for prediction.
     ///
@@ -47,6 +56,7 @@ impl AdTable {
             if ads.iter().all(|ad| ad.salary_embedding().len() == dimension) { dimension } else { 0 };
         let mut table = Self {
             rows: ads.len(),
+            keys: ads.iter().map(|ad| key_hash(ad)).collect(),
             words: Counts::of(ads.len(), min_texts, texts),
             title: Counts::of(ads.len(), min_texts, titles),
             characters: Counts::of(ads.len(), min_texts, characters),

@@ -25,7 +25,7 @@ pub const COVERAGE: f64 = 0.9;
 const PART: usize = 512;
 
 /// Format of the files.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 const CONFIG: &str = "config.json";
 const CALIBRATION: &str = "calibration.bin";

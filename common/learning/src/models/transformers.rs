@@ -187,13 +187,8 @@ impl Transformers {
             dimension: table.dimension,
         };
         let families: Vec<Option<u32>> = of(&data.families).into_iter().map(Some).collect();
-        let mut columns = transformers.columns(&Parts {
-            table,
-            rows,
-            rich: problem.matrix(),
-            words: &words,
-            families: Some(&families),
-        })?;
+        let parts = Parts { table, rows, rich: problem.matrix(), words: &words, families: &families };
+        let mut columns = transformers.columns(&parts)?;
         let width = transformers.width();
         let fold_count = folds.iter().max().map_or(0, |most| most + 1);
         // One fold has no others to learn from: its columns are those of all its ads.
@@ -242,7 +237,8 @@ impl Transformers {
         self.rich.names().into_iter().zip(self.learned.ridge.weights.iter().copied()).collect()
     }
 
-    /// Transforms `rows` of a table.
+    /// Transforms `rows` of a table. A training ad is told by its key: its neighbours are of other families, as in
+    /// training, so that its own salary is not among them.
     ///
     /// # Errors
     /// `Internal` if the table does not fit.
@@ -250,7 +246,10 @@ impl Transformers {
         let rich = self.rich.transform(table, rows);
         let words = self.rich.words_of(&rich);
         let kernel = self.kernel.as_ref().map(|kernel| kernel.predict(&rich)).transpose()?;
-        let columns = self.columns(&Parts { table, rows, rich: &rich, words: &words, families: None })?;
+        let family = |row: &u32| self.neighbours.family_of(table.keys[*row as usize]);
+        let families: Vec<Option<u32>> = rows.iter().map(family).collect();
+        let parts = Parts { table, rows, rich: &rich, words: &words, families: &families };
+        let columns = self.columns(&parts)?;
         Ok(Transformed { columns, kernel })
     }
 
@@ -260,11 +259,10 @@ impl Transformers {
         let numbers = NUMERIC.len();
         let svd = self.svd.transform(words)?;
         let ridge = learned.ridge.predict(rich)?;
-        let family = |at: usize| families.and_then(|families| families[at]);
         let queries: Vec<Query<'_>> = rows
             .iter()
             .enumerate()
-            .map(|(at, row)| Query { vector: table.embedding(*row as usize), family: family(at) })
+            .map(|(at, row)| Query { vector: table.embedding(*row as usize), family: families[at] })
             .collect();
         let nearest = self.neighbours.features(&queries);
         let mut columns = vec![0f32; rows.len() * width];
@@ -306,7 +304,8 @@ struct Parts<'a> {
     rows: &'a [u32],
     rich: &'a Sparse,
     words: &'a Sparse,
-    families: Option<&'a [Option<u32>]>,
+    /// The family of each row that is a training ad: its ads do not count as neighbours.
+    families: &'a [Option<u32>],
 }
 
 struct Learner<'a> {
@@ -353,7 +352,8 @@ fn neighbours(data: &TrainingData, rows: &[u32]) -> Neighbours {
     if data.table.dimension > 0 {
         for row in newest {
             let row = row as usize;
-            neighbours.push(data.table.embedding(row), data.log_salaries[row], data.families[row]);
+            let (key, vector) = (data.table.keys[row], data.table.embedding(row));
+            neighbours.push(key, vector, data.log_salaries[row], data.families[row]);
         }
     }
     neighbours

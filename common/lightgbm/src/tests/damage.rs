@@ -57,6 +57,8 @@ fn indexes_that_lead_elsewhere_are_corrupt() {
         text.replacen("num_class:3", "num_class:9", 1),
         text.replacen("num_class=3", "num_class=2", 1),
         text.replacen("max_feature_idx=3", "max_feature_idx=2", 1),
+        text.replacen("objective=", "objective\n", 1),
+        text.replacen("objective=multiclass num_class:3", "objective= ", 1),
         text.replacen("feature_infos=[", "feature_infos=[n*", 1),
         text.replacen(" [", " [7]", 1),
         text.replacen("tree_sizes=", "tree_sizes=1", 1),

@@ -12,8 +12,9 @@ use futures::{StreamExt, TryStreamExt};
 use serde_json::Value;
 
 use super::dataset::Dataset;
+use super::merge::Merge;
 use super::statement::{Statement, shared};
-use super::{ADS_A_STATEMENT, BigQuery, STAGED, jobs, load, pages, rows, sql};
+use super::{ADS_A_STATEMENT, BigQuery, jobs, pages, rows, sql};
 use crate::batches;
 use crate::sql::Template;
 use crate::warehouse::{
@@ -88,8 +89,15 @@ impl EmbeddingStore for BigQuery {
         let mut refused = Vec::new();
         let mut parts = vec![rows];
         while let Some(mut part) = parts.pop().filter(|part| !part.is_empty()) {
-            match self.0.merge(table, &part).await {
-                Ok(()) => {}
+            let merge = Merge {
+                table: &table.name,
+                placeholder: "staged_embeddings",
+                stage: sql::STAGE_EMBEDDINGS,
+                write: sql::MERGE_EMBEDDINGS,
+                embeddings: Some(table),
+            };
+            match self.0.merge(merge, batches::embeddings(&part, table.dimension)?).await {
+                Ok(_) => {}
                 // A load fails as a whole, and its error names no row: bisecting finds the invalid rows.
                 Err(error) if error.kind() == ErrorKind::InvalidInput => {
                     if let [row] = &part[..] {
@@ -190,28 +198,6 @@ impl Dataset {
         let found =
             self.collect(Statement::new("looking for spaces", sql::EMBEDDING_SPACES).on(table)).await?;
         found.into_iter().map(rows::space).collect()
-    }
-
-    /// Loads the rows into a temporary staging table and merges that, so that a failed load changes nothing.
-    async fn merge(&self, table: &EmbeddingTable, rows: &[EmbeddingRow]) -> Result<()> {
-        let batch = batches::embeddings(rows, table.dimension)?;
-        let file = load::blocking(move || load::parquet(&batch, &[])).await?;
-        let staged = format!("{STAGED}embeddings_{}", uuid::Uuid::now_v7().simple());
-        let doing = format!("merging {} rows into {}", rows.len(), self.name(&table.name));
-        let quoted = format!("`{staged}`");
-        let stage = Statement::new(&doing, sql::STAGE_EMBEDDINGS).with_value("staged_embeddings", &quoted);
-        let merge =
-            Statement::new(&doing, sql::MERGE_EMBEDDINGS).on(table).with_value("staged_embeddings", &quoted);
-        let outcome = async {
-            self.execute(&stage).await?;
-            self.load(&staged, "WRITE_EMPTY", &file).await?;
-            self.execute(&merge).await
-        }
-        .await;
-        let api = self.google.api.table();
-        // If this fails, the staging table expires later.
-        let _ = self.request(&doing, || api.delete(&self.project, &self.id, &staged)).await;
-        outcome.map(|_| ())
     }
 }
 

@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
-use common_core::{Error, Result};
+use common_core::Result;
+use common_core::job::Shard;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 
+use super::dataset::Dataset;
 use super::load::{self, ParquetFile};
+use super::predictions::{of_task, with_part};
 use super::statement::Statement;
 use super::{BigQuery, pages, rows, sql};
 use crate::batches;
@@ -27,21 +30,11 @@ impl Features for BigQuery {
             if !this.has_table(&table.name).await? {
                 return Ok(futures::stream::empty().boxed());
             }
-            let mut statement = Statement::new("reading features of ads", sql::SCAN_FEATURES)
-                .on(&table)
-                .text("space", Some(&space));
-            if !this.has_table(&table.masked().name).await? {
-                statement = statement.with_value("job_embeddings_masked", sql::NO_EMBEDDINGS.text.trim_end());
-            }
-            let rows = this.stream(statement, pages::VECTOR_PAGE_ROWS);
-            let batches = rows.map(move |page| {
-                let rows = page?.into_iter().map(rows::scanned_ad).collect::<Result<Vec<_>>>()?;
-                batches::scanned(&rows, table.dimension)
-            });
-            Ok::<_, Error>(batches.boxed())
+            let statement = Statement::new("reading features of ads", sql::SCAN_FEATURES).on(&table);
+            let statement = with_part(of_task(statement, &space, Shard::ALL), sql::ALL_ROWS)?;
+            scan(&this, statement, &table).await
         };
-        let batches = futures::stream::once(batches).try_flatten();
-        batches.try_filter(|batch| std::future::ready(batch.num_rows() > 0)).boxed()
+        futures::stream::once(batches).try_flatten().boxed()
     }
 
     async fn count_features(&self, table: &EmbeddingTable, space: &str) -> Result<FeatureCount> {
@@ -79,4 +72,21 @@ impl Features for BigQuery {
         self.0.load(ML_FEATURES, "WRITE_TRUNCATE", &file).await?;
         Ok(written)
     }
+}
+
+/// The batches of a scan of features.
+pub(super) async fn scan(
+    dataset: &Arc<Dataset>,
+    mut statement: Statement,
+    table: &EmbeddingTable,
+) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+    if !dataset.has_table(&table.masked().name).await? {
+        statement = statement.with_value("job_embeddings_masked", sql::NO_EMBEDDINGS.text.trim_end());
+    }
+    let (rows, dimension) = (dataset.stream(statement, pages::VECTOR_PAGE_ROWS), table.dimension);
+    let batches = rows.map(move |page| {
+        let rows = page?.into_iter().map(rows::scanned_ad).collect::<Result<Vec<_>>>()?;
+        batches::scanned(&rows, dimension)
+    });
+    Ok(batches.try_filter(|batch| std::future::ready(batch.num_rows() > 0)).boxed())
 }

@@ -8,7 +8,8 @@ use super::dataset::Dataset;
 use super::sql;
 use super::statement::Statement;
 use crate::schema::{
-    self, CLEANED_JOBS, Column, FORGOTTEN_ADS, JOB_EMBEDDINGS, Kind, ML_FEATURES, ML_RUNS, Table,
+    self, CLEANED_JOBS, Column, FORGOTTEN_ADS, JOB_EMBEDDINGS, Kind, ML_FEATURES, ML_PREDICTIONS, ML_RUNS,
+    Table,
 };
 use crate::sql::Template;
 use crate::warehouse::EmbeddingTable;
@@ -19,6 +20,7 @@ pub(crate) fn type_of(kind: Kind) -> String {
         Kind::Text => "STRING",
         Kind::Moment => "TIMESTAMP",
         Kind::Number => "FLOAT64",
+        Kind::Integer => "INT64",
         Kind::Vector | Kind::Numbers => "ARRAY<FLOAT64>",
     };
     name.to_owned()
@@ -98,6 +100,15 @@ impl Dataset {
     pub(super) async fn create_features(&self) -> Result<()> {
         let statement = Statement::new(self.making(ML_FEATURES.name), sql::CREATE_ML_FEATURES);
         self.create(ML_FEATURES.name, &ML_FEATURES, statement).await
+    }
+
+    /// Creates the table of predictions and its view.
+    pub(super) async fn create_predictions(&self) -> Result<()> {
+        self.create_tombstones().await?;
+        let statement = Statement::new(self.making(ML_PREDICTIONS.name), sql::CREATE_ML_PREDICTIONS);
+        self.create(ML_PREDICTIONS.name, &ML_PREDICTIONS, statement).await?;
+        let tables = [("ml_predictions", ML_PREDICTIONS.name), ("forgotten_ads", FORGOTTEN_ADS.name)];
+        self.create_view("vw_predictions_latest", sql::CREATE_VW_PREDICTIONS_LATEST, &tables).await
     }
 
     async fn create_embedding_table(&self, table: &EmbeddingTable) -> Result<()> {

@@ -13,6 +13,7 @@ mod latest;
 mod moments;
 mod others;
 mod pay;
+mod predictions;
 mod queries;
 mod registry;
 mod runs;
@@ -45,10 +46,11 @@ pub type Suite = for<'a> fn(&'a dyn Warehouse) -> BoxFuture<'a, ()>;
 
 /// The suites that need only an empty warehouse, by name. [`vector_search`], [`takedowns()`], [`tables_of_others`] and
 /// [`latest_sightings`] need more.
-pub const SUITES: [(&str, Suite); 7] = [
+pub const SUITES: [(&str, Suite); 8] = [
     ("jobs", |warehouse| Box::pin(jobs::suite(warehouse))),
     ("embeddings", |warehouse| Box::pin(embeddings::suite(warehouse))),
     ("features", |warehouse| Box::pin(features::suite(warehouse))),
+    ("predictions", |warehouse| Box::pin(predictions::suite(warehouse))),
     ("search", |warehouse| Box::pin(search::suite(warehouse))),
     ("runs", |warehouse| Box::pin(runs::suite(warehouse))),
     ("queries", |warehouse| Box::pin(queries::suite(warehouse))),

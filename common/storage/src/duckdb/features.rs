@@ -1,6 +1,7 @@
 //! What models learn from: ads with their vectors, page by page in the order of the vectors; and `ml_features`.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use ::duckdb::{Appender, Connection, Row, params};
@@ -15,6 +16,7 @@ use futures::stream::BoxStream;
 use super::errors::Outcome;
 use super::{DuckDb, Shared, blocking, catalogue, moment, sql, stage, tables, takedowns, vectors};
 use crate::batches::{self, ScannedAd};
+use crate::sql::{Template, Values};
 use crate::warehouse::{
     EmbeddingTable, FeatureCount, FeatureRow, FeatureSet, Features, ML_FEATURES, Tombstones,
 };
@@ -24,7 +26,12 @@ impl Features for DuckDb {
     fn scan_features(&self, table: &EmbeddingTable, space: &str) -> BoxStream<'static, Result<RecordBatch>> {
         let (shared, table, space) = (Arc::clone(&self.shared), table.clone(), space.to_owned());
         let doing = shared.doing("reading features of ads");
-        feed::from_thread(doing, 1, move |emit| read_pages(&shared, &table, &space, emit)).0
+        let read = move |emit: &mut dyn FnMut(RecordBatch) -> Result<()>| {
+            let pages =
+                Pages { shared: &shared, connection: &shared.reader()?, table: &table, space: &space };
+            pages.read(sql::ALL_ROWS, emit)
+        };
+        feed::from_thread(doing, 1, read).0
     }
 
     async fn count_features(&self, table: &EmbeddingTable, space: &str) -> Result<FeatureCount> {
@@ -44,72 +51,72 @@ impl Features for DuckDb {
     }
 }
 
-fn read_pages(
-    shared: &Shared,
-    table: &EmbeddingTable,
-    space: &str,
-    emit: &mut dyn FnMut(RecordBatch) -> Result<()>,
-) -> Result<()> {
-    let connection = shared.reader()?;
-    let translate = |error| shared.translate(error);
-    if !catalogue::has_table(&connection, &table.name).map_err(translate)? {
-        return Ok(());
-    }
-    let has_masked = catalogue::has_table(&connection, &table.masked().name).map_err(translate)?;
-    let end = shared.settle(vectors::end(&connection, table))?;
-    for from in (0..end).step_by(vectors::PAGE_ROWS as usize) {
-        let to = end.min(from + vectors::PAGE_ROWS);
-        let page = Page { connection: &connection, table, space, from, to };
-        let mut ads = shared.with_room(|| shared.settle(page.latest_sightings()))?;
-        let mut masked = HashMap::new();
-        if has_masked {
-            masked = shared.with_room(|| shared.settle(page.masked()))?;
+/// The ads of a table of vectors, page by page.
+pub(super) struct Pages<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) connection: &'a Connection,
+    pub(super) table: &'a EmbeddingTable,
+    pub(super) space: &'a str,
+}
+
+impl Pages<'_> {
+    /// Passes the pages to `emit`. `selected` is the condition on the rows of a page; pages without such rows are not read.
+    pub(super) fn read(
+        &self,
+        selected: Template,
+        emit: &mut dyn FnMut(RecordBatch) -> Result<()>,
+    ) -> Result<()> {
+        let Self { shared, connection, table, space } = *self;
+        let has_table =
+            |name: &str| catalogue::has_table(connection, name).map_err(|error| shared.translate(error));
+        if !has_table(&table.name)? {
+            return Ok(());
         }
-        let rows = vectors::page(shared, &connection, table, space, from)?;
-        let rows: Vec<ScannedAd> = rows
-            .into_iter()
-            .filter_map(|row| {
-                let (ad, seen) = ads.remove(&row.key)?;
-                let content_hash = row.content_hash.to_string();
-                Some(ScannedAd {
-                    ad,
-                    seen,
-                    content_hash,
-                    masked: masked.remove(&row.key),
-                    embedding: row.embedding,
-                })
-            })
-            .collect();
+        let has_masked = has_table(&table.masked().name)?;
+        let end = shared.settle(vectors::end(connection, table))?;
+        for from in (0..end).step_by(vectors::PAGE_ROWS as usize) {
+            let rows = from..end.min(from + vectors::PAGE_ROWS);
+            let mut ads = shared.with_room(|| shared.settle(self.latest_sightings(&rows, selected)))?;
+            if !ads.is_empty() {
+                let mut masked = HashMap::new();
+                if has_masked {
+                    masked = shared.with_room(|| shared.settle(self.masked(&rows)))?;
+                }
+                let found: Vec<ScannedAd> = vectors::page(shared, connection, table, space, from)?
+                    .into_iter()
+                    .filter_map(|row| {
+                        let (ad, seen) = ads.remove(&row.key)?;
+                        let content_hash = row.content_hash.to_string();
+                        let masked = masked.remove(&row.key);
+                        Some(ScannedAd { ad, seen, content_hash, masked, embedding: row.embedding })
+                    })
+                    .collect();
+                failpoint::reach("duckdb::scan_features");
+                if !found.is_empty() {
+                    emit(batches::scanned(&found, table.dimension)?)?;
+                }
+            }
+        }
         failpoint::reach("duckdb::scan_features");
-        if !rows.is_empty() {
-            emit(batches::scanned(&rows, table.dimension)?)?;
-        }
+        Ok(())
     }
-    failpoint::reach("duckdb::scan_features");
-    Ok(())
-}
 
-/// The row numbers of a page of vectors.
-struct Page<'a> {
-    connection: &'a Connection,
-    table: &'a EmbeddingTable,
-    space: &'a str,
-    from: i64,
-    to: i64,
-}
-
-impl Page<'_> {
-    fn latest_sightings(&self) -> Outcome<HashMap<JobKey, (JobAd, Option<Timestamp>)>> {
-        let sql = sql::fill(self.connection, sql::SCAN_FEATURES, Some(self.table))?;
+    fn latest_sightings(
+        &self,
+        rows: &Range<i64>,
+        selected: Template,
+    ) -> Outcome<HashMap<JobKey, (JobAd, Option<Timestamp>)>> {
+        let values = Values::default().with("selected", selected.text.trim_end());
+        let sql = sql::fill_with(self.connection, sql::SCAN_FEATURES, Some(self.table), values)?;
         let mut statement = self.connection.prepare_cached(&sql)?;
-        let ads = statement.query_map(params![self.space, self.from, self.to], ad)?;
+        let ads = statement.query_map(params![self.space, rows.start, rows.end], ad)?;
         Ok(ads.map(|ad| ad.map(|(ad, seen)| (ad.key(), (ad, seen)))).collect::<::duckdb::Result<_>>()?)
     }
 
-    fn masked(&self) -> Outcome<HashMap<JobKey, Vec<f32>>> {
+    fn masked(&self, rows: &Range<i64>) -> Outcome<HashMap<JobKey, Vec<f32>>> {
         let sql = sql::fill(self.connection, sql::SCAN_MASKED, Some(self.table))?;
         let mut masked = HashMap::new();
-        for batch in vectors::query(self.connection, &sql, params![self.space, self.from, self.to])? {
+        for batch in vectors::query(self.connection, &sql, params![self.space, rows.start, rows.end])? {
             let (sources, ids) = (batch.column(0).as_string::<i32>(), batch.column(1).as_string::<i32>());
             let vectors = batch.column(2).as_fixed_size_list();
             for row in 0..batch.num_rows() {

@@ -12,6 +12,7 @@ mod features;
 mod jobs;
 mod moments;
 mod open;
+mod predictions;
 mod queries;
 mod runs;
 mod search;

@@ -5,7 +5,8 @@ use ::duckdb::Connection;
 use super::errors::{Failure, Outcome};
 use super::{catalogue, sql};
 use crate::schema::{
-    self, CLEANED_JOBS, Column, FORGOTTEN_ADS, JOB_EMBEDDINGS, Kind, ML_FEATURES, ML_RUNS, Table,
+    self, CLEANED_JOBS, Column, FORGOTTEN_ADS, JOB_EMBEDDINGS, Kind, ML_FEATURES, ML_PREDICTIONS, ML_RUNS,
+    Table,
 };
 use crate::sql::{Template, Values};
 use crate::warehouse::EmbeddingTable;
@@ -16,6 +17,7 @@ pub(crate) fn type_of(kind: Kind, dimension: usize) -> String {
         Kind::Text => "VARCHAR".to_owned(),
         Kind::Moment => "TIMESTAMP".to_owned(),
         Kind::Number => "DOUBLE".to_owned(),
+        Kind::Integer => "BIGINT".to_owned(),
         Kind::Vector => format!("FLOAT[{dimension}]"),
         Kind::Numbers => "DOUBLE[]".to_owned(),
     }
@@ -58,6 +60,13 @@ pub(super) fn create_embeddings(connection: &Connection, table: &EmbeddingTable)
 /// Creates the table of features.
 pub(super) fn create_features(connection: &Connection) -> Outcome<()> {
     create(connection, &ML_FEATURES, sql::CREATE_ML_FEATURES, None)
+}
+
+/// Creates the table of predictions and its view.
+pub(super) fn create_predictions(connection: &Connection) -> Outcome<()> {
+    create_tombstones(connection)?;
+    create(connection, &ML_PREDICTIONS, sql::CREATE_ML_PREDICTIONS, None)?;
+    create_view(connection, sql::CREATE_VW_PREDICTIONS_LATEST, None)
 }
 
 fn create_view(connection: &Connection, template: Template, table: Option<&EmbeddingTable>) -> Outcome<()> {

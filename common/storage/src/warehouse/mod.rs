@@ -4,6 +4,7 @@
 //! - [`Takedowns`]: ads that were taken down
 //! - [`EmbeddingStore`]: vectors of ads
 //! - [`Features`]: what models learn from
+//! - [`Predictions`]: predictions of ads
 //! - [`VectorSearch`]: the ads nearest to a vector
 //! - [`RunStore`]: runs of the functions
 //! - [`OperatorQueries`]: ad-hoc queries
@@ -16,6 +17,7 @@ mod counts;
 mod embeddings;
 mod features;
 mod jobs;
+mod predictions;
 mod queries;
 mod runs;
 pub(crate) mod search;
@@ -29,6 +31,9 @@ pub use embeddings::{
 };
 pub use features::{FEATURE_CHARS, FeatureCount, FeatureRow, FeatureSet, Features, ML_FEATURES};
 pub use jobs::{Appended, Candidate, FilterColumns, JobCount, JobScan, JobStore, Stored};
+pub use predictions::{
+    AdSelection, ML_PREDICTIONS, ModelVersions, PredictionRow, PredictionScan, Predictions, Variant,
+};
 pub use queries::{OperatorQueries, Parameter, QueryResult};
 pub use runs::{RunRecord, RunStatus, RunStore};
 pub use search::{VectorHit, VectorIndexKind, VectorIndexState, VectorQuery, VectorSearch};
@@ -42,11 +47,19 @@ pub use takedowns::{FORGOTTEN_ADS, Forgotten, Takedowns, Tombstones, Traces};
 /// has rows of it; a warehouse without a table of tombstones has no tombstones. A stream that fails returns the
 /// error as its last item, so a stream without an error is complete.
 pub trait Warehouse:
-    JobStore + Takedowns + EmbeddingStore + Features + VectorSearch + RunStore + OperatorQueries
+    JobStore + Takedowns + EmbeddingStore + Features + Predictions + VectorSearch + RunStore + OperatorQueries
 {
 }
 
-impl<T: JobStore + Takedowns + EmbeddingStore + Features + VectorSearch + RunStore + OperatorQueries>
-    Warehouse for T
+impl<
+    T: JobStore
+        + Takedowns
+        + EmbeddingStore
+        + Features
+        + Predictions
+        + VectorSearch
+        + RunStore
+        + OperatorQueries,
+> Warehouse for T
 {
 }

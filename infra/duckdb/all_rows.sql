@@ -1,0 +1,2 @@
+-- Part of scan_features.sql and select_embeddings.sql: all rows.
+TRUE
