@@ -168,6 +168,23 @@ fn a_model_is_loaded_as_it_was_saved_and_its_contributions_add_up() {
 }
 
 #[test]
+fn the_own_salary_of_a_training_ad_is_not_among_its_neighbours() {
+    let ads = ads(200);
+    let predictor = trained(&ads, 1).predictor;
+    let names = predictor.stack.transformers.names();
+    let nearest = names.iter().position(|name| name == "neighbours_cosine_1").unwrap();
+    let twin = Ad { job_id: "another".into(), ..ads[3].clone() };
+    // Alone, and after other ads.
+    let cosines = [&ads[3..4], &ads[..4], &[twin]].map(|ads| {
+        let ads: Vec<&Ad> = ads.iter().collect();
+        let columns = predictor.transform(&ads).unwrap().columns;
+        columns[columns.len() - names.len() + nearest]
+    });
+    assert!(cosines[0] < 0.99 && cosines[0].to_bits() == cosines[1].to_bits(), "{cosines:?}");
+    assert!(cosines[2] > 0.9999, "the pay of an earlier ad is evidence for a new one: {cosines:?}");
+}
+
+#[test]
 fn a_planted_leak_stops_the_training_and_is_named() {
     let middle = |ad: &Ad| ad.salary_mid_per_month().unwrap();
     let with = |change: &dyn Fn(&mut Ad)| {
