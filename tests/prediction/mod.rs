@@ -3,6 +3,7 @@
 mod champions;
 mod daily;
 mod selection;
+mod service;
 
 use serde_json::{Value, json};
 

@@ -94,6 +94,17 @@ impl PredictionModels {
         Ok(model.predict(ads)?.into_iter().map(Some).collect())
     }
 
+    /// The `k` most probable classes of each ad, the most probable first; empty without a role classifier.
+    ///
+    /// # Errors
+    /// Those of [`predict`](Self::predict).
+    pub fn most_probable_roles(&self, ads: &[&Ad], k: usize) -> Result<Vec<Vec<RolePrediction>>> {
+        match &self.role {
+            Some(model) => model.top_k(ads, k),
+            None => Ok(vec![Vec::new(); ads.len()]),
+        }
+    }
+
     /// Finds the cluster of each ad; `None` without a clustering.
     ///
     /// # Errors

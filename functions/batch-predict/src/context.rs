@@ -3,24 +3,35 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use common::embedding::ModelSettings;
-use common::prediction::settings::PredictionSettings;
+use common::prediction::settings::ChampionSettings;
 use common::prediction::{ChampionVersions, PredictionModels};
 use common::runtime::{Batch, Invocation};
+use common::settings::Whole;
 use common::storage::Storage;
-use common::{Error, Result, compose_settings};
+use common::{Error, Result, compose_settings, settings};
 use rayon::ThreadPool;
 
 use crate::options::Options;
 use crate::report::Report;
 use crate::run;
 
+settings! {
+    /// How ads are predicted.
+    pub(crate) struct PredictionSettings, "How" {
+        /// CPU threads that predict
+        pub threads: Whole<1, 1024> = "{cores}", flag "threads N";
+    }
+}
+
 compose_settings! {
     /// Settings of the function.
     pub(crate) struct PredictorSettings {
         /// The model whose vectors are read.
         pub model: ModelSettings,
-        /// How and where ads are predicted.
+        /// How ads are predicted.
         pub prediction: PredictionSettings,
+        /// Where models are on this machine.
+        pub champions: ChampionSettings,
     }
 }
 
@@ -60,7 +71,7 @@ impl BatchPredict {
         if let Some(models) = last.filter(|models| models.champions == *champions) {
             return Ok(models);
         }
-        let folder = &self.settings.prediction.champions_dir;
+        let folder = &self.settings.champions.champions_dir;
         let store = self.storage.artifacts()?;
         let opened = Arc::new(PredictionModels::open(&store, champions.clone(), folder).await?);
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&opened));

@@ -95,11 +95,15 @@ fn is_web(url: &str) -> bool {
     starts_with("https://") || starts_with("http://")
 }
 
+/// Rounded to hundredths of a millisecond, the precision of the measurement.
+pub(crate) fn milliseconds(took: std::time::Duration) -> f64 {
+    (took.as_secs_f64() * 100_000.0).round() / 100.0
+}
+
 impl<'a> AnswerHead<'a> {
     pub(crate) fn new(manifest: &'a Manifest, took: std::time::Duration) -> Self {
-        // Rounded to hundredths of a millisecond, the precision of the measurement.
-        let took_ms = (took.as_secs_f64() * 100_000.0).round() / 100.0;
-        Self { index_version: &manifest.version, model_version: model_versions(manifest), took_ms }
+        let (model_version, took_ms) = (model_versions(manifest), milliseconds(took));
+        Self { index_version: &manifest.version, model_version, took_ms }
     }
 
     /// The JSON object of these members and one more, whose value is already JSON.

@@ -5,7 +5,7 @@
 //! - [`request`]: strict parsing of bodies and parameters; [`job_key`], [`answer`], [`why`]: members of requests
 //!   and responses; [`etag`]: entity tags of responses
 //! - [`index_source`], [`served_index`]: where indexes come from, and the one that is served; [`warehouse`]: searches in
-//!   the warehouse instead
+//!   the warehouse instead; [`served_models`]: the models that predict
 //! - [`embed`], [`search_pool`]: the thread with the model; the threads that search
 //! - [`mod@settings`]: the service's settings; [`metrics`]: the process's metrics
 
@@ -21,6 +21,7 @@ mod request;
 mod router;
 mod search_pool;
 mod served_index;
+mod served_models;
 mod service;
 mod settings;
 mod warehouse;
@@ -33,6 +34,7 @@ use common::runtime::{Function, Start, run_service};
 use common::storage::{Registry, Storage};
 use common::{Result, embedding};
 
+use served_models::ChampionSource;
 use service::{Parts, SimilarJobs};
 use settings::{Search, ServiceSettings};
 use warehouse::WarehouseSearch;
@@ -44,6 +46,7 @@ const FUNCTION: Function = Function {
 };
 
 fn main() -> ExitCode {
+    common::learning::set_wait_policy();
     run_service(FUNCTION, open)
 }
 
@@ -63,6 +66,11 @@ async fn open(start: Start<ServiceSettings>) -> Result<SimilarJobs> {
             opened: Mutex::default(),
             failed: Mutex::default(),
         }),
+        champions: ChampionSource {
+            store: storage.artifacts()?,
+            folder: settings.champions.champions_dir.clone(),
+            every: settings.index_poll(),
+        },
         warehouse,
         settings,
         open_model: Box::new(move || embedding::open_one(&of_model, deadline)),

@@ -20,6 +20,7 @@ use crate::request::{self, NoParameters, Refusal};
 use crate::router::{Match, Router};
 use crate::search_pool::SearchPool;
 use crate::served_index::{Follower, ServedIndex};
+use crate::served_models::{ChampionSource, ServedModels};
 use crate::settings::ServiceSettings;
 use crate::warehouse::WarehouseSearch;
 
@@ -30,6 +31,7 @@ const MAX_BODY_BYTES: usize = 64 << 10;
 pub(crate) struct Parts {
     pub(crate) settings: ServiceSettings,
     pub(crate) source: Arc<dyn IndexSource>,
+    pub(crate) champions: ChampionSource,
     /// Searches in the warehouse instead of the index, if configured.
     pub(crate) warehouse: Option<WarehouseSearch>,
     pub(crate) open_model: Open,
@@ -52,7 +54,7 @@ impl SimilarJobs {
     /// # Errors
     /// If the system cannot start a thread.
     pub(crate) fn start(parts: Parts) -> Result<Self> {
-        let Parts { settings, source, warehouse, open_model, shutdown } = parts;
+        let Parts { settings, source, champions, warehouse, open_model, shutdown } = parts;
         etag::start_checksum();
         let metrics = Arc::<Metrics>::default();
         let limits = Limits::new(&settings.serving);
@@ -60,10 +62,12 @@ impl SimilarJobs {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let retry = Duration::from_secs(RETRY_S.into());
         let embedder = Arc::new(EmbedQueue::start(open_model, retry, Arc::clone(&metrics))?);
+        let models = ServedModels::follow(champions, shutdown.clone());
         let follower = Follower { source, every, deadline, metrics: Arc::clone(&metrics), shutdown };
         let index = follower.start();
         let resources = Resources {
             index: index.clone(),
+            models,
             pool: SearchPool::new(cores),
             embedder: Arc::clone(&embedder),
             warehouse: warehouse.map(Arc::new),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use common::embedding::EmbeddingSettings;
 use common::index::settings::IndexSettings;
+use common::prediction::settings::ChampionSettings;
 use common::runtime::settings::ServingSettings;
 use common::settings::Whole;
 use common::storage::settings::StorageSettings;
@@ -40,6 +41,8 @@ compose_settings! {
         pub search: SearchSettings,
         /// Where local copies of indexes are stored.
         pub index: IndexSettings,
+        /// Where local copies of models are stored.
+        pub champions: ChampionSettings,
         /// The model that embeds texts.
         pub embedding: EmbeddingSettings,
     }

@@ -19,6 +19,7 @@ use crate::endpoints::{self, Resources, Route};
 use crate::metrics::Metrics;
 use crate::search_pool::SearchPool;
 use crate::served_index::Follower;
+use crate::served_models::{ChampionSource, ServedModels};
 use crate::service::{Parts, SimilarJobs};
 use crate::settings::{Search, ServiceSettings};
 use crate::warehouse::WarehouseSearch;
@@ -48,6 +49,7 @@ pub(crate) fn routes() -> Vec<Route> {
     let model = Words::open(Duration::ZERO);
     endpoints::table(&Resources {
         index: follower.start(),
+        models: ServedModels::none(),
         pool: SearchPool::new(1),
         embedder: Arc::new(EmbedQueue::start(model, Duration::from_mins(1), Arc::clone(&metrics)).unwrap()),
         warehouse: None,
@@ -74,6 +76,11 @@ impl Running {
         let shutdown = CancellationToken::new();
         let parts = Parts {
             source: store,
+            champions: ChampionSource {
+                store: storage.artifacts().unwrap(),
+                folder: settings.champions.champions_dir.clone(),
+                every: Duration::from_mins(1),
+            },
             warehouse: is_elsewhere
                 .then(|| WarehouseSearch::new(storage, &settings.embedding.model).unwrap()),
             settings,

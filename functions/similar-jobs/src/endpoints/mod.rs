@@ -20,6 +20,7 @@ mod map;
 mod metrics;
 mod openapi;
 mod page;
+mod predict;
 pub(crate) mod similar;
 
 use std::sync::Arc;
@@ -38,11 +39,13 @@ use crate::metrics::Metrics;
 use crate::request::{self, Refusal};
 use crate::search_pool::SearchPool;
 use crate::served_index::ServedIndex;
+use crate::served_models::ServedModels;
 use crate::warehouse::WarehouseSearch;
 
 /// What the endpoints need. Only [`table`] reads it: an endpoint gets the fields that it uses.
 pub(crate) struct Resources {
     pub(crate) index: ServedIndex,
+    pub(crate) models: ServedModels,
     pub(crate) pool: SearchPool,
     pub(crate) embedder: Arc<EmbedQueue>,
     /// Searches in the warehouse instead of the index, if configured.
@@ -52,7 +55,7 @@ pub(crate) struct Resources {
 
 /// The endpoints of the service, in the order of the `OpenAPI` document.
 pub(crate) fn table(resources: &Resources) -> Vec<Route> {
-    let Resources { index, pool, embedder, warehouse, metrics } = resources;
+    let Resources { index, models, pool, embedder, warehouse, metrics } = resources;
     let mut routes = vec![
         Route::new(similar::Similar::new(index, pool, embedder, warehouse.as_ref())),
         Route::new(jobs::Jobs::new(index, pool)),
@@ -61,6 +64,7 @@ pub(crate) fn table(resources: &Resources) -> Vec<Route> {
         Route::new(map::Map::new(index, pool)),
         Route::new(clusters::Clusters::new(index)),
         Route::new(cluster::Cluster::new(index)),
+        Route::new(predict::Predict::new(models, pool, embedder)),
         Route::new(metrics::Exposition::new(metrics, index, embedder)),
     ];
     let document = openapi::OpenApi::of(&routes);
