@@ -66,7 +66,7 @@ fn ads_are_selected_by_id_by_time_or_all() {
     let left_out = market.predicted(&[]);
     assert_eq!(
         (&left_out["outcome"], &left_out["ads"]["without_embedding"]),
-        (&json!("unchanged"), &json!(2))
+        (&json!("unchanged"), &json!(3))
     );
     market.embedded(&[]);
     assert_eq!(market.predicted(&["--job-ids", "MCF/new"])["predicted"], 1);

@@ -22,7 +22,8 @@ fn post(service: &Service, body: &Value) -> (u16, Value) {
 /// Columns of the first ads with their predictions.
 fn predicted(market: &Market) -> Vec<Value> {
     let connection = duckdb::Connection::open(market.file()).unwrap();
-    let sql = "SELECT to_json(struct_pack(title := ad.job_title, location := ad.job_location, company := ad.company_name, \
+    let sql = "SELECT to_json(struct_pack(title := ad.job_title, location := ad.job_location, company := ad.company_name, company_id := ad.company_id, \
+               company_industry := ad.company_industry, company_size := ad.company_size, source := ad.source, \
                classification := ad.job_classification, work_type := ad.job_work_type, \
                posted := strftime(ad.job_posted_timestamp, '%Y-%m-%dT%H:%M:%S.%fZ'), \
                as_of := strftime(ad.scrape_timestamp, '%Y-%m-%dT%H:%M:%S.%fZ'))), \

@@ -44,11 +44,19 @@ pub(crate) struct NewAd {
     #[serde(default, deserialize_with = "some")]
     company: Option<Word>,
     #[serde(default, deserialize_with = "some")]
+    company_id: Option<Word>,
+    #[serde(default, deserialize_with = "some")]
+    company_industry: Option<Word>,
+    #[serde(default, deserialize_with = "some")]
+    company_size: Option<Word>,
+    #[serde(default, deserialize_with = "some")]
     classification: Option<Word>,
     #[serde(default, deserialize_with = "some")]
     work_type: Option<Word>,
     #[serde(default, deserialize_with = "some")]
     currency: Option<Word>,
+    #[serde(default, deserialize_with = "some")]
+    source: Option<Word>,
     #[serde(default, deserialize_with = "some")]
     posted: Option<Moment>,
     /// When the ad is seen; now if it is left out.
@@ -158,6 +166,10 @@ impl NewAd {
             classification: word(self.classification),
             work_type: word(self.work_type),
             company_name: word(self.company),
+            company_id: word(self.company_id),
+            company_industry: word(self.company_industry),
+            company_size: word(self.company_size),
+            source: word(self.source),
             currency: Currency::read(Some(&currency)).name().to_owned(),
             posted: self.posted.map(|Moment(moment)| moment),
             seen: self.as_of.map_or_else(Utc::now, |Moment(moment)| moment),
