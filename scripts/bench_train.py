@@ -1,9 +1,9 @@
-"""Compares train-models with the mission's Python stack on the same folds (called by scripts/bench train).
+"""Compares train-models with the mission's Python stack on the same folds and vectors (called by scripts/bench train).
 
     bench_train.py PROGRAMS_DIR WORK_DIR REFERENCE_PYTHON [OPTION…]
 
 train-models writes its walk-forward folds, the ads and its own predictions into a folder (`--export-folds`); scripts/reference
-predicts the same folds. Intervals are 95% bootstrap intervals over families of reposts. Embedded markets stay in WORK_DIR.
+predicts the same folds, and divides and draws the same vectors (bench_clusters.py). Intervals are 95% bootstrap intervals over families of reposts. Embedded markets stay in WORK_DIR.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+import bench_clusters
 from bench_report import DATA, REPOSITORY, processor, record
 
 sys.path.insert(0, str(REPOSITORY / "scripts" / "reference"))
@@ -159,7 +160,19 @@ def predictions_a_second(arguments: argparse.Namespace, name: str) -> list[str]:
     return ["", f"Prediction of {found['ads']:,} ads by the model of {found['training_ads']:,} ads: {rates}."]
 
 
+def clusters(arguments: argparse.Namespace, load: float) -> str:
+    """The section about the parts of the clustering."""
+    files = {name: DATA / MARKETS[name][0] for name in arguments.market}
+    markets = {name: embedded(arguments, name, file) / "jobs.duckdb" for name, file in files.items() if file.exists()}
+    if not markets:
+        sys.exit(f"bench: no market in {DATA}")
+    return bench_clusters.section(
+        arguments.programs / "clusters", arguments.python, markets, arguments.work, arguments.threads, load
+    )
+
+
 def section(arguments: argparse.Namespace, load: float) -> str:
+    """The section about the salary models."""
     command = f"scripts/bench train --trials {arguments.trials} --threads {arguments.threads} --columns {arguments.columns}"
     lines = [
         "## Salary models",
@@ -187,13 +200,16 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=30, help="trials of each tuned model")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads of the reference")
     parser.add_argument("--columns", choices=("full", "pca"), default="full", help="the reference's columns")
+    parser.add_argument("--only", choices=("salary", "clusters"), help="one of the two comparisons [default: both]")
     parser.add_argument("--record", action="store_true", help="replace the section in BENCHMARKS.md by the result")
     arguments = parser.parse_args()
     arguments.market = arguments.market or list(MARKETS)
-    text = section(arguments, os.getloadavg()[0])
-    print(text)
-    if arguments.record:
-        record(text)
+    for name, measured in {"salary": section, "clusters": clusters}.items():
+        if arguments.only in (None, name):
+            text = measured(arguments, os.getloadavg()[0])
+            print(text, flush=True)
+            if arguments.record:
+                record(text)
 
 
 if __name__ == "__main__":

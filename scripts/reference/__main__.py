@@ -2,10 +2,12 @@
 
     python scripts/reference FOLDER [--models NAME…] [--trials N] [--threads N] [--seed N] [--columns full|pca]
     python scripts/reference FOLDER --same-trials
+    python scripts/reference FOLDER --clusters
 
 FOLDER holds what `train-models --export-folds FOLDER` writes: folds.json and ads.parquet (see data.py), and for --same-trials
-also trials.json and matrix.parquet (see trials.py). Writes FOLDER/reference.json or FOLDER/reference_trials.json. Each model
-runs in a process of its own, so that its peak memory is its own.
+also trials.json and matrix.parquet (see trials.py); for --clusters it holds vectors (see clusters.py). Writes
+FOLDER/reference.json, reference_trials.json or reference_clusters.json. Each model runs in a process of its own, so that its
+peak memory is its own.
 """
 
 from __future__ import annotations
@@ -19,11 +21,12 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+import clusters
 import models
 import trials
 from settings import Settings
 
-PACKAGES = ("scikit-learn", "lightgbm", "xgboost-cpu", "optuna", "numpy", "scipy", "pyarrow")
+PACKAGES = ("scikit-learn", "lightgbm", "xgboost-cpu", "optuna", "numpy", "scipy", "pyarrow", "umap-learn")
 # Thread pools that read their size at start.
 POOLS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -48,15 +51,19 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--columns", choices=("full", "pca"), default="full", help="all of the embedding, or its PCA-10")
     parser.add_argument("--same-trials", action="store_true", help="only repeat the trials of trials.json")
+    parser.add_argument("--clusters", action="store_true", help="only measure the parts of the clustering")
     parser.add_argument("--alone", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     settings = Settings(arguments.folder, arguments.trials, arguments.threads, arguments.seed, arguments.columns)
     if arguments.alone:
-        alone = trials.repeat(settings) if arguments.alone == trials.NAME else models.run(arguments.alone, settings)
-        print(json.dumps(alone))
+        others = {trials.NAME: trials.repeat, clusters.NAME: clusters.run}
+        run = others.get(arguments.alone)
+        print(json.dumps(run(settings) if run else models.run(arguments.alone, settings)))
         return
     if arguments.same_trials:
         written, parts = "reference_trials.json", run_alone(trials.NAME, settings)
+    elif arguments.clusters:
+        written, parts = "reference_clusters.json", run_alone(clusters.NAME, settings)
     else:
         written, parts = "reference.json", {"models": {name: run_alone(name, settings) for name in arguments.models}}
     versions = {package: importlib.metadata.version(package) for package in PACKAGES}

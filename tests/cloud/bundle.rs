@@ -10,6 +10,8 @@ use super::World;
 use crate::support::{Running, command};
 
 const ADS: &str = "120";
+/// Kinds of models that a training publishes.
+const KINDS: [&str; 3] = ["clustering", "role_classifier", "salary_predictor"];
 
 fn run(world: &World, program: &str, arguments: &[&str], more: &[(&str, &str)]) -> Running {
     let mut command = command(program);
@@ -132,37 +134,64 @@ async fn two_concurrent_runs_write_one_row_per_ad() {
 }
 
 #[tokio::test]
-async fn a_model_of_bigquery_has_the_files_of_one_of_duckdb() {
+async fn models_and_predictions_of_bigquery_are_those_of_duckdb() {
     let Some(world) = World::on_emulators() else { return };
     let folder = tempfile::tempdir().unwrap();
     let laptop = on_duckdb(&folder, &world);
-    let mut files = Vec::new();
+    let (mut files, mut predictions) = (Vec::new(), Vec::new());
     for world in [&world, &laptop] {
         generate(world);
         report(run(world, "embed-new-jobs", &["--once"], &[]));
         let training = tempfile::tempdir().unwrap();
-        let arguments = ["--once", "--only", "salary", "--currency", "SGD", "--quick"];
+        let arguments = ["--once", "--currency", "SGD", "--quick"];
         let variables = [("TRAINING_DIR", training.path().to_str().unwrap())];
         let trained = report(run(world, "train-models", &arguments, &variables));
-        assert_eq!(trained["champions"], serde_json::json!({ "salary_predictor": "v1" }), "{trained}");
+        let champions = KINDS.map(|kind| (kind, "v1"));
+        assert_eq!(trained["champions"], serde_json::json!(BTreeMap::from(champions)), "{trained}");
         files.push(model_files(world).await);
+        let champions = tempfile::tempdir().unwrap();
+        let variables = [("CHAMPIONS_DIR", champions.path().to_str().unwrap())];
+        let predict = || report(run(world, "batch-predict", &["--once"], &variables));
+        let first = predict();
+        assert!(first["predicted"].as_u64() > Some(100) && first["predicted"] == first["written"], "{first}");
+        assert_eq!(predict()["outcome"], "unchanged");
+        predictions.push(predicted(world).await);
     }
-    let names: Vec<&String> = files[0].keys().collect();
-    assert!(names.len() >= 9, "{names:?}");
+    for kind in KINDS {
+        let names: Vec<&String> = files[0].keys().filter(|name| name.starts_with(kind)).collect();
+        assert!(names.len() >= 4, "{names:?}");
+    }
+    assert!(files[0].keys().eq(files[1].keys()), "{:?} {:?}", files[0].keys(), files[1].keys());
     for (name, bytes) in &files[0] {
-        assert!(Some(bytes) == files[1].get(name), "{name} differs");
+        assert!(files[1][name] == *bytes, "{name} differs");
     }
+    assert!(predictions[0].len() > 100 && predictions[0] == predictions[1], "predictions differ");
 }
 
-/// The files of the first salary model, without those that contain times.
+/// The current predictions without their times, with all digits.
+async fn predicted(world: &World) -> Vec<String> {
+    let sql = "SELECT source, job_id, content_hash, variant, currency, predicted_salary, salary_low, salary_high, \
+               salary_confidence, predicted_classification, classification_probability, predicted_cluster, cluster_name, \
+               salary_model_version, role_model_version, cluster_model_version \
+               FROM vw_predictions_latest ORDER BY source, job_id";
+    let warehouse = world.warehouse().await;
+    let pages: Vec<Vec<_>> = warehouse.query(sql, &[]).await.unwrap().pages.try_collect().await.unwrap();
+    pages.concat().iter().map(|row| format!("{row:?}")).collect()
+}
+
+/// The files of the first model of each kind by kind and name, without those that contain times.
 async fn model_files(world: &World) -> BTreeMap<String, Vec<u8>> {
-    let (artifacts, prefix) = (world.artifacts(), "models/salary_predictor/v1/");
+    let artifacts = world.artifacts();
     let mut files = BTreeMap::new();
-    for facts in artifacts.list(prefix).await.unwrap() {
-        let name = facts.name.strip_prefix(prefix).unwrap_or(&facts.name);
-        if !["manifest.json", "report.html", "claim.json"].contains(&name) {
-            let chunks = artifacts.read(&facts.name).await.unwrap().unwrap().chunks;
-            files.insert(name.to_owned(), chunks.try_collect::<Vec<_>>().await.unwrap().concat());
+    for kind in KINDS {
+        let prefix = format!("models/{kind}/v1/");
+        for facts in artifacts.list(&prefix).await.unwrap() {
+            let name = facts.name.strip_prefix(&prefix).unwrap_or(&facts.name);
+            if !["manifest.json", "report.html", "claim.json"].contains(&name) {
+                let chunks = artifacts.read(&facts.name).await.unwrap().unwrap().chunks;
+                let bytes = chunks.try_collect::<Vec<_>>().await.unwrap().concat();
+                files.insert(format!("{kind}/{name}"), bytes);
+            }
         }
     }
     files

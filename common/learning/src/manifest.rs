@@ -10,14 +10,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// Salary models among the artifacts.
-pub const SALARY_PREDICTOR: Kind = kind("salary_predictor");
+pub const SALARY_PREDICTOR: Kind = kind("salary_predictor", 1);
 /// Role classifiers among the artifacts.
-pub const ROLE_CLASSIFIER: Kind = kind("role_classifier");
+pub const ROLE_CLASSIFIER: Kind = kind("role_classifier", 1);
 /// Clusterings among the artifacts.
-pub const CLUSTERING: Kind = kind("clustering");
+pub const CLUSTERING: Kind = kind("clustering", 2);
 
-const fn kind(name: &'static str) -> Kind {
-    Kind { name, format: 1, oldest_format: 1, built_by: "train-models" }
+const fn kind(name: &'static str, format: u32) -> Kind {
+    Kind { name, format, oldest_format: format, built_by: "train-models" }
 }
 
 /// A model's manifest. Its rows are the ads that the published model was fitted to; its metrics are those of

@@ -9,16 +9,11 @@ use std::time::{Duration, Instant};
 
 use common::learning::Ad;
 use common::learning::models::predictor::SalaryPredictor;
-use common::settings::{Settings, Variables};
-use common::storage::settings::StorageSettings;
-use common::storage::warehouse::{EmbeddingTable, Features};
-use common::storage::{Access, open_warehouse};
 use common::{Error, Result};
-use futures::StreamExt;
 use serde_json::{Value, json};
 
-const MODEL: &str = "all-MiniLM-L6-v2";
-const DIMENSION: usize = 384;
+mod reading;
+
 const ROUNDS: usize = 3;
 
 #[tokio::main]
@@ -47,7 +42,7 @@ async fn main() -> ExitCode {
 
 async fn measure(url: &str, folder: &Path) -> Result<Value> {
     let predictor = SalaryPredictor::load(folder)?;
-    let ads = read(url).await?;
+    let ads = reading::ads(url).await?;
     let ads: Vec<&Ad> = ads.iter().collect();
     let from_rows = least(|| predictor.predict(&ads).map(|found| found.len()))?;
     let features = predictor.transform(&ads)?;
@@ -59,24 +54,6 @@ async fn measure(url: &str, folder: &Path) -> Result<Value> {
         "from_rows_a_second": a_second(from_rows),
         "from_features_a_second": a_second(from_features),
     }))
-}
-
-/// Every ad that has a vector.
-async fn read(url: &str) -> Result<Vec<Ad>> {
-    let variables = Variables::of_process(&StorageSettings::variables())?.with_flag("warehouse_url", url);
-    let warehouse = open_warehouse(&StorageSettings::read(&variables)?, Access::Read).await?;
-    let table = EmbeddingTable::of_model(MODEL, DIMENSION);
-    let spaces = warehouse.embedding_spaces(&table).await?;
-    let Some((space, _)) = spaces.first() else {
-        return Err(Error::not_found(format!("{} is empty: run embed-new-jobs first", table.name)));
-    };
-    let features: &dyn Features = warehouse.as_ref();
-    let mut batches = features.scan_features(&table, space);
-    let mut ads = Vec::new();
-    while let Some(batch) = batches.next().await {
-        ads.extend(Ad::from_batch(&batch?)?);
-    }
-    Ok(ads)
 }
 
 fn least(mut predict: impl FnMut() -> Result<usize>) -> Result<Duration> {

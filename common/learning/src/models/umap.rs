@@ -35,8 +35,8 @@ const NARROWEST: f64 = 1e-3;
 /// The nearest other vectors of each vector with their distances, nearest first.
 pub type Neighbours = Vec<Vec<(f32, u32)>>;
 
-/// The 15 nearest of L2-normalised vectors, `[rows, dimension]` f32, by `1 - cosine`: exact up to 900 vectors; of more,
-/// those among the most similar 900.
+/// The 15 nearest of L2-normalised vectors, `[rows, dimension]` f32, by `1 - cosine`: exact up to 2,000 vectors; of more,
+/// those among the most similar 2,000.
 pub fn neighbours(vectors: &[f32], dimension: usize) -> Neighbours {
     let lists = Lists::new(vectors, dimension);
     let row = |at: &u32| &vectors[*at as usize * dimension..][..dimension];

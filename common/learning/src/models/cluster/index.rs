@@ -1,7 +1,7 @@
 //! Nearest vectors among at most some ten thousand, found in lists of similar vectors.
 //!
 //! A search compares codes of 8 bits in the lists whose centres are nearest, and ranks what it finds by the exact
-//! cosines. Of 10,000 vectors it reads an eleventh. The result depends on the vectors and the query alone.
+//! cosines. Of 10,000 vectors it reads a fifth. The result depends on the vectors and the query alone.
 
 use common_index::codes::{Code, Codes};
 use common_index::kernels::kernels;
@@ -9,8 +9,9 @@ use rayon::prelude::*;
 
 /// Vectors of a list, on average.
 const PER_LIST: usize = 100;
-/// Vectors that a search compares at least, if there are that many.
-const PROBED: usize = 900;
+/// Vectors that a search compares at least, if there are that many. Fewer find most neighbours too, but others when the
+/// lists change: with 900, clusters of 3,400 texts kept 93% of the ads in a refit, with 2,000 they keep 96%.
+const PROBED: usize = 2_000;
 /// Candidates whose exact cosines are computed, for each neighbour that is asked for.
 const CANDIDATES: usize = 2;
 /// Steps that move the centres of the lists.
@@ -207,12 +208,12 @@ mod tests {
 
     #[test]
     fn few_vectors_are_searched_exactly() {
-        let (index, vectors) = indexed(900, 32);
-        for row in (0..900).step_by(90) {
+        let (index, vectors) = indexed(2000, 32);
+        for row in (0..2000).step_by(200) {
             let query = index.vector(row);
             assert_eq!(index.nearest(query, 20), exact(&vectors, query, 20));
         }
-        assert_eq!(index.nearest(index.vector(0), 5000).len(), 900);
+        assert_eq!(index.nearest(index.vector(0), 5000).len(), 2000);
     }
 
     #[test]

@@ -39,8 +39,8 @@ use self::space::{Components, Input, Prepared, Settled, Start};
 use super::files::{read_binary, read_json, write_binary, write_json};
 use crate::ads::Ad;
 
-/// Format of the files.
-const FORMAT: u32 = 1;
+/// Format of the files. Clusters of format 1 were found with other neighbours, and would place ads otherwise.
+const FORMAT: u32 = 2;
 const CONFIG: &str = "config.json";
 const LABELS: &str = "cluster_labels.json";
 const TRANSFORMERS: &str = "transformers.bin";

@@ -24,24 +24,24 @@ pub(super) static ROLES: LazyLock<FxHashSet<&str>> = LazyLock::new(|| {
 pub(super) static VAGUE: LazyLock<FxHashSet<&str>> = LazyLock::new(|| {
     "administrator adviser advisor agent analyst architect assistant associate consultant controller coordinator \
     director engineer executive expert fellow handler manager officer operative operator owner partner \
-    practitioner representative specialist supervisor technician worker"
+    practitioner representative scientist specialist supervisor technician worker"
         .split(' ')
         .collect()
 });
 
 /// Words of titles that say nothing about what is done: rank, contract, time, advertising, and the small words.
 pub(super) static SILENT: LazyLock<FxHashSet<&str>> = LazyLock::new(|| {
-    "a ability about above across ad additional after all also am an and annum any apply are as asap at \
+    "a ability about above across ad additional after all also am an and annum any apac apply are as asap asia at \
     avp bank based basis be been benefits best bonus both but by can candidate candidates career chief \
-    client commission company competitive contract contractor could day days deputy do each eg entry \
+    client commission company competitive contract contractor could day days deputy do each eg emea entry europe \
     etc every excellent exciting exp experience experienced f fixed for free freelance from ftc full \
     fulltime g get global good grade graduate great group had has have head high highly home hour \
     hourly hours how hybrid i if ii iii immediate immediately in incl including inner interim intern \
-    internship into is it's its iv job jobs join junior jr k large lead leader leading level looking \
-    ltd m maternity may mid middle more month monthly months must near need needed new night nights no \
+    international internship into is it's its iv job jobs join junior jr k large lead leader leading level looking \
+    ltd m maternity may mid middle more month monthly months must near national nationwide need needed new night nights no \
     not now of off on one only opening openings opportunities opportunity or other our out outside own \
     p pa package part parttime pay per perm permanent please pm position post principal prestigious \
-    progress pte quickly rate rates relief remote required role roles rotation s salary senior shift \
+    progress pte quickly rate rates regional relief remote required role roles rotation s salary senior shift \
     shifts short should site snr some sr staff start stage step svp talented team temp temporary term \
     that the their these they this time to top trainee two type under up urgent urgently us various \
     vice president vp w wanted we week weekend weekends weeks well what when where which who will with \
@@ -62,6 +62,7 @@ const CAPITALS: &[(&str, &str)] = &[
     ("crm", "CRM"),
     ("devops", "DevOps"),
     ("erp", "ERP"),
+    ("etl", "ETL"),
     ("gis", "GIS"),
     ("hr", "HR"),
     ("ict", "ICT"),
@@ -74,9 +75,11 @@ const CAPITALS: &[(&str, &str)] = &[
     ("net", ".NET"),
     ("nlp", "NLP"),
     ("php", "PHP"),
+    ("ppc", "PPC"),
     ("pr", "PR"),
     ("python", "Python"),
     ("qa", "QA"),
+    ("qc", "QC"),
     ("r&d", "R&D"),
     ("rgn", "RGN"),
     ("rmn", "RMN"),
@@ -130,9 +133,45 @@ pub(super) fn singular(word: &str) -> Option<&'static str> {
     ROLE_OF.get(word).copied()
 }
 
-/// A classification as people say it: without "Jobs", "&" and "/" as words, "other" and the like left out. `None` if
-/// nothing is left.
-pub(super) fn class_phrase(classification: &str) -> Option<String> {
+/// Parts of a name as one phrase: "a, b and c".
+pub(super) fn listed(parts: &[String]) -> String {
+    match parts {
+        [] => String::new(),
+        [one] => one.clone(),
+        [before @ .., last] => format!("{} and {last}", before.join(", ")),
+    }
+}
+
+/// Roles in the plural as one phrase: what all of them share is said once. `None` if some of them share a word and others do
+/// not, or if there are none.
+pub(super) fn role_phrase(roles: &[&str]) -> Option<String> {
+    let split: Vec<(&str, &str)> =
+        roles.iter().map(|role| role.rsplit_once(' ').unwrap_or(("", role))).collect();
+    let (before, last) = *split.first()?;
+    let is_of_words = split.iter().all(|(before, _)| !before.is_empty());
+    let written_all = |parts: Vec<&str>| parts.into_iter().map(written).collect::<Vec<_>>();
+    if roles.len() > 1 && is_of_words && split.iter().all(|(_, other)| *other == last) {
+        let before = written_all(split.iter().map(|(before, _)| *before).collect());
+        return Some(format!("{} {}", listed(&before), plural(last)));
+    }
+    if roles.len() > 1 && is_of_words && split.iter().all(|(other, _)| *other == before) {
+        let lasts: Vec<String> = split.iter().map(|(_, last)| plural(last)).collect();
+        return Some(format!("{} {}", written(before), listed(&lasts)));
+    }
+    let words = |role: &&str| role.split(' ').map(str::to_owned).collect::<Vec<String>>();
+    let mut all: Vec<String> = roles.iter().flat_map(words).collect();
+    let count = all.len();
+    all.sort_unstable();
+    all.dedup();
+    let phrase = |(before, last): &(&str, &str)| match *before {
+        "" => plural(last),
+        before => format!("{} {}", written(before), plural(last)),
+    };
+    (all.len() == count).then(|| listed(&split.iter().map(phrase).collect::<Vec<_>>()))
+}
+
+/// The parts of a classification as people say them: without "Jobs", "other" and the like left out.
+pub(super) fn class_parts(classification: &str) -> Vec<String> {
     let lower = classification.to_lowercase().replace("information & communication", "information");
     let parts = lower.split(['/', ',', '&']).flat_map(|part| part.split(" and ")).map(|part| {
         let words: Vec<&str> =
@@ -151,8 +190,7 @@ pub(super) fn class_phrase(classification: &str) -> Option<String> {
     if lower.contains("f&b") {
         parts = vec!["food and beverage".to_owned()];
     }
-    parts.truncate(2);
-    (!parts.is_empty()).then(|| capitalised(&parts.join(" and ")))
+    parts
 }
 
 /// Classifications that name no kind of work.
@@ -166,16 +204,27 @@ mod tests {
     #[test]
     fn classifications_become_what_people_say() {
         for (classification, said) in [
-            ("Information & Communication Technology", Some("Information technology")),
-            ("Healthcare & Nursing Jobs", Some("Healthcare and nursing")),
-            ("IT Jobs", Some("IT")),
-            ("Accounting / Auditing / Taxation", Some("Accounting and auditing")),
-            ("Banking and Finance", Some("Banking and finance")),
-            ("Other/General Jobs", None),
-            (" ", None),
+            ("Information & Communication Technology", &["information technology"][..]),
+            ("Healthcare & Nursing Jobs", &["healthcare", "nursing"]),
+            ("IT Jobs", &["IT"]),
+            ("Accounting / Auditing / Taxation", &["accounting", "auditing", "taxation"]),
+            ("Banking and Finance", &["banking", "finance"]),
+            ("Other/General Jobs", &[]),
+            (" ", &[]),
         ] {
-            assert_eq!(class_phrase(classification).as_deref(), said, "{classification}");
+            assert_eq!(class_parts(classification), said, "{classification}");
         }
+    }
+
+    #[test]
+    fn what_roles_share_is_said_once() {
+        let phrase = |roles: &[&str]| role_phrase(roles).unwrap_or_default();
+        assert_eq!(phrase(&["nurse"]), "nurses");
+        assert_eq!(phrase(&["data analyst", "business analyst"]), "data and business analysts");
+        assert_eq!(phrase(&["data scientist", "data engineer"]), "data scientists and engineers");
+        assert_eq!(phrase(&["chef", "sap consultant", "actuary"]), "chefs, SAP consultants and actuaries");
+        assert_eq!(phrase(&["care assistant", "care worker", "chef"]), "");
+        assert_eq!(phrase(&[]), "");
     }
 
     #[test]

@@ -113,18 +113,6 @@ fn a_saved_clusterer_is_the_same_after_loading() {
 }
 
 #[test]
-fn the_number_of_threads_changes_no_byte() {
-    let ads = ads(700, 2);
-    let saved = [1, 2].map(|threads| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        pool.install(|| fitted(&ads, None)).clusterer.save(folder.path()).unwrap();
-        bytes(folder.path())
-    });
-    assert_eq!(saved[0], saved[1]);
-}
-
-#[test]
 fn all_ads_of_one_text_and_few_ads_are_clusters_too() {
     let one = ads(1, 1);
     for count in [1, 2, 40] {

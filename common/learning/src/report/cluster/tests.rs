@@ -61,6 +61,7 @@ fn by_clusters(clusters: usize) -> ByClusters {
         left: clusters.min(12),
         silhouette: Some(silhouette(0.4 + 0.01 * clusters as f64)),
         null: (clusters > 3).then(|| silhouette(0.1)),
+        kept: (clusters > 7).then_some(0.96),
     }
 }
 

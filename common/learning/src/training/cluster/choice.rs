@@ -7,8 +7,10 @@ use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
 use super::ClusterOptions;
+use super::evidence::LEFT_OUT;
 use crate::evaluation::silhouette::{Silhouette, silhouette, without_structure};
 use crate::models::cluster::columns::Columns;
+use crate::models::cluster::matching::Matched;
 use crate::models::cluster::points::Partition;
 use crate::models::cluster::space::{Input, Prepared, STARTS, Settled, Start};
 use crate::models::cluster::{
@@ -21,6 +23,11 @@ const COMPARED: std::ops::RangeInclusive<usize> = 2..=16;
 /// Numbers of clusters that may be chosen, before small ones are dissolved and after.
 const BEFORE: std::ops::RangeInclusive<usize> = 8..=14;
 const AFTER: std::ops::RangeInclusive<usize> = 8..=12;
+/// Share of the ads that clusters keep in each rehearsal, for their number to be preferred.
+const STABLE: f64 = 0.95;
+/// Rehearsals are refits without the families of these remainders by [`LEFT_OUT`]. The refits that judge the clusters leave
+/// out others.
+const REHEARSED: [u32; 2] = [2, 3];
 /// How much larger the silhouette of a fresh beginning must be for the clusters of the older version to be left.
 const WORTH_FRESH: f64 = 0.05;
 
@@ -41,6 +48,9 @@ pub struct ByClusters {
     pub silhouette: Option<Silhouette>,
     /// The same for points without structure.
     pub null: Option<Silhouette>,
+    /// The least share of the ads that stay in their cluster when it is fitted again to 95% of the families; `None` where
+    /// it was not tried.
+    pub kept: Option<f64>,
 }
 
 /// Vectors alone, or vectors with what else an ad states, at the number of clusters that is best for each.
@@ -71,7 +81,14 @@ struct Candidate {
     columns: Option<Columns>,
     prepared: Prepared,
     null: Prepared,
+    rehearsals: Vec<Rehearsal>,
     by_clusters: Vec<ByClusters>,
+}
+
+/// A part of the ads that clusters are fitted to again.
+struct Rehearsal {
+    rows: Vec<u32>,
+    prepared: Prepared,
 }
 
 /// The spaces to choose from.
@@ -117,6 +134,8 @@ impl<'a> Choice<'a> {
                 columns,
                 prepared: Prepared::new(&own, options.seed)?,
                 null: Prepared::new(&other, options.seed)?,
+                // Only vectors alone can be chosen.
+                rehearsals: if values.is_none() { rehearsals(&own, options.seed)? } else { Vec::new() },
                 by_clusters: Vec::new(),
             };
             for clusters in COMPARED {
@@ -138,7 +157,7 @@ impl<'a> Choice<'a> {
         // Vectors alone. With classification, work type and industry beside them clusters part equal work by the board that
         // advertises it, and an index has one cluster for a text that ads of several classifications may share.
         let with_columns = false;
-        let Candidate { columns, prepared, null, by_clusters } = self.candidates.swap_remove(0);
+        let Candidate { columns, prepared, null, by_clusters, .. } = self.candidates.swap_remove(0);
         let clusters = best_of(&by_clusters).clusters;
         let seed = self.options.seed;
         let recipe = ClusterRecipe { clusters, with_columns, seed };
@@ -177,7 +196,13 @@ impl<'a> Choice<'a> {
 impl Candidate {
     fn compare(&mut self, clusters: usize, seed: u64) -> Result<()> {
         let (own, null) = (run(&self.prepared, clusters, seed)?, run(&self.null, clusters, seed)?);
+        let kept = if BEFORE.contains(&clusters) && AFTER.contains(&own.left) {
+            least_kept(&self.rehearsals, &own.labels)?
+        } else {
+            None
+        };
         self.by_clusters.push(ByClusters {
+            kept,
             clusters,
             inertia: own.inertia,
             unexplained: own.unexplained,
@@ -199,13 +224,18 @@ impl Candidate {
     }
 }
 
-/// The number of clusters that may be chosen with the largest silhouette over the null; of any, if none may.
+/// The number of clusters that may be chosen with the largest silhouette over the null, among those that rehearsals keep; of
+/// any, if none may.
 fn best_of(by_clusters: &[ByClusters]) -> &ByClusters {
     let gain = |one: &&ByClusters| one.over_null().unwrap_or(f64::NEG_INFINITY);
     let largest = |of: &dyn Fn(&&ByClusters) -> bool| {
         by_clusters.iter().filter(|one| of(one)).max_by(|a, b| gain(a).total_cmp(&gain(b)))
     };
-    largest(&|one| BEFORE.contains(&one.clusters) && AFTER.contains(&one.left) && one.silhouette.is_some())
+    let may_be = |one: &&ByClusters| {
+        BEFORE.contains(&one.clusters) && AFTER.contains(&one.left) && one.silhouette.is_some()
+    };
+    largest(&|one| may_be(one) && one.kept.is_none_or(|kept| kept >= STABLE))
+        .or_else(|| largest(&may_be))
         .or_else(|| largest(&|_| true))
         .unwrap_or(&by_clusters[0])
 }
@@ -214,6 +244,7 @@ struct Compared {
     inertia: f64,
     unexplained: f64,
     left: usize,
+    labels: Vec<u32>,
     silhouette: Option<Silhouette>,
 }
 
@@ -228,7 +259,35 @@ fn run(prepared: &Prepared, clusters: usize, seed: u64) -> Result<Compared> {
         unexplained: if whole > 0.0 { inertia / whole } else { 0.0 },
         left: settled.partition.centroids.rows,
         silhouette: silhouette(&settled.points, &settled.partition.labels, seed),
+        labels: settled.partition.labels,
     })
+}
+
+fn rehearsals(input: &Input<'_>, seed: u64) -> Result<Vec<Rehearsal>> {
+    let rehearsal = |part: u32| {
+        let rows: Vec<u32> = (0..input.families.len() as u32)
+            .filter(|row| input.families[*row as usize] % LEFT_OUT != part)
+            .collect();
+        let vectors: Vec<&[f32]> = rows.iter().map(|row| input.vectors[*row as usize]).collect();
+        let families: Vec<u32> = rows.iter().map(|row| input.families[*row as usize]).collect();
+        let columns = input.columns.map(|columns| columns.select(&rows));
+        let some = Input { vectors: &vectors, families: &families, columns: columns.as_ref() };
+        Ok(Rehearsal { rows, prepared: Prepared::new(&some, seed)? })
+    };
+    REHEARSED.map(rehearsal).into_iter().collect()
+}
+
+/// The least share of the ads that stay in the cluster that `labels` give them.
+fn least_kept(rehearsals: &[Rehearsal], labels: &[u32]) -> Result<Option<f64>> {
+    let mut least: Option<f64> = None;
+    for Rehearsal { rows, prepared } in rehearsals.iter().filter(|rehearsal| !rehearsal.rows.is_empty()) {
+        let before: Vec<u32> = rows.iter().map(|row| labels[*row as usize]).collect();
+        let again = prepared.settle(Start::Labels(&before))?.partition;
+        let ids: Vec<u32> = (0..=labels.iter().copied().max().unwrap_or_default()).collect();
+        let kept = Matched::new(&before, &again.labels, &ids, again.centroids.rows, 0).kept;
+        least = Some(least.map_or(kept, |least| least.min(kept)));
+    }
+    Ok(least)
 }
 
 fn shuffled(rows: usize, seed: u64) -> Vec<u32> {

@@ -21,7 +21,7 @@ use crate::training::Observer;
 /// Refits.
 const REFITS: u64 = 2;
 /// Of this number of families a refit leaves one out.
-const LEFT_OUT: u32 = 20;
+pub(super) const LEFT_OUT: u32 = 20;
 /// Points in which density is sought.
 const DENSITY_POINTS: usize = 2_000;
 /// Neighbours that a point of a dense region has within the radius, itself included.

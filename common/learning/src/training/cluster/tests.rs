@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
@@ -54,6 +54,27 @@ fn the_second_training_begins_from_the_first() {
     assert_eq!(names(&first), names(&second));
     assert!(!second.evidence.is_fresh && second.matched.unwrap().kept > 0.99);
     assert_eq!(second.evidence.judged, None);
+}
+
+#[test]
+fn the_same_ads_and_seed_give_the_same_files_whatever_the_threads() {
+    // More vectors than a search compares all of.
+    let ads = ads(2_100, 2);
+    let of = |threads: usize| -> BTreeMap<String, Vec<u8>> {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        pool.install(|| trained(&ads, true, None)).clusterer.save(folder.path()).unwrap();
+        let entries = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+        entries
+            .map(|path| (path.file_name().unwrap().display().to_string(), std::fs::read(&path).unwrap()))
+            .collect()
+    };
+    let (one, two) = (of(1), of(2));
+    let names = ["cluster_labels.json", "config.json", "transformers.bin"];
+    assert!(one.keys().eq(names) && two.keys().eq(names), "{:?} {:?}", one.keys(), two.keys());
+    for (name, bytes) in &one {
+        assert!(two[name] == *bytes, "{name} differs");
+    }
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn without_classifications_titles_are_enough_and_without_both_a_name_is_still_th
 fn longer_roles_stand_for_their_parts_and_vague_roles_for_many_titles() {
     let found = names(&[
         &[("Machine Learning Engineer", "", 20)],
-        &[("Consultant", "", 12), ("Technical Consultant (Oracle)", "", 1), ("Strategy", "", 9)],
+        &[("Consultant", "", 18), ("Technical Consultant (Oracle)", "", 1), ("Strategy", "", 3)],
     ]);
     assert_eq!(found, ["Machine learning engineers", "Consultants"]);
 }
