@@ -12,7 +12,7 @@ use serde_json::Value;
 /// Salary models among the artifacts.
 pub const SALARY_PREDICTOR: Kind = kind("salary_predictor");
 /// Role classifiers among the artifacts.
-pub const ROLE_CLASSIFIER: Kind = kind("role_classifier");
+pub const ROLE_CLASSIFIER: Kind = Kind { format: 2, oldest_format: 2, ..kind("role_classifier") };
 /// Clusterings among the artifacts.
 pub const CLUSTERING: Kind = kind("clustering");
 
