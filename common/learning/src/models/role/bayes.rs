@@ -3,14 +3,30 @@
 use common_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use super::{LOG_ABSENT, Present, log_softmax};
+use super::{LOG_ABSENT, Present, RoleData, log_softmax};
+use crate::features::AdTable;
+use crate::features::corpus::{Counts, TfIdf};
+use crate::features::rich::Rich;
 use crate::features::sparse::Sparse;
 
-/// Complement naive Bayes on some columns of counts.
+/// Parameters of naive Bayes on the words of title and description together, and on those of the title alone.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Bayes {
     /// Occurrences that every word has in addition in every class.
     pub smoothing: f64,
+    /// Weight of the log probabilities by title and description. The words of a text depend on each other, so that
+    /// probabilities at 1 are far too sure.
+    pub text: f64,
+    /// Weight of the log probabilities by the title, which has fewer words.
+    pub title: f64,
+}
+
+/// A fitted naive Bayes on the words of title and description together, and one on those of the title alone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WordBayes {
+    text: ComplementBayes,
+    title: ComplementBayes,
+    weights: [f64; 2],
 }
 
 /// A fitted complement naive Bayes. The weight of a word for a class grows as its share in the other classes falls.
@@ -26,6 +42,22 @@ pub struct ComplementBayes {
 }
 
 impl Bayes {
+    /// Fits the classes of `rows` to single words among the n-grams of `rich`.
+    ///
+    /// # Errors
+    /// `InvalidInput` without rows.
+    pub fn fit(&self, rich: &Rich, table: &AdTable, rows: &[u32], data: &RoleData) -> Result<WordBayes> {
+        let labels = data.labels_of(rows);
+        let of = |grams: &TfIdf, counts: &Counts| {
+            self.fit_counts(&grams.count(counts, rows), &grams.single_words(), &labels, data.classes)
+        };
+        Ok(WordBayes {
+            text: of(rich.words(), &table.words)?,
+            title: of(rich.title(), &table.title)?,
+            weights: [self.text, self.title],
+        })
+    }
+
     /// Fits the classes `labels` (codes below `classes`) to the given columns, ascending, of counts.
     ///
     /// # Errors
@@ -64,6 +96,26 @@ impl Bayes {
     }
 }
 
+impl WordBayes {
+    /// Log probabilities of `rows`, both weighed together: `[rows, classes]` f64, row-major.
+    ///
+    /// # Errors
+    /// `Internal` if `rich` has other n-grams than those that it was fitted to.
+    pub fn log_proba(&self, rich: &Rich, table: &AdTable, rows: &[u32]) -> Result<Vec<f64>> {
+        let mut logs = self.text.log_proba(&rich.words().count(&table.words, rows))?;
+        let titles = self.title.log_proba(&rich.title().count(&table.title, rows))?;
+        let [text, title] = self.weights;
+        logs.iter_mut().zip(titles).for_each(|(log, other)| *log = text * *log + title * other);
+        logs.chunks_exact_mut(self.present().classes.max(1)).for_each(log_softmax);
+        Ok(logs)
+    }
+
+    /// The classes that it was fitted to.
+    pub fn present(&self) -> &Present {
+        &self.text.present
+    }
+}
+
 impl ComplementBayes {
     /// Log probabilities of rows of counts: `[rows, classes]` f64, row-major. The words of a text depend on each other, so
     /// that they are far too sure.
@@ -81,18 +133,13 @@ impl ComplementBayes {
         logs.chunks_exact_mut(classes).for_each(log_softmax);
         Ok(self.present.spread(&logs, LOG_ABSENT))
     }
-
-    /// The classes that it was fitted to.
-    pub fn present(&self) -> &Present {
-        &self.present
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const PLAIN: Bayes = Bayes { smoothing: 1.0 };
+    const PLAIN: Bayes = Bayes { smoothing: 1.0, text: 1.0, title: 1.0 };
 
     #[test]
     fn log_probabilities_are_those_of_the_formula() {

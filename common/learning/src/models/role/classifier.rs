@@ -219,7 +219,7 @@ impl RoleClassifier {
             vectors: read_binary(&folder.join(VECTORS))?,
             bayes: read_binary(&folder.join(BAYES))?,
             pool: config.recipe.pool,
-            label: config.recipe.label,
+            label_tau: config.recipe.label_tau,
         };
         if schema_hash(&mix.rich.names()) != config.feature_schema || !mix.is_of(labels.len()) {
             return Err(Error::corrupt(format!(

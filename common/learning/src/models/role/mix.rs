@@ -1,32 +1,22 @@
 //! The model that is published: a pool of two logistic regressions, and a label for which rare classes count more.
 //!
-//! Probabilities are those of the pool. The label is the class with the largest `ln pool + bayes · ln p - tau · ln share`,
-//! where `p` is the probability of naive Bayes on the title and the share that of the class among the training ads: a
-//! larger `tau` favours rare classes.
+//! Probabilities are those of the pool. The label is the class with the largest `ln pool + ln bayes - tau · ln share`, where
+//! `bayes` is the probability by naive Bayes on words, and the share that of the class among the training ads: a larger
+//! `tau` favours rare classes.
 
 use common_core::Result;
 use serde::{Deserialize, Serialize};
 
-use super::bayes::{Bayes, ComplementBayes};
+use super::bayes::{Bayes, WordBayes};
 use super::calibration::TopCalibration;
 use super::logistic::{Logistic, LogisticParameters};
 use super::pool::Pool;
 use super::{ClassWeights, RoleData, RoleModel, RoleRecipe, argmax, vectors};
 use crate::features::AdTable;
 use crate::features::rich::{Rich, Target};
-use crate::features::sparse::Sparse;
 
 /// Name of the mix in reports and metrics.
 pub const MIX: &str = "mix";
-
-/// How much naive Bayes and the prior count in the label.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct LabelWeights {
-    /// Weight of the log probability of naive Bayes.
-    pub bayes: f64,
-    /// Share of the log prior that is subtracted.
-    pub tau: f64,
-}
 
 /// Parameters of the mix.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,18 +27,19 @@ pub struct MixRecipe {
     pub bayes: Bayes,
     /// Weights of the logistic regressions; a training fits them.
     pub pool: Pool,
-    /// Weights in the label; a training chooses them.
-    pub label: LabelWeights,
+    /// `tau` of the label; a training chooses it.
+    pub label_tau: f64,
 }
 
 impl Default for MixRecipe {
-    /// Parameters as they did best on the walk-forward folds of two markets.
+    /// Parameters that did well on the walk-forward folds of two markets. Those of naive Bayes are not chosen by a training:
+    /// its folds have too few ads of rare classes to tell them apart.
     fn default() -> Self {
         Self {
             logistic: LogisticParameters { c: 10.0, weights: ClassWeights::None },
-            bayes: Bayes { smoothing: 0.1 },
+            bayes: Bayes { smoothing: 0.1, text: 0.05, title: 0.2 },
             pool: Pool::EQUAL,
-            label: LabelWeights { bayes: 0.2, tau: 0.2 },
+            label_tau: 0.2,
         }
     }
 }
@@ -59,9 +50,9 @@ pub struct Mix {
     pub(super) rich: Rich,
     pub(super) text: Logistic,
     pub(super) vectors: Logistic,
-    pub(super) bayes: ComplementBayes,
+    pub(super) bayes: WordBayes,
     pub(super) pool: Pool,
-    pub(super) label: LabelWeights,
+    pub(super) label_tau: f64,
 }
 
 /// What each member says about some ads: log probabilities `[rows, classes]` f64, row-major.
@@ -71,7 +62,7 @@ pub struct Members {
     pub text: Vec<f64>,
     /// Logistic regression on vectors.
     pub vectors: Vec<f64>,
-    /// Complement naive Bayes on the words of the title.
+    /// Complement naive Bayes on words.
     pub bayes: Vec<f64>,
     /// Logarithm of the share of the training ads that each class has; 0 for one without training ads.
     pub log_shares: Vec<f64>,
@@ -94,13 +85,13 @@ impl Members {
     }
 
     /// The label of each row, from the [`pooled`](Self::pooled) log probabilities.
-    pub fn labels(&self, pooled: &[f64], weights: LabelWeights) -> Vec<u32> {
+    pub fn labels(&self, pooled: &[f64], tau: f64) -> Vec<u32> {
         let classes = self.classes().max(1);
         let mut scores = vec![0.0; classes];
         let rows = pooled.chunks_exact(classes).zip(self.bayes.chunks_exact(classes));
         let label = |(pooled, bayes): (&[f64], &[f64])| {
             for (class, score) in scores.iter_mut().enumerate() {
-                *score = pooled[class] + weights.bayes * bayes[class] - weights.tau * self.log_shares[class];
+                *score = pooled[class] + bayes[class] - tau * self.log_shares[class];
             }
             argmax(&scores) as u32
         };
@@ -108,10 +99,10 @@ impl Members {
     }
 
     /// Labels and calibrated probabilities.
-    pub fn decide(&self, pool: &Pool, label: LabelWeights, calibration: TopCalibration) -> Decisions {
+    pub fn decide(&self, pool: &Pool, label_tau: f64, calibration: TopCalibration) -> Decisions {
         let pooled = self.pooled(pool);
         Decisions {
-            labels: self.labels(&pooled, label),
+            labels: self.labels(&pooled, label_tau),
             probabilities: calibration.probabilities(&pooled, self.classes()),
         }
     }
@@ -149,21 +140,15 @@ impl MixRecipe {
         let (table, labels) = (&data.table, data.labels_of(rows));
         let rich = Rich::fit(table, rows, Target::Role);
         let logistic = |matrix| self.logistic.fit(matrix, &labels, data.classes);
-        let (titles, words) = (titles(&rich, table, rows), rich.title().single_words());
         Ok(Mix {
             text: logistic(&rich.transform(table, rows))?,
             vectors: logistic(&vectors::matrix(table, rows))?,
-            bayes: self.bayes.fit_counts(&titles, &words, &labels, data.classes)?,
+            bayes: self.bayes.fit(&rich, table, rows, data)?,
             rich,
             pool: self.pool,
-            label: self.label,
+            label_tau: self.label_tau,
         })
     }
-}
-
-/// How often each n-gram occurs in the titles of `rows`.
-fn titles(rich: &Rich, table: &AdTable, rows: &[u32]) -> Sparse {
-    rich.title().count(&table.title, rows)
 }
 
 impl Mix {
@@ -176,7 +161,7 @@ impl Mix {
         Ok(Members {
             text: self.text.log_proba(&self.rich.transform(table, rows))?,
             vectors: self.vectors.log_proba(&vectors::matrix(table, rows))?,
-            bayes: self.bayes.log_proba(&titles(&self.rich, table, rows))?,
+            bayes: self.bayes.log_proba(&self.rich, table, rows)?,
             log_shares: present.spread(&present.log_shares(), 0.0),
         })
     }
@@ -189,7 +174,7 @@ impl Mix {
 
     /// Labels and probabilities of what [`members`](Self::members) returns.
     pub fn decide(&self, members: &Members, calibration: TopCalibration) -> Decisions {
-        members.decide(&self.pool, self.label, calibration)
+        members.decide(&self.pool, self.label_tau, calibration)
     }
 }
 

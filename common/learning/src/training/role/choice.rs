@@ -1,21 +1,22 @@
-//! What is chosen on walk-forward predictions: the weights of the pool, the calibration, and the weights in the label.
+//! What is chosen on walk-forward predictions: the weights of the pool, the calibration, and the share of the prior in the
+//! label.
 
 use super::market::RoleMarket;
 use crate::evaluation::classification::Tally;
 use crate::models::role::calibration::TopCalibration;
-use crate::models::role::mix::{Decisions, LabelWeights, Members};
+use crate::models::role::mix::{Decisions, Members};
 use crate::models::role::pool::Pool;
 
-/// Candidates of the weight of naive Bayes in the label.
-const BAYES: [f64; 4] = [0.0, 0.1, 0.2, 0.4];
 /// Candidates of the share of the prior in the label.
 const TAUS: [f64; 8] = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7];
+/// How much worse a candidate is that counts 1/e of another: what chance changes a score of a few thousand ads by.
+const CHANCE: f64 = 0.01;
 
 /// What a mix says with its members.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Choice {
     pub(super) pool: Pool,
-    pub(super) label: LabelWeights,
+    pub(super) label_tau: f64,
     pub(super) calibration: TopCalibration,
 }
 
@@ -27,8 +28,8 @@ pub(super) struct Said<'a> {
 }
 
 impl Choice {
-    /// The best choice for some folds; `label` if they have no rows.
-    pub(super) fn of(market: &RoleMarket<'_>, folds: &[Said<'_>], label: LabelWeights) -> Self {
+    /// The choice for some folds; `label_tau` stays if they have no rows.
+    pub(super) fn of(market: &RoleMarket<'_>, folds: &[Said<'_>], label_tau: f64) -> Self {
         let classes = market.data.classes;
         let all = |of: fn(&Members) -> &[f64]| -> Vec<f64> {
             folds.iter().flat_map(|fold| of(fold.members)).copied().collect()
@@ -37,16 +38,17 @@ impl Choice {
         let pool = Pool::fit(&all(|own| &own.text), &all(|own| &own.vectors), &actual.concat(), classes);
         let pooled: Vec<Vec<f64>> = folds.iter().map(|fold| fold.members.pooled(&pool)).collect();
         let calibration = TopCalibration::fit(&pooled.concat(), &actual.concat(), classes);
-        let score = |weights: LabelWeights| {
-            let labels = folds.iter().zip(&pooled).map(|(fold, pooled)| fold.members.labels(pooled, weights));
+        let score = |tau: &f64| {
+            let labels = folds.iter().zip(&pooled).map(|(fold, pooled)| fold.members.labels(pooled, *tau));
             macro_f1(&actual, &labels.collect::<Vec<_>>(), classes)
         };
-        Self { pool, label: best(score).unwrap_or(label), calibration }
+        let scores: Option<Vec<f64>> = TAUS.iter().map(score).collect();
+        Self { pool, label_tau: scores.map_or(label_tau, |scores| good(&TAUS, &scores)), calibration }
     }
 
     /// What the mix says about the rows.
     pub(super) fn decide(&self, members: &Members) -> Decisions {
-        members.decide(&self.pool, self.label, self.calibration)
+        members.decide(&self.pool, self.label_tau, self.calibration)
     }
 }
 
@@ -68,23 +70,13 @@ fn macro_f1(actual: &[Vec<u32>], labels: &[Vec<u32>], classes: usize) -> Option<
     (!each.is_empty()).then(|| f64::midpoint(together.macro_f1(), mean))
 }
 
-/// The candidate with the largest mean score of itself and its neighbours, because scores of few ads jump from one
-/// candidate to the next; of equals, the one with the smallest weights. `None` if there are no scores.
-fn best(judge: impl Fn(LabelWeights) -> Option<f64>) -> Option<LabelWeights> {
-    let of_bayes = |bayes: &f64| -> Option<Vec<f64>> {
-        TAUS.iter().map(|tau| judge(LabelWeights { bayes: *bayes, tau: *tau })).collect()
-    };
-    let scores: Vec<Vec<f64>> = BAYES.iter().map(of_bayes).collect::<Option<_>>()?;
-    let near = |place: usize, length: usize| place.saturating_sub(1)..(place + 2).min(length);
-    let smooth = |(bayes, tau): (usize, usize)| {
-        let rows = scores[near(bayes, BAYES.len())].iter();
-        let around: Vec<f64> = rows.flat_map(|row| &row[near(tau, TAUS.len())]).copied().collect();
-        around.iter().sum::<f64>() / around.len() as f64
-    };
-    let places = (0..BAYES.len()).flat_map(|bayes| (0..TAUS.len()).map(move |tau| (bayes, tau)));
-    let smoothed = places.map(|place| (place, smooth(place)));
-    let ((bayes, tau), _) = smoothed.reduce(|best, one| if one.1 > best.1 + 1e-12 { one } else { best })?;
-    Some(LabelWeights { bayes: BAYES[bayes], tau: TAUS[tau] })
+/// The mean of the candidates, which counts the good ones most: scores of few ads jump from one candidate to the next, so
+/// that the best one by itself is often best by chance.
+fn good(candidates: &[f64], scores: &[f64]) -> f64 {
+    let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let weights = || scores.iter().map(|score| ((score - most) / CHANCE).exp());
+    candidates.iter().zip(weights()).map(|(candidate, weight)| candidate * weight).sum::<f64>()
+        / weights().sum::<f64>()
 }
 
 #[cfg(test)]
@@ -92,19 +84,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_good_region_is_chosen_before_a_lonely_peak_and_of_equals_the_smallest() {
-        let chosen = |score: &dyn Fn(f64, f64) -> f64| {
-            let found = best(|weights| Some(score(weights.bayes, weights.tau))).unwrap();
-            (found.bayes, found.tau)
-        };
-        assert_eq!(chosen(&|_, _| 0.3), (0.0, 0.0));
-        assert_eq!(chosen(&|bayes, tau| 1.0 - (bayes - 0.2).powi(2) - (tau - 0.5).powi(2)), (0.2, 0.5));
-        let peak = |bayes: f64, tau: f64| {
-            let is_lonely = bayes > 0.3 && tau > 0.65;
-            if is_lonely { 0.5 } else { 0.3 - (bayes - 0.1).abs() / 10.0 - (tau - 0.2).abs() }
-        };
-        assert_eq!(chosen(&peak), (0.1, 0.2));
-        assert_eq!(best(|_| None), None);
+    fn good_candidates_count_most_and_equals_the_same() {
+        let chosen = |scores: [f64; 3]| good(&[0.0, 0.2, 0.4], &scores);
+        assert!((chosen([0.3; 3]) - 0.2).abs() < 1e-12);
+        assert!(chosen([0.5, 0.3, 0.1]) < 1e-6 && (chosen([0.1, 0.3, 0.5]) - 0.4).abs() < 1e-6);
+        // Nearly as good: between the two.
+        let between = chosen([0.1, 0.3, 0.3 + CHANCE]);
+        let share = 1f64.exp();
+        assert!((between - (0.2 + 0.4 * share) / (1.0 + share)).abs() < 1e-6, "{between}");
     }
 
     #[test]

@@ -104,7 +104,7 @@ pub fn train(
     observer.stage("walking forward", splits.folds.len());
     let Some(parts) = run.walk_forward(&splits)? else { return Ok(None) };
     let choice = run.choice(parts.iter());
-    let recipe = MixRecipe { pool: choice.pool, label: choice.label, ..options.recipe.clone() };
+    let recipe = MixRecipe { pool: choice.pool, label_tau: choice.label_tau, ..options.recipe.clone() };
     let calibrated_before = run.calibrated_before(&parts)?;
     let walk_forward = run.judged_forward(parts)?;
     observer.stage("judging on the test window", 1);
@@ -115,7 +115,7 @@ pub fn train(
     };
     let test = run.judged(part.decided(&choice))?;
     let of_champion = |(recipe, part): (&MixRecipe, MixPart)| {
-        let choice = Choice { pool: recipe.pool, label: recipe.label, ..choice };
+        let choice = Choice { pool: recipe.pool, label_tau: recipe.label_tau, ..choice };
         run.against_champion(part.decided(&choice), &test)
     };
     let champion = champion_part.map(of_champion).transpose()?.flatten();
@@ -259,7 +259,7 @@ impl Run<'_> {
     fn choice<'b>(&self, parts: impl Iterator<Item = &'b Part>) -> Choice {
         let said: Vec<Said<'_>> =
             parts.map(|part| Said { rows: &part.rows, members: &part.mix.members }).collect();
-        Choice::of(self.market, &said, self.options.recipe.label)
+        Choice::of(self.market, &said, self.options.recipe.label_tau)
     }
 
     /// How sure and how right the mix is on the folds after the first, each calibrated on those before it.
