@@ -24,6 +24,7 @@ import bench_clusters
 from bench_report import DATA, REPOSITORY, processor, record
 
 sys.path.insert(0, str(REPOSITORY / "scripts" / "reference"))
+import bench_roles  # noqa: E402
 from data import read  # noqa: E402
 from scores import Scores, interval  # noqa: E402
 
@@ -148,6 +149,15 @@ def same_trials(folds: Path) -> list[str]:
     return ["", f"LightGBM alone, {len(ours['parameters'])} same trials: {times}."]
 
 
+def roles(arguments: argparse.Namespace, name: str) -> list[str]:
+    """The table of the models of roles of a market, whose warehouse is embedded."""
+    market = arguments.work / name.lower()
+    print(f"bench: roles, {name}", file=sys.stderr, flush=True)
+    train = [arguments.programs / "train-models", "--once"]
+    reference = [arguments.python, REPOSITORY / "scripts" / "reference", "--threads", arguments.threads, "--columns", arguments.columns]
+    return ["", *bench_roles.table(market / "folds", lambda command: run(command, **market_environment(market)), train, reference)]
+
+
 def predictions_a_second(arguments: argparse.Namespace, name: str) -> list[str]:
     """A line about the speed of the model that was published for a market."""
     market = arguments.work / name.lower()
@@ -189,6 +199,7 @@ def section(arguments: argparse.Namespace, load: float) -> str:
             continue
         folds, cost = train(arguments, name, file)
         lines += ["", f"### {name}", "", *HEAD, *table(folds, cost), *same_trials(folds), *predictions_a_second(arguments, name)]
+        lines += roles(arguments, name)
     return "\n".join([*lines, ""])
 
 

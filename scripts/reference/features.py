@@ -30,8 +30,8 @@ def numeric(ads: Ads, rows: np.ndarray) -> np.ndarray:
     return np.column_stack([posted / DAY, ads.age_days[rows], (day + 3) % 7 >= 5, month, *lengths]).astype(float)
 
 
-def categories(ads: Ads, rows: np.ndarray) -> np.ndarray:
-    return np.column_stack([ads.texts[name][rows] for name in ONE_HOT])
+def categories(ads: Ads, rows: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
+    return np.column_stack([ads.texts[name][rows] for name in names])
 
 
 def text(ads: Ads, rows: np.ndarray) -> list[str]:
@@ -41,21 +41,21 @@ def text(ads: Ads, rows: np.ndarray) -> list[str]:
 class Tabular:
     """Scaled numbers, one-hot categories, PCA-10 of the embedding and, if `full`, the embedding."""
 
-    def __init__(self, full: bool, seed: int):
-        self.full = full
+    def __init__(self, full: bool, seed: int, names: tuple[str, ...] = ONE_HOT):
+        self.full, self.names = full, names
         self.numbers = make_pipeline(SimpleImputer(keep_empty_features=True, strategy="median"), StandardScaler())
         self.one_hot = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=RAREST, sparse_output=False)
         self.pca = PCA(COMPONENTS, random_state=seed)
 
     def fit(self, ads: Ads, rows: np.ndarray) -> Tabular:
         self.numbers.fit(numeric(ads, rows))
-        self.one_hot.fit(categories(ads, rows))
+        self.one_hot.fit(categories(ads, rows, self.names))
         if ads.embedding.shape[1]:
             self.pca.fit(ads.embedding[rows])
         return self
 
     def transform(self, ads: Ads, rows: np.ndarray) -> np.ndarray:
-        parts = [self.numbers.transform(numeric(ads, rows)), self.one_hot.transform(categories(ads, rows))]
+        parts = [self.numbers.transform(numeric(ads, rows)), self.one_hot.transform(categories(ads, rows, self.names))]
         if ads.embedding.shape[1]:
             parts.append(self.pca.transform(ads.embedding[rows]))
             if self.full:

@@ -1,4 +1,4 @@
-"""Errors of predicted salaries with bootstrap intervals over families of reposts."""
+"""Scores of predicted salaries and roles with bootstrap intervals over families of reposts."""
 
 from __future__ import annotations
 
@@ -40,6 +40,31 @@ class Scores:
         square = float((error**2).mean())
         spread = float(((actual - actual.mean()) ** 2).mean())
         return float(np.abs(error).mean()), 1 - square / spread if spread else float("nan"), square**0.5
+
+
+class ClassScores:
+    """Macro-F1 and top-3 of all ads and of every draw of families; paired as [`Scores`] are.
+
+    `top` are the most probable classes of each ad.
+    """
+
+    def __init__(self, actual: np.ndarray, labels: np.ndarray, top: np.ndarray, families: np.ndarray, draws: np.ndarray):
+        _, places = np.unique(families, return_inverse=True)
+        found = (top == actual[:, None]).any(axis=1)
+        right, ads = labels == actual, np.ones(len(actual))
+        columns = [found, ads]
+        for name in sorted({*actual, *labels}):
+            columns += [(actual == name) & right, (actual == name) * ads + (labels == name)]
+        sums = np.column_stack([np.bincount(places, column, minlength=draws.shape[1]) for column in columns])
+        (self.macro_f1,), (self.top_3,) = self.of(sums.sum(axis=0)[None])
+        self.macro_f1s, self.top_3s = self.of(draws @ sums)
+
+    @staticmethod
+    def of(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Macro-F1, of the classes that are actual or predicted, and top-3 of each row of sums."""
+        right, either = sums[:, 2::2], sums[:, 3::2]
+        f1 = np.divide(2 * right, either, out=np.zeros_like(right), where=either > 0)
+        return f1.sum(axis=1) / (either > 0).sum(axis=1), sums[:, 0] / sums[:, 1]
 
 
 def interval(draws: np.ndarray, digits: int) -> str:

@@ -12,7 +12,7 @@ use serde_json::Value;
 /// Salary models among the artifacts.
 pub const SALARY_PREDICTOR: Kind = kind("salary_predictor", 1);
 /// Role classifiers among the artifacts.
-pub const ROLE_CLASSIFIER: Kind = kind("role_classifier", 1);
+pub const ROLE_CLASSIFIER: Kind = kind("role_classifier", 2);
 /// Clusterings among the artifacts.
 pub const CLUSTERING: Kind = kind("clustering", 2);
 

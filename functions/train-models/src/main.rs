@@ -6,6 +6,7 @@
 //! - [`training`]: the ads are read once ([`load`]), then each kind of models is trained: [`salary`], [`role`], [`cluster`]
 //! - [`workspace`]: journals of searches, and a lock for each model; [`publish`]: from a trained model to a version
 //! - [`models`]: published models: list, show, promote, roll back; [`diff`]: two versions side by side
+//! - [`export`]: ads and folds as files, for other programs
 //! - [`experiments`]: runs in an MLflow server
 //! - [`report`]: the report of a run
 
@@ -13,6 +14,7 @@ mod cluster;
 mod context;
 mod diff;
 mod experiments;
+mod export;
 mod load;
 mod models;
 mod options;

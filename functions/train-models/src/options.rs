@@ -48,7 +48,8 @@ pub(crate) struct Options {
     /// Number of versions of each model to keep besides the champion [default: 5]
     #[arg(long, value_name = "N")]
     pub(crate) keep: Option<usize>,
-    /// Also write the ads, the folds and their predictions to this folder; needs --currency
+    /// Also write the ads, the folds and their predictions to this folder, those of roles to its folder `roles`; salaries
+    /// need --currency
     // Not a member of a JSON body: a request must not choose where a server writes.
     #[arg(long, value_name = "FOLDER")]
     #[serde(skip)]
@@ -241,8 +242,8 @@ impl Options {
         if self.limit == Some(0) {
             return refuse("invalid --limit 0: expected 1 or more".to_owned());
         }
-        if self.export_folds.is_some() && self.currency.is_none() {
-            return refuse("--export-folds writes the ads of one currency: add --currency".to_owned());
+        if self.export_folds.is_some() && self.trains(ModelFamily::Salary) && self.currency.is_none() {
+            return refuse("--export-folds writes the salaries of one currency: add --currency".to_owned());
         }
         Ok(())
     }

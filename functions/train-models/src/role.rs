@@ -1,4 +1,8 @@
 //! Training of the role classifier, on the ads of all currencies that state a classification.
+//!
+//! - [`export`]: folds and predictions, for other programs
+
+mod export;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,6 +26,8 @@ use crate::training::Job;
 
 /// Name of the model.
 const MODEL: &str = ROLE_CLASSIFIER.name;
+/// Folder of the roles inside that of `--export-folds`.
+const EXPORTED: &str = "roles";
 
 /// Trains the role classifier.
 ///
@@ -55,11 +61,15 @@ pub(crate) async fn train(job: &Job<'_>) -> Result<ModelReport> {
         lineage: job.page_lineage(),
         ..RoleFacts::default()
     };
+    let folder = job.invocation.options.export_folds.as_ref().map(|folder| folder.join(EXPORTED));
     let train = move |loaded: &Loaded, observer: &dyn Observer| {
         let market = RoleMarket::new(&loaded.ads, options.min_class_ads)?;
         let Some(trained) = train_roles(&market, &options, recipe.as_ref(), observer)? else {
             return Ok(None);
         };
+        if let Some(folder) = &folder {
+            export::write(folder, &market, &trained)?;
+        }
         Ok(Some(publication(&market, trained, facts)?))
     };
     job.train(target, train).await
@@ -153,13 +163,14 @@ fn scores(trained: &TrainedRoles) -> Value {
     let config = &trained.classifier.config;
     json!({
         "walk_forward": trained.walk_forward.scores,
+        "walk_forward_calibrated_on_earlier_folds": trained.calibrated_before,
         "walk_forward_against": trained.walk_forward.against,
         "walk_forward_by_class": trained.walk_forward.by_class,
         "walk_forward_confusion": trained.walk_forward.confusion,
         "test": trained.test.scores,
         "test_against": trained.test.against,
         "test_by_class": trained.test.by_class,
-        "chosen": { "recipe": config.recipe, "temperature": config.temperature },
+        "chosen": { "recipe": config.recipe, "calibration": config.calibration },
         "champion": trained.champion,
         "ceiling_of_identical_texts": trained.ceiling,
         "telling_words": trained.words,

@@ -102,6 +102,11 @@ impl TfIdf {
         &self.terms
     }
 
+    /// The columns of single words.
+    pub fn single_words(&self) -> Vec<u32> {
+        (0..).zip(&self.terms).filter(|(_, term)| !term.contains(' ')).map(|(column, _)| column).collect()
+    }
+
     /// Transforms `rows` of `counts`: `[rows, terms]`, rows without a known n-gram are zero.
     pub fn transform(&self, counts: &Counts, rows: &[u32]) -> Sparse {
         let columns = self.columns_of(&counts.terms);
@@ -199,6 +204,9 @@ mod tests {
             assert_eq!(fitted.transform(&alone, &[0]), fitted.transform(&all, &[row as u32]), "{text}");
             assert_eq!(fitted.count(&alone, &[0]), fitted.count(&all, &[row as u32]), "{text}");
         }
+        let words: Vec<&str> =
+            fitted.single_words().iter().map(|column| &*fitted.terms[*column as usize]).collect();
+        assert_eq!(words, ["cook", "driver", "junior", "senior", "wanted"]);
         assert_eq!(fitted.transform(&counts(&["unseen"], 1), &[0]).row(0).count(), 0);
     }
 }

@@ -108,6 +108,11 @@ impl Rich {
         &self.words
     }
 
+    /// The n-grams of the title.
+    pub fn title(&self) -> &TfIdf {
+        &self.title
+    }
+
     /// The columns of `matrix`, a result of [`transform`](Self::transform), that are words: `[rows, words]`.
     pub fn words_of(&self, matrix: &Sparse) -> Sparse {
         matrix.first_columns(self.words.terms().len())

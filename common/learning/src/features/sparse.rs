@@ -88,6 +88,17 @@ impl Sparse {
         first
     }
 
+    /// The given columns, ascending, numbered by their place among them.
+    #[must_use]
+    pub fn keep_columns(&self, columns: &[u32]) -> Self {
+        let mut kept = Self::new(columns.len());
+        for row in 0..self.rows() {
+            let place = |(column, value)| Some((columns.binary_search(&column).ok()? as u32, value));
+            kept.push(self.row(row).filter_map(place));
+        }
+        kept
+    }
+
     /// The transposed matrix.
     #[must_use]
     pub fn transposed(&self) -> Self {
@@ -216,6 +227,8 @@ mod tests {
         assert_eq!((joined.rows(), joined.columns()), (3, 6));
         assert_eq!(joined.row(0).collect::<Vec<_>>(), [(0, 1.0), (2, 3.0), (3, 0.5), (5, 1.5)]);
         assert_eq!(joined.first_columns(3), matrix);
+        assert_eq!(joined.keep_columns(&[3, 4, 5]), Sparse::beside(&[(&matrix, 0.5)]));
+        assert_eq!(joined.keep_columns(&[2, 5]).row(0).collect::<Vec<_>>(), [(0, 3.0), (1, 1.5)]);
         assert_eq!(Sparse::beside(&[]).rows(), 0);
     }
 }

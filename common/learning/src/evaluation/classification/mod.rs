@@ -5,14 +5,12 @@
 //! - [`confusion`]: which classes are taken for which
 //! - [`copies`]: what identical texts say about the labels themselves
 //! - [`words`]: the most telling words of each class
-//! - [`temperature`]: probabilities as sure as they are right
 //!
 //! A class is a code. Codes from the number of classes on are allowed as actual classes: no model predicts them.
 
 pub mod confusion;
 pub mod copies;
 pub mod intervals;
-pub mod temperature;
 pub mod words;
 
 use common_core::{Error, Result};
@@ -79,6 +77,14 @@ pub struct ClassMetrics {
 /// Those of [`Classified::metrics`].
 pub fn evaluate_classification(rows: &Classified<'_>) -> Result<ClassificationMetrics> {
     rows.metrics()
+}
+
+/// The `k` classes with the largest values of a row, the largest first; equals in the order of the classes.
+pub fn top_classes(row: &[f64], k: usize) -> Vec<u32> {
+    let mut classes: Vec<u32> = (0..row.len() as u32).collect();
+    classes.sort_by(|a, b| row[*b as usize].total_cmp(&row[*a as usize]));
+    classes.truncate(k);
+    classes
 }
 
 impl Classified<'_> {

@@ -6,16 +6,17 @@ use common_core::job::Timestamp;
 use common_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
+use super::calibration::TopCalibration;
 use super::mix::{Decisions, Mix, MixRecipe};
 use super::{Labels, RoleData};
 use crate::ads::Ad;
-use crate::evaluation::classification::{ClassificationMetrics, Classified};
+use crate::evaluation::classification::{ClassificationMetrics, Classified, top_classes};
 use crate::features::AdTable;
 use crate::features::schema::schema_hash;
 use crate::models::files::{read_binary, read_json, write_binary, write_json};
 
 /// Format of the files.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 const CONFIG: &str = "config.json";
 const NAMES: &str = "feature_names.json";
@@ -43,8 +44,8 @@ pub struct Config {
     pub format: u32,
     /// Parameters of the mix.
     pub recipe: MixRecipe,
-    /// What log probabilities are divided by before they are shown.
-    pub temperature: f64,
+    /// What makes probabilities as sure as they are right.
+    pub calibration: TopCalibration,
     /// Moment of the newest training ad.
     pub trained_until: Timestamp,
     /// Number of training ads.
@@ -80,16 +81,16 @@ pub struct TrainingRoles<'a> {
 }
 
 impl RoleClassifier {
-    /// Fits a mix to ads. `temperature` is that of predictions for ads that were not trained on.
+    /// Fits a mix to ads. `calibration` is that of predictions for ads that were not trained on.
     ///
     /// # Errors
     /// `InvalidInput` without rows; `Internal` if a search fails.
-    pub fn train(ads: TrainingRoles<'_>, recipe: &MixRecipe, temperature: f64) -> Result<Self> {
+    pub fn train(ads: TrainingRoles<'_>, recipe: &MixRecipe, calibration: TopCalibration) -> Result<Self> {
         let mix = recipe.train(ads.data, ads.rows)?;
         let config = Config {
             format: FORMAT,
             recipe: recipe.clone(),
-            temperature,
+            calibration,
             trained_until: ads.until,
             ads: ads.rows.len(),
             dimension: ads.data.table.dimension,
@@ -123,11 +124,8 @@ impl RoleClassifier {
     /// Those of [`predict`](Self::predict).
     pub fn top_k(&self, ads: &[&Ad], k: usize) -> Result<Vec<Vec<RolePrediction>>> {
         let probabilities = self.predict_proba(ads)?;
-        let best = |row: &[f64]| {
-            let mut classes: Vec<u32> = (0..row.len() as u32).collect();
-            classes.sort_by(|a, b| row[*b as usize].total_cmp(&row[*a as usize]));
-            classes.into_iter().take(k).map(|class| self.prediction(class, row)).collect()
-        };
+        let best =
+            |row: &[f64]| top_classes(row, k).into_iter().map(|class| self.prediction(class, row)).collect();
         Ok(probabilities.chunks_exact(self.labels.len().max(1)).map(best).collect())
     }
 
@@ -170,7 +168,7 @@ impl RoleClassifier {
         }
         let rows: Vec<u32> = (0..ads.len() as u32).collect();
         let members = self.mix.members(&table, &rows)?;
-        Ok(self.mix.undecided(&members).at(self.config.temperature))
+        Ok(self.mix.decide(&members, self.config.calibration))
     }
 
     fn prediction(&self, class: u32, row: &[f64]) -> RolePrediction {
@@ -220,8 +218,8 @@ impl RoleClassifier {
             text: read_binary(&folder.join(TEXT))?,
             vectors: read_binary(&folder.join(VECTORS))?,
             bayes: read_binary(&folder.join(BAYES))?,
+            pool: config.recipe.pool,
             label_tau: config.recipe.label_tau,
-            shown_tau: config.recipe.shown_tau,
         };
         if schema_hash(&mix.rich.names()) != config.feature_schema || !mix.is_of(labels.len()) {
             return Err(Error::corrupt(format!(

@@ -1,14 +1,17 @@
-//! The model that is published: the mean of the log probabilities of three models, and a tempered prior.
+//! The model that is published: a pool of two logistic regressions, and a label for which rare classes count more.
 //!
-//! `z = mean of ln p - tau · ln share`, where the share is that of the class among the training ads. A larger `tau`
-//! favours rare classes: one is for the label, a smaller one for probabilities and for the best few classes.
+//! Probabilities are those of the pool. The label is the class with the largest `ln pool + ln bayes - tau · ln share`, where
+//! `bayes` is the probability by naive Bayes on words, and the share that of the class among the training ads: a larger
+//! `tau` favours rare classes.
 
 use common_core::Result;
 use serde::{Deserialize, Serialize};
 
-use super::bayes::{Bayes, ComplementBayes};
+use super::bayes::{Bayes, WordBayes};
+use super::calibration::TopCalibration;
 use super::logistic::{Logistic, LogisticParameters};
-use super::{ClassWeights, RoleData, RoleModel, RoleRecipe, argmax, log_softmax, vectors};
+use super::pool::Pool;
+use super::{ClassWeights, RoleData, RoleModel, RoleRecipe, argmax, vectors};
 use crate::features::AdTable;
 use crate::features::rich::{Rich, Target};
 
@@ -22,21 +25,21 @@ pub struct MixRecipe {
     pub logistic: LogisticParameters,
     /// Naive Bayes.
     pub bayes: Bayes,
+    /// Weights of the logistic regressions; a training fits them.
+    pub pool: Pool,
     /// `tau` of the label; a training chooses it.
     pub label_tau: f64,
-    /// `tau` of probabilities and of the best few classes.
-    pub shown_tau: f64,
 }
 
 impl Default for MixRecipe {
-    /// Shares of the prior as they did best with these members before; the temperature of naive Bayes did best on the
-    /// walk-forward folds of the larger of two markets, of 1, 3, 10 and 20.
+    /// Parameters that did well on the walk-forward folds of two markets. Those of naive Bayes are not chosen by a training:
+    /// its folds have too few ads of rare classes to tell them apart.
     fn default() -> Self {
         Self {
             logistic: LogisticParameters { c: 10.0, weights: ClassWeights::None },
-            bayes: Bayes { smoothing: 1.0, temperature: 10.0 },
-            label_tau: 0.4,
-            shown_tau: 0.25,
+            bayes: Bayes { smoothing: 0.1, text: 0.05, title: 0.2 },
+            pool: Pool::EQUAL,
+            label_tau: 0.2,
         }
     }
 }
@@ -47,12 +50,12 @@ pub struct Mix {
     pub(super) rich: Rich,
     pub(super) text: Logistic,
     pub(super) vectors: Logistic,
-    pub(super) bayes: ComplementBayes,
+    pub(super) bayes: WordBayes,
+    pub(super) pool: Pool,
     pub(super) label_tau: f64,
-    pub(super) shown_tau: f64,
 }
 
-/// Log probabilities of each member, `[rows, classes]` f64, row-major.
+/// What each member says about some ads: log probabilities `[rows, classes]` f64, row-major.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Members {
     /// Logistic regression on n-grams, categories and numbers.
@@ -61,6 +64,8 @@ pub struct Members {
     pub vectors: Vec<f64>,
     /// Complement naive Bayes on words.
     pub bayes: Vec<f64>,
+    /// Logarithm of the share of the training ads that each class has; 0 for one without training ads.
+    pub log_shares: Vec<f64>,
 }
 
 impl Members {
@@ -68,28 +73,38 @@ impl Members {
     pub fn named(&self) -> [(&'static str, &[f64]); 3] {
         [("rich_logistic", &self.text), ("vector_logistic", &self.vectors), ("complement_bayes", &self.bayes)]
     }
-}
 
-/// What a mix says about some ads before its probabilities are calibrated.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Undecided {
-    /// The predicted class of each ad.
-    pub labels: Vec<u32>,
-    /// Log probabilities, `[rows, classes]` f64, row-major.
-    pub logs: Vec<f64>,
     /// Number of classes.
-    pub classes: usize,
-}
+    pub fn classes(&self) -> usize {
+        self.log_shares.len()
+    }
 
-impl Undecided {
-    /// With probabilities that are calibrated by `temperature`: `softmax(log / temperature)`.
-    pub fn at(&self, temperature: f64) -> Decisions {
-        let mut probabilities: Vec<f64> = self.logs.iter().map(|log| log / temperature).collect();
-        probabilities.chunks_exact_mut(self.classes.max(1)).for_each(log_softmax);
-        for value in &mut probabilities {
-            *value = value.exp();
+    /// Log probabilities of the pool: `[rows, classes]` f64, row-major.
+    pub fn pooled(&self, pool: &Pool) -> Vec<f64> {
+        pool.logs(&self.text, &self.vectors, self.classes())
+    }
+
+    /// The label of each row, from the [`pooled`](Self::pooled) log probabilities.
+    pub fn labels(&self, pooled: &[f64], tau: f64) -> Vec<u32> {
+        let classes = self.classes().max(1);
+        let mut scores = vec![0.0; classes];
+        let rows = pooled.chunks_exact(classes).zip(self.bayes.chunks_exact(classes));
+        let label = |(pooled, bayes): (&[f64], &[f64])| {
+            for (class, score) in scores.iter_mut().enumerate() {
+                *score = pooled[class] + bayes[class] - tau * self.log_shares[class];
+            }
+            argmax(&scores) as u32
+        };
+        rows.map(label).collect()
+    }
+
+    /// Labels and calibrated probabilities.
+    pub fn decide(&self, pool: &Pool, label_tau: f64, calibration: TopCalibration) -> Decisions {
+        let pooled = self.pooled(pool);
+        Decisions {
+            labels: self.labels(&pooled, label_tau),
+            probabilities: calibration.probabilities(&pooled, self.classes()),
         }
-        Decisions { labels: self.labels.clone(), probabilities }
     }
 }
 
@@ -105,7 +120,8 @@ pub struct Decisions {
 impl Decisions {
     /// The most probable classes by log probabilities.
     pub fn most_probable(logs: &[f64], classes: usize) -> Self {
-        Self { labels: labels(logs, classes), probabilities: logs.iter().map(|log| log.exp()).collect() }
+        let labels = logs.chunks_exact(classes.max(1)).map(|row| argmax(row) as u32).collect();
+        Self { labels, probabilities: logs.iter().map(|log| log.exp()).collect() }
     }
 
     /// Adds the decisions about other ads.
@@ -113,11 +129,6 @@ impl Decisions {
         self.labels.extend(other.labels);
         self.probabilities.extend(other.probabilities);
     }
-}
-
-/// The class with the largest value of each row.
-fn labels(values: &[f64], classes: usize) -> Vec<u32> {
-    values.chunks_exact(classes.max(1)).map(|row| argmax(row) as u32).collect()
 }
 
 impl MixRecipe {
@@ -129,14 +140,13 @@ impl MixRecipe {
         let (table, labels) = (&data.table, data.labels_of(rows));
         let rich = Rich::fit(table, rows, Target::Role);
         let logistic = |matrix| self.logistic.fit(matrix, &labels, data.classes);
-        let counts = rich.words().count(&table.words, rows);
         Ok(Mix {
             text: logistic(&rich.transform(table, rows))?,
             vectors: logistic(&vectors::matrix(table, rows))?,
-            bayes: self.bayes.fit_counts(&counts, &labels, data.classes)?,
+            bayes: self.bayes.fit(&rich, table, rows, data)?,
             rich,
+            pool: self.pool,
             label_tau: self.label_tau,
-            shown_tau: self.shown_tau,
         })
     }
 }
@@ -147,10 +157,12 @@ impl Mix {
     /// # Errors
     /// `Internal` if the table has vectors of another length.
     pub fn members(&self, table: &AdTable, rows: &[u32]) -> Result<Members> {
+        let present = self.text.present();
         Ok(Members {
             text: self.text.log_proba(&self.rich.transform(table, rows))?,
             vectors: self.vectors.log_proba(&vectors::matrix(table, rows))?,
-            bayes: self.bayes.log_proba(&self.rich.words().count(&table.words, rows))?,
+            bayes: self.bayes.log_proba(&self.rich, table, rows)?,
+            log_shares: present.spread(&present.log_shares(), 0.0),
         })
     }
 
@@ -160,33 +172,9 @@ impl Mix {
         members.iter().all(|present| present.classes == classes && *present == members[0])
     }
 
-    /// Log probabilities with the prior divided by its power `tau`: `[rows, classes]` f64, row-major.
-    pub fn combine(&self, members: &Members, tau: f64) -> Vec<f64> {
-        let present = self.text.present();
-        let priors = present.spread(&present.log_shares(), 0.0);
-        let mean = |((text, vectors), bayes): ((&f64, &f64), &f64)| (text + vectors + bayes) / 3.0;
-        let mut logs: Vec<f64> =
-            members.text.iter().zip(&members.vectors).zip(&members.bayes).map(mean).collect();
-        for row in logs.chunks_exact_mut(priors.len().max(1)) {
-            row.iter_mut().zip(&priors).for_each(|(log, prior)| *log -= tau * prior);
-            log_softmax(row);
-        }
-        logs
-    }
-
-    /// Labels with the prior divided by its power `tau`.
-    pub fn labels_at(&self, members: &Members, tau: f64) -> Vec<u32> {
-        labels(&self.combine(members, tau), self.text.present().classes)
-    }
-
-    /// Labels and log probabilities, each with its own `tau`.
-    pub fn undecided(&self, members: &Members) -> Undecided {
-        let classes = self.text.present().classes;
-        Undecided {
-            labels: self.labels_at(members, self.label_tau),
-            logs: self.combine(members, self.shown_tau),
-            classes,
-        }
+    /// Labels and probabilities of what [`members`](Self::members) returns.
+    pub fn decide(&self, members: &Members, calibration: TopCalibration) -> Decisions {
+        members.decide(&self.pool, self.label_tau, calibration)
     }
 }
 
@@ -202,6 +190,6 @@ impl RoleRecipe for MixRecipe {
 
 impl RoleModel for Mix {
     fn predict_log_proba(&self, table: &AdTable, rows: &[u32]) -> Result<Vec<f64>> {
-        Ok(self.combine(&self.members(table, rows)?, self.shown_tau))
+        Ok(self.members(table, rows)?.pooled(&self.pool))
     }
 }

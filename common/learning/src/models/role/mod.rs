@@ -3,20 +3,25 @@
 //! - [`labels`]: the classes, from what ads state
 //! - [`majority`]: a baseline, the shares of the classes
 //! - [`logistic`]: multinomial logistic regression by L-BFGS; `implicit`: the vectors that it works with
-//! - [`bayes`]: complement naive Bayes
+//! - [`bayes`]: complement naive Bayes; [`pool`]: two models' probabilities as one
+//! - [`calibration`]: probabilities as sure as they are right; `newton`: the search behind it and the pool
 //! - [`text`], [`vectors`]: logistic regression on n-grams and on vectors
 //! - [`boosted`]: boosted trees by LightGBM
-//! - [`mix`]: the model that is published: two logistic regressions and naive Bayes with a tempered prior
+//! - [`mix`]: the model that is published: a pool of two logistic regressions, and a label for which rare classes count
+//!   more
 //! - [`classifier`]: the published model with calibrated probabilities, saved and loaded
 
 pub mod bayes;
 pub mod boosted;
+pub mod calibration;
 pub mod classifier;
 mod implicit;
 pub mod labels;
 pub mod logistic;
 pub mod majority;
 pub mod mix;
+mod newton;
+pub mod pool;
 pub mod text;
 pub mod vectors;
 

@@ -2,13 +2,13 @@
 //!
 //! - [`market`]: the ads that state a classification
 //! - [`judge`]: models judged on ads that they were not fitted to
-//! - `prior`: the share of the prior in the label, chosen on the walk-forward folds
+//! - `choice`: what is chosen on the walk-forward folds
 //! - [`page`]: the report of a training
 
+mod choice;
 pub mod judge;
 pub mod market;
 pub mod page;
-mod prior;
 
 use std::time::Instant;
 
@@ -17,23 +17,24 @@ use serde::{Deserialize, Serialize};
 
 use super::Observer;
 use super::splits::Splits;
+use crate::evaluation::classification::Classified;
 use crate::evaluation::classification::copies::{TextCeiling, text_ceiling};
 use crate::evaluation::classification::intervals::PairedClasses;
-use crate::evaluation::classification::temperature::fit_temperature;
 use crate::evaluation::classification::words::telling_words;
+use crate::evaluation::coverage::Reliability;
 use crate::evaluation::split::Fold;
 use crate::models::role::boosted::BoostedRoles;
 use crate::models::role::classifier::TrainingRoles;
 use crate::models::role::labels::MIN_ADS;
 use crate::models::role::logistic::LogisticParameters;
 use crate::models::role::majority::Majority;
-use crate::models::role::mix::{Decisions, MIX, Members, MixRecipe, Undecided};
+use crate::models::role::mix::{Decisions, MIX, Members, MixRecipe};
 use crate::models::role::text::TextLogistic;
 use crate::models::role::{ClassWeights, RoleClassifier, RoleRecipe};
 use crate::models::trees::TreeParameters;
+use choice::{Choice, Said};
 use judge::{JudgedRoles, RolePredictions, RoleScored};
 use market::RoleMarket;
-use prior::{Candidates, TAUS, best};
 
 /// Trees of the LightGBM that the model is compared with: one a class in every round.
 const TREES: TreeParameters = TreeParameters { rate: 0.1, rounds: 60, ..TreeParameters::DEFAULT };
@@ -73,9 +74,11 @@ pub struct TrainedRoles {
     pub folds: Vec<Fold>,
     /// The splits.
     pub splits: Splits,
-    /// Walk-forward predictions before the test. A fold's probabilities are calibrated, and its share of the prior is chosen,
-    /// on the other folds.
+    /// Walk-forward predictions before the test. What a training chooses is chosen for each fold on the others.
     pub walk_forward: JudgedRoles,
+    /// The published model's probabilities for the folds after the first, each calibrated on the folds before it alone;
+    /// `None` with fewer than two folds.
+    pub calibrated_before: Option<Reliability>,
     /// Predictions of the test window, made once, calibrated on the walk-forward folds.
     pub test: JudgedRoles,
     /// The champion's recipe on the test window: its scores, and the new recipe against it.
@@ -100,21 +103,22 @@ pub fn train(
     let run = Run { market, options, observer };
     observer.stage("walking forward", splits.folds.len());
     let Some(parts) = run.walk_forward(&splits)? else { return Ok(None) };
-    let temperature = run.temperature(parts.iter())?;
-    let mut recipe = options.recipe.clone();
-    if let Some(at) = run.prior(parts.iter()) {
-        recipe.label_tau = TAUS[at];
-    }
+    let choice = run.choice(parts.iter());
+    let recipe = MixRecipe { pool: choice.pool, label_tau: choice.label_tau, ..options.recipe.clone() };
+    let calibrated_before = run.calibrated_before(&parts)?;
     let walk_forward = run.judged_forward(parts)?;
     observer.stage("judging on the test window", 1);
     let part = run.predict(&recipe, &splits.early, &splits.parts.test)?;
     let champion_part = match champion {
-        Some(recipe) => Some(run.predict_mix(recipe, &splits.early, &splits.parts.test)?.0),
+        Some(recipe) => Some((recipe, run.predict_mix(recipe, &splits.early, &splits.parts.test)?)),
         None => None,
     };
-    let test = run.judged(part.decided(temperature, None))?;
-    let champion = champion_part.map(|part| run.against_champion(&part, temperature, &test)).transpose()?;
-    let champion = champion.flatten();
+    let test = run.judged(part.decided(&choice))?;
+    let of_champion = |(recipe, part): (&MixRecipe, MixPart)| {
+        let choice = Choice { pool: recipe.pool, label_tau: recipe.label_tau, ..choice };
+        run.against_champion(part.decided(&choice), &test)
+    };
+    let champion = champion_part.map(of_champion).transpose()?.flatten();
     observer.step();
     if observer.is_stopped() {
         return Ok(None);
@@ -123,14 +127,24 @@ pub fn train(
     let rows = market.rows();
     let until = market.ads.iter().map(|ad| ad.moment()).max().unwrap_or_default();
     let ads = TrainingRoles { data: &market.data, labels: &market.labels, rows: &rows, until };
-    let classifier = RoleClassifier::train(ads, &recipe, temperature)?;
+    let classifier = RoleClassifier::train(ads, &recipe, choice.calibration)?;
     let texts: Vec<&str> = market.ads.iter().map(|ad| ad.content_hash.as_str()).collect();
     let ceiling = text_ceiling(&texts, &market.data.labels)?;
     let data = &market.data;
     let words = telling_words(&data.table.words, &rows, &data.labels, data.classes, WORDS)?;
     observer.step();
     let folds = splits.folds.clone();
-    Ok(Some(TrainedRoles { classifier, folds, splits, walk_forward, test, champion, ceiling, words }))
+    Ok(Some(TrainedRoles {
+        classifier,
+        folds,
+        splits,
+        walk_forward,
+        calibrated_before,
+        test,
+        champion,
+        ceiling,
+        words,
+    }))
 }
 
 /// The parameters of one training.
@@ -148,25 +162,18 @@ struct Part {
     mix: MixPart,
 }
 
-/// What the mix says about one part.
+/// What the members of the mix say about one part.
 struct MixPart {
-    said: Undecided,
-    /// Labels by each of [`TAUS`].
-    by_tau: Vec<Vec<u32>>,
+    members: Members,
     fit_seconds: f64,
     predict_seconds: f64,
 }
 
 impl MixPart {
-    /// The predictions at a temperature, with the labels of a candidate of [`TAUS`] or of the recipe.
-    fn decided(&self, temperature: f64, prior: Option<usize>) -> RolePredictions {
-        let mut decisions = self.said.at(temperature);
-        if let Some(at) = prior {
-            decisions.labels.clone_from(&self.by_tau[at]);
-        }
+    fn decided(&self, choice: &Choice) -> RolePredictions {
         RolePredictions {
             model: MIX.to_owned(),
-            decisions,
+            decisions: choice.decide(&self.members),
             fit_seconds: self.fit_seconds,
             predict_seconds: self.predict_seconds,
         }
@@ -180,10 +187,10 @@ struct Decided {
 }
 
 impl Part {
-    /// The predictions with those of the mix; see [`MixPart::decided`].
-    fn decided(self, temperature: f64, prior: Option<usize>) -> Decided {
+    /// The predictions with those of the mix.
+    fn decided(self, choice: &Choice) -> Decided {
         let mut predictions = self.predictions;
-        predictions.push(self.mix.decided(temperature, prior));
+        predictions.push(self.mix.decided(choice));
         Decided { rows: self.rows, predictions }
     }
 }
@@ -230,55 +237,54 @@ impl Run<'_> {
                 predict_seconds: clock.elapsed().as_secs_f64(),
             });
         }
-        let (mix, members) = self.predict_mix(recipe, train, rows)?;
-        for (name, logs) in members.named() {
+        let mix = self.predict_mix(recipe, train, rows)?;
+        for (name, logs) in mix.members.named() {
             let decisions = Decisions::most_probable(logs, classes);
             predictions.push(RolePredictions { model: name.to_owned(), decisions, ..Default::default() });
         }
         Ok(Part { rows: rows.to_vec(), predictions, mix })
     }
 
-    fn predict_mix(&self, recipe: &MixRecipe, train: &[u32], rows: &[u32]) -> Result<(MixPart, Members)> {
+    fn predict_mix(&self, recipe: &MixRecipe, train: &[u32], rows: &[u32]) -> Result<MixPart> {
         let data = &self.market.data;
         let clock = Instant::now();
         let mix = recipe.train(data, train)?;
         let fit_seconds = clock.elapsed().as_secs_f64();
         let clock = Instant::now();
         let members = mix.members(&data.table, rows)?;
-        let said = mix.undecided(&members);
-        let by_tau = TAUS.iter().map(|tau| mix.labels_at(&members, *tau)).collect();
-        let predict_seconds = clock.elapsed().as_secs_f64();
-        Ok((MixPart { said, by_tau, fit_seconds, predict_seconds }, members))
+        Ok(MixPart { members, fit_seconds, predict_seconds: clock.elapsed().as_secs_f64() })
     }
 
-    /// The temperature of the mix's predictions for some parts.
-    fn temperature<'b>(&self, parts: impl Iterator<Item = &'b Part>) -> Result<f64> {
-        let (mut logs, mut actual) = (Vec::new(), Vec::new());
-        for part in parts {
-            logs.extend_from_slice(&part.mix.said.logs);
+    /// The best choice for some parts.
+    fn choice<'b>(&self, parts: impl Iterator<Item = &'b Part>) -> Choice {
+        let said: Vec<Said<'_>> =
+            parts.map(|part| Said { rows: &part.rows, members: &part.mix.members }).collect();
+        Choice::of(self.market, &said, self.options.recipe.label_tau)
+    }
+
+    /// How sure and how right the mix is on the folds after the first, each calibrated on those before it.
+    fn calibrated_before(&self, parts: &[Part]) -> Result<Option<Reliability>> {
+        let (mut said, mut actual) = (Decisions::default(), Vec::new());
+        for (at, part) in parts.iter().enumerate().skip(1) {
+            said.extend(self.choice(parts[..at].iter()).decide(&part.mix.members));
             actual.extend(self.market.data.labels_of(&part.rows));
         }
-        fit_temperature(&logs, &actual, self.market.data.classes)
+        if actual.is_empty() {
+            return Ok(None);
+        }
+        let Decisions { labels, probabilities } = &said;
+        let classes = self.market.data.classes;
+        Classified { actual: &actual, predicted: labels, probabilities, classes }.calibration().map(Some)
     }
 
-    /// The candidate of [`TAUS`] that did best for some parts; `None` without parts.
-    fn prior<'b>(&self, parts: impl Iterator<Item = &'b Part>) -> Option<usize> {
-        let candidates = |part: &'b Part| Candidates {
-            actual: self.market.data.labels_of(&part.rows),
-            labels: &part.mix.by_tau,
-        };
-        best(&parts.map(candidates).collect::<Vec<_>>())
-    }
-
-    /// Judges the folds together, each calibrated on the others.
+    /// Judges the folds together, each with what is chosen on the others.
     fn judged_forward(&self, parts: Vec<Part>) -> Result<JudgedRoles> {
         let others =
             |own: usize| parts.iter().enumerate().filter(move |(at, _)| *at != own).map(|(_, part)| part);
-        let chosen = |own: usize| Ok((self.temperature(others(own))?, self.prior(others(own))));
-        let chosen: Vec<(f64, Option<usize>)> = (0..parts.len()).map(chosen).collect::<Result<_>>()?;
+        let chosen: Vec<Choice> = (0..parts.len()).map(|own| self.choice(others(own))).collect();
         let mut all: Option<Decided> = None;
-        for (part, (temperature, prior)) in parts.into_iter().zip(chosen) {
-            let part = part.decided(temperature, prior);
+        for (part, choice) in parts.into_iter().zip(chosen) {
+            let part = part.decided(&choice);
             match &mut all {
                 None => all = Some(part),
                 Some(all) => {
@@ -301,14 +307,12 @@ impl Run<'_> {
     /// empty.
     fn against_champion(
         &self,
-        champion: &MixPart,
-        temperature: f64,
+        mut champion: RolePredictions,
         test: &JudgedRoles,
     ) -> Result<Option<(RoleScored, PairedClasses)>> {
-        let mut predictions = champion.decided(temperature, None);
-        "champion".clone_into(&mut predictions.model);
+        "champion".clone_into(&mut champion.model);
         let new = test.predictions.last().cloned();
-        let both: Vec<RolePredictions> = std::iter::once(predictions).chain(new).collect();
+        let both: Vec<RolePredictions> = std::iter::once(champion).chain(new).collect();
         let judged = JudgedRoles::of(self.market, test.rows.clone(), both, self.options.seed)?;
         let paired = judged.against.into_iter().next().map(|(_, paired)| paired);
         Ok(judged.scores.into_iter().next().zip(paired))
