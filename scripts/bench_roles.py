@@ -37,7 +37,9 @@ def table(folder: Path, run: Callable[[list], object], train: list, reference: l
         labels, top = (np.array([one for fold in model["folds"] for one in fold[part]]) for part in ("labels", "top"))
         scores = ClassScores(ads.texts["classification"][test], labels, top, ads.families[test], draws)
         first = first or scores
-        cells = [name, f"{scores.macro_f1:.3f} {interval(scores.macro_f1s, 3)}", f"{scores.top_3:.3f} {interval(scores.top_3s, 3)}"]
+        cells = [name]
+        for figure in ("macro_f1", "top_3"):
+            cells.append(f"{getattr(scores, figure):.3f} {interval(getattr(scores, f'{figure}s'), 3)}")
         for figure in ("macro_f1", "top_3"):
             difference = getattr(first, figure) - getattr(scores, figure)
             drawn = getattr(first, f"{figure}s") - getattr(scores, f"{figure}s")

@@ -1,5 +1,7 @@
 //! Roles and clusters: trained with the salaries by one run, and used by the index.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use crate::support::Market;
@@ -18,6 +20,27 @@ fn manifest(market: &Market, version: &str) -> Value {
 
 fn kinds(report: &Value) -> Vec<&str> {
     report["models"].as_array().unwrap().iter().map(|model| model["kind"].as_str().unwrap()).collect()
+}
+
+/// The folder has the folds of the roles, and each model's labels of their test ads.
+fn assert_exported(folder: &Path) {
+    let json = |file: &str| -> Value {
+        serde_json::from_slice(&std::fs::read(folder.join(file)).expect("a file")).expect("JSON")
+    };
+    let length = |value: &Value| value.as_array().expect("a list").len();
+    let (folds, predictions) = (json("folds.json"), json("predictions.json"));
+    assert!(folder.join("ads.parquet").metadata().unwrap().len() > 1000);
+    assert_eq!(predictions["published"], "mix");
+    let folds = folds["folds"].as_array().unwrap();
+    for name in ["majority", "tfidf_logistic", "mix"] {
+        let said = predictions["models"][name]["folds"].as_array().unwrap();
+        assert!(!folds.is_empty() && said.len() == folds.len(), "{name}");
+        for (fold, said) in folds.iter().zip(said) {
+            let rows = length(&fold["test"]);
+            assert_eq!((length(&said["labels"]), length(&said["top"])), (rows, rows), "{name}");
+            assert_eq!(length(&said["top"][0]), 3, "{name}");
+        }
+    }
 }
 
 #[test]
@@ -46,8 +69,11 @@ fn one_run_trains_every_kind_and_the_index_has_the_clusters() {
     assert_eq!(index["index"]["clustering"]["version"], "v1", "{index}");
 
     // The same ads and seed: the same role classifier whatever the threads, and the same named clusters.
-    let second =
-        market.trained(&[&QUICK[..], &["--only", "role", "--only", "cluster", "--threads", "2"]].concat());
+    let folder = tempfile::tempdir().unwrap();
+    let export = ["--export-folds", folder.path().to_str().unwrap()];
+    let second = market
+        .trained(&[&QUICK[..], &["--only", "role", "--only", "cluster", "--threads", "2"], &export].concat());
+    assert_exported(&folder.path().join("roles"));
     assert_eq!(kinds(&second), ["role_classifier", "clustering"]);
     for file in
         ["transformers.bin", "model.text.bin", "model.bayes.bin", "label_encoder.json", "metrics.json"]

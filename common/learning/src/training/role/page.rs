@@ -54,7 +54,7 @@ pub fn report(market: &RoleMarket<'_>, trained: &TrainedRoles, facts: RoleFacts)
         walk_forward: evaluation(
             &trained.walk_forward,
             "Each block of time is predicted by models that were fitted to the ads before it, without the reposts of its ads. \
-             The probabilities of a block are calibrated on the other blocks.",
+             The weights, the calibration and the share of the prior for a block are chosen on the other blocks.",
         ),
         test: evaluation(
             &trained.test,

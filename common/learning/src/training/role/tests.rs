@@ -211,7 +211,9 @@ fn a_champion_is_compared_on_the_same_test_window() {
     let ads = ads(200);
     let market = RoleMarket::new(&ads, 10).unwrap();
     let watch = Watch(usize::MAX.into());
-    let again = train(&market, &options(), Some(&MixRecipe::default()), &watch).unwrap().unwrap();
+    let first = train(&market, &options(), None, &watch).unwrap().unwrap();
+    let recipe = &first.classifier.config.recipe;
+    let again = train(&market, &options(), Some(recipe), &watch).unwrap().unwrap();
     let (scored, paired) = again.champion.expect("a comparison");
     assert_eq!(paired.macro_f1.estimate, 0.0);
     assert_eq!(scored.metrics, again.test.score("mix").unwrap().metrics);
