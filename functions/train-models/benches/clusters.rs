@@ -88,11 +88,11 @@ fn least<T>(rounds: usize, make: impl Fn() -> Result<T>) -> Result<(T, (Duration
     let mut done = 0;
     loop {
         let (clock, cpu) = (Instant::now(), cpu_time());
-        let made = make()?;
+        let result = make()?;
         least = (least.0.min(clock.elapsed()), least.1.min(cpu_time().saturating_sub(cpu)));
         done += 1;
         if done >= rounds {
-            return Ok((made, least));
+            return Ok((result, least));
         }
     }
 }
