@@ -56,7 +56,7 @@ fn a_day_stops_at_the_step_that_fails_and_the_next_one_goes_on() {
     assert_eq!(stopped.code, Some(1), "{stopped:?}");
     assert_eq!(steps(&stopped), named([("embed", "succeeded"), ("train", "skipped"), ("predict", "failed")]));
     assert!(stopped.stderr.contains("no model is the champion: run train-models first"), "{stopped:?}");
-    assert!(stopped.stderr.contains("step predict has failed"), "{stopped:?}");
+    assert!(stopped.stderr.contains("step predict ended with status failed"), "{stopped:?}");
     let next = market.day(&["--quick"]);
     assert_eq!((next.code, steps(&next).len()), (Some(0), 4), "{next:?}");
 }

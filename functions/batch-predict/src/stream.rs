@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use common::job::Timestamp;
 use common::learning::Ad;
 use common::prediction::{Predicted, PredictionModels};
@@ -86,7 +87,7 @@ impl Job<'_> {
     }
 
     /// Predicts a page on the threads that predict.
-    async fn predict(&self, batch: Result<arrow::array::RecordBatch>) -> Result<Page> {
+    async fn predict(&self, batch: Result<RecordBatch>) -> Result<Page> {
         let batch = batch?;
         let (models, pool) = (Arc::clone(&self.models), Arc::clone(&self.pool));
         let (since, at) = (self.seen_since, self.invocation.started_at);

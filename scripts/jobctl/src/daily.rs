@@ -123,7 +123,7 @@ impl Day {
             })?;
             if code != Some(0) || status != "succeeded" {
                 return Err(Error::internal(format!(
-                    "step {} has {status}: its messages are above; run again to do what is left",
+                    "step {} ended with status {status}: its messages are above; run again to do what is left",
                     step.name
                 )));
             }
@@ -159,9 +159,9 @@ impl Day {
         }
         let mut child = command.spawn().on_path("cannot start", &program)?;
         let stdout = child.stdout.take();
-        let stopping = StopOnDrop(child.id());
+        let mut running = StopOnDrop(Some(child.id()));
         let ended = feed::blocking("running a function", move || wait(child, stdout)).await?;
-        std::mem::forget(stopping);
+        running.0 = None;
         Ok(ended)
     }
 }
@@ -190,11 +190,12 @@ fn wait(mut child: Child, stdout: Option<ChildStdout>) -> Result<Ended> {
 }
 
 /// Stops the program of a step if the chain is stopped: it saves its work and ends.
-struct StopOnDrop(u32);
+struct StopOnDrop(Option<u32>);
 
 impl Drop for StopOnDrop {
     fn drop(&mut self) {
-        let pid = i32::try_from(self.0).ok().and_then(rustix::process::Pid::from_raw);
+        let id = self.0.and_then(|id| i32::try_from(id).ok());
+        let pid = id.and_then(rustix::process::Pid::from_raw);
         if let Some(pid) = pid {
             // It may have ended.
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);

@@ -116,10 +116,10 @@ impl Market {
 async fn the_champion_is_opened_and_there_may_be_none() {
     let market = Market::new();
     assert!(market.champion(SPACE, open).await.unwrap().is_none());
-    market.publish("role_classifier", 1).await;
+    market.publish("role_classifier", KIND.format).await;
     market.promote("role_classifier", "v1").await;
-    market.publish("clustering", 1).await;
-    market.publish("clustering", 1).await;
+    market.publish("clustering", KIND.format).await;
+    market.publish("clustering", KIND.format).await;
     assert!(market.champion(SPACE, open).await.unwrap().is_none(), "published and not promoted");
     market.promote("clustering", "v2").await;
     let champion = market.champion(SPACE, open).await.unwrap().unwrap();
@@ -131,8 +131,8 @@ async fn the_champion_is_opened_and_there_may_be_none() {
 #[tokio::test]
 async fn a_champion_that_cannot_be_read_is_refused_with_the_remedy() {
     let market = Market::new();
-    market.publish("clustering", 1).await;
-    market.publish("clustering", 2).await;
+    market.publish("clustering", KIND.format).await;
+    market.publish("clustering", KIND.format + 1).await;
     let refused = async |open, part: &str| {
         let error = market.champion(SPACE, open).await.err().unwrap();
         assert_eq!(error.kind(), ErrorKind::Corrupt);
