@@ -19,7 +19,7 @@ async fn generated_requests_are_answered_as_the_openapi_document_describes() {
             "the Python of scripts/test is missing",
         );
     };
-    let market = Market::with_vectors(300);
+    let market = Market::with_models(300);
     // The ad in the document's examples.
     market.load(&[ad("MCF-2025-0012345", json!("Senior Accountant"), Value::Null, 1)]);
     market.embedded(&[]);
