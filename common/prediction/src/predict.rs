@@ -4,7 +4,7 @@ use common_core::job::{JobKey, Timestamp};
 use common_core::{Error, Result};
 use common_learning::Ad;
 use common_learning::models::predictor::SalaryPrediction;
-use common_learning::models::role::classifier::RolePrediction;
+use common_learning::models::role::classifier::{RankedRoles, RolePrediction};
 use common_storage::warehouse::{PredictionRow, Variant};
 
 use crate::models::PredictionModels;
@@ -94,15 +94,13 @@ impl PredictionModels {
         Ok(model.predict(ads)?.into_iter().map(Some).collect())
     }
 
-    /// The `k` most probable classes of each ad, the most probable first; empty without a role classifier.
+    /// Predicts the class of each ad, with the `count` most probable other classes; `None` without a role classifier.
     ///
     /// # Errors
     /// Those of [`predict`](Self::predict).
-    pub fn most_probable_roles(&self, ads: &[&Ad], k: usize) -> Result<Vec<Vec<RolePrediction>>> {
-        match &self.role {
-            Some(model) => model.top_k(ads, k),
-            None => Ok(vec![Vec::new(); ads.len()]),
-        }
+    pub fn predict_role_with_others(&self, ads: &[&Ad], count: usize) -> Result<Vec<Option<RankedRoles>>> {
+        let Some(model) = &self.role else { return Ok(vec![None; ads.len()]) };
+        Ok(model.predict_with_others(ads, count)?.into_iter().map(Some).collect())
     }
 
     /// Finds the cluster of each ad; `None` without a clustering.

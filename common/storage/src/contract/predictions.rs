@@ -81,7 +81,10 @@ fn predicted(job_id: &str, currency: &str, seconds: i64) -> PredictionRow {
 async fn ads_are_selected_before_there_are_predictions(warehouse: &dyn Warehouse) {
     let twin = common_core::job::JobAd { source: "UK".into(), ..ad("cook", 0, "cook") };
     append(warehouse, vec![Ok(ADS.map(|id| ad(id, 0, id)).to_vec()), Ok(vec![twin])]).await.unwrap();
-    assert!(selected(warehouse, &scan(AdSelection::All)).await.is_empty(), "there is no table of vectors");
+    assert!(
+        selected(warehouse, &scan(AdSelection::All)).await.is_empty(),
+        "a scan without a table of embeddings returned ads"
+    );
     warehouse.create_embeddings(&table()).await.unwrap();
     let embedded = ADS.iter().chain(&["vanished"]).map(|id| row(id, id, [1.0, 0.0, 0.0], 1));
     warehouse.merge_embeddings(&table(), embedded.collect()).await.unwrap();
@@ -90,7 +93,11 @@ async fn ads_are_selected_before_there_are_predictions(warehouse: &dyn Warehouse
 
     let everything = ["clerk", "cook", "nurse", "pilot"];
     let new = || versions("v1", &[("SGD", "v1")]);
-    assert_eq!(unpredicted(warehouse, new()).await, everything, "there is no table of predictions");
+    assert_eq!(
+        unpredicted(warehouse, new()).await,
+        everything,
+        "a scan without ml_predictions did not return every ad"
+    );
     for _ in 0..2 {
         warehouse.create_predictions().await.unwrap();
     }

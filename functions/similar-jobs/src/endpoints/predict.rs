@@ -181,8 +181,7 @@ impl NewAd {
 fn predict(models: &PredictionModels, ad: &Ad) -> common::Result<Answer> {
     let ads = [ad];
     let salary = models.predict_salary_batch(&ads)?.pop().flatten();
-    let role = models.predict_role_batch(&ads)?.pop().flatten();
-    let probable = models.most_probable_roles(&ads, NEXT_CLASSES + 1)?.pop().unwrap_or_default();
+    let role = models.predict_role_with_others(&ads, NEXT_CLASSES)?.pop().flatten();
     let cluster = models.predict_cluster_batch(&ads)?.pop().flatten();
     Ok(Answer {
         models: models.champions.names(),
@@ -194,15 +193,14 @@ fn predict(models: &PredictionModels, ad: &Ad) -> common::Result<Answer> {
             high_per_month: salary.high_per_month,
             confidence: salary.confidence,
         }),
-        role: role.map(|role| Role {
-            next: probable
+        role: role.map(|ranked| Role {
+            classification: ranked.predicted.classification,
+            probability: ranked.predicted.probability,
+            next: ranked
+                .others
                 .into_iter()
-                .filter(|other| other.class != role.class)
-                .take(NEXT_CLASSES)
                 .map(|other| Class { classification: other.classification, probability: other.probability })
                 .collect(),
-            classification: role.classification,
-            probability: role.probability,
         }),
         cluster: cluster.map(|cluster| Cluster { id: cluster.cluster, name: cluster.name }),
     })

@@ -37,6 +37,15 @@ pub struct RolePrediction {
     pub probability: f64,
 }
 
+/// The class of an ad, and other probable classes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RankedRoles {
+    /// The predicted class.
+    pub predicted: RolePrediction,
+    /// The most probable other classes, the most probable first.
+    pub others: Vec<RolePrediction>,
+}
+
 /// What a classifier was trained with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Config {
@@ -127,6 +136,24 @@ impl RoleClassifier {
         let best =
             |row: &[f64]| top_classes(row, k).into_iter().map(|class| self.prediction(class, row)).collect();
         Ok(probabilities.chunks_exact(self.labels.len().max(1)).map(best).collect())
+    }
+
+    /// The class of each ad, as by [`predict`](Self::predict), and the `count` most probable other classes.
+    ///
+    /// # Errors
+    /// Those of [`predict`](Self::predict).
+    pub fn predict_with_others(&self, ads: &[&Ad], count: usize) -> Result<Vec<RankedRoles>> {
+        let Decisions { labels, probabilities } = self.decide(ads)?;
+        let rows = probabilities.chunks_exact(self.labels.len().max(1));
+        let ranked = |(class, row): (u32, &[f64])| {
+            let probable = top_classes(row, count + 1).into_iter();
+            let others = probable.filter(|other| *other != class).take(count);
+            RankedRoles {
+                predicted: self.prediction(class, row),
+                others: others.map(|other| self.prediction(other, row)).collect(),
+            }
+        };
+        Ok(labels.into_iter().zip(rows).map(ranked).collect())
     }
 
     /// Compares predictions with the classifications that `ads` state; ads without one do not count. A classification

@@ -20,7 +20,8 @@ const ADDED: f64 = 0.3;
 const ENOUGH: f64 = 0.4;
 /// How much larger the score of a longer name must be.
 const GAIN: f64 = 1.1;
-/// Share of the ads with a topic from which one role stands for it: "business" is no name of business analysts.
+/// A topic is not a name if this share of its ads have the same role: the role is the better name. For example, most ads
+/// with the topic "business" are for business analysts.
 const OF_ROLE: f64 = 0.6;
 /// Share of a cluster's classified ads that the classifications of a name must have, and share of the ads of each that must
 /// be in the cluster.
